@@ -1,0 +1,67 @@
+using System.Runtime.Serialization;
+using System.ServiceModel;
+
+namespace Agora.Contracts.Payments;
+
+/// <summary>The third-party payment service, SOAP 1.1 at <c>/FinancialTransactions</c>, WSDL at <c>?wsdl</c>.</summary>
+[ServiceContract(Namespace = Namespaces.FinancialTransactions, Name = "FinancialTransactions")]
+public interface IFinancialTransactions
+{
+    /// <summary>
+    /// Charges a card once: the same <paramref name="transactionId"/> always gets the same answer, after <see cref="VoidAsync"/> a decline.
+    /// A malformed card is a <see cref="CardFault"/>.
+    /// </summary>
+    [OperationContract(Name = "Charge")]
+    [FaultContract(typeof(CardFault))]
+    Task<TransactionState> ChargeAsync(
+        string transactionId, string cardholderName, string cardNumber, string expirationDate, string securityCode, long amountInCents);
+
+    /// <summary>What became of a transaction.</summary>
+    [OperationContract(Name = "Find")]
+    Task<TransactionState> FindAsync(string transactionId);
+
+    /// <summary>Undoes an approval, and refuses any later charge under this id. Repeating it changes nothing.</summary>
+    [OperationContract(Name = "Void")]
+    Task<TransactionState> VoidAsync(string transactionId);
+}
+
+/// <summary>What became of a transaction.</summary>
+[DataContract(Namespace = Namespaces.FinancialTransactions)]
+public enum TransactionState
+{
+    /// <summary>No charge was ever asked for under this id.</summary>
+    [EnumMember]
+    Unknown,
+
+    /// <summary>Charged.</summary>
+    [EnumMember]
+    Approved,
+
+    /// <summary>Refused by the card's bank.</summary>
+    [EnumMember]
+    Declined,
+
+    /// <summary>Undone, or shut before any charge; nothing is charged under this id, now or later.</summary>
+    [EnumMember]
+    Voided,
+}
+
+/// <summary>Says which field of a card is malformed, and why.</summary>
+[DataContract(Namespace = Namespaces.FinancialTransactions)]
+public sealed record CardFault
+{
+    /// <summary>The field: <c>cardNumber</c>, <c>expirationDate</c>, <c>securityCode</c>, <c>cardholderName</c>, <c>amountInCents</c> or <c>transactionId</c>.</summary>
+    [DataMember(Order = 0)]
+    public required string Field { get; init; }
+
+    /// <summary>What to mend, for a person.</summary>
+    [DataMember(Order = 1)]
+    public required string Reason { get; init; }
+}
+
+/// <summary>XML namespaces of the SOAP contract.</summary>
+public static class Namespaces
+{
+    /// <summary>Of the financial-transactions service and its types.</summary>
+    public const string FinancialTransactions = "urn:agora:financial-transactions";
+}

@@ -1,0 +1,2 @@
+Console.Error.WriteLine("agora: not assembled yet");
+return 1;
