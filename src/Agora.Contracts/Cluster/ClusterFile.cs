@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Agora.Contracts.Cluster;
 
 /// <summary>
@@ -29,6 +31,48 @@ public sealed record ClusterFile
 
     /// <summary>One of each on 127.0.0.1: the unreplicated system, to compare with.</summary>
     public static ClusterFile Unreplicated { get; } = Local(servers: 1, databaseReplicas: 1);
+
+    /// <summary>Name of the environment variable that names the file where the command line does not.</summary>
+    public const string EnvironmentVariable = "AGORA_CLUSTER";
+
+    /// <summary>Every process that the file names, in the order in which people list them.</summary>
+    public IReadOnlyList<ClusterProcess> Processes() => [.. ClusterProcess.Of(this)];
+
+    /// <summary>The file that a command works with: the one named on the command line, else by <c>AGORA_CLUSTER</c>, else <see cref="Default"/>.</summary>
+    /// <exception cref="ClusterFileException">It cannot be read, or is wrong; the message says where and how to mend it.</exception>
+    public static ClusterFile Resolve(string? explicitPath)
+    {
+        string? path = explicitPath ?? Environment.GetEnvironmentVariable(EnvironmentVariable);
+        return string.IsNullOrWhiteSpace(path) ? Default : Load(path);
+    }
+
+    /// <summary>Reads and checks a file.</summary>
+    /// <exception cref="ClusterFileException">It cannot be read, or is wrong; the message says where and how to mend it.</exception>
+    public static ClusterFile Load(string path)
+    {
+        string json;
+        try
+        {
+            json = File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ClusterFileException(path, [$"cannot be read: {e.Message}"]);
+        }
+        return Parse(json, path);
+    }
+
+    /// <summary>Reads and checks the text of a file; <paramref name="source"/> names it in messages.</summary>
+    /// <exception cref="ClusterFileException">It is wrong; the message says where and how to mend it.</exception>
+    public static ClusterFile Parse(string json, string source = "cluster.json")
+    {
+        ClusterFile file = ClusterFileJson.Read(json, source);
+        IReadOnlyList<string> problems = ClusterFileRules.Problems(file);
+        return problems.Count == 0 ? file : throw new ClusterFileException(source, problems);
+    }
+
+    /// <summary>The text of a file that <see cref="Load"/> reads back as this value.</summary>
+    public string ToJson() => ClusterFileJson.Write(this);
 
     private static ClusterFile Local(int servers, int databaseReplicas)
     {
@@ -69,6 +113,7 @@ public sealed record PaymentsGroup : ServerGroup
 public sealed record DatabaseGroup
 {
     /// <summary>What orders the commands.</summary>
+    [JsonRequired]
     public ReplicationEngine Engine { get; init; }
 
     /// <summary>One entry a replica; its place is its replica number. An odd number of them.</summary>
@@ -76,12 +121,15 @@ public sealed record DatabaseGroup
 }
 
 /// <summary>The protocol that orders a database's commands.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<ReplicationEngine>))]
 public enum ReplicationEngine
 {
     /// <summary>Our rotating-sequencer atomic broadcast, over UDP.</summary>
+    [JsonStringEnumMemberName("rotating-sequencer")]
     RotatingSequencer,
 
     /// <summary>Raft, over TCP.</summary>
+    [JsonStringEnumMemberName("raft")]
     Raft,
 }
 

@@ -1,0 +1,127 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Agora.Contracts.Cluster;
+
+/// <summary>What a cluster file must fulfil beyond its shape. Finds everything that is wrong, not only the first.</summary>
+internal static class ClusterFileRules
+{
+    public static IReadOnlyList<string> Problems(ClusterFile file)
+    {
+        List<string> problems = [];
+
+        // The web pages are optional; everything else is needed to serve the marketplace's functions.
+        Replicas(problems, "web", file.Web.Replicas, atLeastOne: false);
+        Replicas(problems, "payments", file.Payments.Replicas);
+        Replicas(problems, "sellerServers", file.SellerServers.Replicas);
+        Replicas(problems, "buyerServers", file.BuyerServers.Replicas);
+        Replicas(problems, "customers", file.Customers.Replicas);
+        Replicas(problems, "products", file.Products.Replicas);
+        if (problems.Count > 0)
+        {
+            return problems;
+        }
+
+        One(problems, "web", file.Web.Replicas.Count);
+        One(problems, "payments", file.Payments.Replicas.Count);
+        Odd(problems, "customers", file.Customers.Replicas.Count);
+        Odd(problems, "products", file.Products.Replicas.Count);
+        if (file.Payments.ApprovalProbability is not (>= 0 and <= 1))
+        {
+            problems.Add(string.Create(CultureInfo.InvariantCulture,
+                $"payments.approvalProbability: {file.Payments.ApprovalProbability} is no probability; write a number from 0 to 1"));
+        }
+        Endpoints(problems, file);
+        return problems;
+    }
+
+    private static void Replicas<T>(List<string> problems, string group, IReadOnlyList<T> replicas, bool atLeastOne = true)
+    {
+        if (replicas.Count == 0 && atLeastOne)
+        {
+            problems.Add($"{group}.replicas: missing; name at least one replica");
+        }
+        for (int i = 0; i < replicas.Count; i++)
+        {
+            if (replicas[i] is null)
+            {
+                problems.Add(string.Create(CultureInfo.InvariantCulture,
+                    $"{group}.replicas[{i}]: missing; every number up to the last needs its host and ports, or the ones behind it must move up"));
+            }
+        }
+    }
+
+    private static void One(List<string> problems, string group, int count)
+    {
+        if (count > 1)
+        {
+            problems.Add(string.Create(CultureInfo.InvariantCulture, $"{group}.replicas: {count} replicas, but it keeps a store of its own; leave one"));
+        }
+    }
+
+    private static void Odd(List<string> problems, string group, int count)
+    {
+        if (count % 2 == 0)
+        {
+            problems.Add(string.Create(CultureInfo.InvariantCulture,
+                $"{group}.replicas: {count} replicas stand no more failures than {count - 1}; make it {count - 1} or {count + 1}"));
+        }
+    }
+
+    private static void Endpoints(List<string> problems, ClusterFile file)
+    {
+        Dictionary<(string Host, int Port, ProtocolType Protocol), string> taken = [];
+        foreach (ClusterProcess process in file.Processes())
+        {
+            string replica = string.Create(CultureInfo.InvariantCulture, $"{GroupOf(process.Component)}.replicas[{process.Replica}]");
+            if (HostProblem(process.Host) is { } hostProblem)
+            {
+                problems.Add($"{replica}.host: {hostProblem}");
+            }
+            foreach (ClusterEndpoint endpoint in process.Endpoints)
+            {
+                string place = $"{replica}.{endpoint.Field}";
+                if (endpoint.Port is < 1 or > 65535)
+                {
+                    problems.Add(endpoint.Port == 0
+                        ? $"{place}: missing; write a port from 1 to 65535"
+                        : string.Create(CultureInfo.InvariantCulture, $"{place}: {endpoint.Port} is no port; write one from 1 to 65535"));
+                }
+                else if (!taken.TryAdd((Canonical(endpoint.Host), endpoint.Port, endpoint.Protocol), place))
+                {
+                    string other = taken[(Canonical(endpoint.Host), endpoint.Port, endpoint.Protocol)];
+                    problems.Add($"{place}: {endpoint.Protocol.ToString().ToUpperInvariant()} port {endpoint.Address} is already {other}; give one of them another port");
+                }
+            }
+        }
+    }
+
+    private static string? HostProblem(string host)
+    {
+        if (string.IsNullOrWhiteSpace(host))
+        {
+            return "empty; write a host name or an IP address";
+        }
+        if (IPAddress.TryParse(host, out IPAddress? ip))
+        {
+            return ip.Equals(IPAddress.Any) || ip.Equals(IPAddress.IPv6Any)
+                ? $"{host} means every address, which nobody can call; write the address that the other hosts use"
+                : null;
+        }
+        return Uri.CheckHostName(host) == UriHostNameType.Dns ? null : $"\"{host}\" is no host; write a host name or an IP address, without port or scheme";
+    }
+
+    private static string Canonical(string host)
+    {
+        string lower = host.ToUpperInvariant();
+        return lower == "LOCALHOST" ? "127.0.0.1" : IPAddress.TryParse(host, out IPAddress? ip) ? ip.ToString() : lower;
+    }
+
+    private static string GroupOf(string component) => component switch
+    {
+        Components.SellerServer => "sellerServers",
+        Components.BuyerServer => "buyerServers",
+        _ => component,
+    };
+}

@@ -1,0 +1,177 @@
+using Agora.Contracts.Cluster;
+using Xunit;
+
+namespace Agora.Tests;
+
+public sealed class ClusterFileTests : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("agora-test-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public void The_default_is_the_documented_table()
+    {
+        IReadOnlyList<ClusterProcess> processes = ClusterFile.Default.Processes();
+
+        Assert.Equal(
+        [
+            "web/0 http 8080", "payments/0 http 8100",
+            "seller-server/0 http 8110", "seller-server/1 http 8111", "seller-server/2 http 8112", "seller-server/3 http 8113",
+            "buyer-server/0 http 8120", "buyer-server/1 http 8121", "buyer-server/2 http 8122", "buyer-server/3 http 8123",
+            "customers/0 grpc 8130 udp 8140", "customers/1 grpc 8131 udp 8141", "customers/2 grpc 8132 udp 8142",
+            "customers/3 grpc 8133 udp 8143", "customers/4 grpc 8134 udp 8144",
+            "products/0 grpc 8150 raft 8160", "products/1 grpc 8151 raft 8161", "products/2 grpc 8152 raft 8162",
+            "products/3 grpc 8153 raft 8163", "products/4 grpc 8154 raft 8164",
+        ],
+        processes.Select(p => $"{p.Name} {string.Join(' ', p.Endpoints.Select(e => $"{e.Name} {e.Port}"))}"));
+        Assert.All(processes, p => Assert.Equal("127.0.0.1", p.Host));
+    }
+
+    [Fact]
+    public void What_is_written_reads_back_the_same()
+    {
+        foreach (ClusterFile file in new[] { ClusterFile.Default, ClusterFile.Unreplicated })
+        {
+            string json = file.ToJson();
+            Assert.Equal(json, ClusterFile.Parse(json).ToJson());
+            Assert.Equivalent(file, ClusterFile.Parse(json));
+        }
+    }
+
+    [Fact]
+    public void Names_are_camel_case_and_engines_are_words()
+    {
+        string json = ClusterFile.Default.ToJson();
+
+        Assert.Contains("\"sellerServers\"", json, StringComparison.Ordinal);
+        Assert.Contains("\"engine\": \"raft\"", json, StringComparison.Ordinal);
+        Assert.Contains("\"engine\": \"rotating-sequencer\"", json, StringComparison.Ordinal);
+        Assert.Contains("\"grpcPort\": 8130", json, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Comments_and_trailing_commas_are_allowed() =>
+        Assert.Equal(0.5, ClusterFile.Parse(Changed("\"approvalProbability\": 0.9", "/* half */ \"approvalProbability\": 0.5 // of them\n")).Payments.ApprovalProbability);
+
+    [Theory]
+    [InlineData("\"port\": 8110", "\"prot\": 8110", "sellerServers.replicas[0].prot: unknown field; mend the name or take it out (known here: host, port)")]
+    [InlineData("\"buyerServers\"", "\"buyers\"", "buyers: unknown field")]
+    [InlineData("\"port\": 8111", "\"port\": 8110", "sellerServers.replicas[1].port: TCP port 127.0.0.1:8110 is already sellerServers.replicas[0].port; give one of them another port")]
+    [InlineData("\"peerPort\": 8160", "\"peerPort\": 8150", "products.replicas[0].peerPort: TCP port 127.0.0.1:8150 is already products.replicas[0].grpcPort")]
+    [InlineData("\"peerPort\": 8141", "\"peerPort\": 8140", "customers.replicas[1].peerPort: UDP port 127.0.0.1:8140 is already customers.replicas[0].peerPort")]
+    [InlineData("\"port\": 8110", "\"port\": 70000", "sellerServers.replicas[0].port: 70000 is no port; write one from 1 to 65535")]
+    [InlineData("\"port\": 8110", "\"port\": -1", "sellerServers.replicas[0].port: -1 is no port")]
+    [InlineData(",\"port\": 8110", "", "sellerServers.replicas[0].port: missing; write a port from 1 to 65535")]
+    [InlineData("\"port\": 8110", "\"port\": \"http\"", "sellerServers.replicas[0].port: ")]
+    [InlineData("\"engine\": \"raft\"", "\"engine\": \"paxos\"", "products.engine: no such engine; write \"raft\" or \"rotating-sequencer\"")]
+    [InlineData("\"engine\": \"raft\",", "", "products: ")]
+    [InlineData("\"approvalProbability\": 0.9", "\"approvalProbability\": 1.5", "payments.approvalProbability: 1.5 is no probability; write a number from 0 to 1")]
+    [InlineData("\"approvalProbability\": 0.9", "\"approvalProbability\": 0.9, \"approvalProbability\": 0.8", "approvalProbability")]
+    [InlineData("{\"host\": \"127.0.0.1\",\"port\": 8110}", "null", "sellerServers.replicas[0]: missing; every number up to the last needs its host and ports")]
+    [InlineData("\"host\": \"127.0.0.1\",\"port\": 8110", "\"host\": \"\",\"port\": 8110", "sellerServers.replicas[0].host: empty; write a host name or an IP address")]
+    [InlineData("\"host\": \"127.0.0.1\",\"port\": 8110", "\"host\": \"0.0.0.0\",\"port\": 8110", "sellerServers.replicas[0].host: 0.0.0.0 means every address")]
+    [InlineData("\"host\": \"127.0.0.1\",\"port\": 8110", "\"host\": \"http://a\",\"port\": 8110", "sellerServers.replicas[0].host: \"http://a\" is no host")]
+    [InlineData("\"host\": \"127.0.0.1\",\"port\": 8110", "\"host\": null,\"port\": 8110", "sellerServers.replicas[0].host: ")]
+    public void A_wrong_file_is_refused_with_the_place_and_the_mend(string right, string wrong, string complaint)
+    {
+        ClusterFileException e = Assert.Throws<ClusterFileException>(() => ClusterFile.Parse(Changed(right, wrong), "my.json"));
+
+        Assert.Contains("my.json: ", e.Message, StringComparison.Ordinal);
+        Assert.Contains(complaint, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_same_number_may_be_a_TCP_and_a_UDP_port() =>
+        Assert.Equal(8130, ClusterFile.Parse(Changed("\"peerPort\": 8140", "\"peerPort\": 8130")).Customers.Replicas[0].PeerPort);
+
+    [Fact]
+    public void The_same_port_on_another_host_is_another_port() =>
+        Assert.Equal("shop-2", ClusterFile.Parse(Changed("\"host\": \"127.0.0.1\",\"port\": 8111", "\"host\": \"shop-2\",\"port\": 8110")).SellerServers.Replicas[1].Host);
+
+    [Theory]
+    [InlineData("{\"host\": \"localhost\",\"port\": 8110}")]
+    [InlineData("{\"host\": \"LOCALHOST\",\"port\": 8110}")]
+    public void Another_name_of_the_same_host_does_not_hide_a_port_given_twice(string second) =>
+        Assert.Contains("already", Assert.Throws<ClusterFileException>(() => ClusterFile.Parse(Changed("{\"host\": \"127.0.0.1\",\"port\": 8111}", second))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void An_even_database_group_is_refused()
+    {
+        ClusterFile even = ClusterFile.Default with { Products = ClusterFile.Default.Products with { Replicas = [.. ClusterFile.Default.Products.Replicas.Take(4)] } };
+
+        ClusterFileException e = Assert.Throws<ClusterFileException>(() => ClusterFile.Parse(even.ToJson()));
+
+        Assert.Equal(["products.replicas: 4 replicas stand no more failures than 3; make it 3 or 5"], e.Problems);
+    }
+
+    [Fact]
+    public void Every_group_but_web_must_be_there()
+    {
+        ClusterFileException e = Assert.Throws<ClusterFileException>(() => ClusterFile.Parse("{}"));
+
+        Assert.Equal(
+            ["payments", "sellerServers", "buyerServers", "customers", "products"],
+            e.Problems.Select(p => p.Split('.')[0]));
+        Assert.Empty(ClusterFile.Parse((ClusterFile.Default with { Web = new() }).ToJson()).Web.Replicas);
+    }
+
+    [Fact]
+    public void The_payment_service_cannot_be_doubled() =>
+        Assert.Contains("payments.replicas: 2 replicas", Assert.Throws<ClusterFileException>(() => ClusterFile.Parse(
+            (ClusterFile.Default with { Payments = new() { Replicas = [new() { Port = 1 }, new() { Port = 2 }] } }).ToJson())).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Everything_wrong_is_told_at_once()
+    {
+        string json = Changed("\"port\": 8110", "\"port\": 8100").Replace("\"port\": 8121", "\"port\": 0", StringComparison.Ordinal);
+
+        Assert.Equal(2, Assert.Throws<ClusterFileException>(() => ClusterFile.Parse(json)).Problems.Count);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("[]")]
+    [InlineData("{ \"web\": ")]
+    public void What_is_no_cluster_file_at_all_is_refused(string text) =>
+        Assert.Throws<ClusterFileException>(() => ClusterFile.Parse(text));
+
+    [Fact]
+    public void The_command_line_goes_before_the_environment_and_that_before_the_default()
+    {
+        string first = Path.Combine(_directory, "first.json"), second = Path.Combine(_directory, "second.json");
+        File.WriteAllText(first, Changed("\"port\": 8110", "\"port\": 9001"));
+        File.WriteAllText(second, Changed("\"port\": 8110", "\"port\": 9002"));
+        string? before = Environment.GetEnvironmentVariable(ClusterFile.EnvironmentVariable);
+        try
+        {
+            Environment.SetEnvironmentVariable(ClusterFile.EnvironmentVariable, second);
+            Assert.Equal(9001, ClusterFile.Resolve(first).SellerServers.Replicas[0].Port);
+            Assert.Equal(9002, ClusterFile.Resolve(null).SellerServers.Replicas[0].Port);
+            Environment.SetEnvironmentVariable(ClusterFile.EnvironmentVariable, null);
+            Assert.Same(ClusterFile.Default, ClusterFile.Resolve(null));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(ClusterFile.EnvironmentVariable, before);
+        }
+    }
+
+    [Fact]
+    public void A_file_that_is_not_there_is_named()
+    {
+        string path = Path.Combine(_directory, "none.json");
+
+        Assert.Contains(path, Assert.Throws<ClusterFileException>(() => ClusterFile.Load(path)).Message, StringComparison.Ordinal);
+    }
+
+    // The default file's text without its lines, with one thing changed.
+    private static string Changed(string from, string to)
+    {
+        string text = string.Concat(ClusterFile.Default.ToJson().Split('\n').Select(line => line.Trim()));
+        int at = text.IndexOf(from, StringComparison.Ordinal);
+        Assert.True(at >= 0, $"the default file has no {from}");
+        return text[..at] + to + text[(at + from.Length)..];
+    }
+}
