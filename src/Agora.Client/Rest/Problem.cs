@@ -1,0 +1,101 @@
+using System.Text.Json.Serialization;
+
+namespace Agora.Client;
+
+/// <summary>Any error: <c>application/problem+json</c> (RFC 9457) with a stable code.</summary>
+public sealed record Problem
+{
+    /// <summary>The media type of an error's body.</summary>
+    public const string MediaType = "application/problem+json";
+
+    /// <summary>A URI that names the kind of problem; <c>about:blank</c> where it says nothing beyond the status.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Type { get; init; }
+
+    /// <summary>The kind of problem in a few words.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Title { get; init; }
+
+    /// <summary>The HTTP status.</summary>
+    public int Status { get; init; }
+
+    /// <summary>What to mend this time, for a person.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Detail { get; init; }
+
+    /// <summary>The call it happened at.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Instance { get; init; }
+
+    /// <summary>One of <see cref="ErrorCodes"/>: what a program decides by.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Code { get; init; }
+
+    /// <summary>With <see cref="ErrorCodes.InvalidRequest"/>: what is wrong with each field, by its name in the request.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
+}
+
+/// <summary>The stable codes of errors. A code once published keeps its meaning.</summary>
+public static class ErrorCodes
+{
+    /// <summary>400: a field is missing, unknown or wrong; <see cref="Problem.Errors"/> says which and why.</summary>
+    public const string InvalidRequest = "invalid-request";
+
+    /// <summary>401: no token, one that is not known, a session that has ended, or a wrong username or password.</summary>
+    public const string NotLoggedIn = "not-logged-in";
+
+    /// <summary>402: the card's bank refused; nothing was bought.</summary>
+    public const string PaymentDeclined = "payment-declined";
+
+    /// <summary>403: the item is another seller's.</summary>
+    public const string NotYours = "not-yours";
+
+    /// <summary>404: no item has this id.</summary>
+    public const string NoSuchItem = "no-such-item";
+
+    /// <summary>404: no seller has this id.</summary>
+    public const string NoSuchSeller = "no-such-seller";
+
+    /// <summary>404: the cart does not hold this item.</summary>
+    public const string NotInCart = "not-in-cart";
+
+    /// <summary>404: nothing answers at this path.</summary>
+    public const string NoSuchResource = "no-such-resource";
+
+    /// <summary>405: the path exists, the method does not.</summary>
+    public const string MethodNotAllowed = "method-not-allowed";
+
+    /// <summary>409: another account has this username.</summary>
+    public const string UsernameTaken = "username-taken";
+
+    /// <summary>409: fewer units are on sale than asked for.</summary>
+    public const string NotEnoughUnits = "not-enough-units";
+
+    /// <summary>409: there is nothing in the cart to buy.</summary>
+    public const string CartEmpty = "cart-empty";
+
+    /// <summary>409: the cart would hold more different items than a cart may.</summary>
+    public const string CartFull = "cart-full";
+
+    /// <summary>409: another purchase of this session is still being settled.</summary>
+    public const string PurchasePending = "purchase-pending";
+
+    /// <summary>409: only what was bought can be rated.</summary>
+    public const string NotPurchased = "not-purchased";
+
+    /// <summary>409: every purchase of this item has been rated already.</summary>
+    public const string AlreadyRated = "already-rated";
+
+    /// <summary>413: the body is larger than any request can be.</summary>
+    public const string TooLarge = "too-large";
+
+    /// <summary>415: the body is not JSON.</summary>
+    public const string UnsupportedMediaType = "unsupported-media-type";
+
+    /// <summary>429: slow down for as long as <c>Retry-After</c> says.</summary>
+    public const string TooManyRequests = "too-many-requests";
+
+    /// <summary>503: a part of the marketplace cannot be reached; the same call, repeated with the same key, is safe.</summary>
+    public const string Unavailable = "unavailable";
+}
