@@ -1,7 +1,66 @@
+using System.Buffers;
+using System.Buffers.Binary;
+
 namespace Agora.Replication;
 
 /// <summary>One ordered command. Whatever is not a function of the state (time, request id) was chosen before ordering and travels in it.</summary>
 /// <param name="RequestId">Minted once by whoever wants the effect, and kept over retries: the state machine never sees it twice.</param>
 /// <param name="Time">The submitting replica's clock, milliseconds since 1970 in UTC; the store raises it to the largest seen, so that it never runs backwards.</param>
 /// <param name="Payload">The database's own message.</param>
-public readonly record struct Command(Guid RequestId, long Time, ReadOnlyMemory<byte> Payload);
+public readonly record struct Command(Guid RequestId, long Time, ReadOnlyMemory<byte> Payload)
+{
+    /// <summary>Largest payload that an engine takes: what the broadcast can carry, with room for the header.</summary>
+    public const int MaxPayload = (1 << 20) - HeaderSize;
+
+    internal const int HeaderSize = 16 + 8;
+
+    internal int EncodedSize => HeaderSize + Payload.Length;
+
+    /// <summary>Writes request id (16 bytes, big endian), time (8 bytes, little endian) and payload: the form in which both engines carry it.</summary>
+    internal void Encode(Span<byte> destination)
+    {
+        RequestId.TryWriteBytes(destination, bigEndian: true, out _);
+        BinaryPrimitives.WriteInt64LittleEndian(destination[16..], Time);
+        Payload.Span.CopyTo(destination[HeaderSize..]);
+    }
+
+    /// <summary>Reads what <see cref="Encode"/> wrote. The payload stays a part of <paramref name="encoded"/>: no copy.</summary>
+    /// <exception cref="InvalidDataException">Too short to be a command: the log holds something that no replica of this version wrote.</exception>
+    internal static Command Decode(ReadOnlyMemory<byte> encoded)
+    {
+        ReadOnlySpan<byte> span = encoded.Span;
+        return span.Length < HeaderSize
+            ? throw new InvalidDataException($"A command of {span.Length} bytes in the log is shorter than its header.")
+            : new Command(new Guid(span[..16], bigEndian: true), BinaryPrimitives.ReadInt64LittleEndian(span[16..]), encoded[HeaderSize..]);
+    }
+
+    /// <summary>Writes many commands behind one another, each behind its length (4 bytes, little endian): one log entry.</summary>
+    internal static void EncodeBatch(ReadOnlySpan<Command> commands, IBufferWriter<byte> output)
+    {
+        foreach (Command command in commands)
+        {
+            int size = command.EncodedSize;
+            Span<byte> span = output.GetSpan(sizeof(int) + size);
+            BinaryPrimitives.WriteInt32LittleEndian(span, size);
+            command.Encode(span[sizeof(int)..]);
+            output.Advance(sizeof(int) + size);
+        }
+    }
+
+    /// <summary>Reads what <see cref="EncodeBatch"/> wrote.</summary>
+    /// <exception cref="InvalidDataException">As <see cref="Decode"/>.</exception>
+    internal static void DecodeBatch(ReadOnlyMemory<byte> encoded, List<Command> commands)
+    {
+        while (!encoded.IsEmpty)
+        {
+            int size = encoded.Length < sizeof(int) ? -1 : BinaryPrimitives.ReadInt32LittleEndian(encoded.Span);
+            if (size < 0 || size > encoded.Length - sizeof(int))
+            {
+                throw new InvalidDataException("A log entry's commands do not fill it exactly.");
+            }
+
+            commands.Add(Decode(encoded.Slice(sizeof(int), size)));
+            encoded = encoded[(sizeof(int) + size)..];
+        }
+    }
+}

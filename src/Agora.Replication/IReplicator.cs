@@ -4,6 +4,19 @@ namespace Agora.Replication;
 public interface IReplicator : IAsyncDisposable
 {
     /// <summary>
+    /// Joins the group, without waiting for the others: <see cref="Status"/> tells when the group serves. Disposing leaves it in order:
+    /// what is under way ends or fails as unavailable, and nothing acknowledged is lost.
+    /// </summary>
+    /// <exception cref="IOException">The directory or the port cannot be used; the message says which and why.</exception>
+    Task StartAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Completes when the replicator was disposed; faults when it had to stop by itself, because its log failed or a command could not
+    /// be applied. The process must then end: nothing more is served, and a restart goes on from disk.
+    /// </summary>
+    Task Completion { get; }
+
+    /// <summary>
     /// Orders a command; completes with the state machine's reply once the command is durable at a majority and applied here.
     /// </summary>
     /// <exception cref="ReplicaUnavailableException">

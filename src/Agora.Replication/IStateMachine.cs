@@ -4,7 +4,8 @@ namespace Agora.Replication;
 
 /// <summary>
 /// What a database makes of its ordered commands. A pure function of state and command: no clock, no random number,
-/// no id made inside, so that all replicas that applied the same commands hold the same.
+/// no id made inside, so that all replicas that applied the same commands hold the same. Where it is disposable, the store
+/// disposes it before it closes the writer.
 /// </summary>
 public interface IStateMachine
 {

@@ -1,0 +1,94 @@
+using System.Net;
+using System.Net.Sockets;
+using Agora.Contracts.Cluster;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Agora.Replication.Hosting;
+
+/// <summary>
+/// The host that both databases share: a gRPC listener, a <see cref="ReplicatedStore"/>, the <see cref="IReplicator"/> that the
+/// cluster file names, and their start and stop.
+/// </summary>
+public static class ReplicaHosting
+{
+    /// <summary>
+    /// Adds one replica of a database: <see cref="ReplicatedStore"/> and <see cref="IReplicator"/> to the services, gRPC over HTTP/2
+    /// without TLS on the replica's port. The store is opened at once.
+    /// </summary>
+    /// <param name="builder">The process's builder.</param>
+    /// <param name="group">The database in the cluster file.</param>
+    /// <param name="replica">The replica's number in it.</param>
+    /// <param name="directory">The replica's own directory; made if missing.</param>
+    /// <param name="stateMachine">What applies the commands.</param>
+    /// <exception cref="IOException">The directory cannot be used; the message says which and why.</exception>
+    public static WebApplicationBuilder AddReplica(
+        this WebApplicationBuilder builder, DatabaseGroup group, int replica, string directory, IStateMachine stateMachine)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(group);
+        ArgumentOutOfRangeException.ThrowIfNegative(replica);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(replica, group.Replicas.Count);
+        DatabaseAddress address = group.Replicas[replica];
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.Listen(Resolve(address.Host), address.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.Services.AddGrpc(grpc =>
+        {
+            grpc.Interceptors.Add<ReplicaInterceptor>();
+            grpc.MaxReceiveMessageSize = 2 * Command.MaxPayload;
+        });
+        builder.Services.AddSingleton<ReplicaInterceptor>();
+
+        // Opened now, so that an unusable directory is reported before anything runs; made known by a factory, so that the container closes it.
+        ReplicatedStore store = ReplicatedStore.Open(directory, stateMachine);
+        builder.Services.AddSingleton(_ => store);
+        builder.Services.AddSingleton<IReplicator>(services => CreateReplicator(services, group, replica, store));
+        builder.Services.AddHostedService<ReplicaLifetime>();
+
+        // Reads and submissions under way end within the second that the engine gives them.
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(5));
+        return builder;
+    }
+
+    /// <summary>Maps the <c>Replica</c> gRPC service: status, read position, digest.</summary>
+    public static WebApplication MapReplica(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.MapGrpcService<ReplicaService>();
+        return app;
+    }
+
+    /// <summary>The address that a host name in the cluster file stands for; IPv4 where there are both.</summary>
+    /// <exception cref="IOException">The name is not known here.</exception>
+    internal static IPAddress Resolve(string host)
+    {
+        if (IPAddress.TryParse(host, out IPAddress? address))
+        {
+            return address;
+        }
+
+        try
+        {
+            return Dns.GetHostAddresses(host).OrderBy(a => a.AddressFamily == AddressFamily.InterNetwork ? 0 : 1).First();
+        }
+        catch (Exception e) when (e is SocketException or InvalidOperationException)
+        {
+            throw new IOException($"The host '{host}' of the cluster file cannot be resolved: {e.Message}", e);
+        }
+    }
+
+    private static SingleReplicator CreateReplicator(IServiceProvider services, DatabaseGroup group, int replica, ReplicatedStore store)
+    {
+        ILoggerFactory loggers = services.GetRequiredService<ILoggerFactory>();
+        if (group.Replicas.Count == 1)
+        {
+            return new SingleReplicator(store, loggers.CreateLogger<SingleReplicator>());
+        }
+
+        throw new NotSupportedException($"Engine {group.Engine} with {group.Replicas.Count} replicas (this is {replica}) is not there yet.");
+    }
+}

@@ -1,0 +1,45 @@
+using System.Globalization;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+
+namespace Agora.Replication.Hosting;
+
+/// <summary>
+/// Tells gRPC clients what a replica knows: every answer carries the leader's replica number in the trailer <c>agora-leader</c> where there
+/// is a leader and it is known; what cannot be served here now is UNAVAILABLE.
+/// </summary>
+internal sealed class ReplicaInterceptor(IReplicator replicator) : Interceptor
+{
+    public const string LeaderTrailer = "agora-leader";
+
+    public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            TResponse response = await continuation(request, context);
+            if (replicator.Status.Leader is int leader)
+            {
+                context.ResponseTrailers.Add(LeaderTrailer, leader.ToString(CultureInfo.InvariantCulture));
+            }
+
+            return response;
+        }
+        catch (ReplicaUnavailableException e)
+        {
+            Metadata trailers = [];
+            if ((e.Leader ?? replicator.Status.Leader) is int leader)
+            {
+                trailers.Add(LeaderTrailer, leader.ToString(CultureInfo.InvariantCulture));
+            }
+
+            throw new RpcException(new Status(StatusCode.Unavailable, e.Message, e), trailers);
+        }
+        catch (OperationCanceledException e) when (context.CancellationToken.IsCancellationRequested)
+        {
+            throw new RpcException(context.Deadline <= TimeProvider.System.GetUtcNow().UtcDateTime
+                ? new Status(StatusCode.DeadlineExceeded, "The call's deadline passed; its outcome is unknown.", e)
+                : new Status(StatusCode.Cancelled, "The caller gave up; the outcome is unknown.", e));
+        }
+    }
+}

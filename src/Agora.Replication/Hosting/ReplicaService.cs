@@ -1,0 +1,37 @@
+using Agora.Contracts.Replication;
+using Grpc.Core;
+
+namespace Agora.Replication.Hosting;
+
+/// <summary>What every replica answers, whichever database it is.</summary>
+internal sealed class ReplicaService(IReplicator replicator, ReplicatedStore store) : Replica.ReplicaBase
+{
+    public override Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context)
+    {
+        ReplicatorStatus status = replicator.Status;
+        StatusReply reply = new()
+        {
+            Engine = status.Engine,
+            Role = status.Role,
+            Applied = status.Applied,
+            Known = status.Known,
+            Ready = status.Ready,
+        };
+        if (status.Leader is int leader)
+        {
+            reply.Leader = leader;
+        }
+
+        return Task.FromResult(reply);
+    }
+
+    public override async Task<ReadPositionReply> GetReadPosition(ReadPositionRequest request, ServerCallContext context) =>
+        new() { Position = await replicator.ConfirmReadPositionAsync(context.CancellationToken) };
+
+    public override async Task<DigestReply> GetDigest(DigestRequest request, ServerCallContext context)
+    {
+        // Reads every table: off the thread that serves calls.
+        StateDigest digest = await Task.Run(store.Digest, context.CancellationToken);
+        return new DigestReply { Position = digest.Position, Digest = digest.Sha256 };
+    }
+}

@@ -1,0 +1,460 @@
+using System.Collections.Concurrent;
+using Microsoft.Data.Sqlite;
+
+namespace Agora.Replication;
+
+/// <summary>
+/// One replica's database: a SQLite file that is a function of the log. Each batch of commands is one transaction, which also
+/// stores the position that it reaches and the reply kept for each request id. So whenever the process dies, the file holds
+/// the effects of exactly the commands up to its applied position, and the engine goes on behind it.
+/// </summary>
+/// <remarks>
+/// The replication log is the redo log: a commit here waits for no disk (WAL, synchronous=NORMAL). A kill −9 loses nothing, since
+/// the pages are with the kernel; a power failure can lose the last transactions, whole ones only, and the engine then applies
+/// the same commands again. That is why an engine may cut its log only behind what <see cref="Flush"/> returned.
+/// </remarks>
+public sealed class ReplicatedStore : IDisposable
+{
+    /// <summary>The file's name in the replica's directory.</summary>
+    public const string FileName = "state.db";
+
+    /// <summary>How long the reply to a request is kept, by the commands' own clock: a repeat within it is answered as the first was.</summary>
+    public static readonly TimeSpan ReplyLifetime = TimeSpan.FromMinutes(15);
+
+    // More than one, so that what has expired shrinks while new ones come; few, so that no command pays for many.
+    private const int PrunedPerCommand = 4;
+    private const int FormatVersion = 1;
+
+    // 32 MiB. The engine checkpoints beside the writer before that; under a load in which that one never catches up, the writer does it itself.
+    private const int PagesBeforeWriterCheckpoints = 8192;
+
+    private const string OwnSchema = """
+        CREATE TABLE IF NOT EXISTS replication_state (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            applied INTEGER NOT NULL,
+            time INTEGER NOT NULL);
+        INSERT OR IGNORE INTO replication_state VALUES (1, -1, 0);
+        CREATE TABLE IF NOT EXISTS replication_replies (
+            sequence INTEGER PRIMARY KEY,
+            request_id BLOB NOT NULL UNIQUE,
+            time INTEGER NOT NULL,
+            reply BLOB NOT NULL);
+        """;
+
+    private readonly IStateMachine _stateMachine;
+    private readonly FileStream _directoryLock;
+    private readonly string _path;
+    private readonly SqliteConnection _writer;
+    private readonly SqliteConnection _checkpointer;
+    private readonly Lock _flushing = new();
+    private readonly ConcurrentBag<SqliteConnection> _readers = [];
+    private readonly SemaphoreSlim _freeReaders;
+    private readonly List<Waiter> _waiters = [];
+    private readonly Memory<byte> _requestId = new byte[16];
+
+    private long _applied;      // Committed. Written by the applier only.
+    private long _durable;      // On disk: durable <= applied. Under _flushing.
+    private long _time;         // Largest time of any command applied.
+    private long _lastReply;    // Sequence of the newest reply kept, 0 with none; sequences have no gaps.
+    private long _oldestReply;  // Sequence and time of the oldest one kept.
+    private long _oldestTime;
+    private bool _failed;
+    private volatile bool _disposed;
+
+    private ReplicatedStore(string directory, IStateMachine stateMachine, int readers)
+    {
+        _stateMachine = stateMachine;
+        _path = Path.Combine(directory, FileName);
+        _freeReaders = new SemaphoreSlim(readers, readers);
+        _writer = Connection(_path, SqliteOpenMode.ReadWriteCreate);
+        _checkpointer = Connection(_path, SqliteOpenMode.ReadWrite);
+
+        // Two processes on one directory would apply the log twice. The lock ends with the process, however that ends.
+        _directoryLock = new FileStream(Path.Combine(directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+    }
+
+    /// <summary>Position up to which the committed state reflects the log; −1 at the start.</summary>
+    public long Applied => Volatile.Read(ref _applied);
+
+    /// <summary>Opens the database in <paramref name="directory"/>, or begins an empty one there.</summary>
+    /// <param name="directory">The replica's own directory; made if missing.</param>
+    /// <param name="stateMachine">What applies the commands; belongs to this store from now on.</param>
+    /// <param name="readers">How many reads run at the same time; further ones wait.</param>
+    /// <exception cref="IOException">The directory or the file cannot be used; the message says which and why.</exception>
+    public static ReplicatedStore Open(string directory, IStateMachine stateMachine, int readers = 8)
+    {
+        ArgumentNullException.ThrowIfNull(stateMachine);
+        ReplicatedStore? store = null;
+        try
+        {
+            Directory.CreateDirectory(directory);
+            store = new ReplicatedStore(directory, stateMachine, readers);
+            store.Initialize();
+            return store;
+        }
+        catch (Exception e) when (e is SqliteException or UnauthorizedAccessException or IOException)
+        {
+            store?.Dispose();
+            throw new IOException($"The database in {Path.GetFullPath(directory)} cannot be opened: {e.Message}", e);
+        }
+    }
+
+    /// <summary>
+    /// Applies the commands between the applied position and <paramref name="position"/>, in order, in one transaction. For the engine, one
+    /// caller at a time. How a log is cut into batches makes no difference to the state.
+    /// </summary>
+    /// <param name="position">Position of the last command; what <see cref="Applied"/> is afterwards.</param>
+    /// <param name="commands">The commands; none where the log holds something else at the position.</param>
+    /// <param name="replies">Gets the reply to each command.</param>
+    /// <exception cref="Exception">Whatever the state machine or the file threw: the state is that before the call, and the process must stop.</exception>
+    public void Apply(long position, ReadOnlySpan<Command> commands, Span<ReadOnlyMemory<byte>> replies)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_failed || position <= _applied)
+        {
+            throw new InvalidOperationException(_failed
+                ? "A command could not be applied; nothing more is."
+                : $"Position {position} is applied already (up to {_applied}).");
+        }
+
+        // Set for as long as memory and file may differ: whatever throws below leaves it set.
+        _failed = true;
+        Execute("BEGIN IMMEDIATE");
+        try
+        {
+            for (int i = 0; i < commands.Length; i++)
+            {
+                replies[i] = ApplyOne(commands[i]);
+            }
+
+            _writer.Prepared("UPDATE replication_state SET applied = ?1, time = ?2 WHERE only = 1").Run(position, _time);
+            Execute("COMMIT");
+        }
+        catch
+        {
+            // Some failures (a full disk) have rolled back by themselves.
+            if (SQLitePCL.raw.sqlite3_get_autocommit(_writer.Handle) == 0)
+            {
+                Execute("ROLLBACK");
+            }
+
+            throw;
+        }
+
+        _failed = false;
+        Volatile.Write(ref _applied, position);
+        ReleaseWaiters(position);
+    }
+
+    /// <summary>Completes once <see cref="Applied"/> is at or above <paramref name="position"/>.</summary>
+    public async Task WaitUntilAppliedAsync(long position, CancellationToken cancellationToken)
+    {
+        if (Applied >= position)
+        {
+            return;
+        }
+
+        Waiter waiter = new(position);
+        lock (_waiters)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (Applied >= position)
+            {
+                return;
+            }
+
+            _waiters.Add(waiter);
+        }
+
+        try
+        {
+            await waiter.Task.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            lock (_waiters)
+            {
+                _waiters.Remove(waiter);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Runs a query on a connection of its own, beside the writer, within one read transaction: all its statements see the state at one
+    /// position. Keep it short; do not nest.
+    /// </summary>
+    public T Read<T>(Func<SqliteConnection, T> query)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _freeReaders.Wait();
+        try
+        {
+            if (!_readers.TryTake(out SqliteConnection? reader))
+            {
+                reader = Connect(_path, SqliteOpenMode.ReadOnly);
+            }
+
+            try
+            {
+                return ReadAtOnePosition(reader, query);
+            }
+            finally
+            {
+                _readers.Add(reader);
+                if (_disposed)
+                {
+                    CloseReaders();
+                }
+            }
+        }
+        finally
+        {
+            _freeReaders.Release();
+        }
+    }
+
+    /// <summary>
+    /// Makes the applied state durable, beside the writer, and returns the position that is durable now: the engine may cut its log
+    /// behind it. May return an older position where a long read holds it up. From any thread.
+    /// </summary>
+    public long Flush()
+    {
+        lock (_flushing)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            long applied = Applied;
+            if (applied == _durable)
+            {
+                return _durable;
+            }
+
+            // A checkpoint that gets through syncs the WAL before it copies any of its pages, so what was committed
+            // before the call survives from then on, whether or not the database file is synced in this round.
+            using var result = _checkpointer.Prepared("PRAGMA wal_checkpoint(PASSIVE)").Query();
+            if (result.Read() && result.Int64(1) == result.Int64(2))
+            {
+                _durable = applied;
+            }
+
+            return _durable;
+        }
+    }
+
+    /// <summary>Writes the state, frozen at the position returned, to a new file that a replica can start from, and syncs it.</summary>
+    public long Snapshot(string path)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        using (var source = Connect(_path, SqliteOpenMode.ReadWrite))
+        using (Statement copy = new(source, "VACUUM INTO ?1"))
+        {
+            copy.Run(path);
+        }
+
+        using (FileStream file = new(path, FileMode.Open, FileAccess.ReadWrite))
+        {
+            file.Flush(flushToDisk: true);
+        }
+
+        using var snapshot = Connect(path, SqliteOpenMode.ReadOnly);
+        using Statement applied = new(snapshot, "SELECT applied FROM replication_state");
+        return applied.Number() ?? throw new InvalidDataException($"{path} is not a snapshot of a replica's state.");
+    }
+
+    /// <summary>A digest of the whole state, with its position. Replicas that applied the same commands have the same.</summary>
+    public StateDigest Digest()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        var connection = Connect(_path, SqliteOpenMode.ReadOnly);
+        try
+        {
+            return ReadAtOnePosition(connection, StateDigest.Compute);
+        }
+        finally
+        {
+            connection.CloseWithStatements();
+        }
+    }
+
+    /// <summary>Closes the file; what was applied is durable afterwards. The engine has stopped before.</summary>
+    public void Dispose()
+    {
+        lock (_waiters)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            _disposed = true;
+            foreach (Waiter waiter in _waiters)
+            {
+                waiter.TrySetException(new ReplicaUnavailableException("This replica is stopping."));
+            }
+        }
+
+        // The last connection to close checkpoints and removes the WAL; reads under way close theirs when they end.
+        CloseReaders();
+        lock (_flushing)
+        {
+            _checkpointer.CloseWithStatements();
+        }
+
+        (_stateMachine as IDisposable)?.Dispose();
+        _writer.CloseWithStatements();
+        _directoryLock.Dispose();
+    }
+
+    private static T ReadAtOnePosition<T>(SqliteConnection connection, Func<SqliteConnection, T> query)
+    {
+        connection.Prepared("BEGIN").Run();
+        try
+        {
+            return query(connection);
+        }
+        finally
+        {
+            connection.Prepared("ROLLBACK").Run();
+        }
+    }
+
+    private static SqliteConnection Connection(string path, SqliteOpenMode mode) =>
+        new(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
+
+    private static SqliteConnection Connect(string path, SqliteOpenMode mode) => Opened(Connection(path, mode));
+
+    private static SqliteConnection Opened(SqliteConnection connection)
+    {
+        connection.Open();
+
+        // Nobody but the writer writes, so nothing here waits for long; a lock held by a checkpoint is short.
+        _ = SQLitePCL.raw.sqlite3_busy_timeout(connection.Handle, 5000);
+        Set(connection, "PRAGMA temp_store = MEMORY");
+        return connection;
+    }
+
+    private static void OpenForWriting(SqliteConnection connection)
+    {
+        Opened(connection);
+        Set(connection, "PRAGMA journal_mode = WAL");
+        Set(connection, "PRAGMA synchronous = NORMAL");
+    }
+
+    private static void Set(SqliteConnection connection, string pragma)
+    {
+        using Statement statement = new(connection, pragma);
+        statement.Run();
+    }
+
+    private void Initialize()
+    {
+        OpenForWriting(_writer);
+        OpenForWriting(_checkpointer);
+        long version = _writer.Prepared("PRAGMA user_version").Number() ?? 0;
+        if (version is not (0 or FormatVersion))
+        {
+            throw new IOException($"{FileName} is of format {version}, this program reads {FormatVersion}: use the program that wrote it");
+        }
+
+        using (SqliteCommand create = _writer.CreateCommand())
+        {
+#pragma warning disable CA2100 // The schema is the state machine's constant.
+            create.CommandText = $"""
+                PRAGMA wal_autocheckpoint = {PagesBeforeWriterCheckpoints};
+                PRAGMA cache_size = -8192;
+                BEGIN IMMEDIATE;
+                {OwnSchema}
+                {_stateMachine.Schema};
+                PRAGMA user_version = {FormatVersion};
+                COMMIT;
+                """;
+#pragma warning restore CA2100
+            create.ExecuteNonQuery();
+        }
+
+        using (var state = _writer.Prepared("SELECT applied, time FROM replication_state").Query())
+        {
+            state.Read();
+            (_applied, _time) = (state.Int64(0), state.Int64(1));
+        }
+
+        _durable = -1;
+        _lastReply = _writer.Prepared("SELECT MAX(sequence) FROM replication_replies").Number() ?? 0;
+        FindOldestReply();
+        _stateMachine.Open(_writer);
+    }
+
+    private ReadOnlyMemory<byte> ApplyOne(in Command command)
+    {
+        _time = Math.Max(_time, command.Time);
+        command.RequestId.TryWriteBytes(_requestId.Span, bigEndian: true, out _);
+        using (var earlier = _writer.Prepared("SELECT reply FROM replication_replies WHERE request_id = ?1").Query((ReadOnlyMemory<byte>)_requestId))
+        {
+            if (earlier.Read())
+            {
+                return earlier.Bytes(0).ToArray();
+            }
+        }
+
+        byte[] reply = _stateMachine.Apply(command with { Time = _time })
+            ?? throw new InvalidOperationException("The state machine gave no reply.");
+        _writer.Prepared("INSERT INTO replication_replies (sequence, request_id, time, reply) VALUES (?1, ?2, ?3, ?4)")
+            .Run(++_lastReply, (ReadOnlyMemory<byte>)_requestId, _time, (ReadOnlyMemory<byte>)reply);
+        Prune();
+        return reply;
+    }
+
+    // After each command, and by nothing but the commands' clock: a function of the log, however it is cut into batches.
+    // The newest reply never expires at once, so the sequence goes on without a gap after a restart.
+    private void Prune()
+    {
+        if (_oldestReply == 0)
+        {
+            (_oldestReply, _oldestTime) = (_lastReply, _time);
+        }
+
+        long expired = _time - (long)ReplyLifetime.TotalMilliseconds;
+        if (_oldestTime > expired)
+        {
+            return;
+        }
+
+        _writer.Prepared("DELETE FROM replication_replies WHERE sequence < ?1 AND time <= ?2").Run(_oldestReply + PrunedPerCommand, expired);
+        FindOldestReply();
+    }
+
+    private void FindOldestReply()
+    {
+        using var oldest = _writer.Prepared("SELECT sequence, time FROM replication_replies ORDER BY sequence LIMIT 1").Query();
+        (_oldestReply, _oldestTime) = oldest.Read() ? (oldest.Int64(0), oldest.Int64(1)) : (0, 0);
+    }
+
+    private void ReleaseWaiters(long position)
+    {
+        lock (_waiters)
+        {
+            foreach (Waiter waiter in _waiters)
+            {
+                if (waiter.Position <= position)
+                {
+                    waiter.TrySetResult();
+                }
+            }
+        }
+    }
+
+    private void CloseReaders()
+    {
+        while (_readers.TryTake(out SqliteConnection? reader))
+        {
+            reader.CloseWithStatements();
+        }
+    }
+
+    private void Execute(string sql) => _writer.Prepared(sql).Run();
+
+    private sealed class Waiter(long position) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public long Position { get; } = position;
+    }
+}
