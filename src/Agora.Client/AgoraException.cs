@@ -1,0 +1,54 @@
+using System.Net;
+
+namespace Agora.Client;
+
+/// <summary>
+/// A call that did not do what it was asked: refused by the marketplace, or not answered by any of its servers in time.
+/// </summary>
+public sealed class AgoraException : Exception
+{
+    internal AgoraException(string code, string detail, int status = 0, Exception? inner = null)
+        : base(detail, inner)
+    {
+        Code = code;
+        Status = status;
+    }
+
+    /// <summary>The HTTP status; 0 where no server answered.</summary>
+    public int Status { get; }
+
+    /// <summary>One of <see cref="ErrorCodes"/>: what a program decides by.</summary>
+    public string Code { get; }
+
+    /// <summary>What to mend, for a person.</summary>
+    public string Detail => Message;
+
+    /// <summary>What is wrong with each field, by its name in the request; empty unless fields were wrong.</summary>
+    public IReadOnlyDictionary<string, string[]> Errors { get; internal init; } = new Dictionary<string, string[]>();
+
+    /// <summary>How long to wait before trying again, where the server said so.</summary>
+    public TimeSpan? RetryAfter { get; internal init; }
+
+    /// <summary>
+    /// The key under which a changing call was sent. After a transient failure its outcome may be unknown: the same call with this key
+    /// finds out, and does nothing twice.
+    /// </summary>
+    public string? IdempotencyKey { get; internal init; }
+
+    /// <summary>The same call may succeed later.</summary>
+    public bool IsTransient => Status is 0 or (int)HttpStatusCode.TooManyRequests || IsFailover(Status);
+
+    /// <summary>
+    /// Answers that say nothing about the call, only about the server: another one may do better. Gateways in front of a server that
+    /// is gone answer 502 and 504.
+    /// </summary>
+    internal static bool IsFailover(int status) =>
+        status is (int)HttpStatusCode.ServiceUnavailable or (int)HttpStatusCode.BadGateway or (int)HttpStatusCode.GatewayTimeout;
+
+    /// <summary>A request refused here, before it was sent, in the words a server would have used.</summary>
+    internal static AgoraException Invalid(string field, string reason) =>
+        new(ErrorCodes.InvalidRequest, $"{field} {reason}.", (int)HttpStatusCode.BadRequest)
+        {
+            Errors = new Dictionary<string, string[]> { [field] = [reason] },
+        };
+}

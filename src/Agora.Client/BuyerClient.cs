@@ -1,0 +1,100 @@
+using System.Globalization;
+
+namespace Agora.Client;
+
+/// <summary>
+/// A buyer's view of the marketplace: one method a function. Every call goes on with another server when one fails. A changing call
+/// carries an idempotency key, made for it when none is given: give one to repeat a call whose outcome is not known.
+/// Failures are <see cref="AgoraException"/>.
+/// </summary>
+public sealed class BuyerClient : MarketplaceClient
+{
+    /// <summary>A client of these servers, with a connection of its own.</summary>
+    public BuyerClient(IEnumerable<Uri> servers, ReplicaOptions? options = null) : base(new(servers, options), ownsServers: true) { }
+
+    /// <summary>A client that shares servers and connections with others; disposing it leaves them open.</summary>
+    public BuyerClient(ReplicaList servers) : base(servers, ownsServers: false) { }
+
+    /// <summary>CreateAccount. Fails with <see cref="ErrorCodes.UsernameTaken"/>.</summary>
+    public Task<BuyerCreated> CreateAccountAsync(
+        string name, string username, string password, string? idempotencyKey = null, CancellationToken cancel = default) =>
+        Servers.SendAsync(
+            Change(HttpMethod.Post, "buyers", new() { Name = name, Username = username, Password = password },
+                AgoraJson.Default.CreateAccountRequest, idempotencyKey) with
+            { Token = null },
+            AgoraJson.Default.BuyerCreated, cancel);
+
+    /// <summary>Login. Later calls of this client go under the new session, which starts with the saved cart.</summary>
+    public async Task<BuyerSession> LoginAsync(
+        string username, string password, string? idempotencyKey = null, CancellationToken cancel = default)
+    {
+        var session = await Servers.SendAsync(
+            Change(HttpMethod.Post, "sessions", new() { Username = username, Password = password }, AgoraJson.Default.LoginRequest, idempotencyKey) with
+            { Token = null },
+            AgoraJson.Default.BuyerSession, cancel).ConfigureAwait(false);
+        Token = session.Token;
+        return session;
+    }
+
+    /// <summary>Logout. A cart that was not saved goes with the session.</summary>
+    public Task LogoutAsync(string? idempotencyKey = null, CancellationToken cancel = default) => EndSessionAsync(idempotencyKey, cancel);
+
+    /// <summary>SearchItemsForSale: items of the category with at least one unit, best match first.</summary>
+    public Task<ItemPage> SearchItemsForSaleAsync(
+        int category, IEnumerable<string>? keywords = null, int? limit = null, string? cursor = null, CancellationToken cancel = default) =>
+        Servers.SendAsync(
+            Read(Query("items",
+                [("category", category), .. (keywords ?? []).Select(k => ("keyword", (object?)k)), ("limit", limit), ("cursor", cursor)])),
+            AgoraJson.Default.ItemPage, cancel);
+
+    /// <summary>GetItem.</summary>
+    public Task<Item> GetItemAsync(string itemId, CancellationToken cancel = default) =>
+        Servers.SendAsync(Read($"items/{Segment(itemId)}"), AgoraJson.Default.Item, cancel);
+
+    /// <summary>AddItemToCart. Fails with <see cref="ErrorCodes.NotEnoughUnits"/> when the cart would hold more than is on sale.</summary>
+    public Task<Cart> AddItemToCartAsync(
+        string itemId, int quantity, string? idempotencyKey = null, CancellationToken cancel = default) =>
+        Servers.SendAsync(
+            Change(HttpMethod.Post, "cart/items", new() { ItemId = itemId, Quantity = quantity }, AgoraJson.Default.AddToCartRequest, idempotencyKey),
+            AgoraJson.Default.Cart, cancel);
+
+    /// <summary>RemoveItemFromCart: all units of the item when no quantity is given.</summary>
+    public Task<Cart> RemoveItemFromCartAsync(
+        string itemId, int? quantity = null, string? idempotencyKey = null, CancellationToken cancel = default) =>
+        Servers.SendAsync(
+            Change(HttpMethod.Delete, Query($"cart/items/{Segment(itemId)}", ("quantity", quantity)), idempotencyKey),
+            AgoraJson.Default.Cart, cancel);
+
+    /// <summary>SaveCart: the account's next sessions start with it.</summary>
+    public Task<Cart> SaveCartAsync(string? idempotencyKey = null, CancellationToken cancel = default) =>
+        Servers.SendAsync(Change(HttpMethod.Post, "cart/save", idempotencyKey), AgoraJson.Default.Cart, cancel);
+
+    /// <summary>ClearCart.</summary>
+    public Task ClearCartAsync(string? idempotencyKey = null, CancellationToken cancel = default) =>
+        DoAsync(Change(HttpMethod.Delete, "cart", idempotencyKey), cancel);
+
+    /// <summary>DisplayCart.</summary>
+    public Task<Cart> DisplayCartAsync(CancellationToken cancel = default) =>
+        Servers.SendAsync(Read("cart"), AgoraJson.Default.Cart, cancel);
+
+    /// <summary>
+    /// MakePurchase: buys the whole cart or nothing. Fails with <see cref="ErrorCodes.PaymentDeclined"/>, <see cref="ErrorCodes.NotEnoughUnits"/>
+    /// or <see cref="ErrorCodes.CartEmpty"/>. After a transient failure, the same call with the exception's key tells the outcome and charges nothing twice.
+    /// </summary>
+    public Task<Receipt> MakePurchaseAsync(PurchaseRequest card, string? idempotencyKey = null, CancellationToken cancel = default) =>
+        Servers.SendAsync(
+            Change(HttpMethod.Post, "purchases", card, AgoraJson.Default.PurchaseRequest, idempotencyKey), AgoraJson.Default.Receipt, cancel);
+
+    /// <summary>ProvideFeedback: one vote for each purchase of the item. Counts for the item and its seller.</summary>
+    public Task ProvideFeedbackAsync(string itemId, Thumb thumb, string? idempotencyKey = null, CancellationToken cancel = default) =>
+        DoAsync(
+            Change(HttpMethod.Post, $"items/{Segment(itemId)}/feedback", new() { Thumb = thumb }, AgoraJson.Default.FeedbackRequest, idempotencyKey), cancel);
+
+    /// <summary>GetSellerRating: votes over all of a seller's items.</summary>
+    public Task<SellerRating> GetSellerRatingAsync(long sellerId, CancellationToken cancel = default) =>
+        Servers.SendAsync(Read($"sellers/{sellerId.ToString(CultureInfo.InvariantCulture)}/rating"), AgoraJson.Default.SellerRating, cancel);
+
+    /// <summary>GetBuyerPurchases: this buyer's completed purchases, newest first.</summary>
+    public Task<PurchasePage> GetBuyerPurchasesAsync(int? limit = null, string? cursor = null, CancellationToken cancel = default) =>
+        Servers.SendAsync(Read(Query("purchases", ("limit", limit), ("cursor", cursor))), AgoraJson.Default.PurchasePage, cancel);
+}

@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Agora.Client;
+
+/// <summary>What seller's and buyer's clients share: servers, login, the making of calls.</summary>
+public abstract class MarketplaceClient : IDisposable
+{
+    private readonly bool _ownsServers;
+
+    private protected MarketplaceClient(ReplicaList servers, bool ownsServers)
+    {
+        Servers = servers;
+        _ownsServers = ownsServers;
+    }
+
+    /// <summary>The servers that this client uses.</summary>
+    public ReplicaList Servers { get; }
+
+    /// <summary>The login, set by Login and dropped by Logout; set it to go on with one that was kept.</summary>
+    public string? Token { get; set; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_ownsServers)
+        {
+            Servers.Dispose();
+        }
+        GC.SuppressFinalize(this);
+    }
+
+    private protected Call Read(string path) => new(HttpMethod.Get, path) { Token = Token };
+
+    private protected Call Change(HttpMethod method, string path, string? key) => new(method, path) { Token = Token, Key = Key(key) };
+
+    private protected Call Change<T>(HttpMethod method, string path, T body, JsonTypeInfo<T> type, string? key) =>
+        Change(method, path, key) with { Body = JsonSerializer.SerializeToUtf8Bytes(body, type) };
+
+    private protected async Task DoAsync(Call call, CancellationToken cancel)
+    {
+        using var answer = await Servers.SendAsync(call, cancel).ConfigureAwait(false);
+    }
+
+    private protected async Task EndSessionAsync(string? key, CancellationToken cancel)
+    {
+        await DoAsync(Change(HttpMethod.Delete, "sessions/current", key), cancel).ConfigureAwait(false);
+        Token = null;
+    }
+
+    /// <summary>Made here once, before the first attempt, so that every attempt carries the same.</summary>
+    private static string Key(string? given) => given switch
+    {
+        null => Guid.NewGuid().ToString("N"),
+        { Length: > 0 and <= 64 } => given,
+        _ => throw AgoraException.Invalid("Idempotency-Key", "must have 1 to 64 characters"),
+    };
+
+    /// <summary>
+    /// An item's id as a part of a path. Anything but an id would change which function is called: an empty one, <c>..</c>, <c>7/price</c>.
+    /// </summary>
+    private protected static string Segment(string itemId)
+    {
+        ArgumentNullException.ThrowIfNull(itemId);
+        var dash = itemId.IndexOf('-', StringComparison.Ordinal);
+        return dash > 0 && dash < itemId.Length - 1 && itemId.AsSpan(0, dash).IndexOfAnyExceptInRange('0', '9') < 0
+            && itemId.AsSpan(dash + 1).IndexOfAnyExceptInRange('0', '9') < 0
+            ? itemId
+            : throw AgoraException.Invalid("itemId", "must be a category and a number, like 3-17");
+    }
+
+    /// <summary>A path with those of the parameters that have a value.</summary>
+    private protected static string Query(string path, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        var separator = '?';
+        foreach (var (name, value) in parameters)
+        {
+            if (value is not null)
+            {
+                path += $"{separator}{name}={Uri.EscapeDataString(Convert.ToString(value, CultureInfo.InvariantCulture)!)}";
+                separator = '&';
+            }
+        }
+        return path;
+    }
+}

@@ -1,0 +1,299 @@
+using Microsoft.AspNetCore.Http;
+using Xunit;
+using static Agora.Client.Tests.ScriptedServer;
+
+namespace Agora.Client.Tests;
+
+/// <summary>
+/// "When it is disconnected, or is told 503, it goes on with another, with the same Idempotency-Key, so that nothing happens twice. The
+/// user sees at most a pause."
+/// </summary>
+public sealed class FailoverTests : IAsyncDisposable
+{
+    private const string EmptyCart = """{"lines":[]}""";
+    private static readonly TimeSpan _generous = TimeSpan.FromSeconds(30);
+
+    private readonly List<ScriptedServer> _servers = [];
+    private readonly List<ReplicaChange> _changes = [];
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var server in _servers)
+        {
+            await server.DisposeAsync();
+        }
+    }
+
+    public static TheoryData<string> Failures => ["refuses connections", "dies", "dies while answering", "hangs", "503", "502"];
+
+    [Theory]
+    [MemberData(nameof(Failures))]
+    public async Task A_call_that_meets_a_failing_server_goes_on_with_another_under_the_same_key(string failure)
+    {
+        var bad = await StartAsync(Failing(failure));
+        var good = await StartAsync(Responds(200, EmptyCart));
+        using var client = Client([bad, good], new() { AttemptTimeout = failure == "hangs" ? TimeSpan.FromMilliseconds(300) : _generous });
+        client.Token = "token";
+        if (failure == "refuses connections")
+        {
+            await bad.StopAsync();
+        }
+
+        var cart = await client.AddItemToCartAsync("3-17", 2, cancel: TestContext.Current.CancellationToken);
+
+        Assert.Empty(cart.Lines);
+        var served = Assert.Single(good.Requests);
+        Assert.Equal("""{"itemId":"3-17","quantity":2}""", served.Body);
+        Assert.Equal("Bearer token", served.Authorization);
+        Assert.NotNull(served.Key);
+        if (failure != "refuses connections")
+        {
+            // Identical, the key included: the server that did the work before it died and the one that is asked next can tell.
+            Assert.Equal(served, Assert.Single(bad.Requests));
+        }
+        var change = Assert.Single(_changes);
+        Assert.Equal((bad.Address, good.Address, TimeSpan.Zero), (change.From, change.To, change.Pause));
+    }
+
+    [Theory]
+    [MemberData(nameof(Failures))]
+    public async Task A_read_goes_on_with_another_server_as_well(string failure)
+    {
+        var bad = await StartAsync(Failing(failure));
+        var good = await StartAsync(Responds(200, EmptyCart));
+        using var client = Client([bad, good], new() { AttemptTimeout = failure == "hangs" ? TimeSpan.FromMilliseconds(300) : _generous });
+        if (failure == "refuses connections")
+        {
+            await bad.StopAsync();
+        }
+        await client.DisplayCartAsync(TestContext.Current.CancellationToken);
+        Assert.Null(Assert.Single(good.Requests).Key);
+    }
+
+    [Fact]
+    public async Task Later_calls_stay_with_the_server_that_served()
+    {
+        var bad = await StartAsync(Failing("503"));
+        var good = await StartAsync(Responds(200, EmptyCart));
+        using var client = Client([bad, good]);
+        for (var i = 0; i < 5; i++)
+        {
+            await client.DisplayCartAsync(TestContext.Current.CancellationToken);
+        }
+        Assert.Single(bad.Requests);
+        Assert.Equal(5, good.Requests.Count);
+        Assert.Equal(good.Address, client.Servers.Current);
+    }
+
+    [Fact]
+    public async Task An_open_connection_that_dies_between_two_calls_costs_no_failure()
+    {
+        var first = await StartAsync(Responds(200, EmptyCart));
+        var second = await StartAsync(Responds(200, EmptyCart));
+        using var client = Client([first, second]);
+        await client.DisplayCartAsync(TestContext.Current.CancellationToken);
+        await first.StopAsync();
+        await client.DisplayCartAsync(TestContext.Current.CancellationToken);
+        Assert.Single(second.Requests);
+    }
+
+    [Fact]
+    public async Task The_key_given_by_the_caller_is_the_key_that_is_sent()
+    {
+        var server = await StartAsync(Responds(204, ""));
+        using var client = Client([server]);
+        await client.ClearCartAsync("mine", TestContext.Current.CancellationToken);
+        Assert.Equal("mine", Assert.Single(server.Requests).Key);
+    }
+
+    [Fact]
+    public async Task Two_calls_never_share_a_key()
+    {
+        var server = await StartAsync(Responds(204, ""));
+        using var client = Client([server]);
+        await client.ClearCartAsync(cancel: TestContext.Current.CancellationToken);
+        await client.ClearCartAsync(cancel: TestContext.Current.CancellationToken);
+        Assert.Equal(2, server.Requests.Select(r => r.Key).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task When_no_server_serves_the_call_ends_at_its_deadline_with_the_key_to_repeat_it()
+    {
+        var servers = new[] { await StartAsync(Failing("503")), await StartAsync(Failing("dies")), await StartAsync(Failing("hangs")) };
+        using var client = Client(servers, new() { Deadline = TimeSpan.FromMilliseconds(900), AttemptTimeout = TimeSpan.FromMilliseconds(100) });
+
+        var failure = await Assert.ThrowsAsync<AgoraException>(
+            () => client.ClearCartAsync(cancel: TestContext.Current.CancellationToken).WaitAsync(_generous, TestContext.Current.CancellationToken));
+
+        Assert.True(failure.IsTransient);
+        Assert.Equal(ErrorCodes.Unavailable, failure.Code);
+        Assert.All(servers, server => Assert.NotEmpty(server.Requests));
+        Assert.Equal([failure.IdempotencyKey], servers.SelectMany(s => s.Requests).Select(r => r.Key).Distinct());
+    }
+
+    [Fact]
+    public async Task Pauses_grow_once_every_server_has_failed_so_that_attempts_stay_few()
+    {
+        var servers = new[] { await StartAsync(Failing("503")), await StartAsync(Failing("503")) };
+        using var client = Client(servers, new() { Deadline = TimeSpan.FromMilliseconds(1500) });
+        await Assert.ThrowsAsync<AgoraException>(() => client.DisplayCartAsync(TestContext.Current.CancellationToken));
+
+        // Full pauses are 0, 100, 200, 400, 800 ms, and jitter halves them at most.
+        Assert.InRange(servers.Sum(s => s.Requests.Count), 1, 7);
+        Assert.All(_changes.Zip(_changes.Skip(2)), pair => Assert.True(pair.Second.Pause >= pair.First.Pause, "pauses shrink"));
+    }
+
+    [Fact]
+    public async Task A_server_that_says_when_to_come_back_is_left_in_peace_until_then_but_another_is_asked_at_once()
+    {
+        var bad = await StartAsync(Refuses(503, "unavailable", "no leader", retryAfter: "1"));
+        var good = await StartAsync(Responds(200, EmptyCart));
+        using (var client = Client([bad, good]))
+        {
+            await client.DisplayCartAsync(TestContext.Current.CancellationToken);
+            Assert.Equal(TimeSpan.Zero, Assert.Single(_changes).Pause);
+        }
+        _changes.Clear();
+        using (var client = Client([bad]))
+        {
+            bad.Answer = context => (bad.Requests.Count < 3 ? Refuses(503, "unavailable", "no leader", retryAfter: "1") : Responds(200, EmptyCart))(context);
+            await client.DisplayCartAsync(TestContext.Current.CancellationToken);
+            Assert.Equal(TimeSpan.FromSeconds(1), Assert.Single(_changes).Pause);
+        }
+    }
+
+    [Fact]
+    public async Task A_wait_longer_than_the_deadline_is_not_begun()
+    {
+        var bad = await StartAsync(Refuses(503, "unavailable", "maintenance", retryAfter: "3600"));
+        using var client = Client([bad]);
+        var failure = await Assert.ThrowsAsync<AgoraException>(
+            () => client.DisplayCartAsync(TestContext.Current.CancellationToken).WaitAsync(_generous, TestContext.Current.CancellationToken));
+        Assert.Equal((503, TimeSpan.FromHours(1)), (failure.Status, failure.RetryAfter));
+        Assert.Single(bad.Requests);
+    }
+
+    [Theory]
+    [InlineData(400, "invalid-request")]
+    [InlineData(401, "not-logged-in")]
+    [InlineData(402, "payment-declined")]
+    [InlineData(409, "not-enough-units")]
+    [InlineData(429, "too-many-requests")]
+    [InlineData(500, "internal")]
+    public async Task A_refusal_is_the_answer_and_no_other_server_is_asked(int status, string code)
+    {
+        var refusing = await StartAsync(Refuses(status, code, "mend this"));
+        var other = await StartAsync(Responds(200, EmptyCart));
+        using var client = Client([refusing, other]);
+        var refusal = await Assert.ThrowsAsync<AgoraException>(() => client.SaveCartAsync(cancel: TestContext.Current.CancellationToken));
+        Assert.Equal((status, code, "mend this", status == 429), (refusal.Status, refusal.Code, refusal.Detail, refusal.IsTransient));
+        Assert.Empty(other.Requests);
+    }
+
+    [Fact]
+    public async Task Field_errors_come_through()
+    {
+        var server = await StartAsync(Responds(
+            400, """{"status":400,"code":"invalid-request","errors":{"price":["is required","must be more than 0"]}}""", "application/problem+json"));
+        using var client = Client([server]);
+        var refusal = await Assert.ThrowsAsync<AgoraException>(() => client.SaveCartAsync(cancel: TestContext.Current.CancellationToken));
+        Assert.Equal(["is required", "must be more than 0"], refusal.Errors["price"]);
+    }
+
+    [Theory]
+    [InlineData(200, "<html>", "text/html")]
+    [InlineData(404, "<html>", "text/html")]
+    [InlineData(400, "not json", "application/problem+json")]
+    public async Task Something_that_is_not_Agora_is_reported_as_such(int status, string body, string type)
+    {
+        var server = await StartAsync(Responds(status, body, type));
+        using var client = Client([server]);
+        var failure = await Assert.ThrowsAsync<AgoraException>(() => client.DisplayCartAsync(TestContext.Current.CancellationToken));
+        Assert.False(failure.IsTransient);
+        Assert.Contains(server.Address.Authority, failure.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Cancelling_ends_the_call_at_once_and_is_not_a_failure()
+    {
+        var server = await StartAsync(Hangs);
+        using var client = Client([server]);
+        using var cancel = new CancellationTokenSource();
+        var call = client.DisplayCartAsync(cancel.Token);
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call.WaitAsync(_generous, TestContext.Current.CancellationToken));
+        Assert.Empty(_changes);
+    }
+
+    [Fact]
+    public async Task A_client_holds_one_connection()
+    {
+        var connections = new HashSet<string>();
+        var server = await StartAsync(context =>
+        {
+            lock (connections)
+            {
+                connections.Add(context.Connection.Id);
+            }
+            return Responds(200, EmptyCart)(context);
+        });
+        using var client = Client([server]);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => client.DisplayCartAsync(TestContext.Current.CancellationToken)));
+        Assert.Single(connections);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("..")]
+    [InlineData("3-17/price")]
+    [InlineData("3-")]
+    [InlineData("3-1?quantity=1")]
+    public async Task What_is_not_an_item_id_never_becomes_part_of_a_path(string itemId)
+    {
+        var server = await StartAsync(Responds(200, EmptyCart));
+        using var client = Client([server]);
+        var refusal = await Assert.ThrowsAsync<AgoraException>(() => client.RemoveItemFromCartAsync(itemId, cancel: TestContext.Current.CancellationToken));
+        Assert.Equal(ErrorCodes.InvalidRequest, refusal.Code);
+        Assert.Empty(server.Requests);
+    }
+
+    [Fact]
+    public void Without_a_start_clients_spread_over_all_servers_and_over_all_others_afterwards()
+    {
+        Uri[] addresses = [.. Enumerable.Range(1, 4).Select(i => new Uri($"http://127.0.0.1:{i}"))];
+        var firstAndSecond = new HashSet<(int, int)>();
+        var random = new Random(1);
+        for (var i = 0; i < 200; i++)
+        {
+            using var list = new ReplicaList(addresses, new() { Random = random });
+            firstAndSecond.Add((list.Servers[0].Port, list.Servers[1].Port));
+            Assert.Equal(4, list.Servers.Distinct().Count());
+        }
+        Assert.Equal(4 * 3, firstAndSecond.Count);
+    }
+
+    [Theory]
+    [InlineData("ftp://127.0.0.1")]
+    [InlineData("/relative")]
+    public void An_address_that_is_none_is_refused(string address) =>
+        Assert.Throws<ArgumentException>(() => new ReplicaList([new Uri(address, UriKind.RelativeOrAbsolute)]));
+
+    private static Func<HttpContext, Task> Failing(string failure) => failure switch
+    {
+        "dies" => Dies,
+        "dies while answering" => DiesWhileAnswering,
+        "hangs" => Hangs,
+        "502" => Responds(502, ""),
+        _ => Refuses(503, "unavailable", "the products database has no leader"),
+    };
+
+    private BuyerClient Client(ScriptedServer[] servers, ReplicaOptions? options = null) =>
+        new(servers.Select(s => s.Address), (options ?? new()) with { Start = 0, OnChange = _changes.Add });
+
+    private async Task<ScriptedServer> StartAsync(Func<HttpContext, Task> answer)
+    {
+        var server = await ScriptedServer.StartAsync(answer);
+        _servers.Add(server);
+        return server;
+    }
+}
