@@ -1,0 +1,64 @@
+using Agora.Contracts.Customers;
+using Agora.Replication;
+using Microsoft.Data.Sqlite;
+
+namespace Agora.Customers;
+
+/// <summary>Sellers' and buyers' accounts with their counts.</summary>
+internal sealed class Accounts(SqliteConnection connection)
+{
+    private readonly Statement _add = connection.Prepared(
+        "INSERT INTO account (role, username, name, password_hash) VALUES (?1, ?2, ?3, ?4) RETURNING id");
+
+    private readonly Statement _byUsername = connection.Prepared(
+        "SELECT id, password_hash FROM account WHERE role = ?1 AND username = ?2");
+
+    private readonly Statement _role = connection.Prepared("SELECT role FROM account WHERE id = ?1");
+
+    private readonly Statement _rating = connection.Prepared(
+        "SELECT thumbs_up, thumbs_down, units, role FROM account WHERE id = ?1");
+
+    private readonly Statement _addUnits = connection.Prepared("UPDATE account SET units = units + ?2 WHERE id = ?1");
+
+    private readonly Statement _addVote = connection.Prepared(
+        "UPDATE account SET thumbs_up = thumbs_up + ?2, thumbs_down = thumbs_down + 1 - ?2 WHERE id = ?1");
+
+    public Reply Create(CreateAccount command)
+    {
+        if (_byUsername.Number((long)command.Role, command.Username) is not null)
+        {
+            return Refusal.Of(Error.UsernameTaken);
+        }
+
+        // Accounts are never deleted, so the next id is new.
+        var id = _add.Number((long)command.Role, command.Username, command.Name, command.PasswordHash)!.Value;
+        return new Reply { AccountCreated = new AccountCreated { AccountId = id } };
+    }
+
+    public Role RoleOf(long account) => (Role)(_role.Number(account) ?? (long)Role.Unspecified);
+
+    public void AddUnits(long account, long units) => _addUnits.Run(account, units);
+
+    public void AddVote(long seller, bool up) => _addVote.Run(seller, up);
+
+    public CredentialsReply Credentials(CredentialsQuery query)
+    {
+        using var rows = _byUsername.Query((long)query.Role, query.Username);
+        return rows.Read()
+            ? new CredentialsReply { Found = true, AccountId = rows.Int64(0), PasswordHash = rows.Text(1) }
+            : new CredentialsReply();
+    }
+
+    /// <summary>The counts of a seller, or of the session's own account.</summary>
+    public RatingReply Rating(SessionRow session, RatingQuery query)
+    {
+        var account = query.HasSellerId ? query.SellerId : session.Account;
+        using var rows = _rating.Query(account);
+        if (!rows.Read() || (query.HasSellerId && rows.Int32(3) != (int)Role.Seller))
+        {
+            return new RatingReply { Error = Error.NoSuchSeller };
+        }
+
+        return new RatingReply { AccountId = account, ThumbsUp = rows.Int64(0), ThumbsDown = rows.Int64(1), Units = rows.Int64(2) };
+    }
+}

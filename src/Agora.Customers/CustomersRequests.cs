@@ -1,0 +1,169 @@
+using System.Diagnostics.CodeAnalysis;
+using Agora.Contracts.Customers;
+using Google.Protobuf;
+using Google.Protobuf.Collections;
+using Grpc.Core;
+
+namespace Agora.Customers;
+
+/// <summary>
+/// The shape that a request must have before it is ordered: whatever the state machine takes for granted. The sizes are bounds
+/// against nonsense, wider than what the servers allow their users.
+/// </summary>
+internal static class CustomersRequests
+{
+    private const int IdLength = 16;
+    private const int TokenHashLength = 32;
+    private const int LongestName = 256;
+    private const int LongestItemId = 40;
+    private const int LongestText = 2_000;
+    private const int LargestCommand = 64 * 1024;
+    private const int DefaultLimit = 50;
+    private const int MostPerPage = 200;
+
+    extension(Command command)
+    {
+        /// <summary>The session that the command is on, where its kind has one and it is given.</summary>
+        public Session? Session => command.KindCase switch
+        {
+            Command.KindOneofCase.CloseSession => command.CloseSession.Session,
+            Command.KindOneofCase.TouchSession => command.TouchSession.Session,
+            Command.KindOneofCase.AddToCart => command.AddToCart.Session,
+            Command.KindOneofCase.RemoveFromCart => command.RemoveFromCart.Session,
+            Command.KindOneofCase.SaveCart => command.SaveCart.Session,
+            Command.KindOneofCase.ClearCart => command.ClearCart.Session,
+            Command.KindOneofCase.BeginPurchase => command.BeginPurchase.Session,
+            Command.KindOneofCase.RecordVote => command.RecordVote.Session,
+            _ => null,
+        };
+    }
+
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static void Check(ExecuteRequest request)
+    {
+        Require(request.RequestId.Length == IdLength, "request_id has 16 bytes");
+        Require(request.Command is not null, "command is given");
+        var command = request.Command;
+        Require(command.CalculateSize() <= LargestCommand, "command has 64 KiB at most");
+        switch (command.KindCase)
+        {
+            case Command.KindOneofCase.CreateAccount:
+                RequireRole(command.CreateAccount.Role);
+                RequireName(command.CreateAccount.Name, "name");
+                RequireName(command.CreateAccount.Username, "username");
+                Require(command.CreateAccount.PasswordHash.Length is > 0 and <= LongestText, "password_hash is given");
+                break;
+            case Command.KindOneofCase.OpenSession:
+                RequireRole(command.OpenSession.Role);
+                Require(command.OpenSession.TokenHash.Length == TokenHashLength, "token_hash has 32 bytes");
+                break;
+            case Command.KindOneofCase.CloseSession:
+            case Command.KindOneofCase.TouchSession:
+                Check(command.Session);
+                break;
+            case Command.KindOneofCase.AddToCart:
+                RequireBuyer(command.Session);
+                RequireItem(command.AddToCart.ItemId);
+                Require(command.AddToCart.Quantity > 0, "quantity is more than 0");
+                Require(command.AddToCart.Available >= 0, "available is 0 or more");
+                break;
+            case Command.KindOneofCase.RemoveFromCart:
+                RequireBuyer(command.Session);
+                RequireItem(command.RemoveFromCart.ItemId);
+                Require(!command.RemoveFromCart.HasQuantity || command.RemoveFromCart.Quantity > 0, "quantity is more than 0");
+                break;
+            case Command.KindOneofCase.SaveCart:
+            case Command.KindOneofCase.ClearCart:
+                RequireBuyer(command.Session);
+                break;
+            case Command.KindOneofCase.BeginPurchase:
+                RequireBuyer(command.Session);
+                RequireId(command.BeginPurchase.PurchaseId, "purchase_id");
+                break;
+            case Command.KindOneofCase.CompletePurchase:
+                RequireId(command.CompletePurchase.PurchaseId, "purchase_id");
+                RequireLines(command.CompletePurchase.Lines);
+                break;
+            case Command.KindOneofCase.AbandonPurchase:
+                RequireId(command.AbandonPurchase.PurchaseId, "purchase_id");
+                Require(command.AbandonPurchase.Outcome is PurchaseState.Declined or PurchaseState.OutOfStock or PurchaseState.Abandoned,
+                    "outcome is declined, out of stock or abandoned");
+                Require(command.AbandonPurchase.Reason.Length <= LongestText, "reason is short");
+                break;
+            case Command.KindOneofCase.RecordVote:
+                RequireBuyer(command.Session);
+                RequireItem(command.RecordVote.ItemId);
+                RequireId(command.RecordVote.VoteId, "vote_id");
+                break;
+            case Command.KindOneofCase.MarkVoteForwarded:
+                RequireId(command.MarkVoteForwarded.VoteId, "vote_id");
+                break;
+            default:
+                throw Invalid("command is of a known kind");
+        }
+    }
+
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static void Check([NotNull] Session? session)
+    {
+        Require(session is not null, "session is given");
+        Require(session.TokenHash.Length == TokenHashLength, "session.token_hash has 32 bytes");
+        RequireRole(session.Role);
+    }
+
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static void Check(CredentialsQuery query)
+    {
+        RequireRole(query.Role);
+        RequireName(query.Username, "username");
+    }
+
+    /// <summary>The page's size; 0 asks for the usual one.</summary>
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static int Limit(int limit)
+    {
+        Require(limit is >= 0 and <= MostPerPage, "limit is 1 to 200, or 0 for 50");
+        return limit == 0 ? DefaultLimit : limit;
+    }
+
+    private static void RequireBuyer(Session? session)
+    {
+        Check(session);
+        Require(session.Role == Role.Buyer, "session.role is buyer");
+    }
+
+    private static void RequireLines(RepeatedField<PurchaseLine> lines)
+    {
+        Require(lines.Count is > 0 and <= Carts.MostLines, "lines are 1 to 200");
+        var items = new HashSet<string>(lines.Count);
+        Int128 total = 0;
+        foreach (var line in lines)
+        {
+            RequireItem(line.ItemId);
+            Require(items.Add(line.ItemId), "lines are of different items");
+            Require(line.Quantity > 0, "quantity is more than 0");
+            Require(line.UnitPriceCents > 0, "unit_price_cents is more than 0");
+            total += (Int128)line.Quantity * line.UnitPriceCents;
+        }
+
+        Require(total <= long.MaxValue, "the total fits 64 bits");
+    }
+
+    private static void RequireRole(Role role) => Require(role is Role.Seller or Role.Buyer, "role is seller or buyer");
+
+    private static void RequireName(string name, string field) => Require(name.Length is > 0 and <= LongestName, $"{field} has 1 to 256 characters");
+
+    private static void RequireItem(string item) => Require(item.Length is > 0 and <= LongestItemId, "item_id has 1 to 40 characters");
+
+    private static void RequireId(ByteString id, string field) => Require(id.Length == IdLength, $"{field} has 16 bytes");
+
+    private static void Require([DoesNotReturnIf(false)] bool holds, string rule)
+    {
+        if (!holds)
+        {
+            throw Invalid(rule);
+        }
+    }
+
+    private static RpcException Invalid(string rule) => new(new Status(StatusCode.InvalidArgument, $"Required: {rule}."));
+}

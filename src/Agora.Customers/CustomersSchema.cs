@@ -1,0 +1,91 @@
+namespace Agora.Customers;
+
+/// <summary>
+/// The tables. Every one has a key of its own (no implicit rowid, which a snapshot may renumber), and whatever a query or a
+/// command looks for has an index. Times are milliseconds since 1970 by the commands' clock, money is cents.
+/// </summary>
+internal static class CustomersSchema
+{
+    public const string Sql = """
+        -- Sellers and buyers. thumbs_* count a seller's votes; units are sold by a seller, bought by a buyer.
+        CREATE TABLE IF NOT EXISTS account (
+            id            INTEGER PRIMARY KEY,
+            role          INTEGER NOT NULL,
+            username      TEXT    NOT NULL,
+            name          TEXT    NOT NULL,
+            password_hash TEXT    NOT NULL,
+            thumbs_up     INTEGER NOT NULL DEFAULT 0,
+            thumbs_down   INTEGER NOT NULL DEFAULT 0,
+            units         INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (role, username)
+        ) STRICT;
+
+        -- Ids are never used again: a purchase remembers its session's, and may outlive it.
+        CREATE TABLE IF NOT EXISTS session (
+            id         INTEGER PRIMARY KEY AUTOINCREMENT,
+            token_hash BLOB    NOT NULL UNIQUE,
+            account    INTEGER NOT NULL,
+            role       INTEGER NOT NULL,
+            last_use   INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX IF NOT EXISTS session_by_last_use ON session (last_use);
+
+        -- kind 0: the cart of the session `owner`; kind 1: the cart that the account `owner` has saved.
+        CREATE TABLE IF NOT EXISTS cart_line (
+            kind     INTEGER NOT NULL,
+            owner    INTEGER NOT NULL,
+            item     TEXT    NOT NULL,
+            quantity INTEGER NOT NULL CHECK (quantity > 0),
+            position INTEGER NOT NULL,
+            PRIMARY KEY (kind, owner, item)
+        ) STRICT, WITHOUT ROWID;
+
+        -- state is a PurchaseState: 1 pending, 2 completed. `at` is when it began, or when it was completed.
+        CREATE TABLE IF NOT EXISTS purchase (
+            id          INTEGER PRIMARY KEY,
+            purchase_id BLOB    NOT NULL UNIQUE,
+            session     INTEGER NOT NULL,
+            buyer       INTEGER NOT NULL,
+            state       INTEGER NOT NULL,
+            at          INTEGER NOT NULL,
+            total       INTEGER NOT NULL DEFAULT 0,
+            reason      TEXT    NOT NULL DEFAULT ''
+        ) STRICT;
+        CREATE UNIQUE INDEX IF NOT EXISTS purchase_pending_of_session ON purchase (session) WHERE state = 1;
+        CREATE INDEX IF NOT EXISTS purchase_pending ON purchase (at, id) WHERE state = 1;
+        CREATE INDEX IF NOT EXISTS purchase_completed ON purchase (buyer, at, id) WHERE state = 2;
+
+        -- Price and seller are 0 until the purchase is completed.
+        CREATE TABLE IF NOT EXISTS purchase_line (
+            purchase   INTEGER NOT NULL,
+            position   INTEGER NOT NULL,
+            item       TEXT    NOT NULL,
+            quantity   INTEGER NOT NULL,
+            unit_price INTEGER NOT NULL,
+            seller     INTEGER NOT NULL,
+            PRIMARY KEY (purchase, position)
+        ) STRICT, WITHOUT ROWID;
+
+        -- What a buyer may rate: one row for each item of each completed purchase.
+        CREATE TABLE IF NOT EXISTS bought (
+            buyer    INTEGER NOT NULL,
+            item     TEXT    NOT NULL,
+            at       INTEGER NOT NULL,
+            purchase INTEGER NOT NULL,
+            seller   INTEGER NOT NULL,
+            rated    INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (buyer, item, at, purchase)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE IF NOT EXISTS vote (
+            id        INTEGER PRIMARY KEY,
+            vote_id   BLOB    NOT NULL UNIQUE,
+            buyer     INTEGER NOT NULL,
+            item      TEXT    NOT NULL,
+            up        INTEGER NOT NULL,
+            at        INTEGER NOT NULL,
+            forwarded INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE INDEX IF NOT EXISTS vote_unforwarded ON vote (at, id) WHERE forwarded = 0;
+        """;
+}

@@ -1,0 +1,177 @@
+using System.Text.Json;
+using Agora.Contracts.Products;
+using Agora.Replication;
+using Microsoft.Data.Sqlite;
+
+namespace Agora.Products;
+
+/// <summary>Items with their keywords, price, units and feedback.</summary>
+internal sealed class Items(SqliteConnection connection)
+{
+    private const string Columns = "number, category, name, keywords, condition, price, quantity, seller, thumbs_up, thumbs_down";
+
+    private readonly Statement _find = connection.Prepared($"SELECT {Columns} FROM item WHERE number = ?1");
+
+    private readonly Statement _ofSeller = connection.Prepared(
+        $"SELECT {Columns} FROM item WHERE seller = ?1 AND number > ?2 ORDER BY number LIMIT ?3");
+
+    private readonly Statement _add = connection.Prepared("""
+        INSERT INTO item (category, seller, name, keywords, condition, price, registered, quantity)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) RETURNING number
+        """);
+
+    private readonly Statement _addKeyword = connection.Prepared(
+        "INSERT INTO keyword (category, keyword, number) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING");
+
+    private readonly Statement _changePrice = connection.Prepared("UPDATE item SET price = ?2 WHERE number = ?1");
+
+    private readonly Statement _withdraw = connection.Prepared(
+        "UPDATE item SET quantity = quantity - ?2, withdrawn = withdrawn + ?2 WHERE number = ?1");
+
+    private readonly Statement _reserve = connection.Prepared(
+        "UPDATE item SET quantity = quantity - ?2, reserved = reserved + ?2 WHERE number = ?1");
+
+    private readonly Statement _sell = connection.Prepared("UPDATE item SET reserved = reserved - ?2, sold = sold + ?2 WHERE number = ?1");
+
+    private readonly Statement _addVote = connection.Prepared("INSERT INTO vote (vote_id, number) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
+
+    private readonly Statement _count = connection.Prepared(
+        "UPDATE item SET thumbs_up = thumbs_up + ?2, thumbs_down = thumbs_down + 1 - ?2 WHERE number = ?1");
+
+    /// <summary>How keywords are compared: without case.</summary>
+    public static string Fold(string keyword) => keyword.ToLowerInvariant();
+
+    public Reply Register(RegisterItem command)
+    {
+        var number = _add.Number(command.Category, command.SellerId, command.Name, JsonSerializer.Serialize(command.Keywords),
+            (long)command.Condition, command.PriceCents, command.Quantity)!.Value;
+        foreach (var keyword in command.Keywords)
+        {
+            _addKeyword.Run(command.Category, Fold(keyword), number);
+        }
+
+        return new Reply { Item = Get(number) };
+    }
+
+    public Reply ChangePrice(ChangePrice command)
+    {
+        if (Refused(command.ItemId, command.SellerId, out var number) is { } refusal)
+        {
+            return refusal;
+        }
+
+        _changePrice.Run(number, command.PriceCents);
+        return new Reply { Item = Get(number) };
+    }
+
+    public Reply Withdraw(WithdrawUnits command)
+    {
+        if (Refused(command.ItemId, command.SellerId, out var number) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var item = Get(number)!;
+        if (item.Quantity < command.Quantity)
+        {
+            return new Reply { Error = Error.NotEnoughUnits, ItemId = item.ItemId, Available = item.Quantity };
+        }
+
+        _withdraw.Run(number, command.Quantity);
+        item.Quantity -= command.Quantity;
+        return new Reply { Item = item };
+    }
+
+    /// <summary>A vote that was counted before is answered with the item as it stands.</summary>
+    public Reply AddFeedback(AddFeedback command)
+    {
+        if (Find(command.ItemId, out var number) is not { } item)
+        {
+            return new Reply { Error = Error.NoSuchItem, ItemId = command.ItemId };
+        }
+
+        if (_addVote.Run(command.VoteId.Memory, number) == 0)
+        {
+            return new Reply { Item = item };
+        }
+
+        _count.Run(number, command.Up);
+        return new Reply { Item = Get(number) };
+    }
+
+    /// <summary>Moves units between "on sale" and "reserved": a negative quantity puts them back on sale.</summary>
+    public void Reserve(long number, long quantity) => _reserve.Run(number, quantity);
+
+    /// <summary>Reserved units are sold.</summary>
+    public void Sell(long number, long quantity) => _sell.Run(number, quantity);
+
+    /// <summary>The item of this id; both parts of it must be right.</summary>
+    public Item? Find(string itemId, out long number)
+    {
+        var item = ItemId.TryParse(itemId, out var id) ? Get(id.Number) : null;
+        number = id.Number;
+        return item?.Category == id.Category ? item : null;
+    }
+
+    public Item? Get(long number)
+    {
+        using var rows = _find.Query(number);
+        return rows.Read() ? Read(rows) : null;
+    }
+
+    /// <summary>A seller's items by number, those with no unit left included.</summary>
+    public ItemsReply OfSeller(long seller, string cursor, int limit)
+    {
+        // The seller is the query's fingerprint.
+        Span<long> after = [0];
+        if (cursor.Length > 0 && !PageCursor.TryDecode(cursor, seller, after))
+        {
+            return new ItemsReply { Error = Error.InvalidCursor };
+        }
+
+        var reply = new ItemsReply();
+        long last = 0;
+        using var rows = _ofSeller.Query(seller, after[0], limit + 1);
+        while (rows.Read())
+        {
+            if (reply.Items.Count == limit)
+            {
+                reply.NextCursor = PageCursor.Encode(seller, last);
+                break;
+            }
+
+            reply.Items.Add(Read(rows));
+            last = rows.Int64(0);
+        }
+
+        return reply;
+    }
+
+    private Reply? Refused(string itemId, long seller, out long number)
+    {
+        if (Find(itemId, out number) is not { } item)
+        {
+            return new Reply { Error = Error.NoSuchItem, ItemId = itemId };
+        }
+
+        return item.SellerId == seller ? null : new Reply { Error = Error.NotYours, ItemId = itemId };
+    }
+
+    private static Item Read(SqlRows rows)
+    {
+        var item = new Item
+        {
+            ItemId = new ItemId(rows.Int32(1), rows.Int64(0)).ToString(),
+            Category = rows.Int32(1),
+            Name = rows.Text(2),
+            Condition = (Condition)rows.Int32(4),
+            PriceCents = rows.Int64(5),
+            Quantity = rows.Int64(6),
+            SellerId = rows.Int64(7),
+            ThumbsUp = rows.Int64(8),
+            ThumbsDown = rows.Int64(9),
+        };
+        item.Keywords.AddRange(JsonSerializer.Deserialize<string[]>(rows.Bytes(3)));
+        return item;
+    }
+}

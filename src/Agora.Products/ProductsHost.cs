@@ -1,0 +1,30 @@
+using Agora.Contracts.Cluster;
+using Agora.Replication.Hosting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Agora.Products;
+
+/// <summary>One replica of the products database.</summary>
+public static class ProductsHost
+{
+    /// <summary>Opens the replica's store and wires its gRPC services; the result is not started yet.</summary>
+    /// <param name="builder">The process's builder, with logging as the program wants it.</param>
+    /// <param name="cluster">Names every replica and the engine that orders commands.</param>
+    /// <param name="replica">This replica's number.</param>
+    /// <param name="directory">Its own data directory; made if missing.</param>
+    /// <exception cref="IOException">The directory or the address cannot be used; the message says which and why.</exception>
+    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, string directory)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(cluster);
+        builder.AddReplica(cluster.Products, replica, directory, new ProductsStateMachine());
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<ProductsService>();
+        var app = builder.Build();
+        app.MapGrpcService<ProductsService>();
+        app.MapReplica();
+        return app;
+    }
+}

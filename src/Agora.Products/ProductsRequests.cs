@@ -1,0 +1,117 @@
+using System.Diagnostics.CodeAnalysis;
+using Agora.Contracts.Products;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace Agora.Products;
+
+/// <summary>
+/// The shape that a request must have before it is ordered: whatever the state machine takes for granted. The sizes are bounds
+/// against nonsense, wider than what the servers allow their users. An item id of any form is left to the state machine, which knows no such item.
+/// </summary>
+internal static class ProductsRequests
+{
+    private const int IdLength = 16;
+    private const int LongestName = 256;
+    private const int LongestKeyword = 64;
+    private const int LongestItemId = 100;
+    private const int LargestCommand = 64 * 1024;
+    private const int MostLines = 200;
+    private const int DefaultLimit = 50;
+    private const int MostPerPage = 200;
+
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static void Check(ExecuteRequest request)
+    {
+        Require(request.RequestId.Length == IdLength, "request_id has 16 bytes");
+        Require(request.Command is not null, "command is given");
+        var command = request.Command;
+        Require(command.CalculateSize() <= LargestCommand, "command has 64 KiB at most");
+        switch (command.KindCase)
+        {
+            case Command.KindOneofCase.RegisterItem:
+                Check(command.RegisterItem);
+                break;
+            case Command.KindOneofCase.ChangePrice:
+                RequireItem(command.ChangePrice.ItemId);
+                Require(command.ChangePrice.PriceCents > 0, "price_cents is more than 0");
+                break;
+            case Command.KindOneofCase.WithdrawUnits:
+                RequireItem(command.WithdrawUnits.ItemId);
+                Require(command.WithdrawUnits.Quantity > 0, "quantity is more than 0");
+                break;
+            case Command.KindOneofCase.Reserve:
+                RequireId(command.Reserve.PurchaseId, "purchase_id");
+                Require(command.Reserve.Lines.Count is > 0 and <= MostLines, "lines are 1 to 200");
+                foreach (var line in command.Reserve.Lines)
+                {
+                    RequireItem(line.ItemId);
+                    Require(line.Quantity > 0, "quantity is more than 0");
+                }
+
+                break;
+            case Command.KindOneofCase.Confirm:
+                RequireId(command.Confirm.PurchaseId, "purchase_id");
+                break;
+            case Command.KindOneofCase.Release:
+                RequireId(command.Release.PurchaseId, "purchase_id");
+                break;
+            case Command.KindOneofCase.AddFeedback:
+                RequireItem(command.AddFeedback.ItemId);
+                RequireId(command.AddFeedback.VoteId, "vote_id");
+                break;
+            default:
+                throw Invalid("command is of a known kind");
+        }
+    }
+
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static void Check(SearchQuery query)
+    {
+        Require(query.Category >= 0, "category is 0 or more");
+        Require(query.Keywords.Count <= Search.MostKeywords, "keywords are 16 at most");
+        foreach (var keyword in query.Keywords)
+        {
+            RequireKeyword(keyword);
+        }
+    }
+
+    /// <summary>The page's size; 0 asks for the usual one.</summary>
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static int Limit(int limit)
+    {
+        Require(limit is >= 0 and <= MostPerPage, "limit is 1 to 200, or 0 for 50");
+        return limit == 0 ? DefaultLimit : limit;
+    }
+
+    private static void Check(RegisterItem item)
+    {
+        Require(item.Name.Length is > 0 and <= LongestName, "name has 1 to 256 characters");
+        Require(item.Category >= 0, "category is 0 or more");
+        Require(item.Keywords.Count <= Search.MostKeywords, "keywords are 16 at most");
+        foreach (var keyword in item.Keywords)
+        {
+            RequireKeyword(keyword);
+        }
+
+        Require(item.Condition is Condition.New or Condition.Used, "condition is new or used");
+        Require(item.PriceCents > 0, "price_cents is more than 0");
+        Require(item.Quantity >= 0, "quantity is 0 or more");
+    }
+
+    private static void RequireKeyword(string keyword) => Require(keyword.Length is > 0 and <= LongestKeyword, "a keyword has 1 to 64 characters");
+
+    private static void RequireItem(string item) => Require(item.Length <= LongestItemId, "item_id has 100 characters at most");
+
+    private static void RequireId(ByteString id, string field) => Require(id.Length == IdLength, $"{field} has 16 bytes");
+
+    private static void Require([DoesNotReturnIf(false)] bool holds, string rule)
+    {
+        if (!holds)
+        {
+            throw Invalid(rule);
+        }
+    }
+
+    private static RpcException Invalid(string rule) => new(new Status(StatusCode.InvalidArgument, $"Required: {rule}."));
+}

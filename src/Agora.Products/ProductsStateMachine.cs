@@ -1,0 +1,62 @@
+using Agora.Contracts.Products;
+using Agora.Replication;
+using Google.Protobuf;
+using Microsoft.Data.Sqlite;
+using Command = Agora.Replication.Command;
+using Intent = Agora.Contracts.Products.Command;
+
+namespace Agora.Products;
+
+/// <summary>
+/// The products database as a function of its ordered commands: payload <see cref="Intent"/>, reply <see cref="Reply"/>.
+/// Each command makes all its checks before its first write, so that a refusal leaves no trace.
+/// </summary>
+public sealed class ProductsStateMachine : IStateMachine
+{
+    private ProductsTables? _tables;
+
+    /// <inheritdoc/>
+    public string Schema => ProductsSchema.Sql;
+
+    /// <inheritdoc/>
+    public void Open(SqliteConnection writer) => _tables = new ProductsTables(writer);
+
+    /// <inheritdoc/>
+    public byte[] Apply(in Command command)
+    {
+        var tables = _tables ?? throw new InvalidOperationException("The state machine is not open.");
+        var intent = Intent.Parser.ParseFrom(command.Payload.Span);
+        var reply = intent.KindCase switch
+        {
+            Intent.KindOneofCase.RegisterItem => tables.Items.Register(intent.RegisterItem),
+            Intent.KindOneofCase.ChangePrice => tables.Items.ChangePrice(intent.ChangePrice),
+            Intent.KindOneofCase.WithdrawUnits => tables.Items.Withdraw(intent.WithdrawUnits),
+            Intent.KindOneofCase.AddFeedback => tables.Items.AddFeedback(intent.AddFeedback),
+            Intent.KindOneofCase.Reserve => tables.Reservations.Reserve(intent.Reserve),
+            Intent.KindOneofCase.Confirm => tables.Reservations.Confirm(intent.Confirm),
+            Intent.KindOneofCase.Release => tables.Reservations.Release(intent.Release),
+            _ => throw new InvalidOperationException($"A command of a kind that this version does not know: {intent.KindCase}."),
+        };
+        return reply.ToByteArray();
+    }
+}
+
+/// <summary>
+/// The tables as seen through one connection: the writer's for commands, a reader's for queries. Statements are prepared when
+/// first used, so a reader holds none of the writer's.
+/// </summary>
+internal sealed class ProductsTables
+{
+    public ProductsTables(SqliteConnection connection)
+    {
+        Items = new Items(connection);
+        Reservations = new Reservations(connection, Items);
+        Search = new Search(connection, Items);
+    }
+
+    public Items Items { get; }
+
+    public Reservations Reservations { get; }
+
+    public Search Search { get; }
+}
