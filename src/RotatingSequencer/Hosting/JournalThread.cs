@@ -1,0 +1,118 @@
+using System.Buffers;
+using RotatingSequencer.Journal;
+
+namespace RotatingSequencer.Hosting;
+
+/// <summary>The thread that waits for the disk, one write at a time: what the loop records meanwhile goes with the next.</summary>
+internal sealed class JournalThread : IDisposable
+{
+    private readonly JournalFile _file;
+    private readonly Action _wakeLoop;
+    private readonly Thread _thread;
+    private readonly AutoResetEvent _work = new(false);
+    private readonly ArrayBufferWriter<byte> _writing = new();
+    private bool _replace;
+    private volatile State _state = State.Idle;
+    private volatile Exception? _failure;
+    private volatile bool _stopping;
+
+    public JournalThread(JournalFile file, Action wakeLoop)
+    {
+        _file = file;
+        _wakeLoop = wakeLoop;
+        _thread = new Thread(Run) { Name = "rotating-sequencer journal", IsBackground = true };
+    }
+
+    private enum State
+    {
+        Idle,
+        Writing,
+        Completed,
+    }
+
+    /// <summary>Whether a write can be given; only the loop gives any.</summary>
+    public bool IsIdle => _state == State.Idle;
+
+    /// <summary>Whether the loop has something to take.</summary>
+    public bool HasNews => _state == State.Completed || _failure is not null;
+
+    /// <summary>Bytes in the journal; to be read while idle.</summary>
+    public long Length => _file.Length;
+
+    public Exception? Failure => _failure;
+
+    public void Start() => _thread.Start();
+
+    /// <summary>Appends a copy of the records.</summary>
+    public void Append(ReadOnlySpan<byte> records) => Give(records, replace: false);
+
+    /// <summary>Begins a new journal with the checkpoint.</summary>
+    public void Replace(ArrayBufferWriter<byte> checkpoint) => Give(checkpoint.WrittenSpan, replace: true);
+
+    /// <summary>True once for each write that is on disk.</summary>
+    public bool TakeCompleted()
+    {
+        if (_state != State.Completed)
+        {
+            return false;
+        }
+
+        _state = State.Idle;
+        return true;
+    }
+
+    /// <summary>Ends the thread after the write under way.</summary>
+    public void Dispose()
+    {
+        _stopping = true;
+        _work.Set();
+        _thread.Join();
+        _work.Dispose();
+        _file.Dispose();
+    }
+
+    private void Give(ReadOnlySpan<byte> bytes, bool replace)
+    {
+        _writing.ResetWrittenCount();
+        _writing.Write(bytes);
+        _replace = replace;
+        _state = State.Writing;
+        _work.Set();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (true)
+            {
+                _work.WaitOne();
+                if (_state == State.Writing)
+                {
+                    if (_replace)
+                    {
+                        _file.Replace(_writing.WrittenSpan);
+                    }
+                    else
+                    {
+                        _file.Append(_writing.WrittenSpan);
+                    }
+
+                    _state = State.Completed;
+                    _wakeLoop();
+                }
+
+                if (_stopping)
+                {
+                    return;
+                }
+            }
+        }
+        catch (Exception exception)
+        {
+            // What was written is unknown now: claiming anything more would be a lie, so the member stops.
+            _failure = exception;
+            _wakeLoop();
+        }
+    }
+}

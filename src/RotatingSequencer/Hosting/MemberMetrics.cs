@@ -1,0 +1,34 @@
+using System.Diagnostics.Metrics;
+using RotatingSequencer.Protocol;
+
+namespace RotatingSequencer.Hosting;
+
+/// <summary>Publishes a member's counters as the meter <c>RotatingSequencer</c>, for as long as the member lives.</summary>
+internal sealed class MemberMetrics : IDisposable
+{
+    private readonly Meter _meter;
+
+    public MemberMetrics(int member, ProtocolCounters counters, Func<MemberStatus> status)
+    {
+        _meter = new Meter(new MeterOptions("RotatingSequencer") { Tags = [new("member", member)] });
+        Count("datagrams.sent", "Datagrams sent.", () => counters.Sent);
+        Count("datagrams.send_failures", "Datagrams that the system refused to send.", () => counters.SendFailures);
+        Count("datagrams.received", "Datagrams of the group received.", () => counters.Datagrams);
+        Count("datagrams.dropped.unauthentic", "Datagrams dropped: their seal is not this group's.", () => counters.Unauthentic);
+        Count("datagrams.dropped.malformed", "Datagrams dropped: not of this version, or broken.", () => counters.Malformed);
+        Count("datagrams.dropped.incarnation", "Datagrams dropped: from a member that lost its journal.", () => counters.OtherIncarnation);
+        Count("messages.requests", "New Requests received.", () => counters.Requests);
+        Count("messages.sequences", "New Sequences received.", () => counters.Sequences);
+        Count("messages.duplicates", "Requests and Sequences received that were held already.", () => counters.Duplicates);
+        Count("messages.beyond_window", "Requests and Sequences received that lie beyond the window.", () => counters.Ignored);
+        Count("retransmissions.asked", "Retransmit requests sent.", () => counters.Asked);
+        Count("retransmissions.answered", "Requests and Sequences sent again.", () => counters.AnsweredMessages);
+        _meter.CreateObservableGauge("rotating_sequencer.position.delivered", () => status().Delivered, description: "Highest global number delivered.");
+        _meter.CreateObservableGauge("rotating_sequencer.position.known", () => status().Known, description: "Highest global number known to have been given out.");
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    private void Count(string name, string description, Func<long> read) =>
+        _meter.CreateObservableCounter($"rotating_sequencer.{name}", read, description: description);
+}

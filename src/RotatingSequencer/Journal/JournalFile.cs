@@ -1,0 +1,162 @@
+using System.Buffers;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace RotatingSequencer.Journal;
+
+/// <summary>
+/// The journal on disk: one file, <c>journal-N</c>, to which records are appended and synced. <see cref="Replace"/> begins
+/// <c>journal-N+1</c> with a checkpoint: it is written beside, synced and renamed, then the old one is deleted. Dying in between leaves
+/// either the old file alone, or both, of which the newer counts.
+/// </summary>
+internal sealed partial class JournalFile : IDisposable
+{
+    private const string Prefix = "journal-";
+    private const string Unfinished = "unfinished";
+
+    private readonly string _directory;
+    private readonly FileStream _lock;
+    private SafeFileHandle _file;
+    private long _generation;
+
+    private JournalFile(string directory, FileStream @lock, long generation, SafeFileHandle file, long length)
+    {
+        _directory = directory;
+        _lock = @lock;
+        _generation = generation;
+        _file = file;
+        Length = length;
+    }
+
+    /// <summary>Bytes in the journal.</summary>
+    public long Length { get; private set; }
+
+    /// <summary>Opens the journal of a directory, or begins one with <paramref name="fresh"/>.</summary>
+    public static JournalFile Open(string directory, JournalState fresh, out JournalState state)
+    {
+        Directory.CreateDirectory(directory);
+        var @lock = new FileStream(Path.Combine(directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        try
+        {
+            File.Delete(Path.Combine(directory, Unfinished));
+            var generations = Directory.GetFiles(directory, Prefix + "*").Select(GenerationOf).Order().ToArray();
+            if (generations.Length == 0)
+            {
+                state = fresh;
+                var checkpoint = new ArrayBufferWriter<byte>();
+                JournalFormat.WriteCheckpoint(checkpoint, fresh.Self, fresh.Dropped, fresh.Applied, fresh.DroppedLocals, fresh.Incarnations, fresh.Partial);
+                return new JournalFile(directory, @lock, 0, Begin(directory, 0, checkpoint.WrittenSpan), checkpoint.WrittenCount);
+            }
+
+            foreach (var old in generations[..^1])
+            {
+                File.Delete(PathOf(directory, old));
+            }
+
+            var path = PathOf(directory, generations[^1]);
+            state = JournalFormat.Read(File.ReadAllBytes(path), out var length)
+                ?? throw new InvalidDataException($"{path} is no journal: it does not begin with a checkpoint.");
+            var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+            // What a crash cut short must not be found again behind what comes next.
+            RandomAccess.SetLength(file, length);
+            return new JournalFile(directory, @lock, generations[^1], file, length);
+        }
+        catch
+        {
+            @lock.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Appends records and returns once they are on disk.</summary>
+    public void Append(ReadOnlySpan<byte> records)
+    {
+        RandomAccess.Write(_file, records, Length);
+        SyncData(_file);
+        Length += records.Length;
+    }
+
+    /// <summary>Begins a new journal with a checkpoint and forgets the old one; returns once it is on disk.</summary>
+    public void Replace(ReadOnlySpan<byte> checkpoint)
+    {
+        var file = Begin(_directory, _generation + 1, checkpoint);
+        _file.Dispose();
+        File.Delete(PathOf(_directory, _generation));
+        _file = file;
+        _generation++;
+        Length = checkpoint.Length;
+    }
+
+    public void Dispose()
+    {
+        _file.Dispose();
+        _lock.Dispose();
+    }
+
+    private static SafeFileHandle Begin(string directory, long generation, ReadOnlySpan<byte> checkpoint)
+    {
+        var unfinished = Path.Combine(directory, Unfinished);
+        using (var file = File.OpenHandle(unfinished, FileMode.Create, FileAccess.Write))
+        {
+            RandomAccess.Write(file, checkpoint, 0);
+            RandomAccess.FlushToDisk(file);
+        }
+
+        var path = PathOf(directory, generation);
+        File.Move(unfinished, path);
+        SyncDirectory(directory);
+        return File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+    }
+
+    private static string PathOf(string directory, long generation) =>
+        Path.Combine(directory, Prefix + generation.ToString("D10", CultureInfo.InvariantCulture));
+
+    private static long GenerationOf(string path) =>
+        long.TryParse(Path.GetFileName(path).AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var generation)
+            ? generation
+            : throw new InvalidDataException($"{path} does not belong in a journal's directory.");
+
+    private static void SyncData(SafeFileHandle file)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            RandomAccess.FlushToDisk(file);
+        }
+        else if (NativeSyncData(file) != 0)
+        {
+            throw new IOException($"The journal could not be synced: {Marshal.GetLastPInvokeErrorMessage()}.");
+        }
+    }
+
+    /// <summary>Makes a rename survive a loss of power. Elsewhere than on Unix a directory cannot be synced, and need not be.</summary>
+    private static void SyncDirectory(string directory)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        var descriptor = NativeOpen(directory, 0);
+        if (descriptor < 0)
+        {
+            throw new IOException($"{directory} could not be opened to sync it: {Marshal.GetLastPInvokeErrorMessage()}.");
+        }
+
+        using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
+        if (NativeSync(handle) != 0)
+        {
+            throw new IOException($"{directory} could not be synced: {Marshal.GetLastPInvokeErrorMessage()}.");
+        }
+    }
+
+    // .NET has only the full fsync, which also waits for the file's times.
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    private static partial int NativeSyncData(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int NativeSync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint NativeOpen(string path, int flags);
+}

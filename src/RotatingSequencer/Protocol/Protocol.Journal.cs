@@ -1,0 +1,81 @@
+using System.Buffers;
+using RotatingSequencer.Journal;
+using RotatingSequencer.Wire;
+
+namespace RotatingSequencer.Protocol;
+
+/// <content>
+/// The journal's side. One write at a time is under way; what is recorded meanwhile goes with the next (group commit). A member that
+/// dies at any instant finds in its journal at least what the last completed sync covered, and that is all it ever claimed.
+/// </content>
+internal sealed partial class Protocol
+{
+    private long _checkpointAt = -1;
+
+    /// <summary>Whether records wait and no sync is under way.</summary>
+    public bool WantsSync => Records.WrittenCount > 0 && !_syncUnderWay;
+
+    /// <summary>Whether the journal has grown so that a checkpoint is due, and would shorten it.</summary>
+    public bool WantsCheckpoint(long length, long maximum) => length > maximum && Applied > _checkpointAt;
+
+    /// <summary>The caller has taken <see cref="Records"/> and begins to write and sync them.</summary>
+    public void BeginSync()
+    {
+        RecordHeld(_syncing);
+        Records.ResetWrittenCount();
+        _syncUnderWay = true;
+    }
+
+    /// <summary>What was taken at <see cref="BeginSync"/> or <see cref="BeginCheckpoint"/> is on disk.</summary>
+    public void SyncCompleted()
+    {
+        _claims.Raise(_syncing);
+        _syncUnderWay = false;
+    }
+
+    /// <summary>
+    /// Writes all that a new journal needs to begin with, instead of the records that wait; then as <see cref="BeginSync"/>.
+    /// The application must have made everything up to <see cref="Applied"/> durable, where <paramref name="partial"/> is its assembler's state.
+    /// </summary>
+    public void BeginCheckpoint(IBufferWriter<byte> journal, byte[][] partial)
+    {
+        var droppedLocals = new long[_members];
+        for (var s = 0; s < _members; s++)
+        {
+            droppedLocals[s] = _requests[s].First - 1;
+        }
+
+        JournalFormat.WriteCheckpoint(journal, _self, Dropped, Applied, droppedLocals, _incarnations, partial);
+        for (var s = 0; s < _members; s++)
+        {
+            for (var q = _requests[s].First; q < _requests[s].HeldEnd; q++)
+            {
+                if (_requests[s].Holds(q))
+                {
+                    JournalFormat.WriteRequest(journal, new(s, q), _requests[s][q].Body);
+                }
+            }
+        }
+
+        for (var k = _sequences.First; k < _sequences.HeldEnd; k++)
+        {
+            if (_sequences.Holds(k))
+            {
+                JournalFormat.WriteSequence(journal, k, _sequences[k].Id);
+            }
+        }
+
+        _checkpointAt = Applied;
+        BeginSync();
+    }
+
+    private void RecordHeld(Claims claims)
+    {
+        claims.Held = Received;
+        claims.Sequences = _sequences.Contiguous;
+        for (var s = 0; s < _members; s++)
+        {
+            claims.Locals[s] = _requests[s].Contiguous;
+        }
+    }
+}

@@ -1,0 +1,437 @@
+using System.Numerics;
+using RotatingSequencer.Wire;
+
+namespace RotatingSequencer.Protocol;
+
+/// <content>
+/// What keeps the group going when datagrams are lost: acknowledging when nothing else would carry the claims, asking for what is
+/// missing, asking those that seem to be behind, the read barrier, and the heartbeat. A settled group does none of it but the last.
+/// </content>
+internal sealed partial class Protocol
+{
+    /// <summary>Ranges that one Retransmit request names at most; it must fit a datagram.</summary>
+    private const int MaximumRanges = 96;
+
+    /// <summary>Bytes that one Retransmit request is answered with at most: a burst that overflows the asker's socket helps nobody.</summary>
+    private const int MaximumAnswer = 96 * 1024;
+
+    /// <summary>Unanswered questions after which another holder is asked as well as the owner.</summary>
+    private const int OwnerAttempts = 3;
+
+    private readonly Repair[] _repairs;
+    private readonly Probe[] _probes;
+    private readonly RoundTrip[] _roundTrips;
+    private readonly MissingRange[] _missing = new MissingRange[MaximumRanges];
+    private ulong _random;
+    private long _token;
+    private long _acknowledgeAt;
+    private long _nextHeartbeat;
+    private Barrier _barrier;
+
+    /// <summary>Whether a barrier round is under way.</summary>
+    public bool BarrierUnderWay => _barrier.Token != 0;
+
+    /// <summary>Begins a round: who asked before it may use its result.</summary>
+    public void StartBarrier(long now)
+    {
+        _barrier = new Barrier { Token = _token + 1, Target = -1 };
+        if (_members > 1)
+        {
+            Ask(Outbox.All, [], now);
+            _barrier.Due = now + SlowestTimeout();
+        }
+    }
+
+    /// <summary>
+    /// The result of a round that a majority has answered: whatever was delivered anywhere before the round began lies at or below it,
+    /// since what is delivered is held by a majority, and any two majorities share a member.
+    /// </summary>
+    public bool TryFinishBarrier(out long target)
+    {
+        target = Math.Max(_barrier.Target, _claims.Held);
+        if (!BarrierUnderWay || BitOperations.PopCount(_barrier.Answered) + 1 < _majority)
+        {
+            return false;
+        }
+
+        _barrier = default;
+        return true;
+    }
+
+    private void KeepAlive(long now)
+    {
+        WakeAt = long.MaxValue;
+        if (_members == 1)
+        {
+            return;
+        }
+
+        Acknowledge(now);
+        for (var m = 0; m < _members; m++)
+        {
+            if (m != _self)
+            {
+                RepairGaps(m, now);
+                ProbeIfBehind(m, now);
+            }
+        }
+
+        RepeatBarrier(now);
+        Heartbeat(now);
+    }
+
+    /// <summary>
+    /// Claims that are new travel with whatever goes to all. When nothing does, and no Request waits for a number (so that no Sequence
+    /// will follow at once), the members next after the sequencer answer at once, as many as make a majority with it: then everyone,
+    /// the sequencer included, knows of a majority. The others have time.
+    /// </summary>
+    private void Acknowledge(long now)
+    {
+        if (Outbox.HasOpenToAll || !_claims.ExceedsAnyOf(Outbox.LastToAll))
+        {
+            _acknowledgeAt = 0;
+            return;
+        }
+
+        var behindSequencer = _claims.Held < 0 ? 0 : (_self - (int)(_claims.Held % _members) + _members) % _members;
+        var atOnce = _claims.Held > Outbox.LastToAll.Held && behindSequencer >= 1 && behindSequencer < _majority && !AnyWaitsForNumber;
+        if (_acknowledgeAt == 0)
+        {
+            _acknowledgeAt = now + _options.AcknowledgeDelay;
+        }
+
+        if (atOnce || now >= _acknowledgeAt)
+        {
+            Outbox.AddClaims(Outbox.All);
+            _acknowledgeAt = 0;
+            return;
+        }
+
+        Wake(_acknowledgeAt);
+    }
+
+    /// <summary>Asks the owner of what is missing: after a grace when a gap is new, then with growing, jittered pauses.</summary>
+    private void RepairGaps(int owner, long now)
+    {
+        ref var repair = ref _repairs[owner];
+        var request = FirstMissingRequest(owner);
+        var sequence = FirstMissingSequence(owner);
+        if (request == long.MaxValue && sequence == long.MaxValue)
+        {
+            repair = default;
+            return;
+        }
+
+        if (repair.Due == 0 || repair.Request != request || repair.Sequence != sequence)
+        {
+            // What was asked for already is given a round trip to arrive; anything else may only be late.
+            var askedFor = repair.Due != 0
+                && (request == long.MaxValue || request <= repair.AskedRequest) && (sequence == long.MaxValue || sequence <= repair.AskedSequence);
+            repair.Request = request;
+            repair.Sequence = sequence;
+            repair.Attempts = 0;
+            repair.Due = now + (askedFor ? _roundTrips[owner].Timeout : Math.Max(_options.Grace, _roundTrips[owner].Smoothed / 4));
+        }
+
+        if (now >= repair.Due)
+        {
+            var missing = ListMissing(owner);
+            Ask(owner, missing, now);
+            if (repair.Attempts >= OwnerAttempts && FindHolder(owner, repair) is { } helper)
+            {
+                Ask(helper, missing, now);
+            }
+
+            repair.AskedRequest = _seen.Locals[owner];
+            repair.AskedSequence = _seen.Sequences;
+            repair.Due = now + Pause(_roundTrips[owner].Timeout, repair.Attempts++);
+        }
+
+        Wake(repair.Due);
+    }
+
+    private long FirstMissingRequest(int owner)
+    {
+        var first = _requests[owner].Contiguous + 1;
+        return first <= _seen.Locals[owner] && first < _requests[owner].Limit ? first : long.MaxValue;
+    }
+
+    private long FirstMissingSequence(int owner)
+    {
+        var next = _sequences.Contiguous + 1;
+        for (var k = next + ((owner - (next % _members) + _members) % _members); k <= Math.Min(_seen.Sequences, _sequences.Limit - 1); k += _members)
+        {
+            if (!_sequences.Holds(k))
+            {
+                return k;
+            }
+        }
+
+        return long.MaxValue;
+    }
+
+    private ReadOnlySpan<MissingRange> ListMissing(int owner)
+    {
+        var count = 0;
+        var requests = _requests[owner];
+        var end = Math.Min(_seen.Locals[owner], requests.Limit - 1);
+        for (var q = requests.Contiguous + 1; q <= end && count < MaximumRanges; q++)
+        {
+            if (requests.Holds(q))
+            {
+                continue;
+            }
+
+            var first = q;
+            while (q < end && !requests.Holds(q + 1))
+            {
+                q++;
+            }
+
+            _missing[count++] = new(owner, first, q - first + 1);
+        }
+
+        // Sequences of one owner are never neighbours, unless there is but one member.
+        for (var k = FirstMissingSequence(owner); k <= Math.Min(_seen.Sequences, _sequences.Limit - 1) && count < MaximumRanges; k += _members)
+        {
+            if (!_sequences.Holds(k))
+            {
+                _missing[count++] = new(MissingRange.Sequences, k, 1);
+            }
+        }
+
+        return _missing.AsSpan(0, count);
+    }
+
+    /// <summary>Another member that claims to hold what the owner does not send: an addition to the description, for owners that are away.</summary>
+    private int? FindHolder(int owner, in Repair repair)
+    {
+        for (var i = 0; i < _members; i++)
+        {
+            var m = (owner + 1 + repair.Attempts + i) % _members;
+            if (m != owner && m != _self
+                && ((repair.Request != long.MaxValue && _peers[m].Locals[owner] >= repair.Request)
+                    || (repair.Sequence != long.MaxValue && _peers[m].Sequences >= repair.Sequence)))
+            {
+                return m;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>
+    /// A member whose last known claims are behind this one's either misses something and does not know it (the end of a burst was
+    /// lost), or its claims were lost on the way here. Asking it mends both: the question carries this member's claims, the answer
+    /// its own.
+    /// </summary>
+    private void ProbeIfBehind(int member, long now)
+    {
+        ref var probe = ref _probes[member];
+        if (!_claims.ExceedsAnyOf(_peers[member]))
+        {
+            probe.Due = 0;
+            probe.Attempts = 0;
+            return;
+        }
+
+        var pause = Math.Max(2 * _options.AcknowledgeDelay, 2 * _roundTrips[member].Timeout);
+        if (probe.Due == 0)
+        {
+            probe.Due = now + pause;
+        }
+
+        if (now >= probe.Due)
+        {
+            Ask(member, [], now);
+            probe.Due = now + Pause(pause, probe.Attempts++);
+        }
+
+        Wake(probe.Due);
+    }
+
+    private void RepeatBarrier(long now)
+    {
+        if (!BarrierUnderWay)
+        {
+            return;
+        }
+
+        if (now >= _barrier.Due)
+        {
+            for (var m = 0; m < _members; m++)
+            {
+                if (m != _self && (_barrier.Answered & (1UL << m)) == 0)
+                {
+                    Ask(m, [], now);
+                }
+            }
+
+            _barrier.Due = now + Pause(SlowestTimeout(), _barrier.Attempts++);
+        }
+
+        Wake(_barrier.Due);
+    }
+
+    private void Heartbeat(long now)
+    {
+        if (now >= _nextHeartbeat)
+        {
+            Outbox.AddClaims(Outbox.All);
+        }
+
+        if (Outbox.HasOpenToAll)
+        {
+            _nextHeartbeat = now + Jitter(_options.Heartbeat);
+        }
+
+        Wake(_nextHeartbeat);
+    }
+
+    private void Ask(int destination, ReadOnlySpan<MissingRange> missing, long now)
+    {
+        var token = ++_token;
+        Outbox.AddRetransmit(destination, ask: token, answer: 0, missing);
+        Counters.Asked++;
+        for (var m = 0; m < _members; m++)
+        {
+            if (m == destination || destination == Outbox.All)
+            {
+                _probes[m].Token = token;
+                _probes[m].AskedAt = now;
+            }
+        }
+    }
+
+    private void OnRetransmit(int from, in Message message, long now)
+    {
+        if (message.Answer != 0)
+        {
+            OnAnswer(from, message.Answer, now);
+        }
+
+        var budget = MaximumAnswer;
+        var missing = message.Missing;
+        while (budget > 0 && !missing.IsEmpty && MissingRange.TryRead(ref missing, _members, out var range))
+        {
+            budget -= range.Sender == MissingRange.Sequences ? AnswerSequences(from, range, now) : AnswerRequests(from, range, budget, now);
+        }
+
+        if (message.Ask != 0)
+        {
+            Outbox.AddRetransmit(from, ask: 0, answer: message.Ask, []);
+        }
+    }
+
+    private void OnAnswer(int from, long token, long now)
+    {
+        if (token == _probes[from].Token)
+        {
+            _roundTrips[from].Measured(now - _probes[from].AskedAt);
+            _probes[from].Token = 0;
+        }
+
+        // Tokens only grow, so this answers a question asked within the round; its datagram's claims have been taken in already.
+        if (BarrierUnderWay && token >= _barrier.Token && token <= _token)
+        {
+            _barrier.Answered |= 1UL << from;
+            _barrier.Target = Math.Max(_barrier.Target, _peers[from].Held);
+        }
+    }
+
+    private int AnswerRequests(int to, MissingRange range, int budget, long now)
+    {
+        var spent = 0;
+        var requests = _requests[range.Sender];
+        // Own Requests are said once they are durable, not before.
+        var end = Math.Min(range.First + range.Count, range.Sender == _self ? _claims.Locals[_self] + 1 : requests.HeldEnd);
+        for (var q = Math.Max(range.First, requests.First); q < end && spent < budget; q++)
+        {
+            if (requests.Holds(q) && requests[q].Answered.TryAnswer(to, now, _roundTrips[to].Smoothed / 2))
+            {
+                Outbox.AddRequest(to, new(range.Sender, q), requests[q].Body);
+                Counters.AnsweredMessages++;
+                spent += requests[q].Length;
+            }
+        }
+
+        return spent;
+    }
+
+    private int AnswerSequences(int to, MissingRange range, long now)
+    {
+        const int EncodedLength = 16;
+        var spent = 0;
+        var end = Math.Min(range.First + range.Count, _sequences.HeldEnd);
+        for (var k = Math.Max(range.First, _sequences.First); k < end; k++)
+        {
+            if (_sequences.Holds(k) && (k % _members != _self || k <= _claims.Sequences)
+                && _sequences[k].Answered.TryAnswer(to, now, _roundTrips[to].Smoothed / 2))
+            {
+                Outbox.AddSequence(to, k, _sequences[k].Id);
+                Counters.AnsweredMessages++;
+                spent += EncodedLength;
+            }
+        }
+
+        return spent;
+    }
+
+    private long SlowestTimeout()
+    {
+        var slowest = 0L;
+        foreach (ref readonly var roundTrip in _roundTrips.AsSpan())
+        {
+            slowest = Math.Max(slowest, roundTrip.Timeout);
+        }
+
+        return slowest;
+    }
+
+    private long Pause(long first, int attempts) => Jitter(Math.Min(first << Math.Min(attempts, 10), _options.MaximumPause));
+
+    /// <summary>Spreads what would otherwise happen at the same moment everywhere, over ± a quarter.</summary>
+    private long Jitter(long pause)
+    {
+        // SplitMix64 (Steele, Lea, Flood 2014).
+        var z = _random += 0x9E3779B97F4A7C15;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        z ^= z >> 31;
+        return pause - (pause / 4) + (long)(z % (ulong)((pause / 2) + 1));
+    }
+
+    private void Wake(long at) => WakeAt = Math.Min(WakeAt, at);
+
+    private struct Repair
+    {
+        /// <summary>The first that is missing; <see cref="long.MaxValue"/> for none.</summary>
+        public long Request;
+        public long Sequence;
+
+        /// <summary>The highest that the last question covered.</summary>
+        public long AskedRequest;
+        public long AskedSequence;
+        public long Due;
+        public int Attempts;
+    }
+
+    private struct Probe
+    {
+        public long Due;
+        public int Attempts;
+
+        /// <summary>The last question to this member, and when it was asked.</summary>
+        public long Token;
+        public long AskedAt;
+    }
+
+    private struct Barrier
+    {
+        public long Token;
+        public ulong Answered;
+        public long Target;
+        public long Due;
+        public int Attempts;
+    }
+}

@@ -1,0 +1,32 @@
+namespace RotatingSequencer.Protocol;
+
+/// <summary>Smoothed round-trip time to one member, in microseconds, after Jacobson and Karels (RFC 6298) with bounds for local networks.</summary>
+internal struct RoundTrip
+{
+    private const long Initial = 1_000;
+    private const long MinimumTimeout = 1_000;
+    private const long MaximumTimeout = 500_000;
+
+    private long _smoothed;
+    private long _variation;
+
+    /// <summary>The usual time until an answer.</summary>
+    public readonly long Smoothed => _smoothed == 0 ? Initial : _smoothed;
+
+    /// <summary>After this long without an answer it is late.</summary>
+    public readonly long Timeout => Math.Clamp(Smoothed + (4 * (_smoothed == 0 ? Initial : _variation)), MinimumTimeout, MaximumTimeout);
+
+    public void Measured(long sample)
+    {
+        sample = Math.Max(sample, 1);
+        if (_smoothed == 0)
+        {
+            _smoothed = sample;
+            _variation = sample / 2;
+            return;
+        }
+
+        _variation += (Math.Abs(sample - _smoothed) - _variation) / 4;
+        _smoothed = Math.Max(1, _smoothed + ((sample - _smoothed) / 8));
+    }
+}

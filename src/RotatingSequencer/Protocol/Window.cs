@@ -1,0 +1,84 @@
+namespace RotatingSequencer.Protocol;
+
+/// <summary>
+/// Consecutively numbered things, of which a stretch is held: all below <see cref="First"/> have been dropped, all up to
+/// <see cref="Contiguous"/> are held or dropped, above that there may be gaps. Its size is bounded; what lies beyond is refused.
+/// </summary>
+internal sealed class Window<T>(long first, int capacity)
+    where T : struct
+{
+    private const int InitialSize = 16;
+
+    private Slot[] _slots = new Slot[Math.Min(InitialSize, capacity)];
+
+    /// <summary>Lowest number not dropped.</summary>
+    public long First { get; private set; } = first;
+
+    /// <summary>Highest number up to which nothing is missing. First − 1 ≤ Contiguous.</summary>
+    public long Contiguous { get; private set; } = first - 1;
+
+    /// <summary>First number beyond what this window may hold.</summary>
+    public long Limit => First + capacity;
+
+    /// <summary>A number above all that are held.</summary>
+    public long HeldEnd => First + _slots.Length;
+
+    /// <summary>The thing with this number, which must be held.</summary>
+    public ref T this[long number] => ref _slots[IndexOf(number)].Value;
+
+    public bool Holds(long number) => number >= First && number < First + _slots.Length && _slots[IndexOf(number)].Held;
+
+    /// <summary>Whether it is held, or was.</summary>
+    public bool Knows(long number) => number < First || Holds(number);
+
+    /// <summary>Adds what is neither known nor beyond the limit.</summary>
+    public bool TryAdd(long number, in T value)
+    {
+        if (number < First || number >= Limit || Holds(number))
+        {
+            return false;
+        }
+
+        while (number >= First + _slots.Length)
+        {
+            Grow();
+        }
+
+        _slots[IndexOf(number)] = new Slot { Held = true, Value = value };
+        while (Holds(Contiguous + 1))
+        {
+            Contiguous++;
+        }
+
+        return true;
+    }
+
+    /// <summary>Drops the first thing, which must be held.</summary>
+    public T DropFirst()
+    {
+        ref var slot = ref _slots[IndexOf(First)];
+        var value = slot.Value;
+        slot = default;
+        First++;
+        return value;
+    }
+
+    private int IndexOf(long number) => (int)(number % _slots.Length);
+
+    private void Grow()
+    {
+        var larger = new Slot[Math.Min((long)_slots.Length * 2, capacity)];
+        for (var number = First; number < First + _slots.Length; number++)
+        {
+            larger[number % larger.Length] = _slots[IndexOf(number)];
+        }
+
+        _slots = larger;
+    }
+
+    private struct Slot
+    {
+        public bool Held;
+        public T Value;
+    }
+}

@@ -1,0 +1,112 @@
+namespace RotatingSequencer.Wire;
+
+/// <summary>
+/// The metadata of every datagram: what its sender holds and would still hold after a crash. Claims only ever grow, so a late,
+/// doubled or replayed datagram says nothing wrong; a receiver keeps the largest of each.
+/// </summary>
+internal sealed class Claims
+{
+    /// <summary>Highest g such that every Sequence up to g and every Request that these name is held; −1 for none.</summary>
+    public long Held = -1;
+
+    /// <summary>Highest k such that every Sequence up to k is held, whether or not its Request is. Held ≤ Sequences.</summary>
+    public long Sequences = -1;
+
+    /// <summary>By member: the highest local number up to which every Request of that member is held.</summary>
+    public readonly long[] Locals;
+
+    public Claims(int members)
+    {
+        Locals = new long[members];
+        Array.Fill(Locals, -1);
+    }
+
+    /// <summary>Whether anything claimed here is not claimed there.</summary>
+    public bool ExceedsAnyOf(Claims other)
+    {
+        if (Held > other.Held || Sequences > other.Sequences)
+        {
+            return true;
+        }
+
+        for (var s = 0; s < Locals.Length; s++)
+        {
+            if (Locals[s] > other.Locals[s])
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes the larger of each; true when that changed anything.</summary>
+    public bool Raise(Claims other)
+    {
+        if (!other.ExceedsAnyOf(this))
+        {
+            return false;
+        }
+
+        Held = Math.Max(Held, other.Held);
+        Sequences = Math.Max(Sequences, other.Sequences);
+        for (var s = 0; s < Locals.Length; s++)
+        {
+            Locals[s] = Math.Max(Locals[s], other.Locals[s]);
+        }
+
+        return true;
+    }
+
+    public void CopyFrom(Claims other)
+    {
+        Held = other.Held;
+        Sequences = other.Sequences;
+        other.Locals.CopyTo(Locals, 0);
+    }
+
+    public int EncodedLength()
+    {
+        var length = Varint.LengthOf(Held + 1) + Varint.LengthOf(Sequences + 1);
+        foreach (var local in Locals)
+        {
+            length += Varint.LengthOf(local + 1);
+        }
+
+        return length;
+    }
+
+    public int Write(Span<byte> destination)
+    {
+        var length = Varint.Write(destination, Held + 1);
+        length += Varint.Write(destination[length..], Sequences + 1);
+        foreach (var local in Locals)
+        {
+            length += Varint.Write(destination[length..], local + 1);
+        }
+
+        return length;
+    }
+
+    public bool TryRead(ref ReadOnlySpan<byte> source)
+    {
+        if (!Varint.TryRead(ref source, out var held) || !Varint.TryRead(ref source, out var sequences) || held > sequences)
+        {
+            return false;
+        }
+
+        Held = held - 1;
+        Sequences = sequences - 1;
+        for (var s = 0; s < Locals.Length; s++)
+        {
+            if (!Varint.TryRead(ref source, out var local))
+            {
+                return false;
+            }
+
+            Locals[s] = local - 1;
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,44 @@
+using System.Security.Cryptography;
+
+namespace RotatingSequencer.Wire;
+
+/// <summary>
+/// Authenticates datagrams: HMAC-SHA-256 under the group's key over all bytes, cut to 16. Whoever lacks the key can neither inject
+/// nor alter anything; a replay is let through, since every claim and message stays true for ever.
+/// </summary>
+internal sealed class Seal(ReadOnlyMemory<byte> key)
+{
+    /// <summary>Bytes behind the datagram.</summary>
+    public const int Length = 16;
+
+    private readonly byte[] _key = key.ToArray();
+
+    /// <summary>Writes the seal of a stretch of the buffer behind it; returns the sealed length.</summary>
+    public int Close(byte[] buffer, int offset, int length)
+    {
+        Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        HMACSHA256.HashData(_key, buffer.AsSpan(offset, length), hash);
+        hash[..Length].CopyTo(buffer.AsSpan(offset + length));
+        return length + Length;
+    }
+
+    /// <summary>The datagram without its seal; false when the seal is not this group's.</summary>
+    public bool TryOpen(ReadOnlySpan<byte> received, out ReadOnlySpan<byte> datagram)
+    {
+        datagram = default;
+        if (received.Length < Length)
+        {
+            return false;
+        }
+
+        Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        HMACSHA256.HashData(_key, received[..^Length], hash);
+        if (!CryptographicOperations.FixedTimeEquals(hash[..Length], received[^Length..]))
+        {
+            return false;
+        }
+
+        datagram = received[..^Length];
+        return true;
+    }
+}
