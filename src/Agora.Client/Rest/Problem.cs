@@ -81,6 +81,9 @@ public static class ErrorCodes
     /// <summary>409: another purchase of this session is still being settled.</summary>
     public const string PurchasePending = "purchase-pending";
 
+    /// <summary>409: the purchase was interrupted and given up; nothing was bought or charged, and a new one needs a new key.</summary>
+    public const string PurchaseAbandoned = "purchase-abandoned";
+
     /// <summary>409: only what was bought can be rated.</summary>
     public const string NotPurchased = "not-purchased";
 
@@ -95,6 +98,9 @@ public static class ErrorCodes
 
     /// <summary>429: slow down for as long as <c>Retry-After</c> says.</summary>
     public const string TooManyRequests = "too-many-requests";
+
+    /// <summary>500: a fault of the server, which it has logged.</summary>
+    public const string Internal = "internal";
 
     /// <summary>503: a part of the marketplace cannot be reached; the same call, repeated with the same key, is safe.</summary>
     public const string Unavailable = "unavailable";
