@@ -1,0 +1,300 @@
+using System.Globalization;
+using Agora.Client;
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Customers;
+using Agora.Contracts.Products;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Cart = Agora.Client.Cart;
+using CustomersCommand = Agora.Contracts.Customers.Command;
+using CustomersError = Agora.Contracts.Customers.Error;
+using Item = Agora.Client.Item;
+using ProductsError = Agora.Contracts.Products.Error;
+
+namespace Agora.Servers;
+
+/// <summary>The server-side buyers' interface: REST in, gRPC and SOAP out, stateless.</summary>
+public static class BuyerServer
+{
+    /// <summary>Builds one buyer server, not yet started.</summary>
+    /// <param name="builder">Logging and whatever else the program prepares.</param>
+    /// <param name="cluster">Says where this server listens, and where the databases and the payment service are.</param>
+    /// <param name="replica">This server's place among the buyer servers.</param>
+    /// <param name="directory">Not used: a stateless server keeps nothing.</param>
+    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, string directory) =>
+        Build(builder, cluster, replica, new ServerSettings());
+
+    internal static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, ServerSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        RestServer.AddServices(builder, cluster, cluster.BuyerServers, replica, settings, "Agora buyer server");
+        var payments = cluster.Payments.Replicas[0];
+        builder.Services.TryAddSingleton(_ => Payments.Connect(payments, settings));
+        builder.Services.AddSingleton<Payments>();
+        builder.Services.AddSingleton(ReadinessPart.OfPayments(payments));
+        builder.Services.AddSingleton<Accounts>();
+        builder.Services.AddSingleton<PurchaseSaga>();
+        builder.Services.AddSingleton<Votes>();
+        builder.Services.AddSingleton<BuyerFunctions>();
+        builder.Services.AddHostedService<PurchaseRecovery>();
+        var app = builder.Build();
+        RestServer.Use(app, Role.Buyer);
+        Map(app, app.Services.GetRequiredService<BuyerFunctions>());
+        return app;
+    }
+
+    private static void Map(IEndpointRouteBuilder app, BuyerFunctions functions)
+    {
+        app.MapPost("/buyers", functions.CreateAccount).Takes<CreateAccountRequest>()
+            .As(new("CreateAccount") { NeedsSession = false }, "Creates a buyer's account.", 409);
+        app.MapPost("/sessions", functions.Login).Takes<LoginRequest>()
+            .As(new("Login") { NeedsSession = false }, "Begins a session.", 401, 429);
+        app.MapDelete("/sessions/current", functions.Logout)
+            .As(new("Logout"), "Ends the session.");
+        app.MapGet("/items", functions.SearchItemsForSale)
+            .As(new("SearchItemsForSale") { Query = BuyerFunctions.SearchParameters }, "Items of a category that are on sale, best match first.");
+        app.MapGet("/items/{itemId}", functions.GetItem)
+            .As(new("GetItem"), "One item.", 404);
+        app.MapPost("/cart/items", functions.AddItemToCart).Takes<AddToCartRequest>()
+            .As(new("AddItemToCart"), "Puts units of an item into the cart.", 404, 409);
+        app.MapDelete("/cart/items/{itemId}", functions.RemoveItemFromCart)
+            .As(new("RemoveItemFromCart") { Query = [new("quantity", "Units to remove; all without it.", IsInteger: true)] }, "Takes units of an item out of the cart.", 404);
+        app.MapPost("/cart/save", functions.SaveCart)
+            .As(new("SaveCart"), "Copies the cart to the account, for later sessions.");
+        app.MapDelete("/cart", functions.ClearCart)
+            .As(new("ClearCart"), "Empties the cart.");
+        app.MapGet("/cart", functions.DisplayCart)
+            .As(new("DisplayCart"), "The cart.");
+        app.MapPost("/purchases", functions.MakePurchase).Takes<PurchaseRequest>()
+            .As(new("MakePurchase"), "Buys the whole cart or nothing.", 402, 409);
+        app.MapPost("/items/{itemId}/feedback", functions.ProvideFeedback).Takes<FeedbackRequest>()
+            .As(new("ProvideFeedback"), "Votes on an item, once for each purchase of it.", 404, 409);
+        app.MapGet("/sellers/{sellerId}/rating", functions.GetSellerRating)
+            .As(new("GetSellerRating"), "The votes on a seller's items.", 404);
+        app.MapGet("/purchases", functions.GetBuyerPurchases)
+            .As(new("GetBuyerPurchases") { Query = QueryParameter.Page }, "This buyer's purchases, newest first.");
+    }
+}
+
+/// <summary>The handlers of the buyer server's functions.</summary>
+internal sealed class BuyerFunctions(
+    Accounts accounts, CustomersDatabase customers, ProductsDatabase products, PurchaseSaga saga, Votes votes, ServerContext context)
+{
+    public static readonly QueryParameter[] SearchParameters =
+    [
+        new("category", "The items' category.", IsInteger: true, IsRequired: true),
+        new("keyword", "Up to 5, of which an item needs at least one.", IsMany: true),
+        .. QueryParameter.Page,
+    ];
+
+    public async Task<Results<Created<BuyerCreated>, Refusal>> CreateAccount(Call call)
+    {
+        var (buyerId, refusal) = await accounts.CreateAsync(call);
+        return refusal is not null ? refusal : TypedResults.Created((string?)null, new BuyerCreated { BuyerId = buyerId });
+    }
+
+    public async Task<Results<Created<BuyerSession>, Refusal>> Login(Call call)
+    {
+        var (login, refusal) = await accounts.LoginAsync(call);
+        return refusal is not null ? refusal : TypedResults.Created("/sessions/current", new BuyerSession
+        {
+            Token = login.Token,
+            BuyerId = login.AccountId,
+            ExpiresInSeconds = ServerSettings.SessionSeconds,
+        });
+    }
+
+    public async Task<Results<NoContent, Refusal>> Logout(Call call) =>
+        await accounts.LogoutAsync(call) is { } refusal ? refusal : TypedResults.NoContent();
+
+    public async Task<Results<Ok<ItemPage>, Refusal>> SearchItemsForSale(Call call)
+    {
+        var query = call.Query();
+        var search = new SearchQuery
+        {
+            Category = query.Integer("category", 0, int.MaxValue),
+            Keywords = { query.Words("keyword", 5, 8) },
+            Limit = query.OptionalInteger("limit", 1, 200) ?? 50,
+            Cursor = query.OptionalLine("cursor", 500) ?? "",
+        };
+        if (query.Refusal is { } invalid)
+        {
+            return invalid;
+        }
+        var (session, page) = await BothAsync(customers.GetSessionAsync(call.Session, call.Deadline), products.SearchAsync(search, call.Deadline));
+        return session.Error != CustomersError.None ? Refusal.Of(session.Error)
+            : page.Error != ProductsError.None ? Refusal.Of(page.Error, "", 0)
+            : TypedResults.Ok(page.ToPage());
+    }
+
+    public async Task<Results<Ok<Item>, Refusal>> GetItem(Call call, string itemId)
+    {
+        var (session, found) = await BothAsync(customers.GetSessionAsync(call.Session, call.Deadline), FindItemAsync(itemId, call.Deadline));
+        return session.Error != CustomersError.None ? Refusal.Of(session.Error)
+            : found.Error != ProductsError.None ? Refusal.Of(found.Error, itemId, 0)
+            : TypedResults.Ok(found.Item.ToItem());
+    }
+
+    public async Task<Results<Ok<Cart>, Refusal>> AddItemToCart(Call call)
+    {
+        var body = await call.BodyAsync();
+        var add = new AddToCart
+        {
+            Session = call.Session,
+            ItemId = body.Text("itemId", ItemId.WhatIsWrong),
+            Quantity = body.Integer("quantity", 1, Fields.MaxUnits),
+        };
+        if (body.Refusal is { } invalid)
+        {
+            return invalid;
+        }
+        var found = await products.GetItemAsync(add.ItemId, call.Deadline);
+        if (found.Error != ProductsError.None)
+        {
+            return await ForSessionAsync(call, Refusal.Of(found.Error, add.ItemId, 0));
+        }
+        add.Available = found.Item.Quantity;
+        var reply = await customers.ExecuteAsync(call.RequestId(), new CustomersCommand { AddToCart = add }, call.Deadline);
+        return reply.Error switch
+        {
+            CustomersError.None => TypedResults.Ok(reply.Cart.ToCart()),
+            CustomersError.NotEnoughUnits => Refusal.NotEnoughUnits(string.Create(CultureInfo.InvariantCulture,
+                $"Item {add.ItemId} has {add.Available} unit(s) on sale; the cart cannot hold more than that.")),
+            _ => Refusal.Of(reply.Error),
+        };
+    }
+
+    public async Task<Results<Ok<Cart>, Refusal>> RemoveItemFromCart(Call call, string itemId)
+    {
+        var query = call.Query();
+        var remove = new RemoveFromCart { Session = call.Session, ItemId = itemId };
+        if (query.OptionalInteger("quantity", 1, Fields.MaxUnits) is { } quantity)
+        {
+            remove.Quantity = quantity;
+        }
+        if (query.Refusal is { } invalid)
+        {
+            return invalid;
+        }
+        return ItemId.IsWellFormed(itemId) ? await ChangeCartAsync(call, new() { RemoveFromCart = remove }) : await ForSessionAsync(call, Refusal.NotInCart);
+    }
+
+    public Task<Results<Ok<Cart>, Refusal>> SaveCart(Call call) => ChangeCartAsync(call, new() { SaveCart = new() { Session = call.Session } });
+
+    public async Task<Results<NoContent, Refusal>> ClearCart(Call call)
+    {
+        var reply = await customers.ExecuteAsync(call.RequestId(), new() { ClearCart = new() { Session = call.Session } }, call.Deadline);
+        return reply.Error != CustomersError.None ? Refusal.Of(reply.Error) : TypedResults.NoContent();
+    }
+
+    public async Task<Results<Ok<Cart>, Refusal>> DisplayCart(Call call)
+    {
+        var cart = await customers.GetCartAsync(call.Session, call.Deadline);
+        return cart.Error != CustomersError.None ? Refusal.Of(cart.Error) : TypedResults.Ok(cart.ToCart());
+    }
+
+    public async Task<Results<Created<Receipt>, Refusal>> MakePurchase(Call call)
+    {
+        var body = await call.BodyAsync();
+        var card = Card.Read(body, context.Time);
+        if (body.Refusal is { } invalid)
+        {
+            return invalid;
+        }
+        var (purchase, refusal) = await saga.BuyAsync(call.Session, call.RequestId(), card, call.Deadline);
+        if (purchase is null)
+        {
+            return refusal!;
+        }
+        context.Metrics.PurchaseAnswered(purchase.State);
+        return purchase.State switch
+        {
+            PurchaseState.Completed => TypedResults.Created($"/purchases/{PurchaseSaga.TransactionId(purchase.PurchaseId)}", purchase.ToReceipt()),
+            PurchaseState.Declined => Refusal.PaymentDeclined(purchase.Reason),
+            PurchaseState.OutOfStock => Refusal.NotEnoughUnits(purchase.Reason),
+            PurchaseState.Abandoned => Refusal.PurchaseAbandoned(purchase.Reason),
+            _ => throw new InvalidOperationException($"A purchase was answered as {purchase.State}."),
+        };
+    }
+
+    public async Task<Results<NoContent, Refusal>> ProvideFeedback(Call call, string itemId)
+    {
+        var body = await call.BodyAsync();
+        var record = new RecordVote { Session = call.Session, ItemId = itemId, Up = body.Either("thumb", "up", "down") };
+        if (body.Refusal is { } invalid)
+        {
+            return invalid;
+        }
+        if (!ItemId.IsWellFormed(itemId))
+        {
+            return await ForSessionAsync(call, Refusal.NoSuchItem(itemId));
+        }
+        var requestId = call.RequestId();
+        record.VoteId = requestId;
+        var reply = await customers.ExecuteAsync(requestId, new() { RecordVote = record }, call.Deadline);
+        if (reply.Error == CustomersError.NotPurchased && (await products.GetItemAsync(itemId, call.Deadline)).Error == ProductsError.NoSuchItem)
+        {
+            return Refusal.NoSuchItem(itemId);
+        }
+        if (reply.Error != CustomersError.None)
+        {
+            return Refusal.Of(reply.Error);
+        }
+        await votes.ForwardSoonAsync(reply.Vote, call.Deadline);
+        return TypedResults.NoContent();
+    }
+
+    public async Task<Results<Ok<SellerRating>, Refusal>> GetSellerRating(Call call, string sellerId)
+    {
+        if (!long.TryParse(sellerId, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+        {
+            return await ForSessionAsync(call, Refusal.NoSuchSeller);
+        }
+        var rating = await customers.GetRatingAsync(new() { Session = call.Session, SellerId = id }, call.Deadline);
+        return rating.Error != CustomersError.None ? Refusal.Of(rating.Error) : TypedResults.Ok(rating.ToRating());
+    }
+
+    public async Task<Results<Ok<PurchasePage>, Refusal>> GetBuyerPurchases(Call call)
+    {
+        var query = call.Query();
+        var purchases = new PurchasesQuery
+        {
+            Session = call.Session,
+            Limit = query.OptionalInteger("limit", 1, 200) ?? 50,
+            Cursor = query.OptionalLine("cursor", 500) ?? "",
+        };
+        if (query.Refusal is { } invalid)
+        {
+            return invalid;
+        }
+        var page = await customers.GetPurchasesAsync(purchases, call.Deadline);
+        return page.Error != CustomersError.None ? Refusal.Of(page.Error) : TypedResults.Ok(page.ToPage());
+    }
+
+    private async Task<Results<Ok<Cart>, Refusal>> ChangeCartAsync(Call call, CustomersCommand command)
+    {
+        var reply = await customers.ExecuteAsync(call.RequestId(), command, call.Deadline);
+        return reply.Error != CustomersError.None ? Refusal.Of(reply.Error) : TypedResults.Ok(reply.Cart.ToCart());
+    }
+
+    private Task<ItemReply> FindItemAsync(string itemId, CancellationToken deadline) => ItemId.IsWellFormed(itemId)
+        ? products.GetItemAsync(itemId, deadline)
+        : Task.FromResult(new ItemReply { Error = ProductsError.NoSuchItem });
+
+    // What was found wrong before customers were asked; but who has no session is told that first.
+    private async Task<Refusal> ForSessionAsync(Call call, Refusal refusal)
+    {
+        var session = await customers.GetSessionAsync(call.Session, call.Deadline);
+        return session.Error != CustomersError.None ? Refusal.Of(session.Error) : refusal;
+    }
+
+    private static async Task<(T1, T2)> BothAsync<T1, T2>(Task<T1> first, Task<T2> second)
+    {
+        await Task.WhenAll(first, second);
+        return (await first, await second);
+    }
+}

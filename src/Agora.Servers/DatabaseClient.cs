@@ -1,0 +1,253 @@
+using System.Globalization;
+using System.Net;
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Replication;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.Extensions.Logging;
+
+namespace Agora.Servers;
+
+/// <summary>
+/// One replicated database as a server sees it: a call goes to one replica and, where that cannot serve it, to another, until one
+/// answers or the call's deadline has passed. A call may be repeated because a command carries its request id, and a query changes nothing.
+/// </summary>
+/// <remarks>
+/// Each server begins the ring of replicas at another place, so that the load spreads. A replica that fails is left out at once and
+/// probed in the background with growing pauses until it says that it is ready; calls never pay for a probe. A command goes to the
+/// leader, where one is known: a replica that refuses because another leads names it in the trailer <c>agora-leader</c>.
+/// When every replica has refused, as in an election, the round begins again after a short pause.
+/// </remarks>
+internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient : ClientBase
+{
+    private const string LeaderTrailer = "agora-leader";
+
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(320);
+    private static readonly TimeSpan s_firstProbe = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_longestProbePause = TimeSpan.FromSeconds(3);
+
+    private readonly string _name;
+    private readonly DatabaseReplica[] _replicas;
+    private readonly int _first;
+    private readonly ServerSettings _settings;
+    private readonly ServerMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _stopping = new();
+
+    // The replica that led when last heard of; -1 when unknown. A stale value costs one refused try.
+    private volatile int _leader = -1;
+
+    private protected DatabaseClient(string name, DatabaseGroup group, int server, Func<CallInvoker, TClient> client, ServerContext context)
+    {
+        _name = name;
+        _replicas = [.. group.Replicas.Select((address, number) => new DatabaseReplica(number, address, client))];
+        _first = server % _replicas.Length;
+        _settings = context.Settings;
+        _metrics = context.Metrics;
+        _time = context.Time;
+        _logger = context.Logger(GetType());
+    }
+
+    /// <summary>Calls until a replica answers.</summary>
+    /// <exception cref="UnavailableException">None did before the deadline. A command may have been applied.</exception>
+    protected async Task<TReply> CallAsync<TRequest, TReply>(
+        bool toLeader, Func<TClient, TRequest, CallOptions, AsyncUnaryCall<TReply>> method, TRequest request, CancellationToken deadline)
+    {
+        RpcException? last = null;
+        var pause = s_firstPause;
+        for (ulong tried = 0; !deadline.IsCancellationRequested;)
+        {
+            if (Choose(toLeader, tried) is not { } replica)
+            {
+                tried = 0;
+                await PauseAsync(pause, deadline);
+                pause = pause < s_longestPause ? pause * 2 : pause;
+                continue;
+            }
+            tried |= 1ul << replica.Number;
+            try
+            {
+                // gRPC measures its deadline by the system's clock and sends it along, so that the replica stops working for nobody.
+                using var call = method(replica.Client, request, new CallOptions(deadline: DateTime.UtcNow + _settings.ReplicaTimeout, cancellationToken: deadline));
+                var reply = await call;
+                if (toLeader && _leader < 0)
+                {
+                    _leader = replica.Number;
+                }
+                return reply;
+            }
+            catch (RpcException e) when (IsTransient(e.StatusCode) && !deadline.IsCancellationRequested)
+            {
+                last = e;
+                _metrics.DatabaseRetry(_name, e.StatusCode);
+                if (LeaderIn(e.Trailers) is { } leader && leader != replica.Number)
+                {
+                    _leader = leader;
+                    continue;
+                }
+                if (_leader == replica.Number)
+                {
+                    _leader = -1;
+                }
+                LeaveOut(replica, e);
+            }
+            catch (RpcException e) when (deadline.IsCancellationRequested)
+            {
+                last = e;
+            }
+        }
+        throw new UnavailableException($"The {_name} database", last);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        foreach (var replica in _replicas)
+        {
+            await replica.Probing;
+            replica.Channel.Dispose();
+        }
+        _stopping.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private DatabaseReplica? Choose(bool toLeader, ulong tried)
+    {
+        bool Untried(DatabaseReplica replica) => (tried & (1ul << replica.Number)) == 0;
+        if (toLeader && _leader is >= 0 and var leader && Untried(_replicas[leader]) && !_replicas[leader].IsLeftOut)
+        {
+            return _replicas[leader];
+        }
+        DatabaseReplica? lastResort = null;
+        var allLeftOut = true;
+        for (var i = 0; i < _replicas.Length; i++)
+        {
+            var replica = _replicas[(_first + i) % _replicas.Length];
+            if (!replica.IsLeftOut)
+            {
+                allLeftOut = false;
+                if (Untried(replica))
+                {
+                    return replica;
+                }
+            }
+            else if (Untried(replica))
+            {
+                lastResort ??= replica;
+            }
+        }
+        // When no replica is known to be well, the probes may merely not have noticed yet.
+        return allLeftOut ? lastResort : null;
+    }
+
+    private async Task PauseAsync(TimeSpan pause, CancellationToken deadline)
+    {
+        try
+        {
+            await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), _time, deadline);
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+        {
+            // The caller's loop ends by the deadline.
+        }
+    }
+
+    private void LeaveOut(DatabaseReplica replica, RpcException reason)
+    {
+        if (replica.TryLeaveOut())
+        {
+            _logger.LogWarning("Replica {Replica} of the {Database} database is left out: {Status} {Detail}", replica.Number, _name, reason.StatusCode, reason.Status.Detail);
+            replica.Probing = ProbeAsync(replica);
+        }
+    }
+
+    private async Task ProbeAsync(DatabaseReplica replica)
+    {
+        var pause = s_firstProbe;
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), _time, _stopping.Token);
+                try
+                {
+                    var options = new CallOptions(deadline: DateTime.UtcNow + _settings.ReplicaTimeout, cancellationToken: _stopping.Token);
+                    var status = await replica.Status.GetStatusAsync(new StatusRequest(), options);
+                    if (status.Ready)
+                    {
+                        replica.TakeIn();
+                        _logger.LogInformation("Replica {Replica} of the {Database} database is back", replica.Number, _name);
+                        return;
+                    }
+                }
+                catch (RpcException e) when (!_stopping.IsCancellationRequested)
+                {
+                    _logger.LogDebug("Replica {Replica} of the {Database} database does not answer yet: {Status}", replica.Number, _name, e.StatusCode);
+                }
+                pause = pause < s_longestProbePause ? pause * 2 : pause;
+            }
+        }
+        catch (Exception e) when (_stopping.IsCancellationRequested && e is OperationCanceledException or RpcException)
+        {
+            // The server stops.
+        }
+    }
+
+    private int? LeaderIn(Metadata trailers) =>
+        int.TryParse(trailers.GetValue(LeaderTrailer), NumberStyles.None, CultureInfo.InvariantCulture, out var leader) && leader < _replicas.Length ? leader : null;
+
+    // What says nothing about the call, only about the replica or the way to it. The request itself is wrong with any other status.
+    private static bool IsTransient(StatusCode status) => status is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled
+        or StatusCode.Aborted or StatusCode.ResourceExhausted or StatusCode.Internal or StatusCode.Unknown;
+
+    /// <summary>One replica and whether it is left out.</summary>
+    private sealed class DatabaseReplica
+    {
+        private int _leftOut;
+
+        public DatabaseReplica(int number, DatabaseAddress address, Func<CallInvoker, TClient> client)
+        {
+            Number = number;
+            Channel = GrpcChannel.ForAddress(new UriBuilder(Uri.UriSchemeHttp, address.Host, address.GrpcPort).Uri, new GrpcChannelOptions
+            {
+                HttpHandler = new SocketsHttpHandler
+                {
+                    UseProxy = false,
+                    AutomaticDecompression = DecompressionMethods.None,
+                    ConnectTimeout = TimeSpan.FromSeconds(1),
+                    EnableMultipleHttp2Connections = true,
+                    // A replica whose host is gone answers no ping: its connection, and every call on it, ends then.
+                    KeepAlivePingDelay = TimeSpan.FromSeconds(2),
+                    KeepAlivePingTimeout = TimeSpan.FromSeconds(2),
+                    KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+                    PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+                },
+                DisposeHttpClient = true,
+                // Without these, the channel itself would wait up to two minutes before it tries a replica that was down again.
+                InitialReconnectBackoff = s_firstProbe,
+                MaxReconnectBackoff = s_firstProbe,
+            });
+            Client = client(Channel.CreateCallInvoker());
+            Status = new Replica.ReplicaClient(Channel);
+        }
+
+        public int Number { get; }
+
+        public GrpcChannel Channel { get; }
+
+        public TClient Client { get; }
+
+        public Replica.ReplicaClient Status { get; }
+
+        /// <summary>The probe, at most one at a time.</summary>
+        public Task Probing { get; set; } = Task.CompletedTask;
+
+        public bool IsLeftOut => Volatile.Read(ref _leftOut) != 0;
+
+        public bool TryLeaveOut() => Interlocked.Exchange(ref _leftOut, 1) == 0;
+
+        public void TakeIn() => Volatile.Write(ref _leftOut, 0);
+    }
+}

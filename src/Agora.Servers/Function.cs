@@ -1,0 +1,54 @@
+using Agora.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+
+namespace Agora.Servers;
+
+/// <summary>One of the marketplace's functions, as metadata of its endpoint: what the pipeline checks before the handler, and what OpenAPI shows.</summary>
+/// <param name="Name">As in the marketplace's contract; also the operation's id.</param>
+internal sealed record Function(string Name)
+{
+    public bool NeedsSession { get; init; } = true;
+
+    /// <summary>The query's parameters that the handler reads.</summary>
+    public IReadOnlyList<QueryParameter> Query { get; init; } = [];
+}
+
+/// <summary>A parameter of a query.</summary>
+internal sealed record QueryParameter(string Name, string Description, bool IsInteger = false, bool IsMany = false, bool IsRequired = false)
+{
+    public static QueryParameter[] Page { get; } =
+    [
+        new("limit", "How many at most, 1 to 200; 50 unless told.", IsInteger: true),
+        new("cursor", "The nextCursor of the page before; none for the first page."),
+    ];
+}
+
+/// <summary>How the route tables say what each line is.</summary>
+internal static class FunctionRoutes
+{
+    /// <summary>Names the function of an endpoint and everything that it may answer with instead of success.</summary>
+    public static RouteHandlerBuilder As(this RouteHandlerBuilder route, Function function, string summary, params int[] refusals)
+    {
+        route.WithName(function.Name).WithSummary(summary).WithMetadata(function);
+        IEnumerable<int> all = [400, .. function.NeedsSession ? [401] : Array.Empty<int>(), .. refusals, 503];
+        foreach (var status in all.Distinct().Order())
+        {
+            route.Produces<Problem>(status, Problem.MediaType);
+        }
+        return route;
+    }
+
+    /// <summary>The body that the handler reads, field by field, as <typeparamref name="TBody"/> has them.</summary>
+    public static RouteHandlerBuilder Takes<TBody>(this RouteHandlerBuilder route) where TBody : notnull =>
+        route.WithMetadata(new AcceptsMetadata(["application/json"], typeof(TBody))).Produces<Problem>(413, Problem.MediaType).Produces<Problem>(415, Problem.MediaType);
+
+    private sealed class AcceptsMetadata(string[] contentTypes, Type type) : Microsoft.AspNetCore.Http.Metadata.IAcceptsMetadata
+    {
+        public IReadOnlyList<string> ContentTypes => contentTypes;
+
+        public Type? RequestType => type;
+
+        public bool IsOptional => false;
+    }
+}

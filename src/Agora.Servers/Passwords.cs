@@ -1,0 +1,118 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using NSec.Cryptography;
+
+namespace Agora.Servers;
+
+/// <summary>
+/// Salted, slow hashes of passwords: Argon2id of libsodium with 19 MiB and two passes (OWASP's minimum), written as a PHC string
+/// with its parameters, so that they can be raised later. A hash costs some 25 ms of a core and 19 MiB, so there are never more at a
+/// time than cores, off the threads that serve requests, and what waits for its turn is bounded.
+/// </summary>
+internal sealed class Passwords : IDisposable
+{
+    /// <summary>Passwords may have 1 to this many characters, any characters.</summary>
+    public const int MaxLength = 128;
+
+    private const int SaltBytes = 16;
+    private const int HashBytes = 32;
+    private const int MemoryKiB = 19 * 1024;
+    private const int Passes = 2;
+    private const int MaxMemoryKiB = 256 * 1024;
+    private const int MaxPasses = 10;
+
+    // What an unknown username is compared with, so that it costs what a known one costs. Nothing hashes to it.
+    private static readonly string s_nobody = Format(MemoryKiB, Passes, new byte[SaltBytes], new byte[HashBytes]);
+
+    private readonly SemaphoreSlim _cores = new(Math.Max(1, Environment.ProcessorCount));
+    private readonly int _maxWaiting;
+    private int _waiting;
+
+    public Passwords(ServerSettings settings) => _maxWaiting = settings.MaxHashesWaiting;
+
+    public Task<string> HashAsync(string password, CancellationToken cancellationToken) => InTurnAsync(
+        () =>
+        {
+            var salt = RandomNumberGenerator.GetBytes(SaltBytes);
+            return Format(MemoryKiB, Passes, salt, Derive(password, MemoryKiB, Passes, salt));
+        },
+        cancellationToken);
+
+    /// <param name="password">What the user gave.</param>
+    /// <param name="hash">What <see cref="HashAsync"/> made; null if there is no such account, which costs the same.</param>
+    /// <param name="allowed">Asked when its turn has come, so that no more guesses than cores run past a limit on failures.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>Null where it was not allowed.</returns>
+    public Task<bool?> VerifyAsync(string password, string? hash, Func<bool> allowed, CancellationToken cancellationToken) => InTurnAsync(
+        () =>
+        {
+            if (!allowed())
+            {
+                return (bool?)null;
+            }
+            var (memory, passes, salt, expected) = Parse(hash ?? s_nobody);
+            return CryptographicOperations.FixedTimeEquals(Derive(password, memory, passes, salt), expected) && hash is not null;
+        },
+        cancellationToken);
+
+    public void Dispose() => _cores.Dispose();
+
+    private async Task<T> InTurnAsync<T>(Func<T> work, CancellationToken cancellationToken)
+    {
+        if (Interlocked.Increment(ref _waiting) > _maxWaiting)
+        {
+            Interlocked.Decrement(ref _waiting);
+            throw new UnavailableException("The login service, which many use now,");
+        }
+        try
+        {
+            await _cores.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new UnavailableException("The login service, which many use now,", e);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+        try
+        {
+            return await Task.Run(work, CancellationToken.None);
+        }
+        finally
+        {
+            _cores.Release();
+        }
+    }
+
+    private static byte[] Derive(string password, int memoryKiB, int passes, byte[] salt)
+    {
+        var argon2 = new Argon2id(new Argon2Parameters { DegreeOfParallelism = 1, MemorySize = memoryKiB, NumberOfPasses = passes });
+        return argon2.DeriveBytes(password, salt, HashBytes);
+    }
+
+    private static string Format(int memoryKiB, int passes, byte[] salt, byte[] hash) => string.Create(CultureInfo.InvariantCulture,
+        $"$argon2id$v=19$m={memoryKiB},t={passes},p=1${Convert.ToBase64String(salt).TrimEnd('=')}${Convert.ToBase64String(hash).TrimEnd('=')}");
+
+    // Bounded, so that no string in the database can ask for more memory than a login may take.
+    private static (int MemoryKiB, int Passes, byte[] Salt, byte[] Hash) Parse(string phc)
+    {
+        var parts = phc.Split('$');
+        var costs = parts.Length == 6 ? parts[3].Split(',') : [];
+        if (costs is [['m', '=', .. var m], ['t', '=', .. var t], "p=1"] && parts is ["", "argon2id", "v=19", _, var salt, var hash]
+            && int.TryParse(m, NumberStyles.None, CultureInfo.InvariantCulture, out var memory) && memory is >= 8 and <= MaxMemoryKiB
+            && int.TryParse(t, NumberStyles.None, CultureInfo.InvariantCulture, out var passes) && passes is >= 1 and <= MaxPasses
+            && FromBase64(salt, SaltBytes) is { } saltBytes && FromBase64(hash, HashBytes) is { } hashBytes)
+        {
+            return (memory, passes, saltBytes, hashBytes);
+        }
+        throw new InvalidDataException("The customers database holds a password hash that is not Argon2id's.");
+    }
+
+    private static byte[]? FromBase64(string text, int length)
+    {
+        var bytes = new byte[length];
+        return Convert.TryFromBase64String(text.PadRight((text.Length + 3) / 4 * 4, '='), bytes, out var written) && written == length ? bytes : null;
+    }
+}

@@ -1,0 +1,105 @@
+using System.ServiceModel;
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Payments;
+
+namespace Agora.Servers;
+
+/// <summary>
+/// The payment service over SOAP. Every operation may be repeated under its transaction id, so a lost connection is tried again until
+/// the call's deadline; a card's fields are passed on and never kept.
+/// </summary>
+internal sealed class Payments(IFinancialTransactions service, ServerContext context)
+{
+    private const int Tries = 3;
+
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A channel that connects when it is used; WCF pools its HTTP connections.</summary>
+    public static IFinancialTransactions Connect(ServerAddress address, ServerSettings settings)
+    {
+        var binding = new BasicHttpBinding
+        {
+            OpenTimeout = settings.PaymentTimeout,
+            SendTimeout = settings.PaymentTimeout,
+            ReceiveTimeout = settings.PaymentTimeout,
+            UseDefaultWebProxy = false,
+        };
+        return new ChannelFactory<IFinancialTransactions>(binding, new EndpointAddress(Endpoint(address))).CreateChannel();
+    }
+
+    public static Uri Endpoint(ServerAddress address) => new UriBuilder(Uri.UriSchemeHttp, address.Host, address.Port, "/FinancialTransactions").Uri;
+
+    /// <exception cref="FaultException{CardFault}">The service found the card malformed; nothing was charged.</exception>
+    public Task<TransactionState> ChargeAsync(string transactionId, Card card, long cents, CancellationToken deadline) => RepeatAsync(
+        () => service.ChargeAsync(transactionId, card.CardholderName, card.CardNumber, card.ExpirationDate, card.SecurityCode, cents), deadline);
+
+    public Task<TransactionState> FindAsync(string transactionId, CancellationToken deadline) => RepeatAsync(() => service.FindAsync(transactionId), deadline);
+
+    public Task<TransactionState> VoidAsync(string transactionId, CancellationToken deadline) => RepeatAsync(() => service.VoidAsync(transactionId), deadline);
+
+    private async Task<TransactionState> RepeatAsync(Func<Task<TransactionState>> operation, CancellationToken deadline)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await operation().WaitAsync(deadline);
+            }
+            catch (Exception e) when (e is TimeoutException or CommunicationException and not FaultException<CardFault>)
+            {
+                if (attempt == Tries || deadline.IsCancellationRequested)
+                {
+                    throw new UnavailableException("The payment service", e);
+                }
+            }
+            catch (OperationCanceledException e)
+            {
+                throw new UnavailableException("The payment service", e);
+            }
+            await Task.Delay(s_pause * attempt, context.Time, deadline);
+        }
+    }
+}
+
+/// <summary>A card, checked for its form. It lives in the memory of the server that drives the purchase, and nowhere else.</summary>
+internal sealed record Card(string CardholderName, string CardNumber, string ExpirationDate, string SecurityCode)
+{
+    /// <summary>The record's name: a card is not for printing.</summary>
+    public override string ToString() => nameof(Card);
+
+    public static Card Read(Fields fields, TimeProvider time) => new(
+        fields.Line("cardholderName", 100),
+        fields.Text("cardNumber", WrongNumber),
+        fields.Text("expirationDate", text => WrongMonth(text, time.GetUtcNow())),
+        fields.Text("securityCode", text => text.Length is 3 or 4 && text.All(char.IsAsciiDigit) ? null : "must be 3 or 4 digits"));
+
+    private static string? WrongNumber(string text)
+    {
+        if (text.Length is < 12 or > 19 || !text.All(char.IsAsciiDigit))
+        {
+            return "must be 12 to 19 digits";
+        }
+        var sum = 0;
+        for (var i = 1; i <= text.Length; i++)
+        {
+            var digit = (text[^i] - '0') * (i % 2 == 0 ? 2 : 1);
+            sum += digit > 9 ? digit - 9 : digit;
+        }
+        return sum % 10 == 0 ? null : "has a wrong digit: it does not pass the Luhn check";
+    }
+
+    private static string? WrongMonth(string text, DateTimeOffset now)
+    {
+        if (text is not [var m1, var m2, '/', var y1, var y2] || !char.IsAsciiDigit(m1) || !char.IsAsciiDigit(m2) || !char.IsAsciiDigit(y1) || !char.IsAsciiDigit(y2))
+        {
+            return "must be MM/YY";
+        }
+        var month = ((m1 - '0') * 10) + m2 - '0';
+        var year = 2000 + ((y1 - '0') * 10) + y2 - '0';
+        // A card is good to the end of its month everywhere on Earth, 12 hours after the month has ended in UTC; the payment service agrees.
+        var latest = now.ToUniversalTime().AddHours(-12);
+        return month is < 1 or > 12 ? "must have a month from 01 to 12"
+            : (year * 12) + month < (latest.Year * 12) + latest.Month ? "is past"
+            : null;
+    }
+}

@@ -1,0 +1,206 @@
+using System.Net;
+using System.Security.Cryptography;
+using Agora.Client;
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Customers;
+using Google.Protobuf;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry.Metrics;
+using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestException;
+
+namespace Agora.Servers;
+
+/// <summary>What the seller and the buyer server have in common: where they listen, what every request passes through, and what operators ask.</summary>
+internal static class RestServer
+{
+    public static void AddServices(WebApplicationBuilder builder, ClusterFile cluster, ServerGroup group, int replica, ServerSettings settings, string title)
+    {
+        var address = group.Replicas[replica];
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = ServerSettings.MaxBodyBytes;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+            kestrel.Limits.MaxRequestLineSize = 4 * 1024;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+            Listen(kestrel, address);
+        });
+        var services = builder.Services;
+        services.AddRouting();
+        services.ConfigureHttpJsonOptions(json => AgoraJson.Configure(json.SerializerOptions));
+        services.AddMetrics();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(settings);
+        services.AddSingleton<ServerMetrics>();
+        services.AddSingleton<ServerContext>();
+        services.AddSingleton(provider => new CustomersDatabase(cluster.Customers, replica, provider.GetRequiredService<ServerContext>()));
+        services.AddSingleton(provider => new ProductsDatabase(cluster.Products, replica, provider.GetRequiredService<ServerContext>()));
+        services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<CustomersDatabase>()));
+        services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<ProductsDatabase>()));
+        services.AddSingleton<Passwords>();
+        services.AddSingleton<FailedLogins>();
+        services.AddOpenTelemetry().WithMetrics(metrics => metrics
+            .AddMeter(ServerMetrics.MeterName)
+            .AddRuntimeInstrumentation()
+            .AddPrometheusExporter());
+        OpenApiDescription.AddTo(services, title);
+    }
+
+    /// <summary>Everything that is not a function: the pipeline around all requests, and the operators' endpoints.</summary>
+    public static void Use(WebApplication app, Role role)
+    {
+        var settings = app.Services.GetRequiredService<ServerSettings>();
+        app.Use(next => new Pipeline(next, role, app.Services.GetRequiredService<ServerContext>()).InvokeAsync);
+        app.MapGet("/health/live", () => TypedResults.Text("""{"status":"live"}""", "application/json")).ExcludeFromDescription();
+        app.MapGet("/health/ready", async (IEnumerable<ReadinessPart> parts) =>
+        {
+            var missing = await Task.WhenAll(parts.Select(part => part.MissingAsync(settings.ReadyDeadline)));
+            return missing.Any(name => name is not null)
+                ? (IResult)Refusal.Unavailable(string.Join(" and ", missing.Where(name => name is not null)))
+                : TypedResults.Text("""{"status":"ready"}""", "application/json");
+        }).ExcludeFromDescription();
+        app.MapPrometheusScrapingEndpoint("/metrics");
+        app.MapOpenApi("/openapi/{documentName}.json");
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, ServerAddress address)
+    {
+        static void Http1(ListenOptions listen) => listen.Protocols = HttpProtocols.Http1;
+        if (IPAddress.TryParse(address.Host, out var ip))
+        {
+            kestrel.Listen(ip, address.Port, Http1);
+        }
+        else if (string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase))
+        {
+            kestrel.ListenLocalhost(address.Port, Http1);
+        }
+        else
+        {
+            // A name may stand for an address that only its clients see, as behind a container's port.
+            kestrel.ListenAnyIP(address.Port, Http1);
+        }
+    }
+}
+
+/// <summary>Around every request: headers, the call's deadline and its checks, errors in one shape, measurement.</summary>
+internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext context)
+{
+    private readonly ILogger _logger = context.Logger(typeof(Pipeline));
+
+    public async Task InvokeAsync(HttpContext http)
+    {
+        var started = context.Time.GetTimestamp();
+        var headers = http.Response.Headers;
+        headers.XContentTypeOptions = "nosniff";
+        headers.CacheControl = "no-store";
+        headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'";
+        headers["Referrer-Policy"] = "no-referrer";
+        var function = http.GetEndpoint()?.Metadata.GetMetadata<Function>();
+        Refusal? refusal;
+        using (var deadline = new CancellationTokenSource(context.Settings.CallDeadline, context.Time))
+        {
+            refusal = await ServeAsync(http, function, deadline.Token);
+        }
+        if (refusal is not null && !http.Response.HasStarted)
+        {
+            await refusal.ExecuteAsync(http);
+        }
+        if (function is not null)
+        {
+            var outcome = http.Features.Get<Refusal>()?.Code ?? "ok";
+            context.Metrics.FunctionServed(function.Name, outcome, context.Time.GetElapsedTime(started));
+        }
+    }
+
+    private async Task<Refusal?> ServeAsync(HttpContext http, Function? function, CancellationToken deadline)
+    {
+        try
+        {
+            if (function is not null && Call.Begin(http, function, role, deadline) is (_, { } refusal))
+            {
+                return refusal;
+            }
+            await next(http);
+            // What routing and HTTP refuse by themselves comes without a body.
+            var response = http.Response;
+            return response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0, ContentType: null } ? Refusal.OfStatus(response.StatusCode) : null;
+        }
+        catch (UnavailableException e)
+        {
+            _logger.LogWarning(e.InnerException, "{Function} answers 503: {Reason}", function?.Name, e.Message);
+            return Refusal.Unavailable(e.Part);
+        }
+        catch (BadHttpRequestException e)
+        {
+            return Refusal.OfStatus(e.StatusCode);
+        }
+        catch (RpcException e) when (e.StatusCode is StatusCode.InvalidArgument or StatusCode.OutOfRange)
+        {
+            // Our own checks should have found it; the database's are stricter somewhere.
+            _logger.LogError(e, "{Function} passed on what a database finds invalid", function?.Name);
+            return Refusal.OfStatus(400);
+        }
+        catch (Exception e) when (http.RequestAborted.IsCancellationRequested && e is OperationCanceledException or IOException)
+        {
+            // Nobody is there to be answered.
+            return null;
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+        {
+            return Refusal.Unavailable("The marketplace");
+        }
+        catch (Exception e)
+        {
+            _logger.LogError(e, "{Function} failed", function?.Name ?? http.Request.Path);
+            return Refusal.OfStatus(500);
+        }
+    }
+}
+
+/// <summary>One thing without which this server could not serve all of its functions.</summary>
+/// <param name="Name">In words for a user.</param>
+/// <param name="CheckAsync">Returns if it would serve; throws if not.</param>
+internal sealed record ReadinessPart(string Name, Func<CancellationToken, Task> CheckAsync)
+{
+    /// <summary>A linearizable read: nobody's session.</summary>
+    public static ReadinessPart Of(CustomersDatabase customers) => new("The customers database", deadline =>
+        customers.GetSessionAsync(new Session { TokenHash = ByteString.CopyFrom(new byte[SHA256.HashSizeInBytes]), Role = Role.Buyer }, deadline));
+
+    /// <summary>A linearizable read: an item that does not exist.</summary>
+    public static ReadinessPart Of(ProductsDatabase products) => new("The products database", deadline => products.GetItemAsync("0-0", deadline));
+
+    /// <summary>The payment service's own description of itself.</summary>
+    public static ReadinessPart OfPayments(ServerAddress address)
+    {
+        var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        var wsdl = new Uri(Payments.Endpoint(address), "?wsdl");
+        return new("The payment service", async deadline =>
+        {
+            using var response = await http.GetAsync(wsdl, deadline);
+            response.EnsureSuccessStatusCode();
+        });
+    }
+
+    /// <summary>The part's name if it is missing.</summary>
+    public async Task<string?> MissingAsync(TimeSpan within)
+    {
+        using var deadline = new CancellationTokenSource(within);
+        try
+        {
+            await CheckAsync(deadline.Token);
+            return null;
+        }
+        catch (Exception e) when (e is UnavailableException or OperationCanceledException or HttpRequestException)
+        {
+            return Name;
+        }
+    }
+}

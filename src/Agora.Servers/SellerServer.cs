@@ -1,0 +1,165 @@
+using Agora.Client;
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Customers;
+using Agora.Contracts.Products;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using CustomersError = Agora.Contracts.Customers.Error;
+using Item = Agora.Client.Item;
+using ProductsCommand = Agora.Contracts.Products.Command;
+using ProductsError = Agora.Contracts.Products.Error;
+
+namespace Agora.Servers;
+
+/// <summary>The server-side sellers' interface: REST in, gRPC out, stateless.</summary>
+public static class SellerServer
+{
+    /// <summary>Builds one seller server, not yet started.</summary>
+    /// <param name="builder">Logging and whatever else the program prepares.</param>
+    /// <param name="cluster">Says where this server listens, and where the databases are.</param>
+    /// <param name="replica">This server's place among the seller servers.</param>
+    /// <param name="directory">Not used: a stateless server keeps nothing.</param>
+    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, string directory) =>
+        Build(builder, cluster, replica, new ServerSettings());
+
+    internal static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, ServerSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        RestServer.AddServices(builder, cluster, cluster.SellerServers, replica, settings, "Agora seller server");
+        builder.Services.AddSingleton<Accounts>();
+        builder.Services.AddSingleton<SellerFunctions>();
+        var app = builder.Build();
+        RestServer.Use(app, Role.Seller);
+        Map(app, app.Services.GetRequiredService<SellerFunctions>());
+        return app;
+    }
+
+    private static void Map(IEndpointRouteBuilder app, SellerFunctions functions)
+    {
+        app.MapPost("/sellers", functions.CreateAccount).Takes<CreateAccountRequest>()
+            .As(new("CreateAccount") { NeedsSession = false }, "Creates a seller's account.", 409);
+        app.MapPost("/sessions", functions.Login).Takes<LoginRequest>()
+            .As(new("Login") { NeedsSession = false }, "Begins a session.", 401, 429);
+        app.MapDelete("/sessions/current", functions.Logout)
+            .As(new("Logout"), "Ends the session.");
+        app.MapGet("/sellers/me/rating", functions.GetSellerRating)
+            .As(new("GetSellerRating"), "The votes on this seller's items.");
+        app.MapPost("/items", functions.RegisterItemForSale).Takes<RegisterItemRequest>()
+            .As(new("RegisterItemForSale"), "Puts an item up for sale.");
+        app.MapPut("/items/{itemId}/price", functions.ChangeItemPrice).Takes<ChangePriceRequest>()
+            .As(new("ChangeItemPrice"), "Sets an item's price.", 403, 404);
+        app.MapPost("/items/{itemId}/withdrawals", functions.UpdateUnitsForSale).Takes<WithdrawUnitsRequest>()
+            .As(new("UpdateUnitsForSale"), "Takes units of an item off sale.", 403, 404, 409);
+        app.MapGet("/items", functions.DisplayItemsForSale)
+            .As(new("DisplayItemsForSale") { Query = QueryParameter.Page }, "This seller's items, those with no unit left included.");
+    }
+}
+
+/// <summary>The handlers of the seller server's functions.</summary>
+internal sealed class SellerFunctions(Accounts accounts, CustomersDatabase customers, ProductsDatabase products)
+{
+    public async Task<Results<Created<SellerCreated>, Refusal>> CreateAccount(Call call)
+    {
+        var (sellerId, refusal) = await accounts.CreateAsync(call);
+        return refusal is not null ? refusal : TypedResults.Created((string?)null, new SellerCreated { SellerId = sellerId });
+    }
+
+    public async Task<Results<Created<SellerSession>, Refusal>> Login(Call call)
+    {
+        var (login, refusal) = await accounts.LoginAsync(call);
+        return refusal is not null ? refusal : TypedResults.Created("/sessions/current", new SellerSession
+        {
+            Token = login.Token,
+            SellerId = login.AccountId,
+            ExpiresInSeconds = ServerSettings.SessionSeconds,
+        });
+    }
+
+    public async Task<Results<NoContent, Refusal>> Logout(Call call) =>
+        await accounts.LogoutAsync(call) is { } refusal ? refusal : TypedResults.NoContent();
+
+    public async Task<Results<Ok<SellerRating>, Refusal>> GetSellerRating(Call call)
+    {
+        var rating = await customers.GetRatingAsync(new() { Session = call.Session }, call.Deadline);
+        return rating.Error != CustomersError.None ? Refusal.Of(rating.Error) : TypedResults.Ok(rating.ToRating());
+    }
+
+    public async Task<Results<Created<ItemRegistered>, Refusal>> RegisterItemForSale(Call call)
+    {
+        var body = await call.BodyAsync();
+        var register = new RegisterItem
+        {
+            Name = body.Line("name", 32),
+            Category = body.Integer("category", 0, int.MaxValue),
+            Keywords = { body.Words("keywords", 5, 8) },
+            Condition = body.Either("condition", "new", "used") ? Condition.New : Condition.Used,
+            PriceCents = body.Cents("price"),
+            Quantity = body.Integer("quantity", 0, Fields.MaxUnits),
+        };
+        if (body.Refusal is { } invalid)
+        {
+            return invalid;
+        }
+        var session = await customers.GetSessionAsync(call.Session, call.Deadline);
+        if (session.Error != CustomersError.None)
+        {
+            return Refusal.Of(session.Error);
+        }
+        register.SellerId = session.AccountId;
+        var reply = await products.ExecuteAsync(call.RequestId(), new ProductsCommand { RegisterItem = register }, call.Deadline);
+        return reply.Error != ProductsError.None ? Refusal.Of(reply.Error, "", reply.Available)
+            : TypedResults.Created($"/items/{reply.Item.ItemId}", new ItemRegistered { ItemId = reply.Item.ItemId });
+    }
+
+    public async Task<Results<Ok<Item>, Refusal>> ChangeItemPrice(Call call, string itemId)
+    {
+        var body = await call.BodyAsync();
+        var change = new ChangePrice { ItemId = itemId, PriceCents = body.Cents("price") };
+        return body.Refusal is { } invalid ? invalid
+            : await ChangeAsync(call, itemId, sellerId => { change.SellerId = sellerId; return new ProductsCommand { ChangePrice = change }; });
+    }
+
+    public async Task<Results<Ok<Item>, Refusal>> UpdateUnitsForSale(Call call, string itemId)
+    {
+        var body = await call.BodyAsync();
+        var withdraw = new WithdrawUnits { ItemId = itemId, Quantity = body.Integer("quantity", 1, Fields.MaxUnits) };
+        return body.Refusal is { } invalid ? invalid
+            : await ChangeAsync(call, itemId, sellerId => { withdraw.SellerId = sellerId; return new ProductsCommand { WithdrawUnits = withdraw }; });
+    }
+
+    public async Task<Results<Ok<ItemPage>, Refusal>> DisplayItemsForSale(Call call)
+    {
+        var query = call.Query();
+        var items = new SellerItemsQuery { Limit = query.OptionalInteger("limit", 1, 200) ?? 50, Cursor = query.OptionalLine("cursor", 500) ?? "" };
+        if (query.Refusal is { } invalid)
+        {
+            return invalid;
+        }
+        var session = await customers.GetSessionAsync(call.Session, call.Deadline);
+        if (session.Error != CustomersError.None)
+        {
+            return Refusal.Of(session.Error);
+        }
+        items.SellerId = session.AccountId;
+        var page = await products.GetItemsOfSellerAsync(items, call.Deadline);
+        return page.Error != ProductsError.None ? Refusal.Of(page.Error, "", 0) : TypedResults.Ok(page.ToPage());
+    }
+
+    private async Task<Results<Ok<Item>, Refusal>> ChangeAsync(Call call, string itemId, Func<long, ProductsCommand> command)
+    {
+        var session = await customers.GetSessionAsync(call.Session, call.Deadline);
+        if (session.Error != CustomersError.None)
+        {
+            return Refusal.Of(session.Error);
+        }
+        if (!ItemId.IsWellFormed(itemId))
+        {
+            return Refusal.NoSuchItem(itemId);
+        }
+        var reply = await products.ExecuteAsync(call.RequestId(), command(session.AccountId), call.Deadline);
+        return reply.Error != ProductsError.None ? Refusal.Of(reply.Error, itemId, reply.Available) : TypedResults.Ok(reply.Item.ToItem());
+    }
+}

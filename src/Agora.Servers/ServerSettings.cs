@@ -1,0 +1,34 @@
+namespace Agora.Servers;
+
+/// <summary>The bounds that a server keeps. Constants of the product, changed by tests only.</summary>
+internal sealed record ServerSettings
+{
+    public const int MaxBodyBytes = 64 * 1024;
+    public const int SessionSeconds = 300;
+
+    /// <summary>How long one REST call may take with everything it asks of others; after that it is 503.</summary>
+    public TimeSpan CallDeadline { get; init; } = TimeSpan.FromSeconds(8);
+
+    /// <summary>How long one database replica may take before another is asked. Longer than an ordinary election pause is worth waiting for.</summary>
+    public TimeSpan ReplicaTimeout { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long the payment service may take for one answer.</summary>
+    public TimeSpan PaymentTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long a readiness check may take.</summary>
+    public TimeSpan ReadyDeadline { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>A purchase pending for longer has been left by its server. Well above <see cref="CallDeadline"/>, so that nobody is rescued who still swims.</summary>
+    public TimeSpan AbandonedAfter { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Pause between two searches for what dead servers left behind; jittered by half.</summary>
+    public TimeSpan RecoveryInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Failed logins that an account may have within <see cref="LoginWindow"/>.</summary>
+    public int LoginFailures { get; init; } = 10;
+
+    public TimeSpan LoginWindow { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Calls that may wait for a password to be hashed; more are told to come back.</summary>
+    public int MaxHashesWaiting { get; init; } = 128;
+}
