@@ -35,7 +35,7 @@ public sealed record MemberOptions
     /// <summary>Payloads that may wait at this member before <see cref="OverloadedException"/>.</summary>
     public int MaximumWaiting { get; init; } = 65_536;
 
-    /// <summary>Bytes of journal after which a new one is begun behind the application's state.</summary>
+    /// <summary>Bytes by which the journal grows before a new one is begun behind the application's state.</summary>
     public long MaximumJournal { get; init; } = 64 << 20;
 
     /// <summary>The clock.</summary>

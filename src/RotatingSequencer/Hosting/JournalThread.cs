@@ -36,8 +36,8 @@ internal sealed class JournalThread : IDisposable
     /// <summary>Whether the loop has something to take.</summary>
     public bool HasNews => _state == State.Completed || _failure is not null;
 
-    /// <summary>Bytes in the journal; to be read while idle.</summary>
-    public long Length => _file.Length;
+    /// <summary>Bytes behind the checkpoint that the journal begins with; to be read while idle.</summary>
+    public long Growth => _file.Growth;
 
     public Exception? Failure => _failure;
 

@@ -288,7 +288,7 @@ internal sealed class MemberLoop
                 _core.SyncCompleted();
             }
 
-            if (_journal.IsIdle && _core.WantsCheckpoint(_journal.Length, _options.MaximumJournal))
+            if (_journal.IsIdle && _journal.Growth > _options.MaximumJournal)
             {
                 _application.RequestFlush();
             }

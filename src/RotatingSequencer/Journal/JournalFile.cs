@@ -20,17 +20,19 @@ internal sealed partial class JournalFile : IDisposable
     private SafeFileHandle _file;
     private long _generation;
 
+    private long _length;
+
     private JournalFile(string directory, FileStream @lock, long generation, SafeFileHandle file, long length)
     {
         _directory = directory;
         _lock = @lock;
         _generation = generation;
         _file = file;
-        Length = length;
+        _length = length;
     }
 
-    /// <summary>Bytes in the journal.</summary>
-    public long Length { get; private set; }
+    /// <summary>Bytes appended since the journal was opened or replaced; the checkpoint at its head does not count, since another would be no shorter.</summary>
+    public long Growth { get; private set; }
 
     /// <summary>Opens the journal of a directory, or begins one with <paramref name="fresh"/>.</summary>
     public static JournalFile Open(string directory, JournalState fresh, out JournalState state)
@@ -72,9 +74,10 @@ internal sealed partial class JournalFile : IDisposable
     /// <summary>Appends records and returns once they are on disk.</summary>
     public void Append(ReadOnlySpan<byte> records)
     {
-        RandomAccess.Write(_file, records, Length);
+        RandomAccess.Write(_file, records, _length);
         SyncData(_file);
-        Length += records.Length;
+        _length += records.Length;
+        Growth += records.Length;
     }
 
     /// <summary>Begins a new journal with a checkpoint and forgets the old one; returns once it is on disk.</summary>
@@ -85,7 +88,8 @@ internal sealed partial class JournalFile : IDisposable
         File.Delete(PathOf(_directory, _generation));
         _file = file;
         _generation++;
-        Length = checkpoint.Length;
+        _length = checkpoint.Length;
+        Growth = 0;
     }
 
     public void Dispose()

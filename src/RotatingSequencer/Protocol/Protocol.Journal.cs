@@ -10,13 +10,9 @@ namespace RotatingSequencer.Protocol;
 /// </content>
 internal sealed partial class Protocol
 {
-    private long _checkpointAt = -1;
 
     /// <summary>Whether records wait and no sync is under way.</summary>
     public bool WantsSync => Records.WrittenCount > 0 && !_syncUnderWay;
-
-    /// <summary>Whether the journal has grown so that a checkpoint is due, and would shorten it.</summary>
-    public bool WantsCheckpoint(long length, long maximum) => length > maximum && Applied > _checkpointAt;
 
     /// <summary>The caller has taken <see cref="Records"/> and begins to write and sync them.</summary>
     public void BeginSync()
@@ -65,7 +61,6 @@ internal sealed partial class Protocol
             }
         }
 
-        _checkpointAt = Applied;
         BeginSync();
     }
 
