@@ -1,0 +1,52 @@
+using System.ServiceModel;
+using Agora.Contracts.Payments;
+
+namespace Agora.Payments;
+
+/// <summary>The service's operations: what a caller may ask, checked; what became of it, from the store.</summary>
+internal sealed class FinancialTransactions(TransactionStore store, TimeProvider clock) : IFinancialTransactions
+{
+    private const int LongestText = 128;
+
+    public async Task<TransactionState> ChargeAsync(
+        string transactionId, string cardholderName, string cardNumber, string expirationDate, string securityCode, long amountInCents)
+    {
+        CheckId(transactionId);
+        // A repeat gets its first answer, whatever has become of the card since: it may have expired meanwhile.
+        if (await store.FindAsync(transactionId) == TransactionState.Unknown)
+        {
+            Check("cardholderName", string.IsNullOrWhiteSpace(cardholderName) || cardholderName.Length > LongestText
+                ? $"must have 1 to {LongestText} characters" : null);
+            Check("cardNumber", Card.WrongNumber(cardNumber));
+            Check("expirationDate", Card.WrongExpiration(expirationDate, clock.GetUtcNow()));
+            Check("securityCode", Card.WrongSecurityCode(securityCode));
+            Check("amountInCents", amountInCents <= 0 ? "must be more than 0" : null);
+        }
+        return await store.ChargeAsync(transactionId, amountInCents);
+    }
+
+    public Task<TransactionState> FindAsync(string transactionId)
+    {
+        CheckId(transactionId);
+        return store.FindAsync(transactionId);
+    }
+
+    public Task<TransactionState> VoidAsync(string transactionId)
+    {
+        CheckId(transactionId);
+        return store.VoidAsync(transactionId);
+    }
+
+    private static void CheckId(string? transactionId) =>
+        Check("transactionId", string.IsNullOrWhiteSpace(transactionId) || transactionId.Length > LongestText
+            ? $"must have 1 to {LongestText} characters" : null);
+
+    private static void Check(string field, string? reason)
+    {
+        if (reason is not null)
+        {
+            throw new FaultException<CardFault>(
+                new CardFault { Field = field, Reason = reason }, new FaultReason($"{field} {reason}."), new FaultCode("Client"));
+        }
+    }
+}

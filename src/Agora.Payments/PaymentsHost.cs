@@ -1,0 +1,84 @@
+using System.Net;
+using System.Net.Sockets;
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Payments;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using SoapCore;
+using SoapCore.Extensibility;
+
+namespace Agora.Payments;
+
+/// <summary>The financial-transactions service: SOAP 1.1 at <c>/FinancialTransactions</c>, its WSDL at <c>?wsdl</c>.</summary>
+public static class PaymentsHost
+{
+    private const string Path = "/FinancialTransactions";
+
+    /// <summary>Builds the service, not yet started. Its transactions lie in <paramref name="directory"/>.</summary>
+    /// <exception cref="IOException">The directory cannot be used, or the host is not known; the message says which and why.</exception>
+    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, string directory)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(cluster);
+        var address = cluster.Payments.Replicas[replica];
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(Resolve(address.Host), address.Port, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Limits.MaxRequestBodySize = SoapAdmission.LargestRequest;
+            kestrel.AddServerHeader = false;
+        });
+        // It logs every refused card as an error; what is one is logged by SoapFaults.
+        builder.Logging.AddFilter("SoapCore", LogLevel.None);
+
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(services => TransactionStore.Open(
+            directory, cluster.Payments.Seed, cluster.Payments.ApprovalProbability, services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<IFinancialTransactions, FinancialTransactions>();
+        builder.Services.AddSoapCore();
+        builder.Services.AddSingleton<IFaultExceptionTransformer, SoapFaults>();
+
+        var app = builder.Build();
+        // Opened now, so that an unusable directory is reported before anything is served.
+        var store = app.Services.GetRequiredService<TransactionStore>();
+        app.MapGet("/health/live", () => "live");
+        app.MapGet("/health/ready", async () =>
+        {
+            await store.FindAsync("health");
+            return "ready";
+        });
+        app.Use((context, next) => context.Request.Path.StartsWithSegments(Path) ? SoapAdmission.AdmitAsync(context, next) : next(context));
+        ((IApplicationBuilder)app).UseSoapEndpoint<IFinancialTransactions>(soap =>
+        {
+            soap.Path = Path;
+            // On the wire the same as the DataContractSerializer of System.ServiceModel's clients; but the WSDL made for that one names
+            // types that it does not define.
+            soap.SoapSerializer = SoapSerializer.XmlSerializer;
+            soap.EncoderOptions = [new SoapEncoderOptions { OverwriteResponseContentType = true }];
+            soap.HttpPostEnabled = false;
+            soap.HttpsPostEnabled = false;
+            soap.IndentXml = false;
+            soap.OmitXmlDeclaration = false;
+        });
+        return app;
+    }
+
+    private static IPAddress Resolve(string host)
+    {
+        if (IPAddress.TryParse(host, out var address))
+        {
+            return address;
+        }
+        try
+        {
+            return Dns.GetHostAddresses(host).OrderBy(a => a.AddressFamily == AddressFamily.InterNetwork ? 0 : 1).First();
+        }
+        catch (Exception e) when (e is SocketException or InvalidOperationException)
+        {
+            throw new IOException($"payments: the host {host} of the cluster file is not known here: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Agora.Contracts.Payments;
+using Microsoft.Data.Sqlite;
+
+namespace Agora.Payments;
+
+/// <summary>
+/// What became of every transaction, for ever. An answer is on disk before it is given, so a process that dies between the two gives
+/// the same answer again when it is asked again. No detail of a card is kept.
+/// </summary>
+/// <remarks>
+/// One connection does everything, one call at a time: so a Charge and a Void of the same transaction have an order, and whoever comes
+/// second sees what the first decided. The file is locked: a second process on it fails at its start.
+/// </remarks>
+internal sealed class TransactionStore : IDisposable
+{
+    private readonly SqliteConnection _connection;
+    private readonly SqliteCommand _find;
+    private readonly SqliteCommand _decide;
+    private readonly SqliteCommand _void;
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly TimeProvider _clock;
+    private readonly double _approvalProbability;
+
+    private TransactionStore(SqliteConnection connection, int? seed, double approvalProbability, TimeProvider clock)
+    {
+        _connection = connection;
+        _clock = clock;
+        _approvalProbability = approvalProbability;
+        Run("PRAGMA locking_mode = EXCLUSIVE");
+        Run("PRAGMA journal_mode = WAL");
+        // Every commit is flushed: an answer once given survives the power.
+        Run("PRAGMA synchronous = FULL");
+        Run("""
+            CREATE TABLE IF NOT EXISTS transactions (
+                id TEXT PRIMARY KEY,
+                state INTEGER NOT NULL,
+                amount_in_cents INTEGER NOT NULL,
+                decided_at INTEGER NOT NULL
+            ) WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+            """);
+        Seed = seed ?? KeptSeed();
+        _find = Prepare("SELECT state FROM transactions WHERE id = $id");
+        _decide = Prepare("""
+            INSERT INTO transactions (id, state, amount_in_cents, decided_at) VALUES ($id, $state, $amount, $at)
+            ON CONFLICT (id) DO NOTHING
+            """, "$state", "$amount", "$at");
+        _void = Prepare("""
+            INSERT INTO transactions (id, state, amount_in_cents, decided_at) VALUES ($id, $state, 0, $at)
+            ON CONFLICT (id) DO UPDATE SET state = $state, decided_at = $at WHERE state = $approved
+            """, "$state", "$approved", "$at");
+    }
+
+    /// <summary>What the decisions depend on, besides the transaction's id.</summary>
+    public int Seed { get; }
+
+    public static TransactionStore Open(string directory, int? seed, double approvalProbability, TimeProvider clock)
+    {
+        SqliteConnection? connection = null;
+        try
+        {
+            Directory.CreateDirectory(directory);
+            connection = new SqliteConnection(new SqliteConnectionStringBuilder
+            {
+                DataSource = Path.Combine(directory, "payments.db"),
+                Pooling = false,
+                DefaultTimeout = 1,
+            }.ToString());
+            connection.Open();
+            return new TransactionStore(connection, seed, approvalProbability, clock);
+        }
+        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            connection?.Dispose();
+            var why = e is SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_BUSY }
+                ? "another process is using it"
+                : e.Message;
+            throw new IOException($"payments: cannot keep transactions in {directory}: {why}.", e);
+        }
+    }
+
+    /// <summary>The transaction's answer, decided now when there is none. After a void, a decline.</summary>
+    public async Task<TransactionState> ChargeAsync(string id, long amountInCents)
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            Set(_decide, "$id", id);
+            Set(_decide, "$state", (long)Decision(Seed, id, _approvalProbability));
+            Set(_decide, "$amount", amountInCents);
+            Set(_decide, "$at", _clock.GetUtcNow().ToUnixTimeMilliseconds());
+            _decide.ExecuteNonQuery();
+            return Stored(id) == TransactionState.Approved ? TransactionState.Approved : TransactionState.Declined;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public async Task<TransactionState> FindAsync(string id)
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            return Stored(id);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>An approval, or nothing, becomes a void; a decline stays one. Either way nothing is ever charged under this id again.</summary>
+    public async Task<TransactionState> VoidAsync(string id)
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            Set(_void, "$id", id);
+            Set(_void, "$state", (long)TransactionState.Voided);
+            Set(_void, "$approved", (long)TransactionState.Approved);
+            Set(_void, "$at", _clock.GetUtcNow().ToUnixTimeMilliseconds());
+            _void.ExecuteNonQuery();
+            return Stored(id);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>
+    /// A function of seed and id alone: the same whatever came before, and in whatever order.
+    /// </summary>
+    public static TransactionState Decision(int seed, string id, double approvalProbability)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{seed}/{id}")), hash);
+        // 53 bits, as many as a double holds exactly: from 0 to just below 1.
+        var drawn = (BinaryPrimitives.ReadUInt64BigEndian(hash) >> 11) * (1.0 / (1UL << 53));
+        return drawn < approvalProbability ? TransactionState.Approved : TransactionState.Declined;
+    }
+
+    public void Dispose()
+    {
+        _find.Dispose();
+        _decide.Dispose();
+        _void.Dispose();
+        _connection.Dispose();
+        _turn.Dispose();
+    }
+
+    private TransactionState Stored(string id)
+    {
+        Set(_find, "$id", id);
+        return _find.ExecuteScalar() is long state ? (TransactionState)state : TransactionState.Unknown;
+    }
+
+    /// <summary>Made once, at the first start without a configured seed, and kept: a restart decides as before.</summary>
+    private int KeptSeed()
+    {
+        using var keep = _connection.CreateCommand();
+        keep.CommandText = """
+            INSERT INTO settings (name, value) VALUES ('seed', $seed) ON CONFLICT (name) DO NOTHING;
+            SELECT value FROM settings WHERE name = 'seed';
+            """;
+        keep.Parameters.AddWithValue("$seed", RandomNumberGenerator.GetInt32(int.MaxValue));
+        return (int)(long)keep.ExecuteScalar()!;
+    }
+
+    private void Run(string sql)
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    private SqliteCommand Prepare(string sql, params ReadOnlySpan<string> parameters)
+    {
+        var command = _connection.CreateCommand();
+        command.CommandText = sql;
+        command.Parameters.Add("$id", SqliteType.Text);
+        foreach (var name in parameters)
+        {
+            command.Parameters.Add(name, SqliteType.Integer);
+        }
+        command.Prepare();
+        return command;
+    }
+
+    private static void Set(SqliteCommand command, string name, object value) => command.Parameters[name].Value = value;
+}
