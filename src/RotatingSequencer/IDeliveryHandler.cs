@@ -5,7 +5,7 @@ public interface IDeliveryHandler
 {
     /// <summary>
     /// Global number of the last request whose effects the application holds, −1 at the start. Read once, before the first delivery, which
-    /// begins behind it. It must never be lower than what <see cref="Flush"/> returned before, whatever crashed.
+    /// begins behind it. It must never be lower than at a <see cref="TryFlush"/> that returned true, whatever crashed.
     /// </summary>
     long Applied { get; }
 
@@ -18,9 +18,10 @@ public interface IDeliveryHandler
     void Deliver(ReadOnlySpan<Delivery> deliveries, Span<ReadOnlyMemory<byte>> results);
 
     /// <summary>
-    /// Makes the effects of everything delivered so far survive a loss of power. The journal is cut behind it, so it is called when that has grown.
+    /// Makes the effects of everything delivered so far survive a loss of power. The journal is cut behind it, so it is called when that has
+    /// grown, by the thread that delivers. False when that cannot be done now: the journal is then left as it is, and grows on until a later call.
     /// </summary>
-    void Flush();
+    bool TryFlush();
 }
 
 /// <summary>A payload that reached its place in the total order.</summary>

@@ -179,7 +179,11 @@ public sealed class MemberTests : IDisposable
             Applied = deliveries[^1].Number;
         }
 
-        public void Flush() => Flushes++;
+        public bool TryFlush()
+        {
+            // Every other time it cannot.
+            return ++Flushes % 2 == 0;
+        }
     }
 
     private sealed class Group : IAsyncDisposable

@@ -103,7 +103,7 @@ internal sealed class ApplicationThread : IDisposable
         }
     }
 
-    /// <summary>Asks for a flush, at the next pause between batches; nothing when one is asked for already.</summary>
+    /// <summary>Asks for a flush before the next batch; nothing when one is asked for already.</summary>
     public void RequestFlush()
     {
         lock (_gate)
@@ -163,12 +163,13 @@ internal sealed class ApplicationThread : IDisposable
                 {
                     if (flush)
                     {
-                        _handler.Flush();
-                        _flushed = new FlushResult(Applied, _assembler.Partial);
-                        _wakeLoop();
+                        Flush();
+                    }
+                    else
+                    {
+                        _work.WaitOne();
                     }
 
-                    _work.WaitOne();
                     continue;
                 }
 
@@ -199,6 +200,19 @@ internal sealed class ApplicationThread : IDisposable
         }
 
         return _batch.Count > 0;
+    }
+
+    private void Flush()
+    {
+        if (_handler.TryFlush())
+        {
+            _flushed = new FlushResult(Applied, _assembler.Partial);
+            _wakeLoop();
+        }
+        else
+        {
+            ResumeAfterFlush();
+        }
     }
 
     private void ApplyBatch(long seen)

@@ -45,6 +45,7 @@ internal sealed class MemberLoop
     private readonly ArrayBufferWriter<byte> _checkpoint = new();
     private MemberStatus _status;
     private readonly Lock _statusLock = new();
+    private long _flushAt;
     private long _waitingBytes;
     private int _waiting;
     private int _asleep;
@@ -75,6 +76,7 @@ internal sealed class MemberLoop
                 $"The application has applied up to {handler.Applied}, but the journal holds only up to {_core.Received}: one of them belongs elsewhere, or the journal was lost.");
         }
 
+        _flushAt = options.MaximumJournal;
         _status = ReadStatus(now: 0);
         _socket = Bind(options.Members[options.Id]);
         _addresses = [.. options.Members.Select(member => member.Serialize())];
@@ -288,8 +290,10 @@ internal sealed class MemberLoop
                 _core.SyncCompleted();
             }
 
-            if (_journal.IsIdle && _journal.Growth > _options.MaximumJournal)
+            if (_journal.IsIdle && _journal.Growth > _flushAt)
             {
+                // If the application cannot flush now, it is asked again a little later.
+                _flushAt = _journal.Growth + (_options.MaximumJournal / 4);
                 _application.RequestFlush();
             }
         }
@@ -305,6 +309,7 @@ internal sealed class MemberLoop
             _checkpoint.ResetWrittenCount();
             _core.BeginCheckpoint(_checkpoint, flushed.Partial);
             _journal.Replace(_checkpoint);
+            _flushAt = _options.MaximumJournal;
             _application.ResumeAfterFlush();
         }
 
