@@ -1,2 +1,40 @@
-Console.Error.WriteLine("agora: not assembled yet");
-return 1;
+using System.CommandLine;
+using Agora.Commands;
+using Agora.Contracts.Cluster;
+using Agora.Launcher;
+
+RootCommand root = new("Agora: an online marketplace whose every part is replicated")
+{
+    UpCommand.Create(),
+    DownCommand.Create(),
+    StatusCommand.Create(),
+    ProcessCommands.CreateStop(),
+    ProcessCommands.CreateKill(),
+    ProcessCommands.CreateStart(),
+    RunCommand.Create(),
+    ClusterCommand.Create(),
+};
+root.HelpName = "agora";
+root.WithExamples(
+    "agora up                   the whole marketplace, ready to trade",
+    "agora status               how every process is",
+    "agora COMMAND --help       more about a command, with examples");
+Examples.ShowInHelp(root);
+
+try
+{
+    // Commands that run on stop by themselves, in order, however long that takes.
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+}
+catch (Exception e) when (e is CommandFailedException or ClusterFileException)
+{
+    foreach (string line in e.Message.Split(Environment.NewLine))
+    {
+        await Console.Error.WriteLineAsync(LogFiles.ComplaintPrefix + line);
+    }
+    return 1;
+}
+catch (OperationCanceledException)
+{
+    return 130;
+}

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using Agora.Contracts.Cluster;
+using Agora.Launcher;
+
+namespace Agora.Commands;
+
+/// <summary><c>agora cluster init</c>.</summary>
+internal static class ClusterCommand
+{
+    public static Command Create() => new("cluster", "Make a cluster file") { CreateInit() };
+
+    private static Command CreateInit()
+    {
+        Option<string[]> hosts = new("--hosts")
+        {
+            Description = "Names or addresses of the hosts, separated by commas",
+            HelpName = "a,b,c,d",
+            Required = true,
+            CustomParser = result => [.. result.Tokens.SelectMany(t => t.Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))],
+        };
+        Option<string> output = new("--output", "-o") { Description = "Where to write it", HelpName = "FILE", DefaultValueFactory = _ => "cluster.json" };
+        Option<bool> force = new("--force") { Description = "Replace a file that is there" };
+        Command command = new("init", "Write a cluster file that spreads the replicas so that no host holds a majority of either database")
+        {
+            hosts, output, force,
+        };
+        command.SetAction(parse =>
+        {
+            string path = Path.GetFullPath(parse.GetValue(output)!);
+            ClusterFile file = Spread(parse.GetValue(hosts)!);
+            if (File.Exists(path) && !parse.GetValue(force))
+            {
+                throw new CommandFailedException($"{path} is there already; '--force' replaces it, '--output' names another");
+            }
+            try
+            {
+                File.WriteAllText(path, file.ToJson());
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new CommandFailedException($"{path} cannot be written: {e.Message}", e);
+            }
+            foreach (IGrouping<string, ClusterProcess> host in file.Processes().GroupBy(p => p.Host))
+            {
+                Console.WriteLine($"  {host.Key,-16} {string.Join("  ", host.Select(p => p.Name))}");
+            }
+            Console.WriteLine($"Written to {path}. Copy it to each host, and there: agora up --cluster {Path.GetFileName(path)}");
+            return 0;
+        });
+        return command.WithExamples("agora cluster init --hosts shop-1,shop-2,shop-3,shop-4", "agora cluster init --hosts 10.0.0.1,10.0.0.2,10.0.0.3 --output /etc/agora/cluster.json");
+    }
+
+    /// <summary>The built-in default's ports, over several hosts.</summary>
+    internal static ClusterFile Spread(IReadOnlyList<string> hosts)
+    {
+        if (hosts.Distinct(StringComparer.OrdinalIgnoreCase).Count() != hosts.Count)
+        {
+            throw new CommandFailedException("--hosts: a host is named twice; name each once");
+        }
+        ClusterFile all = ClusterFile.Default;
+        int most = Math.Max(all.Customers.Replicas.Count, all.Products.Replicas.Count);
+        if ((most + hosts.Count - 1) / hosts.Count > most / 2)
+        {
+            throw new CommandFailedException($"--hosts: with {hosts.Count} hosts one of them would hold a majority of a database's {most} replicas; name three or more");
+        }
+
+        // The two databases begin at different hosts, so that those with two replicas of one do not get two of the other as well.
+        string Host(int replica, int shift) => hosts[(replica + shift) % hosts.Count];
+        ServerAddress[] Servers(ServerGroup group, int shift) => [.. group.Replicas.Select((r, i) => r with { Host = Host(i, shift) })];
+        DatabaseAddress[] Databases(DatabaseGroup group, int shift) => [.. group.Replicas.Select((r, i) => r with { Host = Host(i, shift) })];
+        ClusterFile file = all with
+        {
+            Web = all.Web with { Replicas = Servers(all.Web, 0) },
+            Payments = all.Payments with { Replicas = Servers(all.Payments, 1) },
+            SellerServers = all.SellerServers with { Replicas = Servers(all.SellerServers, 0) },
+            BuyerServers = all.BuyerServers with { Replicas = Servers(all.BuyerServers, 0) },
+            Customers = all.Customers with { Replicas = Databases(all.Customers, 0) },
+            Products = all.Products with { Replicas = Databases(all.Products, most % hosts.Count) },
+        };
+        return ClusterFile.Parse(file.ToJson(), "--hosts");
+    }
+}

@@ -1,0 +1,52 @@
+using System.CommandLine;
+using Agora.Launcher;
+
+namespace Agora.Commands;
+
+/// <summary><c>agora stop</c>, <c>agora kill</c> and <c>agora start</c>: one process of a marketplace that is up.</summary>
+internal static class ProcessCommands
+{
+    public static Command CreateStop() => Create("stop", "Stop a process in order, and leave it down", restart: null)
+        .WithExamples("agora stop products/3");
+
+    public static Command CreateKill() => Create(
+            "kill", "Kill a process (kill -9), and leave it dead",
+            new Option<bool>("--restart") { Description = "Let the supervisor bring it back, as after a crash" })
+        .WithExamples("agora kill products/leader", "agora kill buyer-server/0 --restart");
+
+    public static Command CreateStart() => Create("start", "Start a process that was stopped or killed", restart: null)
+        .WithExamples("agora start products/3");
+
+    private static Command Create(string name, string description, Option<bool>? restart)
+    {
+        Argument<string> process = new("PROCESS")
+        {
+            Description = "COMPONENT/REPLICA as status shows it, e.g. buyer-server/0; or by role: products/leader, products/follower, customers/sequencer",
+        };
+        Option<string> data = SharedOptions.Data();
+        Command command = new(name, description) { process, data };
+        if (restart is not null)
+        {
+            command.Add(restart);
+        }
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            DataDirectory directory = new(parse.GetValue(data)!);
+            string target = parse.GetValue(process)!;
+            if (target.Split('/') is not [{ Length: > 0 }, { Length: > 0 }])
+            {
+                throw new CommandFailedException($"'{target}' names no process; write COMPONENT/REPLICA, e.g. products/3 or products/leader");
+            }
+            using ControlClient control = new(directory);
+            ControlAnswer answer = await control.CommandAsync(name, target, restart is not null && parse.GetValue(restart), cancellationToken)
+                ?? throw new CommandFailedException($"nothing is up on {directory.Root}; 'agora up' starts it");
+            if (!answer.Done)
+            {
+                throw new CommandFailedException(answer.Message);
+            }
+            Console.WriteLine($"agora: {answer.Message}");
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,23 @@
+using System.CommandLine;
+using Agora.Launcher;
+
+namespace Agora.Commands;
+
+/// <summary>Options that several commands take; a new one for each, since an option belongs to its command.</summary>
+internal static class SharedOptions
+{
+    public static Option<string> Data() => new("--data")
+    {
+        Description = "The data directory",
+        HelpName = "DIR",
+        DefaultValueFactory = _ => DataDirectory.DefaultName,
+    };
+
+    public static Option<string?> Cluster() => new("--cluster")
+    {
+        Description = "The cluster file; without it the one that AGORA_CLUSTER names, else the built-in default on 127.0.0.1",
+        HelpName = "FILE",
+    };
+
+    public static Option<bool> JsonLogs() => new("--json-logs") { Description = "Write logs as JSON, one object a line" };
+}

@@ -1,0 +1,156 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Agora.Contracts.Cluster;
+using Agora.Launcher;
+using Spectre.Console;
+
+namespace Agora.Commands;
+
+/// <summary><c>agora status</c>: what the supervisor says; without one here, what the processes of the cluster file answer.</summary>
+internal static class StatusCommand
+{
+    /// <summary>From this many columns on there is room for the addresses.</summary>
+    private const int RoomyWidth = 125;
+
+    private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
+
+    public static Command Create()
+    {
+        Option<string> data = SharedOptions.Data();
+        Option<string?> cluster = SharedOptions.Cluster();
+        Option<bool> json = new("--json") { Description = "For programs; with --watch one object a line" };
+        Option<bool> watch = new("--watch", "-w") { Description = "Show it again every second, until Ctrl-C" };
+        Command command = new("status", "Show every process: up or not, role, how far it has applied and lags, memory") { data, cluster, json, watch };
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            using Source source = new(new DataDirectory(parse.GetValue(data)!), parse.GetValue(cluster));
+            if (parse.GetValue(watch))
+            {
+                await WatchAsync(source, parse.GetValue(json), cancellationToken);
+                return 0;
+            }
+            ClusterStatus status = await source.ReadAsync(cancellationToken);
+            if (parse.GetValue(json))
+            {
+                Console.WriteLine(JsonSerializer.Serialize(status, LauncherJson.Default.ClusterStatus));
+            }
+            else
+            {
+                AnsiConsole.Write(Picture(status));
+            }
+            return status.Processes.Any(p => p.State == ProcessState.Running) ? 0 : 1;
+        });
+        return command.WithExamples(
+            "agora status",
+            "agora status --watch",
+            "agora status --json | jq .ready");
+    }
+
+    private static async Task WatchAsync(Source source, bool json, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (json || Console.IsOutputRedirected)
+            {
+                JsonSerializerOptions oneLine = new(LauncherJson.Default.Options) { WriteIndented = false, TypeInfoResolver = LauncherJson.Default };
+                while (true)
+                {
+                    ClusterStatus status = await source.ReadAsync(cancellationToken);
+                    if (json)
+                    {
+                        Console.WriteLine(JsonSerializer.Serialize(status, oneLine));
+                    }
+                    else
+                    {
+                        AnsiConsole.Write(Picture(status));
+                    }
+                    await Task.Delay(s_interval, cancellationToken);
+                }
+            }
+            await AnsiConsole.Live(Picture(await source.ReadAsync(cancellationToken))).StartAsync(async live =>
+            {
+                while (true)
+                {
+                    await Task.Delay(s_interval, cancellationToken);
+                    live.UpdateTarget(Picture(await source.ReadAsync(cancellationToken)));
+                }
+            });
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Ctrl-C is how it ends.
+        }
+    }
+
+    private static Table Picture(ClusterStatus status)
+    {
+        static string Number(long? number) => number?.ToString(CultureInfo.InvariantCulture) ?? "";
+        static string Mebibytes(long? bytes) => bytes is null ? "" : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1048576.0:0} MiB");
+
+        static TableColumn Column(string name, bool right = false) => new(name) { NoWrap = true, Alignment = right ? Justify.Right : Justify.Left };
+
+        // Where nobody looks at a screen, nothing need fit one.
+        bool roomy = Console.IsOutputRedirected || AnsiConsole.Profile.Width >= RoomyWidth;
+        if (Console.IsOutputRedirected)
+        {
+            AnsiConsole.Profile.Width = 2 * RoomyWidth;
+        }
+        Table table = new Table().Border(TableBorder.Simple).AddColumns(
+            Column("process"), Column("state"), Column("pid", right: true), Column("restarts", right: true),
+            Column("role"), Column("applied", right: true), Column("lag", right: true), Column("memory", right: true));
+        if (roomy)
+        {
+            table.AddColumn(Column("addresses"));
+        }
+        foreach (ProcessStatus process in status.Processes)
+        {
+            string colour = process.State switch
+            {
+                ProcessState.Running => "green",
+                ProcessState.Starting or ProcessState.Stopping or ProcessState.Restarting => "yellow",
+                _ => "red",
+            };
+            List<Markup> row =
+            [
+                new(process.Name), new($"[{colour}]{process.State}[/]"), new(Number(process.Pid)), new(Number(process.Restarts)),
+                new(process.Role ?? ""), new(Number(process.Applied)), new(Number(process.Lag)), new(Mebibytes(process.MemoryBytes)),
+            ];
+            if (roomy)
+            {
+                row.Add(new(string.Join(", ", process.Addresses.Select(a => $"{a.Key} {Markup.Escape(a.Value)}"))));
+            }
+            table.AddRow(row);
+        }
+        int up = status.Processes.Count(p => p.State == ProcessState.Running);
+        long? memory = status.Processes.Sum(p => p.MemoryBytes);
+        return table.Caption(string.Create(CultureInfo.InvariantCulture,
+            $"{(status.Ready ? "ready" : "not ready")}: {up} of {status.Processes.Count} running{(memory > 0 ? ", " + Mebibytes(memory) : "")}"));
+    }
+
+    private sealed class Source(DataDirectory data, string? clusterPath) : IDisposable
+    {
+        private readonly ControlClient _control = new(data);
+        private readonly ClusterProbe _probe = new();
+
+        public async Task<ClusterStatus> ReadAsync(CancellationToken cancellationToken)
+        {
+            if (clusterPath is null && await _control.StatusAsync(cancellationToken) is { } status)
+            {
+                return status;
+            }
+
+            // Where somebody else starts the processes (systemd, a container engine), they can be asked all the same.
+            ClusterFile cluster = ClusterFile.Resolve(clusterPath);
+            ClusterProcess[] processes = [.. cluster.Processes().Where(ComponentHost.CanRun)];
+            ProbeAnswer[] answers = await Task.WhenAll(processes.Select(p => _probe.AskAsync(p, cancellationToken)));
+            return StatusReport.Of(processes, answers, _ => null);
+        }
+
+        public void Dispose()
+        {
+            _control.Dispose();
+            _probe.Dispose();
+        }
+    }
+}

@@ -1,0 +1,150 @@
+using System.Net.Sockets;
+using Agora.Contracts.Cluster;
+using Agora.Customers;
+using Agora.Payments;
+using Agora.Products;
+using Agora.Servers;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using Names = Agora.Contracts.Cluster.Components;
+
+namespace Agora.Launcher;
+
+/// <summary>Runs one replica in this process until it is told to end.</summary>
+internal static class ComponentHost
+{
+    /// <summary>Set for the processes of a supervisor: they end in order when their standard input closes, which it does when the supervisor dies.</summary>
+    public const string SupervisedVariable = "AGORA_SUPERVISED";
+
+    /// <summary>The components that this program holds.</summary>
+    public static IReadOnlyList<string> Components { get; } =
+        [Names.Payments, Names.SellerServer, Names.BuyerServer, Names.Customers, Names.Products];
+
+    /// <summary>A cluster file may also name what does not exist yet.</summary>
+    public static bool CanRun(ClusterProcess process) => Components.Contains(process.Component);
+
+    public static async Task<int> RunAsync(ClusterFile cluster, ClusterProcess process, DataDirectory data, bool jsonLogs)
+    {
+        WebApplication? app = null;
+        try
+        {
+            string directory = data.Prepare(process);
+            app = Build(CreateBuilder(jsonLogs), cluster, process, directory);
+            ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Agora");
+            if (Environment.GetEnvironmentVariable(SupervisedVariable) is "1")
+            {
+                EndWithSupervisor(app, logger);
+            }
+            await app.StartAsync();
+            logger.LogInformation("{Process} listens on {Addresses}", process.Name, string.Join(", ", process.Endpoints.Select(e => $"{e.Address} ({e.Name})")));
+            await app.WaitForShutdownAsync();
+            return 0;
+        }
+        catch (Exception e) when (Explain(e, process) is { } why)
+        {
+            throw new CommandFailedException(why, e);
+        }
+        finally
+        {
+            if (app is not null)
+            {
+                // Also flushes what is still to be logged.
+                await app.DisposeAsync();
+            }
+        }
+    }
+
+    private static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, ClusterProcess process, string directory) => process.Component switch
+    {
+        Names.Payments => PaymentsHost.Build(builder, cluster, process.Replica, directory),
+        Names.SellerServer => SellerServer.Build(builder, cluster, process.Replica, directory),
+        Names.BuyerServer => BuyerServer.Build(builder, cluster, process.Replica, directory),
+        Names.Customers => CustomersHost.Build(builder, cluster, process.Replica, directory),
+        Names.Products => ProductsHost.Build(builder, cluster, process.Replica, directory),
+        _ => throw new CommandFailedException($"{process.Component} cannot be run yet"),
+    };
+
+    private static WebApplicationBuilder CreateBuilder(bool jsonLogs)
+    {
+        // No file is watched: a process's configuration is its command line, its environment and the cluster file, all as they were at its start.
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            Args = ["--hostBuilder:reloadConfigOnChange=false"],
+            ContentRootPath = AppContext.BaseDirectory,
+            EnvironmentName = Environments.Production,
+        });
+        builder.Logging.ClearProviders();
+        if (jsonLogs)
+        {
+            builder.Logging.AddJsonConsole(options =>
+            {
+                options.IncludeScopes = true;
+                options.UseUtcTimestamp = true;
+                options.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ";
+            });
+        }
+        else
+        {
+            builder.Logging.AddSimpleConsole(options =>
+            {
+                options.SingleLine = true;
+                options.UseUtcTimestamp = true;
+                options.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+                options.ColorBehavior = LoggerColorBehavior.Default;
+            });
+        }
+
+        // Under a storm of messages the newest are dropped and counted, rather than callers made to wait for a slow disk or terminal.
+        builder.Services.Configure<ConsoleLoggerOptions>(options =>
+        {
+            options.MaxQueueLength = 4096;
+            options.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite;
+        });
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        builder.Logging.AddFilter("Grpc", LogLevel.Warning);
+        builder.Logging.AddFilter("System", LogLevel.Warning);
+        return builder;
+    }
+
+    // The pipe is the only thing that a supervisor killed with −9 still does for its processes: the system closes it.
+    private static void EndWithSupervisor(WebApplication app, ILogger logger)
+    {
+        Posix.LeaveProcessGroup();
+        Stream input = Console.OpenStandardInput();
+        IHostApplicationLifetime lifetime = app.Lifetime;
+        new Thread(() =>
+        {
+            byte[] ignored = new byte[16];
+            while (input.Read(ignored) > 0)
+            {
+            }
+            logger.LogWarning("The supervisor is gone; ending");
+            lifetime.StopApplication();
+        })
+        { IsBackground = true, Name = "supervisor watch" }.Start();
+    }
+
+    /// <summary>Says in one line what of the environment is wrong and which part it is about; null when it is none of that.</summary>
+    private static string? Explain(Exception exception, ClusterProcess process)
+    {
+        for (Exception? e = exception; e is not null; e = e.InnerException)
+        {
+            switch (e)
+            {
+                case CommandFailedException:
+                    return e.Message;
+                case SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }:
+                    IReadOnlyList<ClusterEndpoint> taken = Ports.Taken(process.Endpoints);
+                    return $"{process.Name}: {string.Join(", ", (taken.Count > 0 ? taken : process.Endpoints).Select(Ports.Describe))} is taken by another program";
+                case SocketException { SocketErrorCode: SocketError.AddressNotAvailable }:
+                    return $"{process.Name}: {process.Host} is no address of this host";
+                case SocketException { SocketErrorCode: SocketError.AccessDenied }:
+                    return $"{process.Name}: listening on {string.Join(", ", process.Endpoints.Select(Ports.Describe))} is not allowed";
+            }
+        }
+        return exception is IOException or UnauthorizedAccessException ? $"{process.Name}: {exception.Message}" : null;
+    }
+}

@@ -1,0 +1,116 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Agora.Launcher;
+
+/// <summary>What the supervisor answers to a command.</summary>
+internal sealed record ControlAnswer(bool Done, string Message);
+
+/// <summary>
+/// The supervisor's end of the control channel: HTTP over a Unix domain socket inside a directory that only its owner can enter. Whoever
+/// may open the socket may also kill the processes, so it asks nobody who they are.
+/// </summary>
+internal static class ControlServer
+{
+    public static async Task<WebApplication> StartAsync(Supervisor supervisor, string socket, CancellationToken cancellationToken)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(socket));
+        builder.Services.AddRoutingCore();
+        WebApplication app = builder.Build();
+
+        app.MapGet("/status", async (HttpContext http) =>
+            await http.Response.WriteAsJsonAsync(await supervisor.StatusAsync(http.RequestAborted), LauncherJson.Default.ClusterStatus, cancellationToken: http.RequestAborted));
+        app.MapPost("/processes/{component}/{which}/{command}", async (HttpContext http) =>
+        {
+            string Part(string name) => (string)http.GetRouteValue(name)!;
+            ControlAnswer answer = await supervisor.CommandAsync(
+                Part("command"), Part("component"), Part("which"), http.Request.Query["restart"] == "true", http.RequestAborted);
+            await http.Response.WriteAsJsonAsync(answer, LauncherJson.Default.ControlAnswer, cancellationToken: http.RequestAborted);
+        });
+        app.MapPost("/down", (HttpContext http) =>
+        {
+            supervisor.DownRequested.TrySetResult();
+            return http.Response.WriteAsJsonAsync(new ControlAnswer(true, "stopping"), LauncherJson.Default.ControlAnswer, cancellationToken: http.RequestAborted);
+        });
+
+        await app.StartAsync(cancellationToken);
+        return app;
+    }
+}
+
+/// <summary>The commands' end of the control channel.</summary>
+internal sealed class ControlClient : IDisposable
+{
+    private static readonly Uri s_base = new("http://supervisor/");
+
+    private readonly HttpClient _http;
+
+    public ControlClient(DataDirectory data) => _http = new HttpClient(new SocketsHttpHandler
+    {
+        UseProxy = false,
+        ConnectCallback = async (_, cancellationToken) =>
+        {
+            Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(data.ControlSocket), cancellationToken);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        },
+    })
+    {
+        BaseAddress = s_base,
+
+        // A stop in order may take its whole bound.
+        Timeout = SupervisedProcess.DefaultStopBound + TimeSpan.FromSeconds(10),
+    };
+
+    /// <summary>How all processes are; null when no supervisor is up.</summary>
+    public Task<ClusterStatus?> StatusAsync(CancellationToken cancellationToken) =>
+        AskAsync(() => _http.GetFromJsonAsync("status", LauncherJson.Default.ClusterStatus, cancellationToken));
+
+    /// <summary>Stops, kills or starts a process; null when no supervisor is up.</summary>
+    public Task<ControlAnswer?> CommandAsync(string command, string process, bool restart, CancellationToken cancellationToken) =>
+        AskAsync(() => PostAsync($"processes/{string.Join('/', process.Split('/').Select(Uri.EscapeDataString))}/{command}?restart={(restart ? "true" : "false")}", cancellationToken));
+
+    /// <summary>Asks that all be stopped, and does not wait for it; null when no supervisor is up.</summary>
+    public Task<ControlAnswer?> DownAsync(CancellationToken cancellationToken) => AskAsync(() => PostAsync("down", cancellationToken));
+
+    private async Task<ControlAnswer?> PostAsync(string path, CancellationToken cancellationToken)
+    {
+        using HttpResponseMessage response = await _http.PostAsync(new Uri(path, UriKind.Relative), content: null, cancellationToken);
+        return await response.EnsureSuccessStatusCode().Content.ReadFromJsonAsync(LauncherJson.Default.ControlAnswer, cancellationToken);
+    }
+
+    // No socket, or one that nobody listens on any more: there is no supervisor. It may also end between question and answer.
+    private static async Task<T?> AskAsync<T>(Func<Task<T?>> ask)
+        where T : class
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (HttpRequestException e) when (e.InnerException is SocketException or IOException || e.StatusCode is null)
+        {
+            return null;
+        }
+        catch (HttpRequestException e) when (e.StatusCode is HttpStatusCode status)
+        {
+            throw new CommandFailedException($"the supervisor answered {(int)status}; it may be of another version", e);
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+}

@@ -1,0 +1,280 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Agora.Contracts.Cluster;
+
+namespace Agora.Launcher;
+
+/// <summary>
+/// Where the processes of one host keep what is theirs:
+/// <code>
+/// agora-data.json                    what the directory is, and which shape of cluster its data belongs to
+/// cluster.json                       the cluster file in use, as it was at the last `up`
+/// &lt;component&gt;-&lt;replica&gt;/              a replica's own data
+/// logs/&lt;component&gt;-&lt;replica&gt;.log      what it said
+/// secrets/customers.key              what the customers group authenticates its datagrams with
+/// run/                               while up: lock, process ids, control socket
+/// </code>
+/// </summary>
+internal sealed partial class DataDirectory
+{
+    public const string DefaultName = ".agora";
+
+    private const UnixFileMode OwnerOnlyDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode OwnerOnlyFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    // Of sun_path's 108 bytes on Linux (104 elsewhere), the last is the terminator.
+    private const int LongestSocketPath = 103;
+
+    public DataDirectory(string path) => Root = Path.GetFullPath(path);
+
+    public string Root { get; }
+    public string Logs => Path.Combine(Root, "logs");
+    public string ClusterFile => Path.Combine(Root, "cluster.json");
+    public string GroupKey => Path.Combine(Root, "secrets", "customers.key");
+    public string SupervisorLog => Path.Combine(Logs, "supervisor.log");
+    private string Marker => Path.Combine(Root, "agora-data.json");
+    private string RunDirectory => Path.Combine(Root, "run");
+    private string LockFile => Path.Combine(RunDirectory, "lock");
+
+    public string Of(ClusterProcess process) => Path.Combine(Root, FileName(process));
+    public string LogOf(ClusterProcess process) => Path.Combine(Logs, FileName(process) + ".log");
+    public string PidFileOf(ClusterProcess process) => Path.Combine(RunDirectory, FileName(process) + ".pid");
+
+    private static string FileName(ClusterProcess process) =>
+        string.Create(CultureInfo.InvariantCulture, $"{process.Component}-{process.Replica}");
+
+    /// <summary>The supervisor's socket: in the directory, or, where its path is too long for a socket, in a directory of ours under the temporary one.</summary>
+    public string ControlSocket
+    {
+        get
+        {
+            string path = Path.Combine(RunDirectory, "control.sock");
+            if (Encoding.UTF8.GetByteCount(path) <= LongestSocketPath)
+            {
+                return path;
+            }
+            string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Root)))[..16];
+            return Path.Combine(Path.GetTempPath(), $"agora-{hash}", "control.sock");
+        }
+    }
+
+    /// <summary>
+    /// Takes the directory for a supervisor, made if missing: refuses one that is in use, holds something else, or holds data of a cluster of
+    /// another shape. The lock ends with the process, however that ends.
+    /// </summary>
+    public async Task<FileStream> TakeAsync(ClusterFile cluster, bool fresh, CancellationToken cancellationToken)
+    {
+        try
+        {
+            RefuseForeign();
+            Directory.CreateDirectory(Root);
+            CreatePrivate(RunDirectory);
+            FileStream held = await LockAsync(cancellationToken);
+            try
+            {
+                if (fresh)
+                {
+                    Empty();
+                }
+                CheckShape(DataMarker.Of(cluster));
+                Directory.CreateDirectory(Logs);
+                CreateGroupKey();
+                CreatePrivate(Path.GetDirectoryName(ControlSocket)!);
+                File.Delete(ControlSocket);
+                File.WriteAllText(ClusterFile, cluster.ToJson());
+                return held;
+            }
+            catch
+            {
+                held.Dispose();
+                throw;
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandFailedException($"the data directory {Root} cannot be used: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The process id of the supervisor that holds the directory, as it wrote it down; null when nobody holds it.</summary>
+    public int? Holder()
+    {
+        if (!File.Exists(LockFile))
+        {
+            return null;
+        }
+        try
+        {
+            // An exclusive lock conflicts with the holder's. Waits for nobody and leaves at once.
+            using FileStream probe = new(LockFile, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            return null;
+        }
+        catch (IOException)
+        {
+            return int.TryParse(File.Exists(HolderFile) ? File.ReadAllText(HolderFile) : "", CultureInfo.InvariantCulture, out int pid) ? pid : 0;
+        }
+    }
+
+    /// <summary>Makes one replica's directory, for its owner only since accounts lie in it, and sees whether it can be written.</summary>
+    public string Prepare(ClusterProcess process)
+    {
+        string directory = Of(process);
+        try
+        {
+            Directory.CreateDirectory(directory, OwnerOnlyDirectory);
+            string probe = Path.Combine(directory, $".probe-{Environment.ProcessId}");
+            using (new FileStream(probe, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose))
+            {
+            }
+            return directory;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandFailedException($"{process.Name}: the directory {directory} cannot be written: {e.Message}", e);
+        }
+    }
+
+    // Where the lock lies open exclusively nobody else can read it, so the process id lies beside it.
+    private string HolderFile => Path.Combine(RunDirectory, "supervisor.pid");
+
+    private async Task<FileStream> LockAsync(CancellationToken cancellationToken)
+    {
+        // Several tries, because whoever only looks (Holder) holds the lock for a moment too.
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                FileStream held = new(LockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                await File.WriteAllTextAsync(HolderFile, Environment.ProcessId.ToString(CultureInfo.InvariantCulture), cancellationToken);
+                return held;
+            }
+            catch (IOException) when (attempt < 10)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(20), cancellationToken);
+            }
+            catch (IOException) when (Holder() is { } pid)
+            {
+                throw AlreadyUp(pid);
+            }
+        }
+    }
+
+    /// <summary>What to tell somebody who wants to use the directory while process <paramref name="holder"/> does.</summary>
+    public CommandFailedException AlreadyUp(int holder) => new(string.Create(CultureInfo.InvariantCulture,
+        $"a marketplace is already up on {Root} (process {holder}); 'agora status' shows it, 'agora down' ends it, '--data' names another directory"));
+
+    /// <summary>Refuses a directory with somebody's own files, which must neither be mixed with ours nor be removed by <c>--fresh</c>.</summary>
+    public void RefuseForeign()
+    {
+        if (File.Exists(Root))
+        {
+            throw new CommandFailedException($"{Root} is a file; name a directory with --data");
+        }
+        if (!Directory.Exists(Root) || File.Exists(Marker))
+        {
+            return;
+        }
+        string? foreign = Directory.EnumerateFileSystemEntries(Root).Select(Path.GetFileName).FirstOrDefault(name => !Ours().IsMatch(name!));
+        if (foreign is not null)
+        {
+            throw new CommandFailedException($"{Root} holds {foreign}, so it is no data directory of Agora's; name an empty or a new one with --data");
+        }
+    }
+
+    // The lock stays: it is held; so does the supervisor's log: it is being written. The marker goes last, so that what is half removed is
+    // still recognised as ours.
+    private void Empty()
+    {
+        foreach (string directory in Directory.GetDirectories(Root))
+        {
+            string name = Path.GetFileName(directory);
+            if (name is not ("run" or "logs") && Ours().IsMatch(name))
+            {
+                Directory.Delete(directory, recursive: true);
+            }
+        }
+        foreach (string log in Directory.Exists(Logs) ? Directory.GetFiles(Logs) : [])
+        {
+            if (log != SupervisorLog)
+            {
+                File.Delete(log);
+            }
+        }
+        File.Delete(ClusterFile);
+        File.Delete(Marker);
+    }
+
+    // A group with another number of members, or another engine, would misread what lies here.
+    private void CheckShape(DataMarker wanted)
+    {
+        if (!File.Exists(Marker))
+        {
+            File.WriteAllText(Marker, JsonSerializer.Serialize(wanted, LauncherJson.Default.DataMarker));
+            return;
+        }
+        DataMarker? found;
+        try
+        {
+            found = JsonSerializer.Deserialize(File.ReadAllText(Marker), LauncherJson.Default.DataMarker);
+        }
+        catch (JsonException e)
+        {
+            throw new CommandFailedException($"{Marker} is damaged ({e.Message}); '--fresh' begins empty, '--data' names another directory", e);
+        }
+        if (found != wanted)
+        {
+            throw new CommandFailedException(
+                $"{Root} holds the data of a cluster with {found}, and this one has {wanted}; '--fresh' begins empty, '--data' names another directory");
+        }
+    }
+
+    private void CreateGroupKey()
+    {
+        if (File.Exists(GroupKey))
+        {
+            return;
+        }
+        CreatePrivate(Path.GetDirectoryName(GroupKey)!);
+
+        // Written aside and renamed, so that a death between two steps leaves no half key.
+        string aside = GroupKey + ".new";
+        File.Delete(aside);
+        using (FileStream stream = new(aside, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnlyFile }))
+        {
+            stream.Write(RandomNumberGenerator.GetBytes(32));
+            stream.Flush(flushToDisk: true);
+        }
+        File.Move(aside, GroupKey);
+    }
+
+    private static void CreatePrivate(string directory)
+    {
+        Directory.CreateDirectory(directory, OwnerOnlyDirectory);
+
+        // One that was there before keeps its mode; under the temporary directory it might even be somebody else's, and then this fails.
+        File.SetUnixFileMode(directory, OwnerOnlyDirectory);
+    }
+
+    [GeneratedRegex(@"^(agora-data\.json|cluster\.json|logs|secrets|run|(web|payments|seller-server|buyer-server|customers|products)-\d+)$")]
+    private static partial Regex Ours();
+}
+
+/// <summary>The shape of the cluster that a data directory belongs to.</summary>
+internal sealed record DataMarker(int Format, DatabaseShape Customers, DatabaseShape Products)
+{
+    public static DataMarker Of(ClusterFile cluster) => new(1, DatabaseShape.Of(cluster.Customers), DatabaseShape.Of(cluster.Products));
+
+    public override string ToString() => $"{Customers} for customers and {Products} for products";
+}
+
+/// <summary>How many replicas hold a database, and what orders its commands.</summary>
+internal sealed record DatabaseShape(int Replicas, ReplicationEngine Engine)
+{
+    public static DatabaseShape Of(DatabaseGroup group) => new(group.Replicas.Count, group.Engine);
+
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Replicas} {(Replicas == 1 ? "replica" : "replicas")} under {(Engine == ReplicationEngine.Raft ? "Raft" : "the rotating sequencer")}");
+}

@@ -1,0 +1,42 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+
+namespace Agora.Launcher;
+
+/// <summary>The few calls of the operating system that .NET does not offer.</summary>
+internal static partial class Posix
+{
+    private const int SigTerm = 15;
+
+    /// <summary>Asks a process to end in order. False when there is no such process any more.</summary>
+    public static bool Terminate(int pid) => Kill(pid, SigTerm) == 0;
+
+    /// <summary>
+    /// Makes this process the leader of a session of its own, so that neither Ctrl-C nor the end of the terminal it came from reaches it.
+    /// </summary>
+    public static void LeaveTerminal()
+    {
+        if (SetSid() < 0)
+        {
+            throw new Win32Exception(Marshal.GetLastPInvokeError(), "setsid failed");
+        }
+    }
+
+    /// <summary>Leaves the process group of whoever started this process, so that Ctrl-C reaches only the supervisor, which then stops all in order.</summary>
+    public static void LeaveProcessGroup()
+    {
+        if (SetPgid(0, 0) < 0)
+        {
+            throw new Win32Exception(Marshal.GetLastPInvokeError(), "setpgid failed");
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int pid, int signal);
+
+    [LibraryImport("libc", EntryPoint = "setsid", SetLastError = true)]
+    private static partial int SetSid();
+
+    [LibraryImport("libc", EntryPoint = "setpgid", SetLastError = true)]
+    private static partial int SetPgid(int pid, int pgid);
+}

@@ -1,0 +1,271 @@
+using System.Diagnostics;
+using System.Globalization;
+using Agora.Contracts.Cluster;
+
+namespace Agora.Launcher;
+
+/// <summary>
+/// One process that is kept up: started, and started again after a growing pause whenever it dies, until somebody
+/// wants it down. One loop owns its life; commands only say what is wanted and wake the loop.
+/// </summary>
+internal sealed class SupervisedProcess : IDisposable
+{
+    /// <summary>How long a process may take to end in order before it is killed.</summary>
+    public static readonly TimeSpan DefaultStopBound = TimeSpan.FromSeconds(10);
+
+    private readonly Func<ClusterProcess, ProcessStartInfo> _howToStart;
+    private readonly DataDirectory _data;
+    private readonly TimeProvider _time;
+    private readonly Action<string> _announce;
+    private readonly RestartPause _pause = new();
+    private readonly Lock _gate = new();
+
+    // Released when what is wanted has changed; at most one release is kept, and the loop looks again after each.
+    private readonly SemaphoreSlim _wake = new(0, 1);
+
+    // Under _gate. Invariant: _process is set exactly while a process of ours may be alive.
+    private Process? _process;
+    private bool _wanted;
+    private bool _answered;
+    private string _downState = ProcessState.Stopped;
+    private int _restarts;
+    private string? _lastEnd;
+    private long _logStart;
+    private TaskCompletionSource _down = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public SupervisedProcess(
+        ClusterProcess process, DataDirectory data, Func<ClusterProcess, ProcessStartInfo> howToStart, TimeProvider time, Action<string> announce)
+    {
+        Process = process;
+        _data = data;
+        _howToStart = howToStart;
+        _time = time;
+        _announce = announce;
+        _down.SetResult();
+    }
+
+    public ClusterProcess Process { get; }
+
+    /// <summary>How long this one may take.</summary>
+    public TimeSpan StopBound { get; init; } = DefaultStopBound;
+
+    /// <summary>How it is, without asking it.</summary>
+    public LocalView Look()
+    {
+        lock (_gate)
+        {
+            if (_process is { HasExited: false } process)
+            {
+                string state = !_wanted ? ProcessState.Stopping : _answered ? ProcessState.Unresponsive : ProcessState.Starting;
+                return new LocalView(process.Id, state, _restarts, Memory(process), _lastEnd);
+            }
+            return new LocalView(null, _wanted ? ProcessState.Restarting : _downState, _restarts, null, _lastEnd);
+        }
+    }
+
+    /// <summary>The process with this id answered: if it stops answering, it no longer counts as starting.</summary>
+    public void Answered(int pid)
+    {
+        lock (_gate)
+        {
+            _answered |= _process is { HasExited: false } process && process.Id == pid;
+        }
+    }
+
+    /// <summary>Wants it up. False when that was wanted already.</summary>
+    public bool Start()
+    {
+        lock (_gate)
+        {
+            if (_wanted && _process is not null)
+            {
+                return false;
+            }
+            _wanted = true;
+            _pause.Reset();
+            Wake();
+            return true;
+        }
+    }
+
+    /// <summary>Wants it down, in order; completes when it is. False when it was down and not wanted.</summary>
+    public async Task<bool> StopAsync()
+    {
+        Task down;
+        lock (_gate)
+        {
+            if (!_wanted && _process is null)
+            {
+                return false;
+            }
+            _wanted = false;
+            _downState = ProcessState.Stopped;
+            Wake();
+            down = _down.Task;
+            if (_process is { HasExited: false } process)
+            {
+                Posix.Terminate(process.Id);
+            }
+        }
+        try
+        {
+            await down.WaitAsync(StopBound);
+        }
+        catch (TimeoutException)
+        {
+            _announce(string.Create(CultureInfo.InvariantCulture, $"{Process.Name} did not end within {StopBound.TotalSeconds} s and is killed"));
+            lock (_gate)
+            {
+                _process?.Kill();
+            }
+            await down;
+        }
+        return true;
+    }
+
+    /// <summary>kill −9; with <paramref name="restart"/> the loop brings it back, else it is left dead. False when it was not up.</summary>
+    public async Task<bool> KillAsync(bool restart)
+    {
+        Task down;
+        lock (_gate)
+        {
+            if (!restart && (_wanted || _process is not null))
+            {
+                // Also takes back a restart that is pending.
+                _wanted = false;
+                _downState = ProcessState.Killed;
+                Wake();
+            }
+            if (_process is not { HasExited: false } process)
+            {
+                return false;
+            }
+            process.Kill();
+            down = _down.Task;
+        }
+        await down;
+        return true;
+    }
+
+    /// <summary>Keeps it up until cancelled, and then leaves it as it is: whoever cancels has stopped it before.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await WantedAsync(cancellationToken);
+            long startedAt = _time.GetTimestamp();
+            if (TryStart() is { } process)
+            {
+                await process.WaitForExitAsync(cancellationToken);
+            }
+            TimeSpan ran = _time.GetElapsedTime(startedAt);
+            if (Ended(ran) is { } pause)
+            {
+                await _wake.WaitAsync(pause, cancellationToken);
+            }
+        }
+    }
+
+    private async Task WantedAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            lock (_gate)
+            {
+                if (_wanted)
+                {
+                    return;
+                }
+            }
+            await _wake.WaitAsync(cancellationToken);
+        }
+    }
+
+    private Process? TryStart()
+    {
+        lock (_gate)
+        {
+            if (!_wanted)
+            {
+                return null;
+            }
+            _down = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            try
+            {
+                LogFiles.KeepSmall(_data.LogOf(Process));
+                _logStart = LogFiles.Length(_data.LogOf(Process));
+                _answered = false;
+                _process = System.Diagnostics.Process.Start(_howToStart(Process))!;
+
+                // A supervisor that dies between these two steps leaves a process without a note; it ends by itself, because its standard input closes.
+                ProcessNote.Write(_data.PidFileOf(Process), _process);
+            }
+            catch (Exception e) when (e is System.ComponentModel.Win32Exception or IOException or UnauthorizedAccessException)
+            {
+                // With a note that cannot be written the process runs all the same; without a process the loop tries again later.
+                _lastEnd = $"could not be started: {e.Message}";
+                _announce($"{Process.Name}: {e.Message}");
+            }
+            return _process;
+        }
+    }
+
+    // The pause before the next start, or null when none is wanted.
+    private TimeSpan? Ended(TimeSpan ran)
+    {
+        string? message = null;
+        TimeSpan? pause = null;
+        lock (_gate)
+        {
+            if (_process is { } process)
+            {
+                _lastEnd = Reason(process.ExitCode) + (LogFiles.Complaint(_data.LogOf(Process), _logStart) is { } why ? $": {why}" : "");
+                process.Dispose();
+                _process = null;
+                ProcessNote.Remove(_data.PidFileOf(Process));
+            }
+            if (_wanted)
+            {
+                // What was wanted so far is known here; only what is wanted from now on cuts the pause short.
+                _wake.Wait(0, CancellationToken.None);
+                _restarts++;
+                pause = _pause.After(ran);
+                message = string.Create(CultureInfo.InvariantCulture, $"{Process.Name} {_lastEnd}; again in {pause.Value.TotalSeconds:0.#} s");
+            }
+            _down.TrySetResult();
+        }
+        if (message is not null)
+        {
+            _announce(message);
+        }
+        return pause;
+    }
+
+    private void Wake()
+    {
+        if (_wake.CurrentCount == 0)
+        {
+            _wake.Release();
+        }
+    }
+
+    private static long? Memory(Process process)
+    {
+        try
+        {
+            process.Refresh();
+            return process.WorkingSet64;
+        }
+        catch (InvalidOperationException)
+        {
+            // It ended while we looked.
+            return null;
+        }
+    }
+
+    private static string Reason(int exitCode) => exitCode > 128
+        ? string.Create(CultureInfo.InvariantCulture, $"was killed by signal {exitCode - 128}")
+        : string.Create(CultureInfo.InvariantCulture, $"ended with exit code {exitCode}");
+
+    public void Dispose() => _wake.Dispose();
+}

@@ -1,0 +1,124 @@
+using System.Diagnostics;
+using System.Globalization;
+using Agora.Contracts.Cluster;
+using Spectre.Console;
+
+namespace Agora.Launcher;
+
+/// <summary>What <c>agora up</c> shows: a picture that moves on a terminal, plain lines elsewhere.</summary>
+internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDirectory data)
+{
+    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(400);
+
+    private readonly bool _live = AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected;
+    private readonly long _startedAt = Stopwatch.GetTimestamp();
+
+    /// <summary>Says something that happened. On a terminal it goes above the moving picture.</summary>
+    public void Say(string message)
+    {
+        if (_live)
+        {
+            AnsiConsole.MarkupLineInterpolated($"[grey]agora:[/] {message}");
+        }
+        else
+        {
+            Console.WriteLine($"agora: {message}");
+        }
+    }
+
+    /// <summary>Shows how the start goes on until everything is up and served; false when cancelled before.</summary>
+    public async Task<bool> ShowStartAsync(Func<CancellationToken, Task<ClusterStatus?>> ask, CancellationToken cancellationToken)
+    {
+        Say($"starting {processes.Count} processes, data in {data.Root}");
+        try
+        {
+            if (!_live)
+            {
+                await ShowLinesAsync(ask, cancellationToken);
+            }
+            else
+            {
+                await AnsiConsole.Live(Picture(null)).AutoClear(true).StartAsync(async live =>
+                    await WatchAsync(ask, status => live.UpdateTarget(Picture(status)), cancellationToken));
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+        ShowAddresses();
+        return true;
+    }
+
+    private Task ShowLinesAsync(Func<CancellationToken, Task<ClusterStatus?>> ask, CancellationToken cancellationToken)
+    {
+        HashSet<string> told = [];
+        return WatchAsync(ask, status =>
+        {
+            foreach (IGrouping<string, ProcessStatus> component in status.Processes.GroupBy(p => p.Component))
+            {
+                if (component.All(p => p.State == ProcessState.Running) && told.Add(component.Key))
+                {
+                    Say(string.Create(CultureInfo.InvariantCulture, $"{component.Key}: {component.Count()} of {component.Count()} up after {Elapsed():0.0} s"));
+                }
+            }
+        }, cancellationToken);
+    }
+
+    private static async Task WatchAsync(Func<CancellationToken, Task<ClusterStatus?>> ask, Action<ClusterStatus> show, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (await ask(cancellationToken) is { } status)
+            {
+                show(status);
+
+                // What belongs on other hosts is started there; it counts only through what is served.
+                if (status.Ready && status.Processes.All(p => p.State is ProcessState.Running or ProcessState.Unreachable))
+                {
+                    return;
+                }
+            }
+            await Task.Delay(s_interval, cancellationToken);
+        }
+    }
+
+    private Grid Picture(ClusterStatus? status)
+    {
+        Grid grid = new Grid().AddColumn().AddColumn().AddColumn();
+        foreach (IGrouping<string, ClusterProcess> component in processes.GroupBy(p => p.Component))
+        {
+            string[] states = [.. component.Select(c => status?.Processes.FirstOrDefault(p => p.Name == c.Name)?.State ?? ProcessState.Stopped)];
+            int up = states.Count(s => s == ProcessState.Running);
+            grid.AddRow(
+                new Text(component.Key),
+                new Markup(string.Concat(states.Select(s => s switch
+                {
+                    ProcessState.Running => "[green]●[/]",
+                    ProcessState.Restarting => "[red]●[/]",
+                    ProcessState.Starting => "[yellow]●[/]",
+                    _ => "[grey]○[/]",
+                }))),
+                new Text(string.Create(CultureInfo.InvariantCulture, $"{up} of {states.Length} up")));
+        }
+        bool allUp = status?.Processes.All(p => p.State == ProcessState.Running) == true;
+        grid.AddRow(new Text(string.Create(CultureInfo.InvariantCulture, $"{Elapsed():0.0} s")), new Text(""), new Text(allUp ? "until every function is served" : ""));
+        return grid;
+    }
+
+    private void ShowAddresses()
+    {
+        Say(string.Create(CultureInfo.InvariantCulture, $"ready after {Elapsed():0.0} s"));
+        foreach (IGrouping<string, ClusterProcess> component in processes.GroupBy(p => p.Component))
+        {
+            foreach (IGrouping<string, ClusterEndpoint> protocol in component.SelectMany(p => p.Endpoints).GroupBy(e => e.Name))
+            {
+                string scheme = protocol.Key == "http" ? "http://" : $"{protocol.Key} ";
+                Console.WriteLine($"  {component.Key,-14} {string.Join("  ", protocol.Select(e => scheme + e.Address))}");
+            }
+        }
+        Console.WriteLine("Trade with 'agora seller' and 'agora buyer'; look with 'agora status'.");
+    }
+
+    private double Elapsed() => Stopwatch.GetElapsedTime(_startedAt).TotalSeconds;
+}
