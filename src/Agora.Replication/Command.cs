@@ -34,20 +34,17 @@ public readonly record struct Command(Guid RequestId, long Time, ReadOnlyMemory<
             : new Command(new Guid(span[..16], bigEndian: true), BinaryPrimitives.ReadInt64LittleEndian(span[16..]), encoded[HeaderSize..]);
     }
 
-    /// <summary>Writes many commands behind one another, each behind its length (4 bytes, little endian): one log entry.</summary>
-    internal static void EncodeBatch(ReadOnlySpan<Command> commands, IBufferWriter<byte> output)
+    /// <summary>Appends the command behind its length (4 bytes, little endian): a log entry holds any number of these behind one another.</summary>
+    internal void EncodeWithLength(IBufferWriter<byte> output)
     {
-        foreach (Command command in commands)
-        {
-            int size = command.EncodedSize;
-            Span<byte> span = output.GetSpan(sizeof(int) + size);
-            BinaryPrimitives.WriteInt32LittleEndian(span, size);
-            command.Encode(span[sizeof(int)..]);
-            output.Advance(sizeof(int) + size);
-        }
+        var size = EncodedSize;
+        var span = output.GetSpan(sizeof(int) + size);
+        BinaryPrimitives.WriteInt32LittleEndian(span, size);
+        Encode(span[sizeof(int)..]);
+        output.Advance(sizeof(int) + size);
     }
 
-    /// <summary>Reads what <see cref="EncodeBatch"/> wrote.</summary>
+    /// <summary>Reads what <see cref="EncodeWithLength"/> wrote.</summary>
     /// <exception cref="InvalidDataException">As <see cref="Decode"/>.</exception>
     internal static void DecodeBatch(ReadOnlyMemory<byte> encoded, List<Command> commands)
     {

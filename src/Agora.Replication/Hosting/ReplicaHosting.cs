@@ -1,6 +1,5 @@
-using System.Net;
-using System.Net.Sockets;
 using Agora.Contracts.Cluster;
+using Agora.Replication.Raft;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -35,7 +34,7 @@ public static class ReplicaHosting
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(replica, group.Replicas.Count);
         DatabaseAddress address = group.Replicas[replica];
         builder.WebHost.ConfigureKestrel(kestrel =>
-            kestrel.Listen(Resolve(address.Host), address.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2));
+            kestrel.Listen(HostNames.Resolve(address.Host), address.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2));
         builder.Services.AddGrpc(grpc =>
         {
             grpc.Interceptors.Add<ReplicaInterceptor>();
@@ -46,8 +45,11 @@ public static class ReplicaHosting
         // Opened now, so that an unusable directory is reported before anything runs; made known by a factory, so that the container closes it.
         ReplicatedStore store = ReplicatedStore.Open(directory, stateMachine);
         builder.Services.AddSingleton(_ => store);
-        builder.Services.AddSingleton<IReplicator>(services => CreateReplicator(services, group, replica, store));
+        builder.Services.AddSingleton<IReplicator>(services => CreateReplicator(services, group, replica, directory, store));
         builder.Services.AddHostedService<ReplicaLifetime>();
+
+        // The library tells of every request to a member that is down.
+        builder.Logging.AddFilter("DotNext", LogLevel.Error);
 
         // Reads and submissions under way end within the second that the engine gives them.
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(5));
@@ -62,33 +64,15 @@ public static class ReplicaHosting
         return app;
     }
 
-    /// <summary>The address that a host name in the cluster file stands for; IPv4 where there are both.</summary>
-    /// <exception cref="IOException">The name is not known here.</exception>
-    internal static IPAddress Resolve(string host)
+    private static RaftReplicator CreateReplicator(
+        IServiceProvider services, DatabaseGroup group, int replica, string directory, ReplicatedStore store)
     {
-        if (IPAddress.TryParse(host, out IPAddress? address))
+        var loggers = services.GetRequiredService<ILoggerFactory>();
+        return group.Engine switch
         {
-            return address;
-        }
-
-        try
-        {
-            return Dns.GetHostAddresses(host).OrderBy(a => a.AddressFamily == AddressFamily.InterNetwork ? 0 : 1).First();
-        }
-        catch (Exception e) when (e is SocketException or InvalidOperationException)
-        {
-            throw new IOException($"The host '{host}' of the cluster file cannot be resolved: {e.Message}", e);
-        }
-    }
-
-    private static SingleReplicator CreateReplicator(IServiceProvider services, DatabaseGroup group, int replica, ReplicatedStore store)
-    {
-        ILoggerFactory loggers = services.GetRequiredService<ILoggerFactory>();
-        if (group.Replicas.Count == 1)
-        {
-            return new SingleReplicator(store, loggers.CreateLogger<SingleReplicator>());
-        }
-
-        throw new NotSupportedException($"Engine {group.Engine} with {group.Replicas.Count} replicas (this is {replica}) is not there yet.");
+            ReplicationEngine.Raft =>
+                new RaftReplicator(group, replica, Path.Combine(directory, "raft"), store, new PeerReadPositions(group), loggers),
+            _ => throw new NotSupportedException($"Engine {group.Engine} is not there yet."),
+        };
     }
 }

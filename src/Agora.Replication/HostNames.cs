@@ -1,0 +1,27 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Agora.Replication;
+
+/// <summary>Host names of the cluster file.</summary>
+internal static class HostNames
+{
+    /// <summary>The address that a host name stands for; IPv4 where there are both.</summary>
+    /// <exception cref="IOException">The name is not known here.</exception>
+    public static IPAddress Resolve(string host)
+    {
+        if (IPAddress.TryParse(host, out var address))
+        {
+            return address;
+        }
+
+        try
+        {
+            return Dns.GetHostAddresses(host).OrderBy(a => a.AddressFamily == AddressFamily.InterNetwork ? 0 : 1).First();
+        }
+        catch (Exception e) when (e is SocketException or InvalidOperationException)
+        {
+            throw new IOException($"The host '{host}' of the cluster file cannot be resolved: {e.Message}", e);
+        }
+    }
+}

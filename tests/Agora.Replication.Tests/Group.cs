@@ -1,0 +1,162 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Agora.Contracts.Cluster;
+using Agora.Replication.Hosting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Xunit;
+
+namespace Agora.Replication.Tests;
+
+/// <summary>All replicas of one database in this process, each a host of its own, on free ports and in directories of the test's own.</summary>
+internal sealed class Group : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly TemporaryDirectory _directory = new();
+    private readonly WebApplication?[] _hosts;
+
+    private Group(ReplicationEngine engine, int size)
+    {
+        _hosts = new WebApplication?[size];
+        Definition = new DatabaseGroup { Engine = engine, Replicas = [.. Enumerable.Range(0, size).Select(_ => FreeAddress())] };
+    }
+
+    public DatabaseGroup Definition { get; }
+
+    public IEnumerable<int> Running => Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is not null);
+
+    public static async Task<Group> StartAsync(ReplicationEngine engine, int size)
+    {
+        Group group = new(engine, size);
+        await group.StartAllAsync();
+        return group;
+    }
+
+    public IReplicator Replicator(int replica) => _hosts[replica]!.Services.GetRequiredService<IReplicator>();
+
+    public ReplicatedStore Store(int replica) => _hosts[replica]!.Services.GetRequiredService<ReplicatedStore>();
+
+    public Task StartAllAsync() => Task.WhenAll(Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is null).Select(StartAsync));
+
+    public async Task StartAsync(int replica)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.Logging.SetMinimumLevel(LogLevel.Information);
+        builder.Logging.AddProvider(new TestOutput(replica));
+        builder.AddReplica(Definition, replica, _directory[$"{replica}"], new Ledger());
+        var host = builder.Build();
+        host.MapReplica();
+        await host.StartAsync();
+        _hosts[replica] = host;
+    }
+
+    public async Task StopAsync(int replica)
+    {
+        var host = _hosts[replica]!;
+        _hosts[replica] = null;
+        await host.StopAsync();
+        await host.DisposeAsync();
+    }
+
+    public async Task StopAllAsync() => await Task.WhenAll(Running.ToArray().Select(StopAsync));
+
+    /// <summary>Counts as a client does: goes to where it is told, repeats with the same request id until it is answered.</summary>
+    public async Task<long> CountAsync(string name, Guid? id = null)
+    {
+        var command = Ledger.Count(name, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(), id);
+        var replica = Running.First();
+        return await EventuallyAsync(async () =>
+        {
+            try
+            {
+                var reply = await Replicator(replica).SubmitAsync(command, TestContext.Current.CancellationToken);
+                return long.Parse(Encoding.UTF8.GetString(reply.Span), provider: null);
+            }
+            catch (ReplicaUnavailableException e)
+            {
+                replica = e.Leader is { } leader && _hosts[leader] is not null ? leader : Running.First(i => i > replica || i == Running.Last());
+                replica = replica == Running.Last() && e.Leader is null ? Running.First() : replica;
+                return (long?)null;
+            }
+        });
+    }
+
+    /// <summary>Reads as a client does: linearizably, at this replica.</summary>
+    public async Task<long> ReadAsync(int replica, string name) => await EventuallyAsync(async () =>
+    {
+        try
+        {
+            await Replicator(replica).ReadBarrierAsync(TestContext.Current.CancellationToken);
+            return Ledger.Value(Store(replica), name);
+        }
+        catch (ReplicaUnavailableException)
+        {
+            return (long?)null;
+        }
+    });
+
+    public Task<int> LeaderAsync() =>
+        EventuallyAsync(() => Task.FromResult(Running.Select(i => (int?)i).FirstOrDefault(i => Replicator(i!.Value).Status.Role == "leader")));
+
+    /// <summary>The digest that all running replicas come to, with its position.</summary>
+    public Task<StateDigest> EqualDigestsAsync() => EventuallyAsync(() =>
+    {
+        var digests = Running.Select(i => Store(i).Digest()).Distinct().ToList();
+        return Task.FromResult(digests.Count == 1 ? digests[0] : (StateDigest?)null);
+    });
+
+    /// <summary>Waits for a condition, generously; what it waits for is the test's, how long is not.</summary>
+    public static async Task<T> EventuallyAsync<T>(Func<Task<T?>> probe)
+        where T : struct
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        patience.CancelAfter(Patience);
+        while (true)
+        {
+            if (await probe() is { } result)
+            {
+                return result;
+            }
+
+            await Task.Delay(20, patience.Token);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAllAsync();
+        _directory.Dispose();
+    }
+
+    private static DatabaseAddress FreeAddress() => new() { GrpcPort = FreePort(), PeerPort = FreePort() };
+
+    // The listener holds the port until the address is complete; a replica takes it a moment later.
+    private static int FreePort()
+    {
+        using TcpListener listener = new(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private sealed class TestOutput(int replica) : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            TestContext.Current.TestOutputHelper?.WriteLine($"{replica} {logLevel} {formatter(state, exception)} {exception}");
+
+        public void Dispose()
+        {
+            // Nothing is kept.
+        }
+    }
+}
