@@ -14,13 +14,13 @@ namespace Agora.Products;
 /// matches in full and how many as a prefix, the rank how its feedback stands. The place is also the cursor, so a page starts
 /// behind the last item shown whatever has changed meanwhile.
 /// </summary>
-internal sealed class Search(SqliteConnection connection, Items items)
+/// <param name="connection">A connection to the database.</param>
+/// <param name="items">The items on that connection.</param>
+/// <param name="smallTier">A tier of at most so many items is looked up at once.</param>
+internal sealed class Search(SqliteConnection connection, Items items, int smallTier = 500)
 {
     /// <summary>Most keywords in a query; each has a bit in <see cref="Match"/>.</summary>
     public const int MostKeywords = 16;
-
-    // Below this it is cheaper to look up a tier's items than to think about it.
-    private const int SmallTier = 500;
 
     private readonly Statement _inOrder = connection.Prepared("""
         SELECT rank, number FROM item
@@ -99,7 +99,7 @@ internal sealed class Search(SqliteConnection connection, Items items)
             // are sold out, or are the ones that nobody likes), the walk is given up after as many steps as looking all of it up takes.
             var numbers = tier.ToList();
             var before = found.Count;
-            if (numbers.Count > SmallTier
+            if (numbers.Count > smallTier
                 && Walk(category, tier.Key, after, wanted, found, numbers.Count, number => matches.TryGetValue(number, out var match) && match.Tier == tier.Key))
             {
                 continue;

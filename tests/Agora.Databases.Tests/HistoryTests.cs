@@ -1,0 +1,220 @@
+using Agora.Contracts.Customers;
+using CsCheck;
+using Google.Protobuf;
+using Xunit;
+using P = Agora.Contracts.Products;
+
+namespace Agora.Databases.Tests;
+
+/// <summary>Random commands over few accounts, tokens, items and purchases, so that they meet in every order.</summary>
+public sealed class CustomersHistoryTests
+{
+    private const int Tokens = 4;
+
+    private readonly record struct Step(long Pause, Command Command);
+
+    private static readonly Gen<Session> ASession = Gen.Int[0, Tokens - 1].Select(i => CustomersUnderTest.Token($"t{i}"));
+    private static readonly Gen<string> AnItem = Gen.Int[1, 3].Select(i => $"1-{i}");
+    private static readonly Gen<ByteString> AnId = Gen.Int[0, 6].Select(i => CustomersUnderTest.Id($"{i}"));
+
+    private static readonly Gen<Command> ACommand = Gen.Frequency(
+        (1, Gen.Select(Gen.Int[1, 2], Gen.Int[0, 3], (role, i) => new Command { CreateAccount = new() { Role = (Role)role, Name = "n", Username = $"u{i}", PasswordHash = "h" } })),
+        (3, Gen.Select(Gen.Int[0, Tokens - 1], Gen.Long[1, 4], (t, a) => new Command { OpenSession = new() { Role = Role.Buyer, AccountId = a, TokenHash = CustomersUnderTest.Token($"t{t}").TokenHash } })),
+        (1, ASession.Select(s => new Command { CloseSession = new() { Session = s } })),
+        (2, ASession.Select(s => new Command { TouchSession = new() { Session = s } })),
+        (8, Gen.Select(ASession, AnItem, Gen.Int[1, 5], (s, i, q) => new Command { AddToCart = new() { Session = s, ItemId = i, Quantity = q, Available = 12 } })),
+        (3, Gen.Select(ASession, AnItem, Gen.Int[0, 3], (s, i, q) => new Command { RemoveFromCart = q == 0 ? new() { Session = s, ItemId = i } : new() { Session = s, ItemId = i, Quantity = q } })),
+        (2, ASession.Select(s => new Command { SaveCart = new() { Session = s } })),
+        (1, ASession.Select(s => new Command { ClearCart = new() { Session = s } })),
+        (6, Gen.Select(ASession, AnId, (s, p) => new Command { BeginPurchase = new() { Session = s, PurchaseId = p } })),
+        (5, Gen.Select(AnId, Gen.Int[1, 3], Gen.Int[1, 4], (p, n, q) => new Command { CompletePurchase = new() { PurchaseId = p, Lines = { Enumerable.Range(1, n).Select(i => CustomersUnderTest.Line($"1-{i}", q, 10 * i, i)) } } })),
+        (2, Gen.Select(AnId, Gen.Int[3, 5], (p, o) => new Command { AbandonPurchase = new() { PurchaseId = p, Outcome = (PurchaseState)o, Reason = "r" } })),
+        (6, Gen.Select(ASession, AnItem, Gen.Bool, AnId, (s, i, up, v) => new Command { RecordVote = new() { Session = s, ItemId = i, Up = up, VoteId = v } })),
+        (1, AnId.Select(v => new Command { MarkVoteForwarded = new() { VoteId = v } })));
+
+    private static readonly Gen<Step[]> AHistory =
+        Gen.Select(Gen.Frequency((6, Gen.Const(0L)), (3, Gen.Long[1, 40_000]), (1, Gen.Const(330_001L))), ACommand, (pause, command) => new Step(pause, command))
+            .Array[0, 120];
+
+    [Fact]
+    public void Books_and_carts_hold_together_whatever_happens()
+    {
+        AHistory.Sample(history =>
+        {
+            using var db = new CustomersUnderTest();
+            foreach (var step in history)
+            {
+                db.Time += step.Pause;
+                db.Do(step.Command);
+            }
+
+            // What buyers have bought is what sellers have sold (1 to 3 stand for sellers, and some of them are no account).
+            Assert.Equal("", db.Rows("""
+                SELECT a.id, a.units, a.thumbs_up + a.thumbs_down FROM account a
+                WHERE a.units <> (SELECT COALESCE(SUM(l.quantity), 0) FROM purchase_line l JOIN purchase p ON p.id = l.purchase WHERE p.state = 2 AND l.seller = a.id)
+                               + (SELECT COALESCE(SUM(l.quantity), 0) FROM purchase_line l JOIN purchase p ON p.id = l.purchase WHERE p.state = 2 AND p.buyer = a.id)
+                   OR a.thumbs_up + a.thumbs_down <> (SELECT COUNT(*) FROM bought b WHERE b.seller = a.id AND b.rated = 1)
+                """));
+            Assert.Equal("", db.Rows("""
+                SELECT id FROM purchase p
+                WHERE total <> (SELECT COALESCE(SUM(quantity * unit_price), 0) FROM purchase_line l WHERE l.purchase = p.id)
+                   OR (state = 2) <> EXISTS (SELECT 1 FROM bought b WHERE b.purchase = p.id)
+                """));
+            Assert.Equal(db.Number("SELECT COUNT(*) FROM vote"), db.Number("SELECT COUNT(*) FROM bought WHERE rated = 1"));
+            Assert.Equal("", db.Rows("SELECT * FROM cart_line WHERE quantity > 12 OR (kind = 0 AND owner NOT IN (SELECT id FROM session))"));
+            Assert.Equal("", db.Rows("SELECT session FROM purchase WHERE state = 1 GROUP BY session HAVING COUNT(*) > 1"));
+        }, iter: 150, threads: 1);
+    }
+
+    [Fact]
+    public void Replicas_that_apply_the_same_commands_hold_the_same_restarts_or_not()
+    {
+        Gen.Select(AHistory, Gen.Int[1, 10]).Sample((history, restartEvery) =>
+        {
+            using var one = new CustomersUnderTest();
+            using var other = new CustomersUnderTest();
+            for (var i = 0; i < history.Length; i++)
+            {
+                one.Time += history[i].Pause;
+                other.Time += history[i].Pause;
+                if (i % restartEvery == 0)
+                {
+                    other.Restart();
+                }
+
+                Assert.Equal(one.Apply(history[i].Command.ToByteArray()), other.Apply(history[i].Command.ToByteArray()));
+            }
+
+            Assert.Equal(one.Everything(), other.Everything());
+        }, iter: 100, threads: 1);
+    }
+
+    [Fact]
+    public void No_statement_reads_a_whole_table_or_sorts_more_than_a_cart()
+    {
+        using var db = new CustomersUnderTest();
+        var seller = db.Account("sue", Role.Seller);
+        var ben = db.LogIn("ben");
+        db.Buy(ben, "1", "1-1", 1, 1, seller);
+        db.Vote(ben, "1-1", true, "v");
+        db.Vote(ben, "1-1", true, "w");
+        db.Forward("v");
+        db.Save(ben);
+        db.Clear(ben);
+        db.Add(ben, "1-1", 2);
+        db.Remove(ben, "1-1", 1);
+        db.Begin(ben, "2");
+        db.Abandon("2");
+        db.Rating(ben, seller);
+        db.Time += 31_000;
+        db.Touch(ben);
+        db.Close(ben);
+        ben = db.LogIn("eve");
+        db.Tables.Accounts.Credentials(new CredentialsQuery { Username = "ben", Role = Role.Buyer });
+        db.Tables.Purchases.History(db.Row(ben), "", 10);
+        Assert.Empty(db.Tables.Purchases.Pending(db.Time, 10));
+        Assert.Empty(db.Tables.Feedback.Unforwarded(db.Time, 10));
+        PlanAssert.Indexed(db, mayBeSorted: "FROM cart_line WHERE kind = ?1 AND owner = ?2 ORDER BY position");
+    }
+}
+
+public sealed class ProductsHistoryTests
+{
+    private static readonly Gen<string> AnItem = Gen.Int[1, 4].Select(i => $"1-{i}");
+    private static readonly Gen<ByteString> AnId = Gen.Int[0, 5].Select(i => ProductsUnderTest.Id($"{i}"));
+
+    private static readonly Gen<P.ReservationLine> ALine =
+        Gen.Select(AnItem, Gen.Int[1, 6], (i, q) => new P.ReservationLine { ItemId = i, Quantity = q });
+
+    private static readonly Gen<P.Command> ACommand = Gen.Frequency(
+        (2, Gen.Int[0, 12].Select(q => new P.Command { RegisterItem = new() { SellerId = 1, Name = "n", Category = 1, Keywords = { "k" }, Condition = P.Condition.New, PriceCents = 10 + q, Quantity = q } })),
+        (2, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], (i, s, p) => new P.Command { ChangePrice = new() { ItemId = i, SellerId = s, PriceCents = p } })),
+        (3, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], (i, s, q) => new P.Command { WithdrawUnits = new() { ItemId = i, SellerId = s, Quantity = q } })),
+        (8, Gen.Select(AnId, ALine.Array[1, 3], (p, lines) => new P.Command { Reserve = new() { PurchaseId = p, Lines = { lines } } })),
+        (4, AnId.Select(p => new P.Command { Confirm = new() { PurchaseId = p } })),
+        (3, AnId.Select(p => new P.Command { Release = new() { PurchaseId = p } })),
+        (2, Gen.Select(AnItem, AnId, Gen.Bool, (i, v, up) => new P.Command { AddFeedback = new() { ItemId = i, VoteId = v, Up = up } })));
+
+    [Fact]
+    public void Every_unit_is_on_sale_withdrawn_reserved_or_sold_whatever_happens()
+    {
+        ACommand.Array[0, 100].Sample(history =>
+        {
+            using var db = new ProductsUnderTest();
+            var registered = 0L;
+            var withdrawn = 0L;
+            foreach (var command in history)
+            {
+                var reply = db.Do(command);
+                registered += command.RegisterItem?.Quantity ?? 0;
+                withdrawn += reply.Error == P.Error.None ? command.WithdrawUnits?.Quantity ?? 0 : 0;
+                Assert.Equal("", db.Rows("SELECT * FROM item WHERE registered <> quantity + withdrawn + reserved + sold OR MIN(quantity, withdrawn, reserved, sold) < 0"));
+            }
+
+            Assert.Equal(registered, db.Number("SELECT COALESCE(SUM(registered), 0) FROM item"));
+            Assert.Equal(withdrawn, db.Number("SELECT COALESCE(SUM(withdrawn), 0) FROM item"));
+
+            // Reserved and sold units are exactly those of the reservations in that state.
+            Assert.Equal("", db.Rows("""
+                SELECT i.number FROM item i
+                WHERE i.reserved <> (SELECT COALESCE(SUM(l.quantity), 0) FROM reservation_line l JOIN reservation r USING (purchase_id) WHERE r.state = 0 AND l.number = i.number)
+                   OR i.sold <> (SELECT COALESCE(SUM(l.quantity), 0) FROM reservation_line l JOIN reservation r USING (purchase_id) WHERE r.state = 1 AND l.number = i.number)
+                   OR i.thumbs_up + i.thumbs_down <> (SELECT COUNT(*) FROM vote v WHERE v.number = i.number)
+                """));
+        }, iter: 150, threads: 1);
+    }
+
+    [Fact]
+    public void Replicas_that_apply_the_same_commands_hold_the_same_restarts_or_not()
+    {
+        Gen.Select(ACommand.Array[0, 100], Gen.Int[1, 10]).Sample((history, restartEvery) =>
+        {
+            using var one = new ProductsUnderTest();
+            using var other = new ProductsUnderTest();
+            for (var i = 0; i < history.Length; i++)
+            {
+                if (i % restartEvery == 0)
+                {
+                    other.Restart();
+                }
+
+                Assert.Equal(one.Apply(history[i].ToByteArray()), other.Apply(history[i].ToByteArray()));
+            }
+
+            Assert.Equal(one.Everything(), other.Everything());
+        }, iter: 100, threads: 1);
+    }
+
+    [Fact]
+    public void No_statement_reads_a_whole_table_or_sorts()
+    {
+        using var db = new ProductsUnderTest();
+        var item = db.Register(keywords: ["red"]).ItemId;
+        db.ChangePrice(item, 1, 5);
+        db.Withdraw(item, 1, 1);
+        db.Vote("v", item, true);
+        db.Reserve("p", (item, 1));
+        db.Confirm("p");
+        db.Reserve("q", (item, 1));
+        db.Release("q");
+        db.Tables.Items.OfSeller(1, "", 10);
+        db.Search(1, []);
+        db.Search(1, ["r"], smallTier: 0);
+        db.Search(1, ["r"], smallTier: 10);
+        PlanAssert.Indexed(db, mayBeSorted: null);
+    }
+}
+
+internal static class PlanAssert
+{
+    public static void Indexed(DatabaseUnderTest db, string? mayBeSorted)
+    {
+        var plans = db.Plans().ToList();
+        Assert.NotEmpty(plans);
+        Assert.All(plans, plan =>
+        {
+            Assert.DoesNotContain("|SCAN ", plan, StringComparison.Ordinal);
+            Assert.True(!plan.Contains("TEMP B-TREE", StringComparison.Ordinal) || (mayBeSorted is not null && plan.Contains(mayBeSorted, StringComparison.Ordinal)), plan);
+        });
+    }
+}

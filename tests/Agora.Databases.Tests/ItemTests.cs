@@ -1,0 +1,254 @@
+using Agora.Contracts.Products;
+using Agora.Products;
+using Xunit;
+
+namespace Agora.Databases.Tests;
+
+public sealed class ItemTests : IDisposable
+{
+    private readonly ProductsUnderTest _db = new();
+
+    public void Dispose() => _db.Dispose();
+
+    [Fact]
+    public void Numbers_count_over_all_categories()
+    {
+        Assert.Equal("7-1", _db.Register(category: 7).ItemId);
+        Assert.Equal("0-2", _db.Register(category: 0).ItemId);
+        Assert.Equal("7-3", _db.Register(category: 7).ItemId);
+        Assert.Equal($"{int.MaxValue}-4", _db.Register(category: int.MaxValue).ItemId);
+    }
+
+    [Fact]
+    public void An_item_is_found_as_it_was_registered()
+    {
+        string[] keywords = ["Red", "BIKE", "red", "a,\"b", "ä\0\n😀", "\\u0041"];
+        var item = _db.Do(new Command
+        {
+            RegisterItem = new()
+            {
+                SellerId = 5,
+                Name = "O'Neil \"x\" \0 ü",
+                Category = 3,
+                Keywords = { keywords },
+                Condition = Condition.New,
+                PriceCents = 1_999,
+                Quantity = 0,
+            },
+        }).Item;
+        var expected = new Item
+        {
+            ItemId = "3-1",
+            Name = "O'Neil \"x\" \0 ü",
+            Category = 3,
+            Keywords = { keywords },
+            Condition = Condition.New,
+            PriceCents = 1_999,
+            SellerId = 5,
+        };
+        Assert.Equal(expected, item);
+        Assert.Equal(expected, _db.Get("3-1"));
+    }
+
+    [Theory]
+    [InlineData("1-1", true)]
+    [InlineData("2-1", false)]
+    [InlineData("1-2", false)]
+    [InlineData("", false)]
+    [InlineData("-", false)]
+    [InlineData("1", false)]
+    [InlineData("1-", false)]
+    [InlineData("-1", false)]
+    [InlineData("01-1", false)]
+    [InlineData("1-01", false)]
+    [InlineData("+1-1", false)]
+    [InlineData(" 1-1", false)]
+    [InlineData("1-1 ", false)]
+    [InlineData("1--1", false)]
+    [InlineData("1-1-1", false)]
+    [InlineData("1-99999999999999999999", false)]
+    [InlineData("99999999999-1", false)]
+    [InlineData("١-١", false)]
+    public void An_id_has_one_spelling_and_both_parts_count(string id, bool found)
+    {
+        _db.Register(category: 1);
+        Assert.Equal(found, _db.Get(id) is not null);
+        if (!found)
+        {
+            Reply[] replies = [_db.ChangePrice(id, 1, 5), _db.Withdraw(id, 1, 1), _db.Reserve("p", (id, 1)), _db.Vote("v", id, true)];
+            Assert.All(replies, reply => Assert.Equal(new Reply { Error = Error.NoSuchItem, ItemId = id }, reply));
+        }
+    }
+
+    [Fact]
+    public void Only_its_seller_changes_an_item()
+    {
+        var item = _db.Register(seller: 1).ItemId;
+        Assert.Equal(Error.NotYours, _db.ChangePrice(item, 2, 5).Error);
+        Assert.Equal(Error.NotYours, _db.Withdraw(item, 2, 1).Error);
+    }
+
+    [Fact]
+    public void A_new_price_holds_from_then_on()
+    {
+        var item = _db.Register(price: 100).ItemId;
+        Assert.Equal(250, _db.ChangePrice(item, 1, 250).Item.PriceCents);
+        Assert.Equal(250, _db.Get(item)!.PriceCents);
+    }
+
+    [Fact]
+    public void No_more_units_are_withdrawn_than_are_on_sale()
+    {
+        var item = _db.Register(quantity: 5).ItemId;
+        _db.Reserve("p", (item, 2));
+        Assert.Equal(new Reply { Error = Error.NotEnoughUnits, ItemId = item, Available = 3 }, _db.Withdraw(item, 1, 4));
+        Assert.Equal(0, _db.Withdraw(item, 1, 3).Item.Quantity);
+        Assert.Equal("0 / 2 / 0 / 3", _db.Books(item));
+    }
+
+    [Fact]
+    public void A_vote_counts_once()
+    {
+        var item = _db.Register().ItemId;
+        Assert.Equal((1, 0), Feedback(_db.Vote("a", item, true).Item));
+        Assert.Equal((1, 1), Feedback(_db.Vote("b", item, false).Item));
+        Assert.Equal((1, 1), Feedback(_db.Vote("a", item, false).Item));
+        Assert.Equal((1, 1), Feedback(_db.Get(item)!));
+
+        static (long, long) Feedback(Item item) => (item.ThumbsUp, item.ThumbsDown);
+    }
+
+    [Fact]
+    public void A_seller_sees_all_own_items_by_number_sold_out_ones_included_and_pages_make_up_the_whole()
+    {
+        for (var i = 0; i < 23; i++)
+        {
+            _db.Register(category: i % 3, quantity: i % 2, seller: 1 + i % 2);
+        }
+
+        var whole = _db.Tables.Items.OfSeller(1, "", 200);
+        Assert.Equal(12, whole.Items.Count);
+        Assert.Equal("", whole.NextCursor);
+        Assert.Equal(Enumerable.Range(0, 12).Select(i => $"{2 * i % 3}-{1 + 2 * i}"), whole.Items.Select(item => item.ItemId));
+        var first = _db.Tables.Items.OfSeller(1, "", 6);
+        var second = _db.Tables.Items.OfSeller(1, first.NextCursor, 6);
+        Assert.Equal(whole.Items, first.Items.Concat(second.Items));
+        Assert.Equal("", second.NextCursor);
+        Assert.Empty(_db.Tables.Items.OfSeller(3, "", 6).Items);
+        Assert.Equal(Error.InvalidCursor, _db.Tables.Items.OfSeller(2, first.NextCursor, 6).Error);
+        Assert.Equal(Error.InvalidCursor, _db.Tables.Items.OfSeller(1, "garbage", 6).Error);
+    }
+
+    [Theory]
+    [InlineData("0-1", 0, 1)]
+    [InlineData("2147483647-9223372036854775807", int.MaxValue, long.MaxValue)]
+    public void Ids_reach_to_the_limits_of_their_types(string text, int category, long number)
+    {
+        Assert.True(ItemId.TryParse(text, out var id));
+        Assert.Equal(new ItemId(category, number), id);
+        Assert.Equal(text, id.ToString());
+    }
+}
+
+public sealed class ReservationTests : IDisposable
+{
+    private readonly ProductsUnderTest _db = new();
+    private readonly string _a;
+    private readonly string _b;
+
+    public ReservationTests()
+    {
+        _a = _db.Register(category: 1, quantity: 10, price: 100, seller: 1).ItemId;
+        _b = _db.Register(category: 2, quantity: 5, price: 333, seller: 2).ItemId;
+    }
+
+    public void Dispose() => _db.Dispose();
+
+    [Fact]
+    public void A_reservation_takes_units_off_sale_and_fixes_the_prices()
+    {
+        var reservation = _db.Reserve("p", (_b, 2), (_a, 3)).Reservation;
+        var expected = new Reservation
+        {
+            PurchaseId = ProductsUnderTest.Id("p"),
+            Lines =
+            {
+                new ReservationLine { ItemId = _b, Quantity = 2, UnitPriceCents = 333, SellerId = 2 },
+                new ReservationLine { ItemId = _a, Quantity = 3, UnitPriceCents = 100, SellerId = 1 },
+            },
+            TotalCents = 966,
+        };
+        Assert.Equal(expected, reservation);
+        Assert.Equal("7 / 3 / 0 / 0", _db.Books(_a));
+        Assert.Equal("3 / 2 / 0 / 0", _db.Books(_b));
+
+        // A repeat answers as the first did, whatever has happened to the item since.
+        _db.ChangePrice(_a, 1, 999);
+        _db.Withdraw(_a, 1, 7);
+        Assert.Equal(expected, _db.Reserve("p", (_b, 2), (_a, 3)).Reservation);
+        Assert.Equal("0 / 3 / 0 / 7", _db.Books(_a));
+    }
+
+    [Fact]
+    public void All_lines_are_reserved_or_none()
+    {
+        Assert.Equal(new Reply { Error = Error.NotEnoughUnits, ItemId = _b, Available = 5 }, _db.Reserve("p", (_a, 1), (_b, 6)));
+        Assert.Equal(new Reply { Error = Error.NoSuchItem, ItemId = "9-9" }, _db.Reserve("p", (_a, 1), ("9-9", 1)));
+
+        // A refused reservation leaves the id free: units may come back.
+        Assert.Equal(Error.None, _db.Reserve("p", (_a, 1), (_b, 5)).Error);
+    }
+
+    [Fact]
+    public void Lines_of_the_same_item_are_one()
+    {
+        Assert.Equal(Error.NotEnoughUnits, _db.Reserve("p", (_a, 6), (_a, 6)).Error);
+        Assert.Equal(Error.NotEnoughUnits, _db.Reserve("p", (_a, int.MaxValue), (_a, int.MaxValue)).Error);
+        var line = Assert.Single(_db.Reserve("p", (_a, 4), (_a, 6)).Reservation.Lines);
+        Assert.Equal((_a, 10), (line.ItemId, line.Quantity));
+    }
+
+    [Fact]
+    public void A_total_beyond_all_amounts_is_refused()
+    {
+        var dear = _db.Register(price: long.MaxValue / 2, quantity: 3).ItemId;
+        Assert.Equal(Error.NotEnoughUnits, _db.Reserve("p", (dear, 3)).Error);
+        Assert.Equal(long.MaxValue - 1, _db.Reserve("p", (dear, 2)).Reservation.TotalCents);
+    }
+
+    [Fact]
+    public void Confirming_sells_the_units_once()
+    {
+        _db.Reserve("p", (_a, 3));
+        var confirmed = _db.Confirm("p").Reservation;
+        Assert.True(confirmed.Confirmed);
+        Assert.Equal(300, confirmed.TotalCents);
+        Assert.Equal("7 / 0 / 3 / 0", _db.Books(_a));
+        Assert.Equal(confirmed, _db.Confirm("p").Reservation);
+        Assert.Equal(confirmed, _db.Reserve("p", (_a, 3)).Reservation);
+        Assert.Equal("7 / 0 / 3 / 0", _db.Books(_a));
+        Assert.Equal(Error.Confirmed, _db.Release("p").Error);
+    }
+
+    [Fact]
+    public void Releasing_puts_the_units_back_once_and_for_ever()
+    {
+        _db.Reserve("p", (_a, 3));
+        Assert.Equal(new Reply(), _db.Release("p"));
+        Assert.Equal(new Reply(), _db.Release("p"));
+        Assert.Equal("10 / 0 / 0 / 0", _db.Books(_a));
+        Assert.Equal(Error.Released, _db.Reserve("p", (_a, 3)).Error);
+        Assert.Equal(Error.Released, _db.Confirm("p").Error);
+    }
+
+    [Fact]
+    public void A_release_that_comes_first_keeps_the_late_reservation_out()
+    {
+        Assert.Equal(new Reply(), _db.Release("p"));
+        Assert.Equal(Error.Released, _db.Reserve("p", (_a, 3)).Error);
+        Assert.Equal(Error.Released, _db.Confirm("p").Error);
+    }
+
+    [Fact]
+    public void An_unknown_reservation_is_not_confirmed() => Assert.Equal(Error.NoSuchReservation, _db.Confirm("p").Error);
+}

@@ -1,0 +1,80 @@
+using System.Security.Cryptography;
+using Agora.Contracts.Products;
+using Agora.Products;
+using Google.Protobuf;
+using Xunit;
+
+namespace Agora.Databases.Tests;
+
+/// <summary>The products state machine, with short words for its commands. Every refusal is checked to leave no trace.</summary>
+public sealed class ProductsUnderTest() : DatabaseUnderTest(() => new ProductsStateMachine())
+{
+    internal ProductsTables Tables => field ??= new ProductsTables(Connection);
+
+    public static ByteString Id(string name) => ByteString.CopyFrom(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(name)), 0, 16);
+
+    /// <summary>Off where a test sets up many items: the check reads everything.</summary>
+    public bool CheckRefusals { get; set; } = true;
+
+    public Reply Do(Command command)
+    {
+        var before = CheckRefusals ? Everything() : "";
+        var reply = Reply.Parser.ParseFrom(Apply(command.ToByteArray()));
+        if (reply.Error != Error.None)
+        {
+            Assert.Equal(Reply.KindOneofCase.None, reply.KindCase);
+            Assert.True(!CheckRefusals || Everything() == before, $"{command} left a trace although it was refused with {reply.Error}");
+        }
+
+        return reply;
+    }
+
+    public Item Register(int category = 1, int quantity = 10, long price = 100, long seller = 1, params string[] keywords) =>
+        Do(new Command
+        {
+            RegisterItem = new()
+            {
+                SellerId = seller,
+                Name = "thing",
+                Category = category,
+                Keywords = { keywords },
+                Condition = Condition.Used,
+                PriceCents = price,
+                Quantity = quantity,
+            },
+        }).Item;
+
+    public Reply ChangePrice(string item, long seller, long price) =>
+        Do(new Command { ChangePrice = new() { ItemId = item, SellerId = seller, PriceCents = price } });
+
+    public Reply Withdraw(string item, long seller, int quantity) =>
+        Do(new Command { WithdrawUnits = new() { ItemId = item, SellerId = seller, Quantity = quantity } });
+
+    public Reply Reserve(string purchase, params (string Item, int Quantity)[] lines) =>
+        Do(new Command
+        {
+            Reserve = new()
+            {
+                PurchaseId = Id(purchase),
+                Lines = { lines.Select(line => new ReservationLine { ItemId = line.Item, Quantity = line.Quantity }) },
+            },
+        });
+
+    public Reply Confirm(string purchase) => Do(new Command { Confirm = new() { PurchaseId = Id(purchase) } });
+
+    public Reply Release(string purchase) => Do(new Command { Release = new() { PurchaseId = Id(purchase) } });
+
+    public Reply Vote(string vote, string item, bool up) => Do(new Command { AddFeedback = new() { VoteId = Id(vote), ItemId = item, Up = up } });
+
+    public Item? Get(string item) => Tables.Items.Find(item, out _);
+
+    /// <summary>"on sale / reserved / sold / withdrawn" of an item.</summary>
+    public string Books(string item) => Rows(
+        $"SELECT quantity || ' / ' || reserved || ' / ' || sold || ' / ' || withdrawn FROM item WHERE number = {item.Split('-')[1]}").TrimEnd('\n', '|');
+
+    public ItemsReply Search(int category, string[] keywords, int limit = 200, string cursor = "", int? smallTier = null)
+    {
+        var search = smallTier is { } tier ? new Search(Connection, Tables.Items, tier) : Tables.Search;
+        return search.Run(new SearchQuery { Category = category, Keywords = { keywords }, Cursor = cursor }, limit);
+    }
+}

@@ -1,0 +1,218 @@
+using Agora.Contracts.Customers;
+using Agora.Customers;
+using Agora.Products;
+using Google.Protobuf;
+using Grpc.Core;
+using Xunit;
+using P = Agora.Contracts.Products;
+
+namespace Agora.Databases.Tests;
+
+/// <summary>What the state machines take for granted is refused before it is ordered: an exception there would stop every replica.</summary>
+public sealed class RequestTests
+{
+    private static readonly ByteString Id = CustomersUnderTest.Id("x");
+    private static readonly Session Buyer = CustomersUnderTest.Token("t");
+    private static readonly Session Seller = CustomersUnderTest.Token("t", Role.Seller);
+    private static readonly PurchaseLine Line = CustomersUnderTest.Line("1-1", 1, 1, 1);
+
+    private static Command[] GoodCustomers =>
+    [
+        new() { CreateAccount = new() { Role = Role.Seller, Name = "n", Username = "u", PasswordHash = "h" } },
+        new() { OpenSession = new() { Role = Role.Buyer, AccountId = 1, TokenHash = Buyer.TokenHash } },
+        new() { CloseSession = new() { Session = Seller } },
+        new() { TouchSession = new() { Session = Buyer } },
+        new() { AddToCart = new() { Session = Buyer, ItemId = "1-1", Quantity = 1 } },
+        new() { RemoveFromCart = new() { Session = Buyer, ItemId = "1-1" } },
+        new() { RemoveFromCart = new() { Session = Buyer, ItemId = "1-1", Quantity = 1 } },
+        new() { SaveCart = new() { Session = Buyer } },
+        new() { ClearCart = new() { Session = Buyer } },
+        new() { BeginPurchase = new() { Session = Buyer, PurchaseId = Id } },
+        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { Line } } },
+        new() { AbandonPurchase = new() { PurchaseId = Id, Outcome = PurchaseState.Abandoned } },
+        new() { RecordVote = new() { Session = Buyer, ItemId = "1-1", VoteId = Id } },
+        new() { MarkVoteForwarded = new() { VoteId = Id } },
+    ];
+
+    private static Command?[] BadCustomers =>
+    [
+        null,
+        new(),
+        new() { CreateAccount = new() { Name = "n", Username = "u", PasswordHash = "h" } },
+        new() { CreateAccount = new() { Role = (Role)3, Name = "n", Username = "u", PasswordHash = "h" } },
+        new() { CreateAccount = new() { Role = Role.Buyer, Username = "u", PasswordHash = "h" } },
+        new() { CreateAccount = new() { Role = Role.Buyer, Name = "n", PasswordHash = "h" } },
+        new() { CreateAccount = new() { Role = Role.Buyer, Name = "n", Username = "u" } },
+        new() { CreateAccount = new() { Role = Role.Buyer, Name = new('n', 257), Username = "u", PasswordHash = "h" } },
+        new() { CreateAccount = new() { Role = Role.Buyer, Name = "n", Username = new('u', 257), PasswordHash = "h" } },
+        new() { OpenSession = new() { Role = Role.Buyer, AccountId = 1, TokenHash = Id } },
+        new() { OpenSession = new() { AccountId = 1, TokenHash = Buyer.TokenHash } },
+        new() { CloseSession = new() },
+        new() { CloseSession = new() { Session = new() { Role = Role.Buyer } } },
+        new() { TouchSession = new() { Session = new() { TokenHash = Buyer.TokenHash } } },
+        new() { AddToCart = new() { Session = Seller, ItemId = "1-1", Quantity = 1 } },
+        new() { AddToCart = new() { Session = Buyer, Quantity = 1 } },
+        new() { AddToCart = new() { Session = Buyer, ItemId = new('1', 41), Quantity = 1 } },
+        new() { AddToCart = new() { Session = Buyer, ItemId = "1-1" } },
+        new() { AddToCart = new() { Session = Buyer, ItemId = "1-1", Quantity = -1 } },
+        new() { AddToCart = new() { Session = Buyer, ItemId = "1-1", Quantity = 1, Available = -1 } },
+        new() { RemoveFromCart = new() { Session = Buyer, ItemId = "1-1", Quantity = 0 } },
+        new() { RemoveFromCart = new() { Session = Buyer, ItemId = "1-1", Quantity = -1 } },
+        new() { RemoveFromCart = new() { Session = Seller, ItemId = "1-1" } },
+        new() { SaveCart = new() { Session = Seller } },
+        new() { ClearCart = new() { Session = Seller } },
+        new() { BeginPurchase = new() { Session = Seller, PurchaseId = Id } },
+        new() { BeginPurchase = new() { Session = Buyer, PurchaseId = Buyer.TokenHash } },
+        new() { CompletePurchase = new() { PurchaseId = Id } },
+        new() { CompletePurchase = new() { Lines = { Line } } },
+        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { Line, Line } } },
+        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { CustomersUnderTest.Line("1-1", 0, 1, 1) } } },
+        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { CustomersUnderTest.Line("1-1", 1, 0, 1) } } },
+        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { CustomersUnderTest.Line("1-1", 2, long.MaxValue / 2, 1), CustomersUnderTest.Line("1-2", 2, 1, 1) } } },
+        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { Enumerable.Range(0, 201).Select(i => CustomersUnderTest.Line($"1-{i}", 1, 1, 1)) } } },
+        new() { AbandonPurchase = new() { PurchaseId = Id } },
+        new() { AbandonPurchase = new() { PurchaseId = Id, Outcome = PurchaseState.Pending } },
+        new() { AbandonPurchase = new() { PurchaseId = Id, Outcome = PurchaseState.Completed } },
+        new() { AbandonPurchase = new() { PurchaseId = Id, Outcome = PurchaseState.Abandoned, Reason = new('x', 2_001) } },
+        new() { RecordVote = new() { Session = Seller, ItemId = "1-1", VoteId = Id } },
+        new() { RecordVote = new() { Session = Buyer, VoteId = Id } },
+        new() { RecordVote = new() { Session = Buyer, ItemId = "1-1" } },
+        new() { MarkVoteForwarded = new() },
+    ];
+
+    private static P.RegisterItem Item(Action<P.RegisterItem>? change = null)
+    {
+        var item = new P.RegisterItem { SellerId = 1, Name = "n", Keywords = { "k" }, Condition = P.Condition.New, PriceCents = 1 };
+        change?.Invoke(item);
+        return item;
+    }
+
+    private static readonly P.ReservationLine Wanted = new() { ItemId = "1-1", Quantity = 1 };
+
+    private static P.Command[] GoodProducts =>
+    [
+        new() { RegisterItem = Item() },
+        new() { ChangePrice = new() { ItemId = "", PriceCents = 1 } },
+        new() { WithdrawUnits = new() { ItemId = "any", Quantity = 1 } },
+        new() { Reserve = new() { PurchaseId = Id, Lines = { Wanted, Wanted } } },
+        new() { Confirm = new() { PurchaseId = Id } },
+        new() { Release = new() { PurchaseId = Id } },
+        new() { AddFeedback = new() { ItemId = "1-1", VoteId = Id } },
+    ];
+
+    private static P.Command?[] BadProducts =>
+    [
+        null,
+        new(),
+        new() { RegisterItem = Item(item => item.Name = "") },
+        new() { RegisterItem = Item(item => item.Name = new string('n', 257)) },
+        new() { RegisterItem = Item(item => item.Category = -1) },
+        new() { RegisterItem = Item(item => item.Keywords.Add("")) },
+        new() { RegisterItem = Item(item => item.Keywords.Add(new string('k', 65))) },
+        new() { RegisterItem = Item(item => item.Keywords.AddRange(Enumerable.Repeat("k", 16))) },
+        new() { RegisterItem = Item(item => item.Condition = P.Condition.Unspecified) },
+        new() { RegisterItem = Item(item => item.Condition = (P.Condition)3) },
+        new() { RegisterItem = Item(item => item.PriceCents = 0) },
+        new() { RegisterItem = Item(item => item.Quantity = -1) },
+        new() { ChangePrice = new() { ItemId = "1-1", PriceCents = 0 } },
+        new() { ChangePrice = new() { ItemId = new('1', 101), PriceCents = 1 } },
+        new() { WithdrawUnits = new() { ItemId = "1-1", Quantity = 0 } },
+        new() { WithdrawUnits = new() { ItemId = "1-1", Quantity = -5 } },
+        new() { Reserve = new() { PurchaseId = Id } },
+        new() { Reserve = new() { Lines = { Wanted } } },
+        new() { Reserve = new() { PurchaseId = Id, Lines = { new P.ReservationLine { ItemId = "1-1", Quantity = -1 } } } },
+        new() { Reserve = new() { PurchaseId = Id, Lines = { Enumerable.Repeat(Wanted, 201) } } },
+        new() { Confirm = new() },
+        new() { Release = new() },
+        new() { AddFeedback = new() { ItemId = "1-1" } },
+    ];
+
+    public static IEnumerable<TheoryDataRow<int>> EachBadCustomers() => Enumerable.Range(0, BadCustomers.Length).Select(i => new TheoryDataRow<int>(i));
+
+    public static IEnumerable<TheoryDataRow<int>> EachBadProducts() => Enumerable.Range(0, BadProducts.Length).Select(i => new TheoryDataRow<int>(i));
+
+    [Fact]
+    public void Every_kind_of_command_is_let_through_and_applied_where_its_shape_is_right()
+    {
+        using var customers = new CustomersUnderTest();
+        Assert.All(GoodCustomers, command =>
+        {
+            CustomersRequests.Check(new ExecuteRequest { RequestId = Id, Command = command });
+            customers.Do(command);
+        });
+        using var products = new ProductsUnderTest();
+        Assert.All(GoodProducts, command =>
+        {
+            ProductsRequests.Check(new P.ExecuteRequest { RequestId = Id, Command = command });
+            products.Do(command);
+        });
+        Assert.Equal(Command.Descriptor.Fields.InDeclarationOrder().Count, GoodCustomers.Select(command => command.KindCase).Distinct().Count());
+        Assert.Equal(P.Command.Descriptor.Fields.InDeclarationOrder().Count, GoodProducts.Select(command => command.KindCase).Distinct().Count());
+    }
+
+    [Theory]
+    [MemberData(nameof(EachBadCustomers))]
+    public void A_wrong_customers_command_is_refused(int index) =>
+        Refused(() => CustomersRequests.Check(new ExecuteRequest { RequestId = Id, Command = BadCustomers[index] }));
+
+    [Theory]
+    [MemberData(nameof(EachBadProducts))]
+    public void A_wrong_products_command_is_refused(int index) =>
+        Refused(() => ProductsRequests.Check(new P.ExecuteRequest { RequestId = Id, Command = BadProducts[index] }));
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(15)]
+    [InlineData(17)]
+    public void A_request_id_has_sixteen_bytes(int length)
+    {
+        var id = ByteString.CopyFrom(new byte[length]);
+        Refused(() => CustomersRequests.Check(new ExecuteRequest { RequestId = id, Command = GoodCustomers[0] }));
+        Refused(() => ProductsRequests.Check(new P.ExecuteRequest { RequestId = id, Command = GoodProducts[0] }));
+    }
+
+    [Fact]
+    public void A_command_too_large_to_order_is_refused()
+    {
+        var session = new Session { TokenHash = Buyer.TokenHash, Role = Role.Buyer };
+        session.MergeFrom(new byte[] { 0x82, 0x7d, 0x80, 0x80, 0x04 }.Concat(new byte[65_536]).ToArray());
+        Refused(() => CustomersRequests.Check(new ExecuteRequest { RequestId = Id, Command = new() { TouchSession = new() { Session = session } } }));
+    }
+
+    [Theory]
+    [InlineData(0, 50)]
+    [InlineData(1, 1)]
+    [InlineData(200, 200)]
+    [InlineData(201, null)]
+    [InlineData(-1, null)]
+    public void A_page_has_1_to_200_rows_and_50_unless_told(int limit, int? rows)
+    {
+        if (rows is null)
+        {
+            Refused(() => CustomersRequests.Limit(limit));
+            Refused(() => ProductsRequests.Limit(limit));
+            return;
+        }
+
+        Assert.Equal(rows, CustomersRequests.Limit(limit));
+        Assert.Equal(rows, ProductsRequests.Limit(limit));
+    }
+
+    [Fact]
+    public void Wrong_queries_are_refused()
+    {
+        Refused(() => CustomersRequests.Check((Session?)null));
+        Refused(() => CustomersRequests.Check(new CredentialsQuery { Role = Role.Buyer }));
+        Refused(() => CustomersRequests.Check(new CredentialsQuery { Username = "u" }));
+        Refused(() => ProductsRequests.Check(new P.SearchQuery { Category = -1 }));
+        Refused(() => ProductsRequests.Check(new P.SearchQuery { Keywords = { "" } }));
+        Refused(() => ProductsRequests.Check(new P.SearchQuery { Keywords = { Enumerable.Repeat("k", 17) } }));
+    }
+
+    private static void Refused(Action check)
+    {
+        var status = Assert.Throws<RpcException>(check).Status;
+        Assert.Equal(StatusCode.InvalidArgument, status.StatusCode);
+        Assert.StartsWith("Required: ", status.Detail, StringComparison.Ordinal);
+    }
+}

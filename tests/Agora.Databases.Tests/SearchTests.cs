@@ -1,0 +1,171 @@
+using Agora.Contracts.Products;
+using CsCheck;
+using Xunit;
+
+namespace Agora.Databases.Tests;
+
+public sealed class SearchTests : IDisposable
+{
+    private readonly ProductsUnderTest _db = new();
+
+    public void Dispose() => _db.Dispose();
+
+    [Fact]
+    public void Without_keywords_the_category_is_shown_by_feedback_and_number_sold_out_items_left_out()
+    {
+        var plain = _db.Register();
+        var disliked = _db.Register();
+        var liked = _db.Register();
+        var soldOut = _db.Register(quantity: 1);
+        _db.Register(category: 2);
+        var late = _db.Register();
+        _db.Vote("1", disliked.ItemId, false);
+        _db.Vote("2", liked.ItemId, true);
+        _db.Vote("3", soldOut.ItemId, true);
+        _db.Reserve("p", (soldOut.ItemId, 1));
+        Assert.Equal([liked.ItemId, plain.ItemId, late.ItemId, disliked.ItemId], Ids(_db.Search(1, [])));
+        _db.Release("p");
+        Assert.Contains(soldOut.ItemId, Ids(_db.Search(1, [])));
+    }
+
+    [Fact]
+    public void Full_matches_come_before_prefixes_and_those_before_feedback()
+    {
+        var prefixTwice = _db.Register(keywords: ["redder", "bikes"]).ItemId;
+        var fullOnce = _db.Register(keywords: ["red"]).ItemId;
+        var fullAndPrefix = _db.Register(keywords: ["RED", "Bikes"]).ItemId;
+        var fullTwice = _db.Register(keywords: ["bike", "red"]).ItemId;
+        var prefixOnce = _db.Register(keywords: ["bikes", "bikers"]).ItemId;
+        var likedPrefixOnce = _db.Register(keywords: ["bikes"]).ItemId;
+        _db.Register(keywords: ["re", "ike", "bik"]);
+        _db.Register(category: 2, keywords: ["red", "bike"]);
+        _db.Vote("1", likedPrefixOnce, true);
+        Assert.Equal([fullTwice, fullAndPrefix, fullOnce, prefixTwice, likedPrefixOnce, prefixOnce], Ids(_db.Search(1, ["Red", "BIKE"])));
+    }
+
+    [Theory]
+    [InlineData("ÄPFEL", "äpfel")]
+    [InlineData("%", "%")]
+    [InlineData("a_b", "A_B")]
+    [InlineData("😀x", "😀")]
+    public void Any_text_is_a_keyword(string keyword, string query)
+    {
+        var item = _db.Register(keywords: [keyword]).ItemId;
+        _db.Register(keywords: ["zz", "other", "axb"]);
+        Assert.Equal([item], Ids(_db.Search(1, [query])));
+    }
+
+    [Fact]
+    public void A_keyword_that_the_query_repeats_counts_once()
+    {
+        var one = _db.Register(keywords: ["red"]).ItemId;
+        var two = _db.Register(keywords: ["red", "bikes"]).ItemId;
+        Assert.Equal([two, one], Ids(_db.Search(1, ["red", "RED", "Red", "bike"])));
+    }
+
+    [Theory]
+    [InlineData("x")]
+    [InlineData("not base 64!")]
+    [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
+    public void Garbage_is_no_cursor(string cursor) => Assert.Equal(Error.InvalidCursor, _db.Search(1, [], cursor: cursor).Error);
+
+    [Fact]
+    public void Another_querys_cursor_is_no_cursor()
+    {
+        _db.Register(keywords: ["red", "big"]);
+        _db.Register(keywords: ["red", "big"]);
+        var cursor = _db.Search(1, ["red", "big"], limit: 1).NextCursor;
+        Assert.Equal(Error.InvalidCursor, _db.Search(1, ["red"], limit: 1, cursor).Error);
+        Assert.Equal(Error.InvalidCursor, _db.Search(2, ["red", "big"], limit: 1, cursor).Error);
+        Assert.Equal(Error.InvalidCursor, _db.Search(1, [], limit: 1, cursor).Error);
+        Assert.Single(_db.Search(1, ["BIG", "red"], limit: 1, cursor).Items);
+    }
+
+    [Fact]
+    public void Items_that_do_not_change_are_shown_exactly_once_while_others_do()
+    {
+        var items = Enumerable.Range(0, 40).Select(_ => _db.Register(keywords: ["red"]).ItemId).ToList();
+        var seen = new List<string>();
+        var cursor = "";
+        do
+        {
+            var page = _db.Search(1, ["red"], limit: 7, cursor);
+            seen.AddRange(Ids(page));
+            cursor = page.NextCursor;
+
+            // Shown items vanish, change their place or are joined by new ones before and behind the cursor.
+            _db.Withdraw(seen[^1], 1, 10);
+            _db.Vote(seen[^2] + seen.Count, seen[^2], true);
+            _db.Vote("up" + seen.Count, _db.Register(keywords: ["red"]).ItemId, true);
+        }
+        while (cursor.Length > 0);
+        Assert.Equal(items, seen.Where(items.Contains));
+    }
+
+    private sealed record Model(string Id, int Category, string[] Keywords, long Feedback, long Quantity);
+
+    private static readonly string[] Words = ["a", "ab", "abc", "abd", "b", "ba", "bab", "c", "Ä", "äx"];
+    private static readonly Gen<string> Word = Gen.Int[0, 9].Select(i => Words[i]);
+
+    private static readonly Gen<(int Category, string[] Keywords, int Votes, bool SoldOut)> AnItem =
+        Gen.Select(Gen.Int[1, 2], Word.Array[0, 5], Gen.Int[-2, 2], Gen.Frequency((4, Gen.Const(false)), (1, Gen.Const(true))));
+
+    [Fact]
+    public void The_order_is_that_of_the_description_and_pages_of_any_size_make_up_the_whole()
+    {
+        Gen.Select(AnItem.Array[0, 60], Word.Array[0, 3], Gen.Int[1, 9], Gen.Int[0, 2].Select(i => new[] { 0, 3, 500 }[i])).Sample((items, query, limit, smallTier) =>
+        {
+            using var db = new ProductsUnderTest { CheckRefusals = false };
+            var models = items.Select((item, i) => Add(db, i, item.Category, item.Keywords, item.Votes, item.SoldOut)).ToList();
+            var expected = Naive(models, 1, query);
+            Assert.Equal(expected, Ids(db.Search(1, query, smallTier: smallTier)));
+
+            var pages = new List<string>();
+            var cursor = "";
+            do
+            {
+                var page = db.Search(1, query, limit, cursor, smallTier);
+                Assert.True(page.Items.Count == limit || page.NextCursor.Length == 0);
+                pages.AddRange(Ids(page));
+                cursor = page.NextCursor;
+            }
+            while (cursor.Length > 0);
+            Assert.Equal(expected, pages);
+        }, iter: 300, threads: 1);
+    }
+
+    // The description's sentences, one after the other, over all items.
+    private static IEnumerable<string> Naive(List<Model> models, int category, string[] query)
+    {
+        var words = query.Select(word => word.ToLowerInvariant()).Distinct().ToList();
+        return models
+            .Where(item => item.Category == category && item.Quantity >= 1)
+            .Select(item => (item, keywords: item.Keywords.Select(k => k.ToLowerInvariant()).ToList()))
+            .Select(x => (x.item,
+                full: words.Count(x.keywords.Contains),
+                prefix: words.Count(word => !x.keywords.Contains(word) && x.keywords.Any(k => k.StartsWith(word, StringComparison.Ordinal)))))
+            .Where(x => words.Count == 0 || x.full + x.prefix > 0)
+            .OrderByDescending(x => x.full)
+            .ThenByDescending(x => x.prefix)
+            .ThenByDescending(x => x.item.Feedback)
+            .ThenBy(x => long.Parse(x.item.Id.Split('-')[1], provider: null))
+            .Select(x => x.item.Id);
+    }
+
+    private static Model Add(ProductsUnderTest db, int index, int category, string[] keywords, int votes, bool soldOut)
+    {
+        var id = db.Register(category, soldOut ? 0 : 1, keywords: keywords).ItemId;
+        for (var i = 0; i < Math.Abs(votes); i++)
+        {
+            db.Vote($"{index} {i}", id, votes > 0);
+        }
+
+        return new Model(id, category, keywords, votes, soldOut ? 0 : 1);
+    }
+
+    private static IEnumerable<string> Ids(ItemsReply reply)
+    {
+        Assert.Equal(Error.None, reply.Error);
+        return reply.Items.Select(item => item.ItemId);
+    }
+}
