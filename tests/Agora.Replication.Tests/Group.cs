@@ -65,10 +65,10 @@ internal sealed class Group : IAsyncDisposable
     public async Task StopAllAsync() => await Task.WhenAll(Running.ToArray().Select(StopAsync));
 
     /// <summary>Counts as a client does: goes to where it is told, repeats with the same request id until it is answered.</summary>
-    public async Task<long> CountAsync(string name, Guid? id = null)
+    public async Task<long> CountAsync(string name, Guid? id = null, int? at = null)
     {
         var command = Ledger.Count(name, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(), id);
-        var replica = Running.First();
+        var replica = at ?? Running.First();
         return await EventuallyAsync(async () =>
         {
             try
@@ -78,8 +78,8 @@ internal sealed class Group : IAsyncDisposable
             }
             catch (ReplicaUnavailableException e)
             {
-                replica = e.Leader is { } leader && _hosts[leader] is not null ? leader : Running.First(i => i > replica || i == Running.Last());
-                replica = replica == Running.Last() && e.Leader is null ? Running.First() : replica;
+                var others = Running.ToList();
+                replica = e.Leader is { } leader && _hosts[leader] is not null ? leader : others[(others.IndexOf(replica) + 1) % others.Count];
                 return (long?)null;
             }
         });

@@ -182,20 +182,17 @@ public sealed class ReplicatedStoreTests : IDisposable
     }
 
     [Fact]
-    public void Flush_claims_nothing_that_a_long_read_kept_it_from_writing()
+    public void Flush_is_not_held_up_by_a_long_read()
     {
         using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
         Apply(store, 0, Ledger.Count("x"));
-        store.Flush();
-        Apply(store, 1, Ledger.Count("x"));
         store.Read(connection =>
         {
             connection.Prepared("SELECT COUNT(*) FROM counters").Number();
-            Apply(store, 2, Ledger.Count("x"));
-            Assert.InRange(store.Flush(), 0, 1);
+            Apply(store, 1, Ledger.Count("x"));
+            Assert.Equal(1, store.Flush());
             return 0;
         });
-        Assert.Equal(2, store.Flush());
     }
 
     [Fact]

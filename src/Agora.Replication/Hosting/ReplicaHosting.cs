@@ -1,8 +1,10 @@
 using Agora.Contracts.Cluster;
+using Agora.Replication.Broadcast;
 using Agora.Replication.Raft;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -45,7 +47,7 @@ public static class ReplicaHosting
         // Opened now, so that an unusable directory is reported before anything runs; made known by a factory, so that the container closes it.
         ReplicatedStore store = ReplicatedStore.Open(directory, stateMachine);
         builder.Services.AddSingleton(_ => store);
-        builder.Services.AddSingleton<IReplicator>(services => CreateReplicator(services, group, replica, directory, store));
+        builder.Services.AddSingleton(services => CreateReplicator(services, group, replica, directory, store));
         builder.Services.AddHostedService<ReplicaLifetime>();
 
         // The library tells of every request to a member that is down.
@@ -64,15 +66,17 @@ public static class ReplicaHosting
         return app;
     }
 
-    private static RaftReplicator CreateReplicator(
+    private static IReplicator CreateReplicator(
         IServiceProvider services, DatabaseGroup group, int replica, string directory, ReplicatedStore store)
     {
         var loggers = services.GetRequiredService<ILoggerFactory>();
-        return group.Engine switch
+        if (group.Engine == ReplicationEngine.Raft)
         {
-            ReplicationEngine.Raft =>
-                new RaftReplicator(group, replica, Path.Combine(directory, "raft"), store, new PeerReadPositions(group), loggers),
-            _ => throw new NotSupportedException($"Engine {group.Engine} is not there yet."),
-        };
+            return new RaftReplicator(group, replica, Path.Combine(directory, "raft"), store, new PeerReadPositions(group), loggers);
+        }
+
+        var logger = loggers.CreateLogger<BroadcastReplicator>();
+        var key = GroupKey.Load(group, services.GetRequiredService<IConfiguration>()[GroupKey.FileSetting], logger);
+        return new BroadcastReplicator(group, replica, Path.Combine(directory, "journal"), key, store, logger);
     }
 }

@@ -1,0 +1,189 @@
+using System.Net;
+using System.Net.Sockets;
+using Agora.Contracts.Cluster;
+using Microsoft.Extensions.Logging;
+using RotatingSequencer;
+
+namespace Agora.Replication.Broadcast;
+
+/// <summary>
+/// Orders commands with the rotating-sequencer atomic broadcast: every replica takes commands and serves linearizable reads. One payload is one
+/// command; the protocol packs what waits together.
+/// </summary>
+/// <remarks>
+/// Members take turns in giving out numbers, so writes pause while any replica is away, and reads while a majority is. The protocol's journal is
+/// the redo log of the store: it is cut only behind what <see cref="ReplicatedStore.Flush"/> has made durable.
+/// </remarks>
+internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
+{
+    private const string Engine = "rotating-sequencer";
+
+    // Callers have deadlines of their own; these bound those that do not.
+    private static readonly TimeSpan SubmitTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan BarrierTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly DatabaseGroup _group;
+    private readonly int _replica;
+    private readonly ReplicatedStore _store;
+    private readonly string _journal;
+    private readonly ReadOnlyMemory<byte> _key;
+    private readonly ILogger _logger;
+    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Command[] _commands = new Command[64];
+    private volatile Member? _member;
+
+    public BroadcastReplicator(
+        DatabaseGroup group, int replica, string journal, ReadOnlyMemory<byte> key, ReplicatedStore store, ILogger<BroadcastReplicator> logger) =>
+        (_group, _replica, _journal, _key, _store, _logger) = (group, replica, journal, key, store, logger);
+
+    /// <inheritdoc/>
+    public Task Completion => _completion.Task;
+
+    /// <inheritdoc/>
+    public ReplicatorStatus Status
+    {
+        get
+        {
+            if (_member is not { } member)
+            {
+                return new ReplicatorStatus(Engine, "member", _store.Applied, _store.Applied, false, null);
+            }
+
+            var status = member.Status;
+            var ready = status.ReachableMembers == _group.Replicas.Count && !_completion.Task.IsCompleted;
+            var role = status.IsNextSequencer ? "sequencer" : "member";
+            return new ReplicatorStatus(Engine, role, status.Delivered, Math.Max(status.Known, status.Delivered), ready, null);
+        }
+    }
+
+    long IDeliveryHandler.Applied => _store.Applied;
+
+    /// <inheritdoc/>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        MemberOptions options = new()
+        {
+            Id = _replica,
+            Members = [.. _group.Replicas.Select(r => new IPEndPoint(HostNames.Resolve(r.Host), r.PeerPort))],
+            GroupKey = _key,
+            JournalDirectory = _journal,
+        };
+        try
+        {
+            _member = await Member.StartAsync(options, this, cancellationToken);
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"The UDP port {options.Members[_replica]} of replica {_replica} cannot be used: {e.Message}", e);
+        }
+
+        _ = ForwardCompletionAsync(_member);
+    }
+
+    /// <inheritdoc/>
+    public async Task<ReadOnlyMemory<byte>> SubmitAsync(Command command, CancellationToken cancellationToken)
+    {
+        if (command.Payload.Length > Command.MaxPayload)
+        {
+            throw new ArgumentException($"A command's payload is at most {Command.MaxPayload} bytes.", nameof(command));
+        }
+
+        var member = MemberWithMajority();
+        var payload = new byte[command.EncodedSize];
+        command.Encode(payload);
+        try
+        {
+            return await member.BroadcastAsync(payload, CancellationToken.None).WaitAsync(SubmitTimeout, cancellationToken);
+        }
+        catch (OverloadedException e)
+        {
+            throw new ReplicaUnavailableException("overloaded", null, e);
+        }
+        catch (Exception e) when (e is MemberStoppedException or TimeoutException)
+        {
+            throw new ReplicaUnavailableException("The outcome is unknown: the group did not order the command in time.", null, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task ReadBarrierAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await MemberWithMajority().ReadBarrierAsync(CancellationToken.None).WaitAsync(BarrierTimeout, cancellationToken);
+        }
+        catch (Exception e) when (e is MemberStoppedException or TimeoutException)
+        {
+            throw new ReplicaUnavailableException("No majority of the group answers.", null, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<long> ConfirmReadPositionAsync(CancellationToken cancellationToken)
+    {
+        await ReadBarrierAsync(cancellationToken);
+        return _store.Applied;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_member is { } member)
+        {
+            await member.DisposeAsync();
+        }
+
+        _completion.TrySetResult();
+    }
+
+    void IDeliveryHandler.Deliver(ReadOnlySpan<Delivery> deliveries, Span<ReadOnlyMemory<byte>> results)
+    {
+        if (_commands.Length < deliveries.Length)
+        {
+            _commands = new Command[deliveries.Length];
+        }
+
+        for (var i = 0; i < deliveries.Length; i++)
+        {
+            _commands[i] = Command.Decode(deliveries[i].Payload);
+        }
+
+        // One transaction: whole numbers, and the last of them with their effects.
+        _store.Apply(deliveries[^1].Number, _commands.AsSpan(0, deliveries.Length), results);
+    }
+
+    bool IDeliveryHandler.TryFlush()
+    {
+        // Nothing is applied meanwhile, so this covers everything delivered.
+        _store.Flush();
+        return true;
+    }
+
+    // Without a majority nothing is delivered, and what is submitted would only wait.
+    private Member MemberWithMajority()
+    {
+        if (_member is not { } member || _completion.Task.IsCompleted)
+        {
+            throw new ReplicaUnavailableException("This replica is starting or stopping.");
+        }
+
+        var reachable = member.Status.ReachableMembers;
+        return reachable > _group.Replicas.Count / 2
+            ? member
+            : throw new ReplicaUnavailableException($"Only {reachable} of {_group.Replicas.Count} replicas are heard from.");
+    }
+
+    private async Task ForwardCompletionAsync(Member member)
+    {
+        try
+        {
+            await member.Completion;
+            _completion.TrySetResult();
+        }
+        catch (Exception e)
+        {
+            _logger.LogCritical(e, "The broadcast member has stopped");
+            _completion.TrySetException(e);
+        }
+    }
+}
