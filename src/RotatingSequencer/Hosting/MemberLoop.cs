@@ -386,7 +386,7 @@ internal sealed class MemberLoop
         var rest = Math.Min(_core.WakeAt - Now, LongestSleep);
         if (rest > 0 && !HasWork)
         {
-            _socket.Poll((int)rest, SelectMode.SelectRead);
+            SocketWait.UntilReadable(_socket, rest);
         }
 
         Volatile.Write(ref _asleep, 0);
