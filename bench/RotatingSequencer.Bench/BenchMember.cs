@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+
+namespace RotatingSequencer.Bench;
+
+/// <summary>The process of one member: an application that does nothing, and as many requests under way as it is told.</summary>
+internal static class BenchMember
+{
+    public static async Task<int> RunAsync(string[] args)
+    {
+        IPEndPoint[] members = [.. args[1].Split(',').Select(port => new IPEndPoint(IPAddress.Loopback, int.Parse(port, CultureInfo.InvariantCulture)))];
+        await using var member = await Member.StartAsync(
+            new MemberOptions
+            {
+                Id = int.Parse(args[0], CultureInfo.InvariantCulture),
+                Members = members,
+                GroupKey = "a key that only benchmarks know"u8.ToArray(),
+                JournalDirectory = args[2] == "-" ? null : args[2],
+            },
+            new Application(),
+            CancellationToken.None);
+        using var sent = new Counter("rotating_sequencer.datagrams.sent");
+        while (await Console.In.ReadLineAsync() is { } line)
+        {
+            var words = line.Split(' ');
+            var report = await RunAsync(
+                member, sent, int.Parse(words[0], CultureInfo.InvariantCulture), new byte[int.Parse(words[1], CultureInfo.InvariantCulture)],
+                TimeSpan.FromSeconds(double.Parse(words[2], CultureInfo.InvariantCulture)));
+            await Console.Out.WriteLineAsync(JsonSerializer.Serialize(report));
+        }
+
+        return 0;
+    }
+
+    private static async Task<BenchReport> RunAsync(Member member, Counter sent, int outstanding, byte[] payload, TimeSpan length)
+    {
+        var cpu = Environment.CpuUsage.TotalTime;
+        var datagrams = sent.Read();
+        var started = Stopwatch.GetTimestamp();
+        var latencies = new List<double>[outstanding];
+        await Task.WhenAll(Enumerable.Range(0, outstanding).Select(async i =>
+        {
+            var own = latencies[i] = [];
+            while (Stopwatch.GetElapsedTime(started) < length)
+            {
+                var begun = Stopwatch.GetTimestamp();
+                await member.BroadcastAsync(payload);
+                own.Add(Stopwatch.GetElapsedTime(begun).TotalMicroseconds);
+            }
+        }).Append(Task.Delay(length)));
+        var all = latencies.SelectMany(l => l).ToArray();
+        // The line that carries the report is bounded by a sample.
+        Random.Shared.Shuffle(all);
+        return new BenchReport(all.Length, (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds, sent.Read() - datagrams, all[..Math.Min(all.Length, 20_000)]);
+    }
+
+    private sealed class Application : IDeliveryHandler
+    {
+        public long Applied { get; private set; } = -1;
+
+        public void Deliver(ReadOnlySpan<Delivery> deliveries, Span<ReadOnlyMemory<byte>> results) => Applied = deliveries[^1].Number;
+
+        public bool TryFlush() => true;
+    }
+
+    /// <summary>Reads one of the library's own counters.</summary>
+    private sealed class Counter : IDisposable
+    {
+        private readonly MeterListener _listener = new();
+        private long _value;
+
+        public Counter(string name)
+        {
+            _listener.InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == name)
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            };
+            _listener.SetMeasurementEventCallback<long>((_, value, _, _) => _value = value);
+            _listener.Start();
+        }
+
+        public void Dispose() => _listener.Dispose();
+
+        public long Read()
+        {
+            _listener.RecordObservableInstruments();
+            return _value;
+        }
+    }
+}
