@@ -41,7 +41,6 @@ internal sealed partial class Protocol
     /// <summary>By member: its highest local number that a Sequence up to <c>_sequences.Contiguous</c> names. By rule 1(b) all below have numbers too.</summary>
     private readonly long[] _numbered;
 
-    /// <summary>What would survive a crash of this member; what its datagrams claim.</summary>
     private readonly Claims _claims;
 
     /// <summary>What will be durable when the journal write under way completes.</summary>
@@ -149,6 +148,9 @@ internal sealed partial class Protocol
     /// <summary>Highest global number that is known to have been given out.</summary>
     public long Known => Math.Max(_seen.Sequences, _sequences.Contiguous);
 
+    /// <summary>What would survive a crash of this member; what its datagrams claim.</summary>
+    public Claims Claims => _claims;
+
     /// <summary>Whether the next number is this member's to give out.</summary>
     public bool IsNextSequencer => (_sequences.Contiguous + 1) % _members == _self;
 
@@ -233,8 +235,15 @@ internal sealed partial class Protocol
     /// </summary>
     public void Act(long now)
     {
-        SendOwnRequests();
-        GiveOutNumbers();
+        // Each step makes room for the next, so that nothing that could be done now waits for another input: dropping for Requests in
+        // the window, an own number for another Request in the pipeline.
+        DropWhatAllHold();
+        do
+        {
+            SendOwnRequests();
+        }
+        while (GiveOutNumbers());
+
         if (!_options.Journal)
         {
             RecordHeld(_claims);
@@ -242,7 +251,6 @@ internal sealed partial class Protocol
 
         SendDurable(now);
         DeliverStable();
-        DropWhatAllHold();
         KeepAlive(now);
     }
 
@@ -377,14 +385,15 @@ internal sealed partial class Protocol
     }
 
     /// <summary>Rule 1. With one member every number is its own; otherwise at most one is.</summary>
-    private void GiveOutNumbers()
+    private bool GiveOutNumbers()
     {
+        var before = _sequences.Contiguous;
         while (IsNextSequencer && Received == _sequences.Contiguous && TryChoose(out var id))
         {
             var number = _sequences.Contiguous + 1;
             if (number >= _sequences.Limit)
             {
-                return;
+                break;
             }
 
             Hold(number, id);
@@ -393,6 +402,8 @@ internal sealed partial class Protocol
                 JournalFormat.WriteSequence(Records, number, id);
             }
         }
+
+        return _sequences.Contiguous > before;
     }
 
     /// <summary>
