@@ -30,24 +30,29 @@ internal sealed class Assembler(int members)
         while (!body.IsEmpty)
         {
             var span = body.Span;
-            if (!Varint.TryRead(ref span, out var head) || head >> 1 > span.Length)
+            if (!Varint.TryRead(ref span, out var head) || head >> 2 > span.Length)
             {
                 throw new ProtocolViolationException($"A Request of member {sender} has a malformed body.");
             }
 
-            var length = (int)(head >> 1);
+            var length = (int)(head >> 2);
             var piece = body.Slice(body.Length - span.Length, length);
             body = body[(body.Length - span.Length + length)..];
             var more = (head & 1) != 0;
-            if (_partial[sender] is not { } partial)
+            if ((head & 2) != 0)
             {
+                // What may be left is of a payload whose member died before the rest of it was durable.
+                _partial[sender] = more ? new MemoryStream() : null;
                 if (!more)
                 {
                     payloads.Add(piece);
                     continue;
                 }
+            }
 
-                partial = _partial[sender] = new MemoryStream();
+            if (_partial[sender] is not { } partial)
+            {
+                throw new ProtocolViolationException($"A Request of member {sender} goes on with a payload that nothing began.");
             }
 
             if (partial.Length + length > SubmissionQueue.MaximumPayload)

@@ -4,7 +4,9 @@ namespace RotatingSequencer.Protocol;
 
 /// <summary>
 /// Payloads that wait to be sent. Those that wait together share a Request; one that is longer than a Request's body is cut. A body is
-/// a run of pieces, each (length · 2 + more) as a varint and its bytes; <see cref="Assembler"/> puts them together again.
+/// a run of pieces, each (length · 4 + begins · 2 + goes on) as a varint and its bytes; <see cref="Assembler"/> puts them together again.
+/// A piece says that it begins a payload because the one before may have ended with its member: a payload is cut into several journal
+/// records, and only some of them may have become durable.
 /// </summary>
 internal sealed class SubmissionQueue(int maximumBody)
 {
@@ -12,6 +14,7 @@ internal sealed class SubmissionQueue(int maximumBody)
     public const int MaximumPayload = 1 << 20;
 
     private readonly Queue<ReadOnlyMemory<byte>> _waiting = new();
+    private readonly int _headLength = Varint.LengthOf(4L * maximumBody);
     private int _sentOfFirst;
 
     /// <summary>Bytes that wait.</summary>
@@ -36,9 +39,9 @@ internal sealed class SubmissionQueue(int maximumBody)
         while (_waiting.TryPeek(out var payload))
         {
             var rest = payload.Length - _sentOfFirst;
-            var room = maximumBody - length - Varint.LengthOf(2L * maximumBody);
+            var room = maximumBody - length - _headLength;
             // A cut costs a Request more, so only a payload that fits no body is cut.
-            if (room < rest && length > 0 && rest <= maximumBody - Varint.LengthOf(2L * maximumBody))
+            if (room < rest && length > 0 && rest <= maximumBody - _headLength)
             {
                 break;
             }
@@ -50,7 +53,7 @@ internal sealed class SubmissionQueue(int maximumBody)
             }
 
             var more = piece < rest;
-            length += Varint.Write(body[length..], (2L * piece) + (more ? 1 : 0));
+            length += Varint.Write(body[length..], (4L * piece) + (_sentOfFirst == 0 ? 2 : 0) + (more ? 1 : 0));
             payload.Span.Slice(_sentOfFirst, piece).CopyTo(body[length..]);
             length += piece;
             Bytes -= piece;
@@ -62,7 +65,7 @@ internal sealed class SubmissionQueue(int maximumBody)
 
             _sentOfFirst = 0;
             _waiting.Dequeue();
-            if (maximumBody - length <= Varint.LengthOf(2L * maximumBody))
+            if (maximumBody - length <= _headLength)
             {
                 break;
             }
