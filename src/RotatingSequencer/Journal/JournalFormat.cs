@@ -225,6 +225,13 @@ internal sealed class JournalState
 
     public List<(long Number, RequestId Id)> Sequences { get; } = [];
 
+    /// <summary>Highest local number of a member's Requests; that of what was dropped when there are none.</summary>
+    public long LastLocal(int member) =>
+        Requests.Where(request => request.Id.Sender == member).Select(request => request.Id.Local).Append(DroppedLocals[member]).Max();
+
+    /// <summary>Highest number of a Sequence; that of what was dropped when there are none.</summary>
+    public long LastNumber => Sequences.Select(sequence => sequence.Number).Append(Dropped).Max();
+
     /// <summary>A member that has never run.</summary>
     public static JournalState Fresh(int self, int members, long incarnation)
     {

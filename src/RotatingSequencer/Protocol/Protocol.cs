@@ -73,9 +73,11 @@ internal sealed partial class Protocol
         _body = new byte[maximumBody];
         _incarnations = state.Incarnations;
         _numbered = [.. state.DroppedLocals];
-        // A sender keeps to its window as it knows it; others may know less and see it run ahead.
-        _requests = [.. state.DroppedLocals.Select(dropped => new Window<HeldRequest>(dropped + 1, 4 * options.Window))];
-        _sequences = new Window<HeldSequence>(state.Dropped + 1, 4 * options.Window * _members);
+        // A sender keeps to its window as it knows it; others may know less and see it run ahead. A journal goes back to its checkpoint,
+        // however long ago that was: a restarted member needs it all, and has room again once the application is where it stood.
+        var ahead = 4 * options.Window;
+        _requests = [.. state.DroppedLocals.Select((dropped, s) => new Window<HeldRequest>(dropped + 1, (int)(state.LastLocal(s) - dropped) + ahead))];
+        _sequences = new Window<HeldSequence>(state.Dropped + 1, (int)(state.LastNumber - state.Dropped) + (ahead * _members));
         Dropped = state.Dropped;
         Applied = Delivered = state.Applied;
         Received = state.Dropped;
