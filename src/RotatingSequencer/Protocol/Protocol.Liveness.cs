@@ -9,7 +9,7 @@ namespace RotatingSequencer.Protocol;
 /// </content>
 internal sealed partial class Protocol
 {
-    /// <summary>Ranges that one Retransmit request names at most; it must fit a datagram.</summary>
+    /// <summary>Ranges that one Retransmit request names at most, where that many fit a datagram.</summary>
     private const int MaximumRanges = 96;
 
     /// <summary>Bytes that one Retransmit request is answered with at most: a burst that overflows the asker's socket helps nobody.</summary>
@@ -21,7 +21,7 @@ internal sealed partial class Protocol
     private readonly Repair[] _repairs;
     private readonly Probe[] _probes;
     private readonly RoundTrip[] _roundTrips;
-    private readonly MissingRange[] _missing = new MissingRange[MaximumRanges];
+    private readonly MissingRange[] _missing;
     private ulong _random;
     private long _token;
     private long _acknowledgeAt;
@@ -175,7 +175,7 @@ internal sealed partial class Protocol
         var count = 0;
         var requests = _requests[owner];
         var end = Math.Min(_seen.Locals[owner], requests.Limit - 1);
-        for (var q = requests.Contiguous + 1; q <= end && count < MaximumRanges; q++)
+        for (var q = requests.Contiguous + 1; q <= end && count < _missing.Length; q++)
         {
             if (requests.Holds(q))
             {
@@ -192,7 +192,7 @@ internal sealed partial class Protocol
         }
 
         // Sequences of one owner are never neighbours, unless there is but one member.
-        for (var k = FirstMissingSequence(owner); k <= Math.Min(_seen.Sequences, _sequences.Limit - 1) && count < MaximumRanges; k += _members)
+        for (var k = FirstMissingSequence(owner); k <= Math.Min(_seen.Sequences, _sequences.Limit - 1) && count < _missing.Length; k += _members)
         {
             if (!_sequences.Holds(k))
             {

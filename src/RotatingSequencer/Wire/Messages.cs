@@ -52,6 +52,9 @@ internal readonly record struct MissingRange(int Sender, long First, long Count)
     /// <summary>Stands in the place of a sender where Sequences are meant.</summary>
     public const int Sequences = 255;
 
+    /// <summary>Bytes of the longest range.</summary>
+    public const int MaximumLength = 1 + (2 * Varint.MaximumLength);
+
     public static bool TryRead(ref ReadOnlySpan<byte> source, int members, out MissingRange range)
     {
         range = default;
