@@ -1,0 +1,130 @@
+using RotatingSequencer.Wire;
+
+namespace RotatingSequencer.Simulation;
+
+/// <summary>
+/// The network between the members: it delays, reorders, doubles, loses and spoils datagrams, cuts links, and brings old datagrams back.
+/// </summary>
+internal sealed class Network
+{
+    private static readonly byte[] _key = new byte[32];
+    private readonly World _world;
+    private readonly Setup _setup;
+    private readonly Random _random;
+    private readonly Seal _seal = new(_key);
+    private readonly int[,] _cut;
+    private bool _calm;
+
+    public Network(World world)
+    {
+        _world = world;
+        _setup = world.Setup;
+        _random = world.Random;
+        _cut = new int[_setup.Members, _setup.Members];
+    }
+
+    /// <summary>From now on nothing is lost, only delayed; what is under way may still be old.</summary>
+    public void Calm()
+    {
+        _calm = true;
+        Array.Clear(_cut);
+    }
+
+    /// <summary>Cuts one direction of a link for a while.</summary>
+    public void Cut(int from, int to, long duration)
+    {
+        if (from == to)
+        {
+            return;
+        }
+
+        _cut[from, to]++;
+        _world.At(_world.Now + duration, () => _cut[from, to] -= _calm ? 0 : 1);
+    }
+
+    public void Send(int from, int to, byte[] datagram)
+    {
+        var statistics = _world.Statistics;
+        statistics.Datagrams++;
+        statistics.DatagramBytes += datagram.Length + Seal.Length;
+        if (_cut[from, to] > 0)
+        {
+            statistics.LostToCuts++;
+            return;
+        }
+
+        if (_calm)
+        {
+            Carry(to, datagram, Delay());
+            return;
+        }
+
+        if (_random.Chance(_setup.Loss))
+        {
+            statistics.Lost++;
+            return;
+        }
+
+        if (_random.Chance(_setup.Corruption))
+        {
+            Spoil(to, datagram);
+            return;
+        }
+
+        var delay = Delay();
+        if (_random.Chance(_setup.Late))
+        {
+            statistics.Late++;
+            delay *= _random.Next(2, 100);
+        }
+
+        Carry(to, datagram, delay);
+        if (_random.Chance(_setup.Duplication))
+        {
+            statistics.Duplicated++;
+            Carry(to, datagram, Delay());
+        }
+
+        if (_random.Chance(_setup.Replay))
+        {
+            statistics.Replayed++;
+            // Also into the calm, and at a member that it was not meant for: the seal does not say.
+            Carry(_random.Next(_setup.Members), datagram, _random.Between(1_000, 2 * _setup.Storm));
+        }
+    }
+
+    private long Delay() => _setup.Delay + (_setup.Jitter == 0 ? 0 : _random.NextInt64(_setup.Jitter));
+
+    private void Carry(int to, byte[] datagram, long delay) =>
+        _world.At(_world.Now + delay, () => _world.Members[to].Arrives(datagram));
+
+    /// <summary>
+    /// Either the seal finds it out; or, as a member with a bug would send it, it comes with a good seal and breaks off anywhere or is
+    /// noise, and the core finds it out.
+    /// </summary>
+    private void Spoil(int to, byte[] datagram)
+    {
+        if (_random.Chance(0.5))
+        {
+            _world.Statistics.Malformed++;
+            var spoilt = datagram[.._random.Next(datagram.Length)];
+            if (_random.Chance(0.3))
+            {
+                _random.NextBytes(spoilt);
+            }
+
+            Carry(to, spoilt, Delay());
+            return;
+        }
+
+        _world.Statistics.Corrupted++;
+        var sealedBytes = new byte[datagram.Length + Seal.Length];
+        datagram.CopyTo(sealedBytes, 0);
+        _seal.Close(sealedBytes, 0, datagram.Length);
+        sealedBytes[_random.Next(sealedBytes.Length)] ^= (byte)(1 << _random.Next(8));
+        if (_seal.TryOpen(sealedBytes, out _))
+        {
+            throw new BrokenRule("the seal finds every change", "it let a flipped bit through");
+        }
+    }
+}

@@ -1,0 +1,299 @@
+using System.Buffers;
+using RotatingSequencer.Journal;
+using RotatingSequencer.Protocol;
+using RotatingSequencer.Wire;
+using Core = RotatingSequencer.Protocol.Protocol;
+
+namespace RotatingSequencer.Simulation;
+
+/// <summary>
+/// Sees everything and checks the rules at each step, with books of its own: what each member really holds it reads from the journals
+/// (or, without them, from what reached the member), never from what the member says of itself.
+/// </summary>
+internal sealed class Observer
+{
+    private readonly Setup _setup;
+    private readonly int _majority;
+    private readonly Holdings[] _holdings;
+    private readonly Claims[] _claimed;
+    private readonly long[] _delivered;
+    private readonly long[] _restored;
+    private readonly int[] _applied;
+    private readonly Claims _claims;
+    private readonly byte[] _anyCheckpoint;
+
+    public Observer(Setup setup)
+    {
+        _setup = setup;
+        var members = setup.Members;
+        _majority = (members / 2) + 1;
+        History = new History(members);
+        _holdings = [.. Enumerable.Range(0, members).Select(_ => new Holdings(History, members))];
+        _claimed = [.. Enumerable.Range(0, members).Select(_ => new Claims(members))];
+        _claims = new Claims(members);
+        _delivered = new long[members];
+        _restored = new long[members];
+        _applied = new int[members];
+        var checkpoint = new ArrayBufferWriter<byte>();
+        var state = JournalState.Fresh(0, members, 1);
+        JournalFormat.WriteCheckpoint(checkpoint, 0, -1, -1, state.DroppedLocals, state.Incarnations, state.Partial);
+        _anyCheckpoint = checkpoint.WrittenSpan.ToArray();
+    }
+
+    public History History { get; }
+
+    /// <summary>The highest number that any member has delivered.</summary>
+    public long DeliveredAnywhere { get; private set; } = -1;
+
+    /// <summary>A member begins or goes on with what its journal holds.</summary>
+    public void Begins(int member, JournalState state, Core core)
+    {
+        Restore(member, state);
+        _delivered[member] = _restored[member] = state.Applied;
+        BrokenRule.Unless(
+            !_claimed[member].ExceedsAnyOf(core.Claims),
+            "what is claimed survives",
+            $"member {member} claimed more before its crash than it claims after");
+    }
+
+    public void ApplicationGoesOn(int member, long position) => _applied[member] = History.OrderedUpTo(position);
+
+    /// <summary>A write of the journal is on disk.</summary>
+    public void Synced(int member, ReadOnlySpan<byte> bytes, bool replaces)
+    {
+        if (replaces)
+        {
+            Restore(member, JournalFormat.Read(bytes, out _)!);
+            CheckClaims(member, _claimed[member]);
+            return;
+        }
+
+        Add(member, JournalFormat.Read([.. _anyCheckpoint, .. bytes], out _)!);
+    }
+
+    /// <summary>A datagram reached the core of a member without a journal: what it names is held from now on.</summary>
+    public void Receives(int member, ReadOnlySpan<byte> datagram)
+    {
+        if (_setup.Journal || !DatagramReader.TryOpen(datagram, _claims, out var reader) || reader.Sender == member)
+        {
+            return;
+        }
+
+        var holdings = _holdings[member];
+        while (reader.TryNext(out var message))
+        {
+            if (message.Kind == MessageKind.Request)
+            {
+                holdings.Requests[message.Id.Sender].Add(message.Id.Local);
+            }
+            else if (message.Kind == MessageKind.Sequence)
+            {
+                holdings.Sequences.Add(message.Number);
+            }
+        }
+
+        holdings.Advance();
+    }
+
+    /// <summary>A member sends: first what it says, then what it claims, since without a journal saying a thing is holding it.</summary>
+    public void Sends(int member, ReadOnlySpan<byte> datagram)
+    {
+        BrokenRule.Unless(
+            datagram.Length + Seal.Length <= _setup.MaximumDatagram, "a datagram is no longer than allowed", $"member {member} sends {datagram.Length} B");
+        BrokenRule.Unless(DatagramReader.TryOpen(datagram, _claims, out var reader), "datagrams are well formed", $"member {member} sends garbage");
+        while (reader.TryNext(out var message))
+        {
+            switch (message.Kind)
+            {
+                case MessageKind.Request when message.Id.Sender == member:
+                    SendsOwnRequest(member, message.Id, message.Body);
+                    break;
+                case MessageKind.Request:
+                    History.CheckBody(message.Id, message.Body);
+                    break;
+                case MessageKind.Sequence when message.Number % _setup.Members == member:
+                    SendsOwnSequence(member, message.Number, message.Id);
+                    break;
+                case MessageKind.Sequence:
+                    History.CheckSequence(message.Number, message.Id);
+                    break;
+                default:
+                    CheckMissing(member, message);
+                    break;
+            }
+        }
+
+        BrokenRule.Unless(!reader.Malformed, "datagrams are well formed", $"member {member} sends a malformed message");
+        _claimed[member].Raise(_claims);
+    }
+
+    public void CheckClaims(int member, ReadOnlySpan<byte> datagram)
+    {
+        DatagramReader.TryOpen(datagram, _claims, out _);
+        CheckClaims(member, _claims);
+    }
+
+    /// <summary>Rule 2.</summary>
+    public void Delivers(int member, in DeliveredRequest request)
+    {
+        var number = request.Number;
+        BrokenRule.Unless(number == _delivered[member] + 1, "rule 2(a)", $"member {member} delivers {number} after {_delivered[member]}");
+        _delivered[member] = number;
+        var holders = _holdings.Count(h => h.Held >= number);
+        BrokenRule.Unless(holders >= _majority, "rule 2(b)", $"member {member} delivers {number}, which {holders} of {_holdings.Length} hold");
+        BrokenRule.Unless(_holdings[member].Held >= number, "a member delivers what it holds itself", $"member {member} does not hold {number}");
+        History.CheckSequence(number, request.Id);
+        History.CheckBody(request.Id, request.Body.Span);
+        DeliveredAnywhere = Math.Max(DeliveredAnywhere, number);
+    }
+
+    public void Applies(int member, long number, int sender, ReadOnlySpan<byte> payload)
+    {
+        BrokenRule.Unless(number <= _delivered[member], "the application gets what was delivered", $"member {member} applies {number}");
+        History.Applies(member, _applied[member]++, number, sender, payload);
+    }
+
+    /// <summary>The watermarks, after each step.</summary>
+    public void Check(int member, Core core)
+    {
+        var claims = core.Claims;
+        BrokenRule.Unless(
+            core.Dropped <= core.Applied && core.Applied <= core.Delivered
+                && core.Delivered <= Math.Max(Math.Min(core.Stable, claims.Held), _restored[member]) && core.Delivered == _delivered[member]
+                && claims.Held <= core.Received && core.Received <= core.Known && claims.Held <= claims.Sequences,
+            "Dropped ≤ Applied ≤ Delivered ≤ min(Stable, held) ≤ Received",
+            $"member {member}: {core.Dropped}, {core.Applied}, {core.Delivered}, {core.Stable}, {claims.Held}, {core.Received}");
+        for (var m = 0; m < _holdings.Length; m++)
+        {
+            BrokenRule.Unless(
+                _holdings[m].Held >= core.Dropped, "only what all hold is dropped", $"member {member} dropped {core.Dropped}, {m} holds {_holdings[m].Held}");
+        }
+    }
+
+    public void CheckAllDelivered()
+    {
+        History.CheckNothingWasLost();
+        for (var m = 0; m < _applied.Length; m++)
+        {
+            BrokenRule.Unless(
+                _applied[m] == History.Ordered, "everything is delivered everywhere", $"member {m} delivered {_applied[m]} payloads of {History.Ordered}");
+        }
+    }
+
+    private void SendsOwnRequest(int member, RequestId id, ReadOnlySpan<byte> body)
+    {
+        var isNew = id.Local > _claimed[member].Locals[member];
+        History.OwnRequest(member, id.Local, body);
+        var own = _holdings[member].Requests[member];
+        if (_setup.Journal)
+        {
+            BrokenRule.Unless(own.Contains(id.Local), "a member says what is on disk", $"member {member} sends Request {id} before it is");
+        }
+
+        own.Add(id.Local);
+        for (var m = 0; isNew && m < _holdings.Length; m++)
+        {
+            var behind = id.Local - History.NumberedUpTo(member, _holdings[m].Held);
+            BrokenRule.Unless(behind < _setup.Window, "a window bounds how far the group runs ahead", $"{id} is {behind} ahead of what {m} holds");
+        }
+    }
+
+    /// <summary>Rule 1.</summary>
+    private void SendsOwnSequence(int member, long number, RequestId id)
+    {
+        var holdings = _holdings[member];
+        BrokenRule.Unless(
+            holdings.Held >= number - 1 && holdings.Requests[id.Sender].Contains(id.Local),
+            "rule 1(a)",
+            $"member {member} sends Sequence {number} = {id} but holds everything only up to {holdings.Held}");
+        History.OwnSequence(member, number, id);
+        if (_setup.Journal)
+        {
+            BrokenRule.Unless(holdings.Sequences.Contains(number), "a member says what is on disk", $"member {member} sends Sequence {number} before it is");
+        }
+
+        holdings.Sequences.Add(number);
+        holdings.Advance();
+    }
+
+    private void CheckMissing(int member, in Message message)
+    {
+        var missing = message.Missing;
+        while (MissingRange.TryRead(ref missing, _setup.Members, out var range))
+        {
+            var sequences = range.Sender == MissingRange.Sequences;
+            var exist = sequences ? History.Numbers : History.RequestsOf(range.Sender);
+            BrokenRule.Unless(range.First + range.Count <= exist, "only what exists is asked for", $"member {member} asks for {range}");
+            // Without a journal the books also count what a full window made the member ignore.
+            var held = sequences ? _holdings[member].Sequences : _holdings[member].Requests[range.Sender];
+            for (var i = range.First; _setup.Journal && i < range.First + range.Count; i++)
+            {
+                BrokenRule.Unless(!held.Contains(i), "only what is missing is asked for", $"member {member} holds {i} of {range}");
+            }
+        }
+    }
+
+    private void CheckClaims(int member, Claims claims)
+    {
+        var holdings = _holdings[member];
+        BrokenRule.Unless(
+            claims.Held <= holdings.Held && claims.Sequences <= holdings.Sequences.Contiguous,
+            "claims name only what would survive",
+            $"member {member} claims {claims.Held} and Sequences {claims.Sequences}, but holds {holdings.Held} and {holdings.Sequences.Contiguous}");
+        for (var s = 0; s < holdings.Requests.Length; s++)
+        {
+            BrokenRule.Unless(
+                claims.Locals[s] <= holdings.Requests[s].Contiguous,
+                "claims name only what would survive",
+                $"member {member} claims {s}'s Requests up to {claims.Locals[s]}, but holds {holdings.Requests[s].Contiguous}");
+        }
+    }
+
+    private void Restore(int member, JournalState state)
+    {
+        for (var s = 0; s < _setup.Members; s++)
+        {
+            BrokenRule.Unless(
+                state.DroppedLocals[s] == History.NumberedUpTo(s, state.Dropped) - 1,
+                "a checkpoint says what was dropped",
+                $"member {member} dropped {state.Dropped}, and of {s} up to {state.DroppedLocals[s]}");
+        }
+
+        _holdings[member].Begin(state.Dropped, state.DroppedLocals);
+        Add(member, state);
+    }
+
+    private void Add(int member, JournalState state)
+    {
+        var holdings = _holdings[member];
+        foreach (var (id, body) in state.Requests)
+        {
+            if (id.Sender == member)
+            {
+                History.OwnRequest(member, id.Local, body);
+            }
+            else
+            {
+                History.CheckBody(id, body);
+            }
+
+            holdings.Requests[id.Sender].Add(id.Local);
+        }
+
+        foreach (var (number, id) in state.Sequences)
+        {
+            if (number % _setup.Members == member)
+            {
+                History.OwnSequence(member, number, id);
+            }
+            else
+            {
+                History.CheckSequence(number, id);
+            }
+
+            holdings.Sequences.Add(number);
+        }
+
+        holdings.Advance();
+    }
+}

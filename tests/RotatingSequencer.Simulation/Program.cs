@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using RotatingSequencer.Simulation;
+
+// --seeds N [--from N] [--parallel N]: runs many; --seed N [--trace]: runs one.
+var seeds = Option("--seeds") ?? 1_000;
+var from = Option("--from") ?? 0;
+if (Option("--seed") is { } only)
+{
+    if (args.Contains("--trace"))
+    {
+        Runs.RunTraced(only, Console.Out);
+        return 0;
+    }
+
+    (from, seeds) = (only, 1);
+}
+
+var statistics = new Statistics();
+var clock = Stopwatch.StartNew();
+var (done, failed) = (0, 0);
+Parallel.For(from, from + seeds, new ParallelOptions { MaxDegreeOfParallelism = Option("--parallel") ?? Environment.ProcessorCount }, (seed, loop) =>
+{
+    if (Runs.Run(seed, statistics) is { } failure)
+    {
+        lock (statistics)
+        {
+            failed++;
+            Console.WriteLine(failure);
+            Console.WriteLine();
+            if (failed >= 5)
+            {
+                loop.Stop();
+            }
+        }
+    }
+
+    if (Interlocked.Increment(ref done) % Math.Max(seeds / 20, 1) == 0)
+    {
+        Console.Error.WriteLine($"{done:N0} of {seeds:N0} seeds, {failed} failed, {clock.Elapsed.TotalSeconds:F0} s");
+    }
+});
+
+Console.WriteLine($"{done:N0} seeds from {from}, {failed} failed, {clock.Elapsed.TotalSeconds:F1} s");
+Console.Write(statistics);
+return failed == 0 ? 0 : 1;
+
+int? Option(string name)
+{
+    var at = Array.IndexOf(args, name);
+    return at < 0 || at + 1 >= args.Length ? null : int.Parse(args[at + 1], System.Globalization.CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,59 @@
+namespace RotatingSequencer.Simulation;
+
+/// <summary>Runs seeds, and tells of one that failed what is needed to understand it.</summary>
+internal static class Runs
+{
+    private const int TraceTail = 120;
+
+    /// <summary>Runs one seed; null when no rule was broken, otherwise the seed, the rule and the end of the trace.</summary>
+    public static string? Run(int seed, Statistics statistics)
+    {
+        try
+        {
+            var world = new World(seed, null);
+            world.Run();
+            lock (statistics)
+            {
+                statistics.Add(world.Statistics);
+            }
+
+            return null;
+        }
+        catch (Exception exception)
+        {
+            return Explain(seed, exception);
+        }
+    }
+
+    /// <summary>Runs one seed and writes all that happens.</summary>
+    public static void RunTraced(int seed, TextWriter writer)
+    {
+        var world = new World(seed, new Trace(1, writer));
+        writer.WriteLine(world.Setup);
+        world.Run();
+        writer.WriteLine(world.Statistics);
+    }
+
+    private static string Explain(int seed, Exception exception)
+    {
+        // The same again, this time noting what happens.
+        var trace = new Trace(TraceTail, null);
+        var world = new World(seed, trace);
+        var replay = "the replay broke no rule: something in the run is not determined by its seed";
+        try
+        {
+            world.Run();
+        }
+        catch (Exception again)
+        {
+            replay = again is BrokenRule ? again.Message : again.ToString();
+        }
+
+        return $"""
+            seed {seed}: {exception.GetType().Name}: {exception.Message}
+            {world.Setup}
+            {string.Join('\n', trace.Lines)}
+            {replay}
+            """;
+    }
+}

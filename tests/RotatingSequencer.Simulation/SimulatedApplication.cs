@@ -1,0 +1,95 @@
+using RotatingSequencer.Journal;
+using RotatingSequencer.Protocol;
+
+namespace RotatingSequencer.Simulation;
+
+/// <summary>
+/// The application of one member and the thread that feeds it. Its position survives a kill; a loss of power takes it back to
+/// anywhere behind its last flush.
+/// </summary>
+internal sealed class SimulatedApplication(int member, int members, Observer observer)
+{
+    private readonly Queue<DeliveredRequest> _queue = new();
+    private readonly List<ReadOnlyMemory<byte>> _payloads = [];
+    private Assembler _assembler = new(members);
+    private long _position = -1;
+    private long _positionAtFlush = -1;
+    private long _seen = -1;
+
+    /// <summary>Everything up to here went through; the position is lower where no payload was complete.</summary>
+    public long Applied { get; private set; } = -1;
+
+    public (long Number, byte[][] Partial)? Flushed { get; private set; }
+
+    public bool FlushRequested { get; set; }
+
+    public bool HasWork => _queue.Count > 0 || (FlushRequested && Flushed is null);
+
+    public void Begin(JournalState state)
+    {
+        _assembler = new Assembler(members);
+        _assembler.Restore(state.Partial);
+        _seen = _position;
+        Applied = state.Applied;
+        observer.ApplicationGoesOn(member, _position);
+    }
+
+    public void Deliver(Queue<DeliveredRequest> deliveries)
+    {
+        while (deliveries.TryDequeue(out var request))
+        {
+            _queue.Enqueue(request);
+        }
+    }
+
+    /// <summary>What the thread does next: a flush before a batch.</summary>
+    public void Work(int batch, bool canFlush)
+    {
+        if (FlushRequested && Flushed is null)
+        {
+            if (canFlush)
+            {
+                _positionAtFlush = _position;
+                Flushed = (Applied, _assembler.Partial);
+            }
+            else
+            {
+                FlushRequested = false;
+            }
+
+            return;
+        }
+
+        for (; batch > 0 && _queue.TryDequeue(out var request); batch--)
+        {
+            _payloads.Clear();
+            _assembler.Take(request.Id.Sender, request.Body, _payloads);
+            if (request.Number > _seen)
+            {
+                foreach (var payload in _payloads)
+                {
+                    observer.Applies(member, request.Number, request.Id.Sender, payload.Span);
+                    _position = request.Number;
+                }
+            }
+
+            Applied = request.Number;
+        }
+    }
+
+    public void ResumeAfterFlush()
+    {
+        Flushed = null;
+        FlushRequested = false;
+    }
+
+    public void Crash(bool powerLoss, Random random)
+    {
+        _queue.Clear();
+        ResumeAfterFlush();
+        if (powerLoss && _position > _positionAtFlush)
+        {
+            _position = _positionAtFlush + random.NextInt64(_position - _positionAtFlush + 1);
+        }
+    }
+}

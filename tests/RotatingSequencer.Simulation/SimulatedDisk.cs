@@ -1,0 +1,89 @@
+using System.Buffers;
+using RotatingSequencer.Journal;
+
+namespace RotatingSequencer.Simulation;
+
+/// <summary>
+/// The disk under one member's journal. What was synced stays; of a write under way a crash leaves any beginning, the last bytes of which
+/// may be torn. A replaced journal is there entirely or not at all, since it is written beside and renamed.
+/// </summary>
+internal sealed class SimulatedDisk
+{
+    private readonly ArrayBufferWriter<byte> _synced = new();
+    private byte[]? _writing;
+    private bool _replaces;
+
+    public ReadOnlySpan<byte> Content => _synced.WrittenSpan;
+
+    /// <summary>Bytes appended since the journal was opened or replaced.</summary>
+    public long Growth { get; private set; }
+
+    public bool IsIdle => _writing is null;
+
+    /// <summary>What the write under way will have made durable.</summary>
+    public (byte[] Bytes, bool Replaces) Writing => (_writing!, _replaces);
+
+    public void Begin(ReadOnlySpan<byte> bytes, bool replaces)
+    {
+        _writing = bytes.ToArray();
+        _replaces = replaces;
+    }
+
+    public void Complete()
+    {
+        Growth = _replaces ? 0 : Growth + _writing!.Length;
+        Keep(_writing!);
+        _writing = null;
+    }
+
+    /// <summary>Whatever was under way ends somewhere. True when it was cut short or torn.</summary>
+    public bool Crash(Random random)
+    {
+        if (_writing is not { } bytes)
+        {
+            return false;
+        }
+
+        _writing = null;
+        if (_replaces)
+        {
+            if (random.Chance(0.5))
+            {
+                Keep(bytes);
+            }
+
+            return false;
+        }
+
+        var kept = bytes[..random.Next(bytes.Length + 1)];
+        if (kept.Length > 0 && random.Chance(0.3))
+        {
+            kept[kept.Length - 1 - random.Next(Math.Min(kept.Length, 30))] ^= (byte)random.Next(1, 256);
+        }
+
+        Keep(kept);
+        return true;
+    }
+
+    /// <summary>What a member finds when it starts; what was torn is cut off, and the rest synced, before it relies on it.</summary>
+    public JournalState Open()
+    {
+        var state = JournalFormat.Read(_synced.WrittenSpan, out var length)
+            ?? throw new BrokenRule("a journal begins with a checkpoint", "it does not, after a crash");
+        var good = _synced.WrittenSpan[..length].ToArray();
+        _synced.ResetWrittenCount();
+        _synced.Write(good);
+        Growth = 0;
+        return state;
+    }
+
+    private void Keep(byte[] bytes)
+    {
+        if (_replaces)
+        {
+            _synced.ResetWrittenCount();
+        }
+
+        _synced.Write(bytes);
+    }
+}

@@ -1,0 +1,236 @@
+using System.Buffers.Binary;
+
+namespace RotatingSequencer.Simulation;
+
+/// <summary>
+/// One run, from one seed: a storm of submissions and faults, then everything is repaired, the group must settle, and then be silent.
+/// </summary>
+internal sealed class World
+{
+    /// <summary>Simulated time within which a group without faults must have settled, besides one hop for each number it has yet to give out.</summary>
+    private const long SettlesWithin = 5_000_000;
+
+    private const long Silence = 10_000_000;
+    private const long MaximumEvents = 20_000_000;
+
+    private readonly PriorityQueue<Action, (long At, long Order)> _events = new();
+    private long _order;
+    private long _payloads;
+    private bool _calm;
+
+    public World(int seed, Trace? trace)
+    {
+        Random = new Random(seed);
+        Setup = Setup.Draw(Random);
+        Trace = trace;
+        if (trace is not null)
+        {
+            trace.Clock = () => Now;
+        }
+
+        Observer = new Observer(Setup);
+        Network = new Network(this);
+        Members = [.. Enumerable.Range(0, Setup.Members).Select(id => new SimulatedMember(this, id))];
+    }
+
+    public Setup Setup { get; }
+
+    public Random Random { get; }
+
+    public Trace? Trace { get; }
+
+    public Observer Observer { get; }
+
+    public Network Network { get; }
+
+    public SimulatedMember[] Members { get; }
+
+    public Statistics Statistics { get; } = new();
+
+    /// <summary>Microseconds since the beginning.</summary>
+    public long Now { get; private set; }
+
+    public void At(long time, Action action) => _events.Enqueue(action, (Math.Max(time, Now), _order++));
+
+    public void Run()
+    {
+        foreach (var member in Members)
+        {
+            At(Random.Chance(0.8) ? Random.Next(1_000) : Random.NextInt64(Setup.Storm / 2), member.Start);
+        }
+
+        PlanStorm();
+        RunUntil(Setup.Storm);
+        Calm();
+        Settle(SettlesWithin);
+        // The rest of the knowledge, and what old datagrams stir up.
+        RunUntil(Now + 3_000_000 + (2 * Setup.Storm));
+        CheckSilence();
+        LoneRequest();
+        foreach (var member in Members)
+        {
+            member.CountCore();
+        }
+
+        Statistics.Runs = 1;
+        Statistics.SimulatedSeconds = Now / 1_000_000;
+        Statistics.Numbers = Observer.History.Numbers;
+        Statistics.Applications = (long)Observer.History.Ordered * Setup.Members;
+    }
+
+    private void RunUntil(long time)
+    {
+        while (_events.TryPeek(out _, out var next) && next.At <= time)
+        {
+            _events.TryDequeue(out var action, out _);
+            Now = next.At;
+            Statistics.Events++;
+            BrokenRule.Unless(Statistics.Events < MaximumEvents, "a run ends", $"after {MaximumEvents} events it had not");
+            action!();
+        }
+
+        Now = time;
+    }
+
+    private void PlanStorm()
+    {
+        Repeat(Setup.Submissions, () =>
+        {
+            var member = Setup.Flooded >= 0 && Random.Chance(0.9) ? Setup.Flooded : Random.Next(Setup.Members);
+            var count = Random.Chance(Setup.Bursts / 10) ? Random.Next(1, 50) : 1;
+            for (; count > 0; count--)
+            {
+                Members[member].Submit(Payload());
+            }
+        });
+        Repeat(Setup.Barriers, () => Members[Random.Next(Setup.Members)].ReadBarrier());
+        Repeat(Setup.Pauses, () =>
+        {
+            Statistics.Pauses++;
+            Members[Random.Next(Setup.Members)].Pause(Outage());
+        });
+        Repeat(Setup.Crashes, () => Members[Random.Next(Setup.Members)].Crash(Random.Chance(Setup.PowerLoss)));
+        Repeat(Setup.Cuts, () =>
+        {
+            var duration = Outage();
+            if (Random.Chance(0.7))
+            {
+                CutLink(Random.Next(Setup.Members), Random.Next(Setup.Members), duration);
+            }
+            else
+            {
+                CutHalves(duration);
+            }
+        });
+    }
+
+    private void CutLink(int from, int to, long duration)
+    {
+        Statistics.Cuts++;
+        Trace?.Add($"cut {from} → {to} for {duration} µs");
+        Network.Cut(from, to, duration);
+        if (Random.Chance(0.5))
+        {
+            Network.Cut(to, from, duration);
+        }
+    }
+
+    private void CutHalves(long duration)
+    {
+        Statistics.Halves++;
+        var half = Random.Next(1 << Setup.Members);
+        Trace?.Add($"cut halves {half:b} for {duration} µs");
+        for (var from = 0; from < Setup.Members; from++)
+        {
+            for (var to = 0; to < Setup.Members; to++)
+            {
+                if (((half >> from) & 1) != ((half >> to) & 1))
+                {
+                    Network.Cut(from, to, duration);
+                }
+            }
+        }
+    }
+
+    private void Calm()
+    {
+        Trace?.Add($"the faults stop");
+        _calm = true;
+        Network.Calm();
+        foreach (var member in Members)
+        {
+            member.Calm();
+        }
+    }
+
+    private void Settle(long within)
+    {
+        var began = Now;
+        var hop = Setup.Delay + Setup.Jitter + (2 * Math.Min(Setup.Sync, 1_000)) + 100;
+        var deadline = began + within + (3 * hop * (10 + Observer.History.WithoutNumber + Members.Sum(m => m.Waiting)));
+        while (!Members.All(m => m.IsSettled))
+        {
+            if (Now >= deadline)
+            {
+                throw new BrokenRule("without faults the group settles", "it has not:\n" + string.Join('\n', Members.Select((m, i) => $"  m{i} {m.State}")));
+            }
+
+            RunUntil(Now + 10_000);
+        }
+
+        Observer.CheckAllDelivered();
+        Statistics.LongestSettlingMilliseconds = Math.Max(Statistics.LongestSettlingMilliseconds, (Now - began) / 1_000);
+    }
+
+    /// <summary>A settled group sends heartbeats, asks nothing, and hardly wakes up.</summary>
+    private void CheckSilence()
+    {
+        Trace?.Add($"silence");
+        var asked = Members.Sum(m => m.Counters!.Asked);
+        var datagrams = Statistics.Datagrams;
+        var steps = Members.Sum(m => m.Steps);
+        RunUntil(Now + Silence);
+        var heartbeats = (long)Setup.Members * (Setup.Members - 1) * ((Silence / 750_000) + 1);
+        BrokenRule.Unless(asked == Members.Sum(m => m.Counters!.Asked), "a settled group asks nothing", $"it asked");
+        BrokenRule.Unless(
+            Statistics.Datagrams - datagrams <= heartbeats, "a settled group is silent but for heartbeats", $"it sent {Statistics.Datagrams - datagrams} datagrams");
+        BrokenRule.Unless(
+            Members.Sum(m => m.Steps) - steps <= 2 * (heartbeats + Setup.Members), "a settled group sleeps", $"it took {Members.Sum(m => m.Steps) - steps} steps");
+    }
+
+    /// <summary>One request in an idle group, with nothing else to carry what is known of it.</summary>
+    private void LoneRequest()
+    {
+        Trace?.Add($"a lone request");
+        Members[Random.Next(Setup.Members)].Submit(Payload());
+        RunUntil(Now + 1);
+        Settle(1_000_000);
+    }
+
+    private long Outage() => Random.Between(100, Setup.Outage);
+
+    /// <summary>No two alike, so that none can be taken for another.</summary>
+    private byte[] Payload()
+    {
+        var length = Random.Chance(0.8) ? Random.Next(8, 60) : (int)Random.Between(8, Math.Max(8, Setup.LargestPayload));
+        var payload = new byte[length];
+        Random.NextBytes(payload);
+        BinaryPrimitives.WriteInt64LittleEndian(payload, _payloads++);
+        return payload;
+    }
+
+    private void Repeat(double rate, Action action)
+    {
+        if (rate > 0)
+        {
+            At(Now + Random.UntilNext(rate), () =>
+            {
+                if (!_calm)
+                {
+                    action();
+                    Repeat(rate, action);
+                }
+            });
+        }
+    }
+}
