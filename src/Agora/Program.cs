@@ -38,3 +38,9 @@ catch (OperationCanceledException)
 {
     return 130;
 }
+catch (Exception e)
+{
+    // A fault of ours: everything that helps to find it, and last the line that a supervisor repeats.
+    await Console.Error.WriteLineAsync($"{e}\n{LogFiles.ComplaintPrefix}{e.GetType().Name}: {e.Message}");
+    return 70;
+}

@@ -21,16 +21,11 @@ internal sealed class ClusterProbe : IDisposable
 {
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(2);
 
-    private readonly SocketsHttpHandler _handler = new()
+    private readonly HttpClient _http = new(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5), UseProxy = false })
     {
-        ConnectTimeout = s_deadline,
-        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5),
-        UseProxy = false,
+        Timeout = s_deadline,
     };
-    private readonly HttpClient _http;
     private readonly ConcurrentDictionary<string, GrpcChannel> _channels = [];
-
-    public ClusterProbe() => _http = new HttpClient(_handler, disposeHandler: false) { Timeout = s_deadline };
 
     /// <summary>Asks one process.</summary>
     public Task<ProbeAnswer> AskAsync(ClusterProcess process, CancellationToken cancellationToken) =>
@@ -53,7 +48,7 @@ internal sealed class ClusterProbe : IDisposable
     private async Task<ProbeAnswer> AskDatabaseAsync(ClusterProcess process, CancellationToken cancellationToken)
     {
         GrpcChannel channel = _channels.GetOrAdd(process.Endpoints[0].Address, address => GrpcChannel.ForAddress(
-            $"http://{address}", new GrpcChannelOptions { HttpHandler = _handler, DisposeHttpClient = false }));
+            $"http://{address}", new GrpcChannelOptions { HttpClient = _http }));
         try
         {
             StatusReply reply = await new Replica.ReplicaClient(channel)
@@ -73,6 +68,5 @@ internal sealed class ClusterProbe : IDisposable
             channel.Dispose();
         }
         _http.Dispose();
-        _handler.Dispose();
     }
 }
