@@ -7,7 +7,8 @@ namespace Agora.Client;
 /// </summary>
 public sealed class AgoraException : Exception
 {
-    internal AgoraException(string code, string detail, int status = 0, Exception? inner = null)
+    /// <summary>A failure with its code, what to mend, and the HTTP status; 0 where no server answered.</summary>
+    public AgoraException(string code, string detail, int status = 0, Exception? inner = null)
         : base(detail, inner)
     {
         Code = code;
@@ -30,10 +31,12 @@ public sealed class AgoraException : Exception
     public TimeSpan? RetryAfter { get; internal init; }
 
     /// <summary>
-    /// The key under which a changing call was sent. After a transient failure its outcome may be unknown: the same call with this key
-    /// finds out, and does nothing twice.
+    /// The key under which a changing call was sent. The same call with this key finds out what became of it, and does nothing twice.
     /// </summary>
     public string? IdempotencyKey { get; internal init; }
+
+    /// <summary>It may have happened all the same: a server had the call and did not say what became of it.</summary>
+    public bool OutcomeUnknown { get; internal init; }
 
     /// <summary>The same call may succeed later.</summary>
     public bool IsTransient => Status is 0 or (int)HttpStatusCode.TooManyRequests || IsFailover(Status);

@@ -36,9 +36,6 @@ public sealed class BuyerClient : MarketplaceClient
         return session;
     }
 
-    /// <summary>Logout. A cart that was not saved goes with the session.</summary>
-    public Task LogoutAsync(string? idempotencyKey = null, CancellationToken cancel = default) => EndSessionAsync(idempotencyKey, cancel);
-
     /// <summary>SearchItemsForSale: items of the category with at least one unit, best match first.</summary>
     public Task<ItemPage> SearchItemsForSaleAsync(
         int category, IEnumerable<string>? keywords = null, int? limit = null, string? cursor = null, CancellationToken cancel = default) =>

@@ -21,6 +21,13 @@ public abstract class MarketplaceClient : IDisposable
     /// <summary>The login, set by Login and dropped by Logout; set it to go on with one that was kept.</summary>
     public string? Token { get; set; }
 
+    /// <summary>Logout. A buyer's cart that was not saved goes with the session.</summary>
+    public async Task LogoutAsync(string? idempotencyKey = null, CancellationToken cancel = default)
+    {
+        await DoAsync(Change(HttpMethod.Delete, "sessions/current", idempotencyKey), cancel).ConfigureAwait(false);
+        Token = null;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -41,12 +48,6 @@ public abstract class MarketplaceClient : IDisposable
     private protected async Task DoAsync(Call call, CancellationToken cancel)
     {
         using var answer = await Servers.SendAsync(call, cancel).ConfigureAwait(false);
-    }
-
-    private protected async Task EndSessionAsync(string? key, CancellationToken cancel)
-    {
-        await DoAsync(Change(HttpMethod.Delete, "sessions/current", key), cancel).ConfigureAwait(false);
-        Token = null;
     }
 
     /// <summary>Made here once, before the first attempt, so that every attempt carries the same.</summary>

@@ -120,6 +120,7 @@ public sealed class ReplicaList : IDisposable
     {
         var started = _options.TimeProvider.GetTimestamp();
         var failures = 0;
+        var unknown = false;
         TimeSpan? comeBack = null;
         while (true)
         {
@@ -133,6 +134,7 @@ public sealed class ReplicaList : IDisposable
                 return answer!;
             }
             failures++;
+            unknown |= failure.OutcomeUnknown;
             if (failure.RetryAfter is { } told && !(comeBack < told))
             {
                 comeBack = told;
@@ -147,7 +149,7 @@ public sealed class ReplicaList : IDisposable
             var pause = Pause(failures, ref comeBack);
             if (_options.TimeProvider.GetElapsedTime(started) + pause >= _options.Deadline)
             {
-                throw GivenUp(failure, failures, call.Key);
+                throw GivenUp(failure, failures, unknown, call.Key);
             }
             _options.OnChange?.Invoke(new ReplicaChange(server, _servers[next], failure.Detail, pause));
             if (pause > TimeSpan.Zero)
@@ -178,7 +180,7 @@ public sealed class ReplicaList : IDisposable
         return pause;
     }
 
-    private AgoraException GivenUp(AgoraException last, int attempts, string? key) =>
+    private AgoraException GivenUp(AgoraException last, int attempts, bool unknown, string? key) =>
         new(ErrorCodes.Unavailable, _servers.Length == 1
                 ? $"The server did not serve this within {_options.Deadline.TotalSeconds:0.#} s ({attempts} attempts). {last.Detail}"
                 : $"None of the {_servers.Length} servers served this within {_options.Deadline.TotalSeconds:0.#} s ({attempts} attempts). Last: {last.Detail}",
@@ -186,6 +188,7 @@ public sealed class ReplicaList : IDisposable
         {
             RetryAfter = last.RetryAfter,
             IdempotencyKey = key,
+            OutcomeUnknown = unknown && key is not null,
         };
 
     /// <summary>One attempt at one server. A failure that another server may not have is returned; a refusal is thrown.</summary>
@@ -202,11 +205,18 @@ public sealed class ReplicaList : IDisposable
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {
-            return (null, new AgoraException(ErrorCodes.Unavailable, $"{server.Authority} did not answer within {limit.TotalSeconds:0.#} s.", inner: e));
+            return (null, new AgoraException(ErrorCodes.Unavailable, $"{server.Authority} did not answer within {limit.TotalSeconds:0.#} s.", inner: e)
+            {
+                OutcomeUnknown = true,
+            });
         }
         catch (HttpRequestException e)
         {
-            return (null, new AgoraException(ErrorCodes.Unavailable, $"{server.Authority}: {Why(e)}.", inner: e));
+            return (null, new AgoraException(ErrorCodes.Unavailable, $"{server.Authority}: {Why(e)}.", inner: e)
+            {
+                OutcomeUnknown = e.HttpRequestError
+                    is not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError),
+            });
         }
         if (answer.IsSuccessStatusCode)
         {
@@ -242,6 +252,7 @@ public sealed class ReplicaList : IDisposable
             Errors = problem?.Errors ?? new Dictionary<string, string[]>(),
             RetryAfter = RetryAfter(answer.Headers.RetryAfter),
             IdempotencyKey = key,
+            OutcomeUnknown = AgoraException.IsFailover(status),
         };
     }
 

@@ -34,9 +34,6 @@ public sealed class SellerClient : MarketplaceClient
         return session;
     }
 
-    /// <summary>Logout.</summary>
-    public Task LogoutAsync(string? idempotencyKey = null, CancellationToken cancel = default) => EndSessionAsync(idempotencyKey, cancel);
-
     /// <summary>GetSellerRating: this seller's votes.</summary>
     public Task<SellerRating> GetSellerRatingAsync(CancellationToken cancel = default) =>
         Servers.SendAsync(Read("sellers/me/rating"), AgoraJson.Default.SellerRating, cancel);

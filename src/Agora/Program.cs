@@ -2,6 +2,7 @@ using System.CommandLine;
 using Agora.Commands;
 using Agora.Contracts.Cluster;
 using Agora.Launcher;
+using Agora.Trading;
 
 RootCommand root = new("Agora: an online marketplace whose every part is replicated")
 {
@@ -13,6 +14,8 @@ RootCommand root = new("Agora: an online marketplace whose every part is replica
     ProcessCommands.CreateStart(),
     RunCommand.Create(),
     ClusterCommand.Create(),
+    SellerCommand.Create(),
+    BuyerCommand.Create(),
 };
 root.HelpName = "agora";
 root.WithExamples(

@@ -126,9 +126,20 @@ public sealed class FailoverTests : IAsyncDisposable
             () => client.ClearCartAsync(cancel: TestContext.Current.CancellationToken).WaitAsync(_generous, TestContext.Current.CancellationToken));
 
         Assert.True(failure.IsTransient);
+        Assert.True(failure.OutcomeUnknown);
         Assert.Equal(ErrorCodes.Unavailable, failure.Code);
         Assert.All(servers, server => Assert.NotEmpty(server.Requests));
         Assert.Equal([failure.IdempotencyKey], servers.SelectMany(s => s.Requests).Select(r => r.Key).Distinct());
+    }
+
+    [Fact]
+    public async Task When_no_server_was_reached_it_is_known_that_nothing_happened()
+    {
+        var gone = await StartAsync(Dies);
+        await gone.StopAsync();
+        using var client = Client([gone], new() { Deadline = TimeSpan.FromMilliseconds(200) });
+        var failure = await Assert.ThrowsAsync<AgoraException>(() => client.ClearCartAsync(cancel: TestContext.Current.CancellationToken));
+        Assert.Equal((0, true, false), (failure.Status, failure.IsTransient, failure.OutcomeUnknown));
     }
 
     [Fact]

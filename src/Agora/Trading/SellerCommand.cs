@@ -1,0 +1,120 @@
+using System.CommandLine;
+using System.Text.Json;
+using Agora.Client;
+using Agora.Commands;
+using Agora.Contracts.Cluster;
+
+namespace Agora.Trading;
+
+/// <summary><c>agora seller</c>: every function of a seller, and a prompt.</summary>
+public static class SellerCommand
+{
+    /// <summary>The command, for the program's root command.</summary>
+    public static Command Create() => Create(User.Current);
+
+    internal static Command Create(User user) => new SellerTrade(user).Create("Sells: puts items up for sale, changes them, shows them and their seller's rating");
+
+    private sealed class SellerTrade(User user) : Trade<SellerClient>("seller", user)
+    {
+        protected override SellerClient Connect(ReplicaList servers) => new(servers);
+
+        protected override ServerGroup ServersOf(ClusterFile cluster) => cluster.SellerServers;
+
+        protected override IEnumerable<Command> Functions() =>
+            [.. AccountFunctions(), Sell(), Items(), SetPrice(), Withdraw(), Rating()];
+
+        protected override async Task<(long, string)> CreateAccountAsync(
+            SellerClient client, string name, string username, string password, string? key, CancellationToken cancel)
+        {
+            var created = await client.CreateAccountAsync(name, username, password, key, cancel);
+            return (created.SellerId, JsonSerializer.Serialize(created, AgoraJson.Default.SellerCreated));
+        }
+
+        protected override async Task<(long, string, string)> LoginAsync(
+            SellerClient client, string username, string password, string? key, CancellationToken cancel)
+        {
+            var session = await client.LoginAsync(username, password, key, cancel);
+            return (session.SellerId, session.Token, JsonSerializer.Serialize(session, AgoraJson.Default.SellerSession));
+        }
+
+        private Command Sell()
+        {
+            Option<string?> name = new("--name", "-n") { Description = "1 to 32 characters", Required = true };
+            Option<int?> category = new("--category", "-c") { Description = "0 or more", Required = true };
+            Option<string[]> keywords = new("--keyword", "-k") { Description = "Up to 5, each 1 to 8 characters", AllowMultipleArgumentsPerToken = true };
+            Option<ItemCondition> condition = new("--condition") { Description = "new or used; new unless given" };
+            condition.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, "new", "used");
+            Option<decimal?> price = new("--price") { Description = "What a unit costs, like 12.50", Required = true, CustomParser = ParseMoney };
+            Option<int?> quantity = new("--quantity", "-q") { Description = "Units for sale; 1 unless given", DefaultValueFactory = _ => 1 };
+            var sell = Function("sell", "Puts an item up for sale (RegisterItemForSale)", async call =>
+            {
+                var registered = await call.LoggedIn.RegisterItemForSaleAsync(
+                    new()
+                    {
+                        Name = call.Get(name),
+                        Category = call.Get(category),
+                        Keywords = call.Get(keywords) ?? [],
+                        Condition = call.Get(condition),
+                        Price = call.Get(price),
+                        Quantity = call.Get(quantity),
+                    }, call.Key, call.Cancel);
+                return Shown.Of(registered, AgoraJson.Default.ItemRegistered, Show.Line($"Item {registered.ItemId} is for sale."));
+            }, changes: true, name, category, keywords, condition, price, quantity)
+                .WithExamples("agora seller sell --name \"Red bike\" --category 3 --keyword red bike --condition used --price 120 --quantity 1");
+            sell.Aliases.Add("register-item-for-sale");
+            return sell;
+        }
+
+        private Command Items()
+        {
+            var limit = Limit();
+            var cursor = Cursor();
+            var items = Function("items", "Shows your items, sold out ones included (DisplayItemsForSale)", async call =>
+            {
+                var page = await call.LoggedIn.DisplayItemsForSaleAsync(call.Get(limit), call.Get(cursor), call.Cancel);
+                return Shown.Of(page, AgoraJson.Default.ItemPage, Show.Items(page));
+            }, changes: false, limit, cursor);
+            items.Aliases.Add("display-items-for-sale");
+            return items;
+        }
+
+        private Command SetPrice()
+        {
+            var item = ItemId();
+            Argument<decimal?> price = new("PRICE") { Description = "What a unit costs from now on, like 12.50", CustomParser = ParseMoney };
+            var set = Function("set-price", "Changes what an item costs (ChangeItemPrice)", async call =>
+            {
+                var changed = await call.LoggedIn.ChangeItemPriceAsync(call.Get(item)!, call.Get(price)!.Value, call.Key, call.Cancel);
+                return Shown.Of(changed, AgoraJson.Default.Item, Show.Item(changed));
+            }, changes: true, item, price)
+                .WithExamples("agora seller set-price 3-17 99.90");
+            set.Aliases.Add("change-item-price");
+            return set;
+        }
+
+        private Command Withdraw()
+        {
+            var item = ItemId();
+            Argument<int> quantity = new("UNITS") { Description = "How many units to take off sale" };
+            var withdraw = Function("withdraw", "Takes units of an item off sale (UpdateUnitsForSale)", async call =>
+            {
+                var changed = await call.LoggedIn.UpdateUnitsForSaleAsync(call.Get(item)!, call.Get(quantity), call.Key, call.Cancel);
+                return Shown.Of(changed, AgoraJson.Default.Item, Show.Item(changed));
+            }, changes: true, item, quantity)
+                .WithExamples("agora seller withdraw 3-17 2");
+            withdraw.Aliases.Add("update-units-for-sale");
+            return withdraw;
+        }
+
+        private Command Rating()
+        {
+            var rating = Function("rating", "Shows how buyers have voted on your items (GetSellerRating)", async call =>
+            {
+                var votes = await call.LoggedIn.GetSellerRatingAsync(call.Cancel);
+                return Shown.Of(votes, AgoraJson.Default.SellerRating, Show.Rating(votes));
+            });
+            rating.Aliases.Add("get-seller-rating");
+            return rating;
+        }
+    }
+}

@@ -1,0 +1,336 @@
+using System.Text.Json;
+using Xunit;
+using static Agora.Client.Tests.ScriptedServer;
+
+namespace Agora.Client.Tests;
+
+public sealed class CommandTests : IAsyncLifetime
+{
+    private const string Item =
+        """{"id":"3-17","name":"Bike","category":3,"keywords":["red"],"condition":"used","price":12.50,"quantity":2,"sellerId":9,"feedback":{"thumbsUp":1,"thumbsDown":0}}""";
+    private const string Items = $$"""{"items":[{{Item}}],"nextCursor":"abc"}""";
+    private const string Cart = """{"lines":[{"itemId":"3-17","quantity":2}]}""";
+    private const string Rating = """{"sellerId":9,"thumbsUp":4,"thumbsDown":1}""";
+    private const string Receipt = """{"purchaseId":"p-1","lines":[{"itemId":"3-17","quantity":2,"unitPrice":12.50}],"total":25.00}""";
+    private const string Purchases =
+        """{"purchases":[{"purchaseId":"p-1","at":"2026-07-01T12:00:00+00:00","lines":[{"itemId":"3-17","quantity":2,"unitPrice":12.50}],"total":25.00}],"nextCursor":null}""";
+
+    private readonly Cli _cli = new();
+    private ScriptedServer _server = null!;
+
+    public async ValueTask InitializeAsync() => _server = await StartAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        _cli.Dispose();
+        await _server.DisposeAsync();
+    }
+
+    /// <summary>Every function: its command and its own name, what it sends, what a person and a program see.</summary>
+    public static TheoryData<string, string[], string, string, string, string> Functions => new()
+    {
+        { "seller", ["create-account", "--name", "Ann", "--username", "ann", "--password", "pw"], "POST /sellers", """{"name":"Ann","username":"ann","password":"pw"}""", """{"sellerId":9}""", "seller 9" },
+        { "seller", ["logout"], "DELETE /sessions/current", "", "", "Logged out" },
+        { "seller", ["rating"], "GET /sellers/me/rating", "", Rating, "4 up, 1 down" },
+        { "seller", ["get-seller-rating"], "GET /sellers/me/rating", "", Rating, "4 up, 1 down" },
+        { "seller", ["sell", "--name", "Bike", "--category", "3", "--keyword", "red", "--condition", "used", "--price", "12.5", "--quantity", "2"], "POST /items",
+            """{"name":"Bike","category":3,"keywords":["red"],"condition":"used","price":12.50,"quantity":2}""", """{"itemId":"3-17"}""", "3-17" },
+        { "seller", ["register-item-for-sale", "-n", "Bike", "-c", "3", "--price", "12"], "POST /items",
+            """{"name":"Bike","category":3,"keywords":[],"condition":"new","price":12.00,"quantity":1}""", """{"itemId":"3-17"}""", "3-17" },
+        { "seller", ["set-price", "3-17", "12.50"], "PUT /items/3-17/price", """{"price":12.50}""", Item, "12.50" },
+        { "seller", ["change-item-price", "3-17", "12.50"], "PUT /items/3-17/price", """{"price":12.50}""", Item, "12.50" },
+        { "seller", ["withdraw", "3-17", "2"], "POST /items/3-17/withdrawals", """{"quantity":2}""", Item, "Bike" },
+        { "seller", ["update-units-for-sale", "3-17", "2"], "POST /items/3-17/withdrawals", """{"quantity":2}""", Item, "Bike" },
+        { "seller", ["items", "--limit", "5"], "GET /items?limit=5", "", Items, "--cursor abc" },
+        { "seller", ["display-items-for-sale", "--cursor", "x"], "GET /items?cursor=x", "", Items, "Bike" },
+        { "buyer", ["create-account", "--name", "Bob", "--username", "bob", "--password", "pw"], "POST /buyers", """{"name":"Bob","username":"bob","password":"pw"}""", """{"buyerId":9}""", "buyer 9" },
+        { "buyer", ["logout"], "DELETE /sessions/current", "", "", "Logged out" },
+        { "buyer", ["search", "--category", "3", "--keyword", "red", "bike", "-k", "old"], "GET /items?category=3&keyword=red&keyword=bike&keyword=old", "", Items, "Bike" },
+        { "buyer", ["search-items-for-sale", "-c", "3"], "GET /items?category=3", "", Items, "Bike" },
+        { "buyer", ["item", "3-17"], "GET /items/3-17", "", Item, "used" },
+        { "buyer", ["get-item", "3-17"], "GET /items/3-17", "", Item, "used" },
+        { "buyer", ["cart"], "GET /cart", "", Cart, "3-17" },
+        { "buyer", ["cart", "show"], "GET /cart", "", Cart, "3-17" },
+        { "buyer", ["display-cart"], "GET /cart", "", Cart, "3-17" },
+        { "buyer", ["cart", "add", "3-17"], "POST /cart/items", """{"itemId":"3-17","quantity":1}""", Cart, "3-17" },
+        { "buyer", ["add-item-to-cart", "3-17", "2"], "POST /cart/items", """{"itemId":"3-17","quantity":2}""", Cart, "3-17" },
+        { "buyer", ["cart", "remove", "3-17"], "DELETE /cart/items/3-17", "", Cart, "3-17" },
+        { "buyer", ["remove-item-from-cart", "3-17", "1"], "DELETE /cart/items/3-17?quantity=1", "", Cart, "3-17" },
+        { "buyer", ["cart", "save"], "POST /cart/save", "", Cart, "3-17" },
+        { "buyer", ["save-cart"], "POST /cart/save", "", Cart, "3-17" },
+        { "buyer", ["cart", "clear"], "DELETE /cart", "", "", "empty" },
+        { "buyer", ["clear-cart"], "DELETE /cart", "", "", "empty" },
+        { "buyer", ["buy", "--cardholder", "Bob", "--card", "4111 1111 1111 1111", "--expires", "12/39", "--code", "123"], "POST /purchases",
+            """{"cardholderName":"Bob","cardNumber":"4111111111111111","expirationDate":"12/39","securityCode":"123"}""", Receipt, "25.00" },
+        { "buyer", ["make-purchase", "--cardholder-name", "Bob", "--card-number", "4111111111111111", "--expiration-date", "12/39", "--security-code", "123"], "POST /purchases",
+            """{"cardholderName":"Bob","cardNumber":"4111111111111111","expirationDate":"12/39","securityCode":"123"}""", Receipt, "p-1" },
+        { "buyer", ["rate", "3-17", "up"], "POST /items/3-17/feedback", """{"thumb":"up"}""", "", "vote" },
+        { "buyer", ["provide-feedback", "3-17", "down"], "POST /items/3-17/feedback", """{"thumb":"down"}""", "", "vote" },
+        { "buyer", ["seller-rating", "9"], "GET /sellers/9/rating", "", Rating, "Seller 9" },
+        { "buyer", ["get-seller-rating", "9"], "GET /sellers/9/rating", "", Rating, "Seller 9" },
+        { "buyer", ["purchases"], "GET /purchases", "", Purchases, "2026-07-01 12:00:00" },
+        { "buyer", ["get-buyer-purchases", "--limit", "2"], "GET /purchases?limit=2", "", Purchases, "25.00" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Functions))]
+    public async Task Every_function_is_a_command(string role, string[] arguments, string call, string body, string answer, string seen)
+    {
+        await LogInAsync(role);
+        _server.Answer = Responds(answer.Length == 0 ? 204 : 200, answer);
+
+        var forPeople = await _cli.RunAsync([role, "--server", _server.Address.ToString(), .. arguments]);
+        Assert.Equal((0, ""), (forPeople.Status, forPeople.Error));
+        Assert.Contains(seen, forPeople.Output, StringComparison.Ordinal);
+        var request = _server.Requests.Last();
+        Assert.Equal((call, body), ($"{request.Method} {request.PathAndQuery}", request.Body));
+        Assert.Equal(arguments[0] == "create-account" ? null : "Bearer t-1", request.Authorization);
+
+        await LogInAsync(role);
+        _server.Answer = Responds(answer.Length == 0 ? 204 : 200, answer);
+        var forPrograms = await _cli.RunAsync([role, "--server", _server.Address.ToString(), "--json", .. arguments]);
+        Assert.Equal((0, ""), (forPrograms.Status, forPrograms.Error));
+        using var expected = JsonDocument.Parse(answer.Length == 0 ? "{}" : answer);
+        using var written = JsonDocument.Parse(forPrograms.Output);
+        Assert.True(JsonElement.DeepEquals(expected.RootElement, written.RootElement), forPrograms.Output);
+    }
+
+    [Fact]
+    public async Task A_login_is_kept_for_later_commands_in_a_file_that_only_its_owner_can_read()
+    {
+        await LogInAsync("buyer");
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_cli.LoginFile));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(_cli.LoginFile)!));
+        }
+        _server.Answer = Responds(200, Cart);
+        Assert.Equal(0, (await _cli.BuyerAsync(_server, "cart")).Status);
+        Assert.Equal("Bearer t-1", _server.Requests.Last().Authorization);
+    }
+
+    [Fact]
+    public async Task A_login_counts_for_its_role_its_profile_and_its_marketplace_only()
+    {
+        await using var elsewhere = await StartAsync(Responds(200, Cart));
+        await LogInAsync("buyer");
+        await LogInAsync("buyer", "--profile", "eve");
+        _server.Answer = Responds(200, Items);
+
+        Assert.Equal(1, (await _cli.SellerAsync(_server, "items")).Status);
+        Assert.Equal(1, (await _cli.BuyerAsync(_server, "--profile", "mallory", "cart")).Status);
+        Assert.Equal(1, (await _cli.BuyerAsync(elsewhere, "cart")).Status);
+        Assert.Empty(elsewhere.Requests);
+
+        _server.Answer = Responds(204, "");
+        Assert.Equal(0, (await _cli.BuyerAsync(_server, "logout")).Status);
+        _server.Answer = Responds(200, Cart);
+        Assert.Equal(1, (await _cli.BuyerAsync(_server, "cart")).Status);
+        Assert.Equal(0, (await _cli.BuyerAsync(_server, "--profile", "eve", "cart")).Status);
+    }
+
+    [Fact]
+    public async Task A_login_at_one_server_counts_at_the_whole_list_that_it_belongs_to()
+    {
+        await using var other = await StartAsync(Responds(200, Cart));
+        await LogInAsync("buyer");
+        _server.Answer = Responds(200, Cart);
+        var result = await _cli.RunAsync("buyer", "--server", _server.Address.ToString(), "--server", other.Address.ToString(), "cart");
+        Assert.Equal((0, ""), (result.Status, result.Error));
+    }
+
+    [Fact]
+    public async Task Logins_at_the_same_time_do_not_lose_each_other()
+    {
+        _server.Answer = Responds(201, """{"token":"t-1","buyerId":9,"expiresInSeconds":300}""");
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() => _cli.BuyerAsync(_server, "--profile", $"p{i}", "login", "-u", "bob", "-p", "pw"))));
+        _server.Answer = Responds(200, Cart);
+        for (var i = 0; i < 8; i++)
+        {
+            Assert.Equal(0, (await _cli.BuyerAsync(_server, "--profile", $"p{i}", "cart")).Status);
+        }
+    }
+
+    [Fact]
+    public async Task A_session_that_has_ended_already_can_still_be_logged_out_of()
+    {
+        await LogInAsync("buyer");
+        _server.Answer = Refuses(401, "not-logged-in", "The session has ended.");
+        Assert.Equal(0, (await _cli.BuyerAsync(_server, "logout")).Status);
+        Assert.Equal(1, (await _cli.BuyerAsync(_server, "logout")).Status);
+    }
+
+    [Fact]
+    public async Task A_refusal_is_told_on_standard_error_with_code_detail_and_fields()
+    {
+        await LogInAsync("seller");
+        _server.Answer = Responds(400, """{"status":400,"code":"invalid-request","detail":"2 fields are wrong.","errors":{"name":["must have 1 to 32 characters"],"price":["must be more than 0"]}}""", "application/problem+json");
+        string[] sell = ["sell", "--name", "", "--category", "3", "--price", "0"];
+
+        var told = await _cli.SellerAsync(_server, sell);
+        Assert.Equal((1, ""), (told.Status, told.Output));
+        Assert.Equal("""
+            invalid-request: 2 fields are wrong.
+              name: must have 1 to 32 characters
+              price: must be more than 0
+
+            """, told.Error, ignoreLineEndingDifferences: true);
+
+        var json = await _cli.SellerAsync(_server, ["--json", .. sell]);
+        Assert.Equal((1, ""), (json.Status, json.Output));
+        var problem = JsonSerializer.Deserialize(json.Error, AgoraJson.Default.Problem)!;
+        Assert.Equal(("invalid-request", 400, 2), (problem.Code, problem.Status, problem.Errors!.Count));
+    }
+
+    [Fact]
+    public async Task Without_a_login_the_way_to_one_is_shown_and_no_server_is_asked()
+    {
+        var result = await _cli.BuyerAsync(_server, "cart");
+        Assert.Equal(1, result.Status);
+        Assert.Contains("agora buyer login", result.Error, StringComparison.Ordinal);
+        Assert.Empty(_server.Requests);
+    }
+
+    [Fact]
+    public async Task A_change_of_server_is_told_and_the_command_succeeds()
+    {
+        await using var dying = await StartAsync(Dies);
+        await LogInAsync("buyer");
+        _server.Answer = Responds(200, Cart);
+        // The start is random: until the dying one was asked.
+        var told = "";
+        while (dying.Requests.IsEmpty)
+        {
+            var result = await _cli.RunAsync("buyer", "--server", dying.Address.ToString(), "--server", _server.Address.ToString(), "cart");
+            Assert.Equal(0, result.Status);
+            Assert.Contains("3-17", result.Output, StringComparison.Ordinal);
+            told = result.Error;
+        }
+        Assert.Contains($"Going on with {_server.Address.Authority}", told, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_purchase_whose_outcome_is_not_known_tells_how_to_repeat_it_safely()
+    {
+        await LogInAsync("buyer");
+        _server.Answer = Dies;
+        string[] buy = ["--patience", "0.2", "buy", "--cardholder", "Bob", "--card", "4111111111111111", "--expires", "12/39", "--code", "123"];
+        var lost = await _cli.BuyerAsync(_server, buy);
+        Assert.Equal(2, lost.Status);
+        var key = lost.Error[(lost.Error.IndexOf("--idempotency-key ", StringComparison.Ordinal) + 18)..].Split('\n')[0].Trim();
+        Assert.Equal(key, _server.Requests.Last().Key);
+
+        _server.Answer = Responds(201, Receipt);
+        Assert.Equal(0, (await _cli.BuyerAsync(_server, [.. buy, "--idempotency-key", key])).Status);
+        Assert.Equal(key, _server.Requests.Last().Key);
+    }
+
+    [Fact]
+    public async Task A_password_that_is_not_given_is_asked_for_and_not_shown()
+    {
+        _cli.Terminal = new ScriptedTerminal { HasKeyboard = true }.Types("s3c", ScriptedTerminal.Key(ConsoleKey.Backspace), "cret", ScriptedTerminal.Enter);
+        _cli.Terminal.Lines.Enqueue("bob");
+        _server.Answer = Responds(201, """{"token":"t-1","buyerId":9,"expiresInSeconds":300}""");
+        var result = await _cli.BuyerAsync(_server, "login");
+        Assert.Equal((0, "Username: Password: "), (result.Status, result.Error.ReplaceLineEndings("")));
+        Assert.Equal("""{"username":"bob","password":"s3cret"}""", _server.Requests.Single().Body);
+        Assert.DoesNotContain("t-1", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_new_password_is_asked_for_twice_and_two_that_differ_make_no_account()
+    {
+        _cli.Terminal = new ScriptedTerminal { HasKeyboard = true }.Types("one", ScriptedTerminal.Enter, "two", ScriptedTerminal.Enter);
+        var result = await _cli.SellerAsync(_server, "create-account", "--name", "Ann", "-u", "ann");
+        Assert.Equal(1, result.Status);
+        Assert.Empty(_server.Requests);
+    }
+
+    [Fact]
+    public async Task A_card_that_is_not_given_is_asked_for_and_number_and_code_are_not_shown()
+    {
+        await LogInAsync("buyer");
+        _cli.Terminal = new ScriptedTerminal { HasKeyboard = true }.Types("4111 1111 1111 1111", ScriptedTerminal.Enter, "123", ScriptedTerminal.Enter);
+        _cli.Terminal.Lines.Enqueue("Bob B");
+        _cli.Terminal.Lines.Enqueue("12/39");
+        _server.Answer = Responds(201, Receipt);
+        var result = await _cli.BuyerAsync(_server, "buy");
+        Assert.Equal(0, result.Status);
+        Assert.Equal("""{"cardholderName":"Bob B","cardNumber":"4111111111111111","expirationDate":"12/39","securityCode":"123"}""", _server.Requests.Last().Body);
+        Assert.DoesNotContain("4111", result.Error + result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_a_keyboard_what_is_missing_is_named_instead_of_asked_for()
+    {
+        var result = await _cli.BuyerAsync(_server, "login", "-u", "bob");
+        Assert.Equal(1, result.Status);
+        Assert.Contains("--password", result.Error, StringComparison.Ordinal);
+        Assert.Empty(_server.Requests);
+    }
+
+    [Theory]
+    [InlineData("12,50")]
+    [InlineData("1,250.00")]
+    [InlineData("-1")]
+    [InlineData("1e3")]
+    [InlineData("free")]
+    public async Task A_price_that_could_be_read_in_two_ways_is_refused(string price)
+    {
+        await LogInAsync("seller");
+        var before = _server.Requests.Count;
+        Assert.NotEqual(0, (await _cli.SellerAsync(_server, "set-price", "3-17", price)).Status);
+        Assert.Equal(before, _server.Requests.Count);
+    }
+
+    [Theory]
+    [InlineData("rate", "3-17", "sideways")]
+    [InlineData("rate", "3-17", "0")]
+    [InlineData("seller-rating", "ann")]
+    [InlineData("search")]
+    [InlineData("no-such-command")]
+    [InlineData("cart", "--server", "nonsense")]
+    [InlineData("cart", "--patience", "0")]
+    public async Task What_is_not_a_command_is_refused_before_any_server_is_asked(params string[] arguments)
+    {
+        await LogInAsync("buyer");
+        var before = _server.Requests.Count;
+        var result = await _cli.BuyerAsync(_server, arguments);
+        Assert.NotEqual(0, result.Status);
+        Assert.NotEmpty(result.Error);
+        Assert.Equal(before, _server.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_broken_login_file_is_named_with_its_mend()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(_cli.LoginFile)!);
+        await File.WriteAllTextAsync(_cli.LoginFile, "{", TestContext.Current.CancellationToken);
+        var result = await _cli.BuyerAsync(_server, "cart");
+        Assert.Equal(1, result.Status);
+        Assert.Contains(_cli.LoginFile, result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_an_item_is_called_cannot_steer_the_terminal()
+    {
+        await LogInAsync("buyer");
+        _server.Answer = Responds(200, Item.Replace("Bike", "Bike\\u001b[2J", StringComparison.Ordinal));
+        var result = await _cli.BuyerAsync(_server, "item", "3-17");
+        Assert.Contains("Bike\ufffd[2J", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', result.Output);
+    }
+
+    [Theory]
+    [InlineData("buyer", "search", "agora buyer search --category 3")]
+    [InlineData("seller", "sell", "agora seller sell --name")]
+    public async Task Help_has_examples(string role, string command, string example) =>
+        Assert.Contains(example, (await _cli.RunAsync(role, command, "--help")).Output, StringComparison.Ordinal);
+
+    private async Task LogInAsync(string role, params string[] options)
+    {
+        _server.Answer = Responds(201, $$"""{"token":"t-1","{{role}}Id":9,"expiresInSeconds":300}""");
+        var result = await _cli.RunAsync([role, "--server", _server.Address.ToString(), .. options, "login", "--username", "ann", "--password", "pw"]);
+        Assert.Equal((0, ""), (result.Status, result.Error));
+    }
+}
