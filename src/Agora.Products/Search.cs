@@ -83,30 +83,30 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
     private void FindMatches(int category, string[] keywords, Place after, int wanted, List<Place> found)
     {
         var matches = Matches(category, keywords);
-        foreach (var tier in matches.GroupBy(match => match.Value.Tier, match => match.Key).OrderByDescending(tier => tier.Key))
+        foreach (var (tier, size) in matches.Values.CountBy(match => match.Tier).OrderByDescending(tier => tier.Key))
         {
             if (found.Count == wanted)
             {
                 return;
             }
 
-            if (tier.Key > after.Tier)
+            if (tier > after.Tier)
             {
                 continue;
             }
 
             // A big tier is met often on a walk through the category in order, which then ends soon. Where it does not (its items
             // are sold out, or are the ones that nobody likes), the walk is given up after as many steps as looking all of it up takes.
-            var numbers = tier.ToList();
             var before = found.Count;
-            if (numbers.Count > smallTier
-                && Walk(category, tier.Key, after, wanted, found, numbers.Count, number => matches.TryGetValue(number, out var match) && match.Tier == tier.Key))
+            if (size > smallTier && Walk(category, tier, after, wanted, found, size, IsInTier))
             {
                 continue;
             }
 
             found.RemoveRange(before, found.Count - before);
-            LookUp(tier.Key, numbers, after, wanted, found);
+            LookUp(tier, matches.Where(match => match.Value.Tier == tier).Select(match => match.Key), after, wanted, found);
+
+            bool IsInTier(long number) => matches.TryGetValue(number, out var match) && match.Tier == tier;
         }
     }
 
@@ -167,9 +167,9 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
         return true;
     }
 
-    private void LookUp(int tier, List<long> numbers, Place after, int wanted, List<Place> found)
+    private void LookUp(int tier, IEnumerable<long> numbers, Place after, int wanted, List<Place> found)
     {
-        var places = new List<Place>(numbers.Count);
+        var places = new List<Place>();
         foreach (var number in numbers)
         {
             if (_rankOnSale.Number(number) is { } rank
