@@ -8,7 +8,7 @@ namespace Agora.Customers;
 
 /// <summary>
 /// The shape that a request must have before it is ordered: whatever the state machine takes for granted. The sizes are bounds
-/// against nonsense, wider than what the servers allow their users.
+/// against nonsense, wider than what the servers allow their users. A name or id that is only looked for may have any form: it is not found.
 /// </summary>
 internal static class CustomersRequests
 {
@@ -69,7 +69,6 @@ internal static class CustomersRequests
                 break;
             case Command.KindOneofCase.RemoveFromCart:
                 RequireBuyer(command.Session);
-                RequireItem(command.RemoveFromCart.ItemId);
                 Require(!command.RemoveFromCart.HasQuantity || command.RemoveFromCart.Quantity > 0, "quantity is more than 0");
                 break;
             case Command.KindOneofCase.SaveCart:
@@ -92,7 +91,6 @@ internal static class CustomersRequests
                 break;
             case Command.KindOneofCase.RecordVote:
                 RequireBuyer(command.Session);
-                RequireItem(command.RecordVote.ItemId);
                 RequireId(command.RecordVote.VoteId, "vote_id");
                 break;
             case Command.KindOneofCase.MarkVoteForwarded:
@@ -112,11 +110,7 @@ internal static class CustomersRequests
     }
 
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
-    public static void Check(CredentialsQuery query)
-    {
-        RequireRole(query.Role);
-        RequireName(query.Username, "username");
-    }
+    public static void Check(CredentialsQuery query) => RequireRole(query.Role);
 
     /// <summary>The page's size; 0 asks for the usual one.</summary>
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>

@@ -7,14 +7,13 @@ namespace Agora.Products;
 
 /// <summary>
 /// The shape that a request must have before it is ordered: whatever the state machine takes for granted. The sizes are bounds
-/// against nonsense, wider than what the servers allow their users. An item id of any form is left to the state machine, which knows no such item.
+/// against nonsense, wider than what the servers allow their users. A name or id that is only looked for may have any form: it is not found.
 /// </summary>
 internal static class ProductsRequests
 {
     private const int IdLength = 16;
     private const int LongestName = 256;
     private const int LongestKeyword = 64;
-    private const int LongestItemId = 100;
     private const int LargestCommand = 64 * 1024;
     private const int MostLines = 200;
     private const int DefaultLimit = 50;
@@ -33,11 +32,9 @@ internal static class ProductsRequests
                 Check(command.RegisterItem);
                 break;
             case Command.KindOneofCase.ChangePrice:
-                RequireItem(command.ChangePrice.ItemId);
                 Require(command.ChangePrice.PriceCents > 0, "price_cents is more than 0");
                 break;
             case Command.KindOneofCase.WithdrawUnits:
-                RequireItem(command.WithdrawUnits.ItemId);
                 Require(command.WithdrawUnits.Quantity > 0, "quantity is more than 0");
                 break;
             case Command.KindOneofCase.Reserve:
@@ -45,7 +42,6 @@ internal static class ProductsRequests
                 Require(command.Reserve.Lines.Count is > 0 and <= MostLines, "lines are 1 to 200");
                 foreach (var line in command.Reserve.Lines)
                 {
-                    RequireItem(line.ItemId);
                     Require(line.Quantity > 0, "quantity is more than 0");
                 }
 
@@ -57,7 +53,6 @@ internal static class ProductsRequests
                 RequireId(command.Release.PurchaseId, "purchase_id");
                 break;
             case Command.KindOneofCase.AddFeedback:
-                RequireItem(command.AddFeedback.ItemId);
                 RequireId(command.AddFeedback.VoteId, "vote_id");
                 break;
             default:
@@ -100,8 +95,6 @@ internal static class ProductsRequests
     }
 
     private static void RequireKeyword(string keyword) => Require(keyword.Length is > 0 and <= LongestKeyword, "a keyword has 1 to 64 characters");
-
-    private static void RequireItem(string item) => Require(item.Length <= LongestItemId, "item_id has 100 characters at most");
 
     private static void RequireId(ByteString id, string field) => Require(id.Length == IdLength, $"{field} has 16 bytes");
 

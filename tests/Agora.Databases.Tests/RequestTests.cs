@@ -23,7 +23,7 @@ public sealed class RequestTests
         new() { CloseSession = new() { Session = Seller } },
         new() { TouchSession = new() { Session = Buyer } },
         new() { AddToCart = new() { Session = Buyer, ItemId = "1-1", Quantity = 1 } },
-        new() { RemoveFromCart = new() { Session = Buyer, ItemId = "1-1" } },
+        new() { RemoveFromCart = new() { Session = Buyer, ItemId = new('x', 1_000) } },
         new() { RemoveFromCart = new() { Session = Buyer, ItemId = "1-1", Quantity = 1 } },
         new() { SaveCart = new() { Session = Buyer } },
         new() { ClearCart = new() { Session = Buyer } },
@@ -75,7 +75,6 @@ public sealed class RequestTests
         new() { AbandonPurchase = new() { PurchaseId = Id, Outcome = PurchaseState.Completed } },
         new() { AbandonPurchase = new() { PurchaseId = Id, Outcome = PurchaseState.Abandoned, Reason = new('x', 2_001) } },
         new() { RecordVote = new() { Session = Seller, ItemId = "1-1", VoteId = Id } },
-        new() { RecordVote = new() { Session = Buyer, VoteId = Id } },
         new() { RecordVote = new() { Session = Buyer, ItemId = "1-1" } },
         new() { MarkVoteForwarded = new() },
     ];
@@ -115,7 +114,6 @@ public sealed class RequestTests
         new() { RegisterItem = Item(item => item.PriceCents = 0) },
         new() { RegisterItem = Item(item => item.Quantity = -1) },
         new() { ChangePrice = new() { ItemId = "1-1", PriceCents = 0 } },
-        new() { ChangePrice = new() { ItemId = new('1', 101), PriceCents = 1 } },
         new() { WithdrawUnits = new() { ItemId = "1-1", Quantity = 0 } },
         new() { WithdrawUnits = new() { ItemId = "1-1", Quantity = -5 } },
         new() { Reserve = new() { PurchaseId = Id } },
@@ -202,7 +200,6 @@ public sealed class RequestTests
     public void Wrong_queries_are_refused()
     {
         Refused(() => CustomersRequests.Check((Session?)null));
-        Refused(() => CustomersRequests.Check(new CredentialsQuery { Role = Role.Buyer }));
         Refused(() => CustomersRequests.Check(new CredentialsQuery { Username = "u" }));
         Refused(() => ProductsRequests.Check(new P.SearchQuery { Category = -1 }));
         Refused(() => ProductsRequests.Check(new P.SearchQuery { Keywords = { "" } }));
