@@ -18,23 +18,12 @@ public sealed class BuyerClient : MarketplaceClient
     /// <summary>CreateAccount. Fails with <see cref="ErrorCodes.UsernameTaken"/>.</summary>
     public Task<BuyerCreated> CreateAccountAsync(
         string name, string username, string password, string? idempotencyKey = null, CancellationToken cancel = default) =>
-        Servers.SendAsync(
-            Change(HttpMethod.Post, "buyers", new() { Name = name, Username = username, Password = password },
-                AgoraJson.Default.CreateAccountRequest, idempotencyKey) with
-            { Token = null },
-            AgoraJson.Default.BuyerCreated, cancel);
+        CreateAccountAsync("buyers", name, username, password, AgoraJson.Default.BuyerCreated, idempotencyKey, cancel);
 
     /// <summary>Login. Later calls of this client go under the new session, which starts with the saved cart.</summary>
-    public async Task<BuyerSession> LoginAsync(
-        string username, string password, string? idempotencyKey = null, CancellationToken cancel = default)
-    {
-        var session = await Servers.SendAsync(
-            Change(HttpMethod.Post, "sessions", new() { Username = username, Password = password }, AgoraJson.Default.LoginRequest, idempotencyKey) with
-            { Token = null },
-            AgoraJson.Default.BuyerSession, cancel).ConfigureAwait(false);
-        Token = session.Token;
-        return session;
-    }
+    public Task<BuyerSession> LoginAsync(
+        string username, string password, string? idempotencyKey = null, CancellationToken cancel = default) =>
+        LoginAsync(username, password, AgoraJson.Default.BuyerSession, session => session.Token, idempotencyKey, cancel);
 
     /// <summary>SearchItemsForSale: items of the category with at least one unit, best match first.</summary>
     public Task<ItemPage> SearchItemsForSaleAsync(
@@ -52,7 +41,8 @@ public sealed class BuyerClient : MarketplaceClient
     public Task<Cart> AddItemToCartAsync(
         string itemId, int quantity, string? idempotencyKey = null, CancellationToken cancel = default) =>
         Servers.SendAsync(
-            Change(HttpMethod.Post, "cart/items", new() { ItemId = itemId, Quantity = quantity }, AgoraJson.Default.AddToCartRequest, idempotencyKey),
+            Change(HttpMethod.Post, "cart/items", new() { ItemId = itemId, Quantity = quantity },
+                AgoraJson.Default.AddToCartRequest, idempotencyKey),
             AgoraJson.Default.Cart, cancel);
 
     /// <summary>RemoveItemFromCart: all units of the item when no quantity is given.</summary>
@@ -75,21 +65,26 @@ public sealed class BuyerClient : MarketplaceClient
         Servers.SendAsync(Read("cart"), AgoraJson.Default.Cart, cancel);
 
     /// <summary>
-    /// MakePurchase: buys the whole cart or nothing. Fails with <see cref="ErrorCodes.PaymentDeclined"/>, <see cref="ErrorCodes.NotEnoughUnits"/>
-    /// or <see cref="ErrorCodes.CartEmpty"/>. After a transient failure, the same call with the exception's key tells the outcome and charges nothing twice.
+    /// MakePurchase: buys the whole cart or nothing. Fails with <see cref="ErrorCodes.PaymentDeclined"/>,
+    /// <see cref="ErrorCodes.NotEnoughUnits"/> or <see cref="ErrorCodes.CartEmpty"/>. After a transient failure, the same call with the
+    /// exception's key tells the outcome and charges nothing twice.
     /// </summary>
     public Task<Receipt> MakePurchaseAsync(PurchaseRequest card, string? idempotencyKey = null, CancellationToken cancel = default) =>
         Servers.SendAsync(
-            Change(HttpMethod.Post, "purchases", card, AgoraJson.Default.PurchaseRequest, idempotencyKey), AgoraJson.Default.Receipt, cancel);
+            Change(HttpMethod.Post, "purchases", card, AgoraJson.Default.PurchaseRequest, idempotencyKey),
+            AgoraJson.Default.Receipt, cancel);
 
     /// <summary>ProvideFeedback: one vote for each purchase of the item. Counts for the item and its seller.</summary>
     public Task ProvideFeedbackAsync(string itemId, Thumb thumb, string? idempotencyKey = null, CancellationToken cancel = default) =>
         DoAsync(
-            Change(HttpMethod.Post, $"items/{Segment(itemId)}/feedback", new() { Thumb = thumb }, AgoraJson.Default.FeedbackRequest, idempotencyKey), cancel);
+            Change(HttpMethod.Post, $"items/{Segment(itemId)}/feedback", new() { Thumb = thumb },
+                AgoraJson.Default.FeedbackRequest, idempotencyKey),
+            cancel);
 
     /// <summary>GetSellerRating: votes over all of a seller's items.</summary>
     public Task<SellerRating> GetSellerRatingAsync(long sellerId, CancellationToken cancel = default) =>
-        Servers.SendAsync(Read($"sellers/{sellerId.ToString(CultureInfo.InvariantCulture)}/rating"), AgoraJson.Default.SellerRating, cancel);
+        Servers.SendAsync(
+            Read($"sellers/{sellerId.ToString(CultureInfo.InvariantCulture)}/rating"), AgoraJson.Default.SellerRating, cancel);
 
     /// <summary>GetBuyerPurchases: this buyer's completed purchases, newest first.</summary>
     public Task<PurchasePage> GetBuyerPurchasesAsync(int? limit = null, string? cursor = null, CancellationToken cancel = default) =>

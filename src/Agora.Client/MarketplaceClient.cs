@@ -38,6 +38,24 @@ public abstract class MarketplaceClient : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    private protected Task<T> CreateAccountAsync<T>(
+        string path, string name, string username, string password, JsonTypeInfo<T> type, string? key, CancellationToken cancel)
+    {
+        var account = new CreateAccountRequest { Name = name, Username = username, Password = password };
+        var call = Change(HttpMethod.Post, path, account, AgoraJson.Default.CreateAccountRequest, key) with { Token = null };
+        return Servers.SendAsync(call, type, cancel);
+    }
+
+    private protected async Task<T> LoginAsync<T>(
+        string username, string password, JsonTypeInfo<T> type, Func<T, string> token, string? key, CancellationToken cancel)
+    {
+        var login = new LoginRequest { Username = username, Password = password };
+        var call = Change(HttpMethod.Post, "sessions", login, AgoraJson.Default.LoginRequest, key) with { Token = null };
+        var session = await Servers.SendAsync(call, type, cancel).ConfigureAwait(false);
+        Token = token(session);
+        return session;
+    }
+
     private protected Call Read(string path) => new(HttpMethod.Get, path) { Token = Token };
 
     private protected Call Change(HttpMethod method, string path, string? key) => new(method, path) { Token = Token, Key = Key(key) };

@@ -23,7 +23,9 @@ public sealed record ReplicaOptions
     /// <summary>Connections to the server in use; further calls wait for one. 1 is what one user needs.</summary>
     public int Connections { get; init; } = 1;
 
-    /// <summary>Told each time that a call goes on with another server, or tries the only one again. Called on the calling task; must not throw.</summary>
+    /// <summary>
+    /// Told each time that a call goes on with another server, or tries the only one again. Called on the calling task; must not throw.
+    /// </summary>
     public Action<ReplicaChange>? OnChange { get; init; }
 
     /// <summary>Chooses where to begin, the order of the others and the jitter.</summary>
@@ -47,8 +49,8 @@ public readonly record struct ReplicaChange(Uri From, Uri To, string Reason, Tim
 /// </summary>
 public sealed class ReplicaList : IDisposable
 {
-    private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan _longestPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(2);
 
     private readonly Uri[] _servers;
     private readonly ReplicaOptions _options;
@@ -151,7 +153,7 @@ public sealed class ReplicaList : IDisposable
             {
                 throw GivenUp(failure, failures, unknown, call.Key);
             }
-            _options.OnChange?.Invoke(new ReplicaChange(server, _servers[next], failure.Detail, pause));
+            _options.OnChange?.Invoke(new ReplicaChange(server, _servers[next], Reason(server, failure), pause));
             if (pause > TimeSpan.Zero)
             {
                 await Task.Delay(pause, _options.TimeProvider, cancel).ConfigureAwait(false);
@@ -170,7 +172,7 @@ public sealed class ReplicaList : IDisposable
         {
             return TimeSpan.Zero;
         }
-        var grown = Math.Min(_firstPause.Ticks << Math.Min(failures - 1, 16), _longestPause.Ticks);
+        var grown = Math.Min(s_firstPause.Ticks << Math.Min(failures - 1, 16), s_longestPause.Ticks);
         var pause = TimeSpan.FromTicks((long)(grown * (0.5 + 0.5 * _options.Random.NextDouble())));
         if (roundEnds && comeBack is { } told)
         {
@@ -180,10 +182,13 @@ public sealed class ReplicaList : IDisposable
         return pause;
     }
 
+    private static string Reason(Uri server, AgoraException failure) =>
+        failure.Status == 0 ? failure.Detail : $"{server.Authority} answered {failure.Status}.";
+
     private AgoraException GivenUp(AgoraException last, int attempts, bool unknown, string? key) =>
-        new(ErrorCodes.Unavailable, _servers.Length == 1
-                ? $"The server did not serve this within {_options.Deadline.TotalSeconds:0.#} s ({attempts} attempts). {last.Detail}"
-                : $"None of the {_servers.Length} servers served this within {_options.Deadline.TotalSeconds:0.#} s ({attempts} attempts). Last: {last.Detail}",
+        new(ErrorCodes.Unavailable,
+            $"{(_servers.Length == 1 ? "The server did not serve" : $"None of the {_servers.Length} servers served")} this within "
+            + $"{_options.Deadline.TotalSeconds:0.#} s ({attempts} attempts). Last: {last.Detail}",
             last.Status, last.InnerException)
         {
             RetryAfter = last.RetryAfter,
@@ -205,17 +210,16 @@ public sealed class ReplicaList : IDisposable
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
         {
-            return (null, new AgoraException(ErrorCodes.Unavailable, $"{server.Authority} did not answer within {limit.TotalSeconds:0.#} s.", inner: e)
-            {
-                OutcomeUnknown = true,
-            });
+            var silence = $"{server.Authority} did not answer within {limit.TotalSeconds:0.#} s.";
+            return (null, new AgoraException(ErrorCodes.Unavailable, silence, inner: e) { OutcomeUnknown = true });
         }
         catch (HttpRequestException e)
         {
             return (null, new AgoraException(ErrorCodes.Unavailable, $"{server.Authority}: {Why(e)}.", inner: e)
             {
-                OutcomeUnknown = e.HttpRequestError
-                    is not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError),
+                // Known only where no connection came about.
+                OutcomeUnknown = e.HttpRequestError is not
+                    (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError),
             });
         }
         if (answer.IsSuccessStatusCode)
@@ -237,7 +241,8 @@ public sealed class ReplicaList : IDisposable
         {
             try
             {
-                problem = JsonSerializer.Deserialize(await answer.Content.ReadAsByteArrayAsync(cancel).ConfigureAwait(false), AgoraJson.Default.Problem);
+                var body = await answer.Content.ReadAsByteArrayAsync(cancel).ConfigureAwait(false);
+                problem = JsonSerializer.Deserialize(body, AgoraJson.Default.Problem);
             }
             catch (JsonException)
             {
@@ -282,7 +287,7 @@ public sealed class ReplicaList : IDisposable
 /// <summary>One call, the same at every attempt.</summary>
 internal sealed record Call(HttpMethod Method, string Path)
 {
-    private static readonly MediaTypeHeaderValue _json = new("application/json");
+    private static readonly MediaTypeHeaderValue s_json = new("application/json");
 
     public byte[]? Body { get; init; }
 
@@ -304,7 +309,7 @@ internal sealed record Call(HttpMethod Method, string Path)
         }
         if (Body is not null)
         {
-            request.Content = new ByteArrayContent(Body) { Headers = { ContentType = _json } };
+            request.Content = new ByteArrayContent(Body) { Headers = { ContentType = s_json } };
         }
         return request;
     }

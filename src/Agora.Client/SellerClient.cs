@@ -16,23 +16,12 @@ public sealed class SellerClient : MarketplaceClient
     /// <summary>CreateAccount. Fails with <see cref="ErrorCodes.UsernameTaken"/>.</summary>
     public Task<SellerCreated> CreateAccountAsync(
         string name, string username, string password, string? idempotencyKey = null, CancellationToken cancel = default) =>
-        Servers.SendAsync(
-            Change(HttpMethod.Post, "sellers", new() { Name = name, Username = username, Password = password },
-                AgoraJson.Default.CreateAccountRequest, idempotencyKey) with
-            { Token = null },
-            AgoraJson.Default.SellerCreated, cancel);
+        CreateAccountAsync("sellers", name, username, password, AgoraJson.Default.SellerCreated, idempotencyKey, cancel);
 
     /// <summary>Login. Later calls of this client go under the new session.</summary>
-    public async Task<SellerSession> LoginAsync(
-        string username, string password, string? idempotencyKey = null, CancellationToken cancel = default)
-    {
-        var session = await Servers.SendAsync(
-            Change(HttpMethod.Post, "sessions", new() { Username = username, Password = password }, AgoraJson.Default.LoginRequest, idempotencyKey) with
-            { Token = null },
-            AgoraJson.Default.SellerSession, cancel).ConfigureAwait(false);
-        Token = session.Token;
-        return session;
-    }
+    public Task<SellerSession> LoginAsync(
+        string username, string password, string? idempotencyKey = null, CancellationToken cancel = default) =>
+        LoginAsync(username, password, AgoraJson.Default.SellerSession, session => session.Token, idempotencyKey, cancel);
 
     /// <summary>GetSellerRating: this seller's votes.</summary>
     public Task<SellerRating> GetSellerRatingAsync(CancellationToken cancel = default) =>
@@ -49,7 +38,8 @@ public sealed class SellerClient : MarketplaceClient
     public Task<Item> ChangeItemPriceAsync(
         string itemId, decimal price, string? idempotencyKey = null, CancellationToken cancel = default) =>
         Servers.SendAsync(
-            Change(HttpMethod.Put, $"items/{Segment(itemId)}/price", new() { Price = price }, AgoraJson.Default.ChangePriceRequest, idempotencyKey),
+            Change(HttpMethod.Put, $"items/{Segment(itemId)}/price", new() { Price = price },
+                AgoraJson.Default.ChangePriceRequest, idempotencyKey),
             AgoraJson.Default.Item, cancel);
 
     /// <summary>UpdateUnitsForSale: takes units off sale. Answers the item as it then is.</summary>

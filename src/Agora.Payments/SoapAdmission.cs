@@ -13,6 +13,14 @@ internal static class SoapAdmission
 {
     public const int LargestRequest = 64 << 10;
 
+    private static readonly XmlReaderSettings s_plain = new()
+    {
+        DtdProcessing = DtdProcessing.Prohibit,
+        XmlResolver = null,
+        IgnoreComments = true,
+        IgnoreProcessingInstructions = true,
+    };
+
     public static async Task AdmitAsync(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
@@ -44,7 +52,9 @@ internal static class SoapAdmission
     /// <summary>Puts the request's XML, as this parser has understood it, in the place of its body.</summary>
     private static async Task<int> PlainAsync(HttpRequest request)
     {
-        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || type.MediaType != "text/xml" || !TryEncoding(type.CharSet, out var encoding))
+        if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+            || !"text/xml".Equals(type.MediaType, StringComparison.OrdinalIgnoreCase)
+            || !TryEncoding(type.CharSet, out var encoding))
         {
             return StatusCodes.Status415UnsupportedMediaType;
         }
@@ -55,9 +65,8 @@ internal static class SoapAdmission
         var plain = new MemoryStream((int)given.Length);
         try
         {
-            var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, IgnoreComments = true, IgnoreProcessingInstructions = true };
             // A charset in the header goes before what the XML says of itself (RFC 7303).
-            using var reader = encoding is null ? XmlReader.Create(given, settings) : XmlReader.Create(new StreamReader(given, encoding), settings);
+            using var reader = encoding is null ? XmlReader.Create(given, s_plain) : XmlReader.Create(new StreamReader(given, encoding), s_plain);
             using var writer = XmlWriter.Create(plain, new XmlWriterSettings { Encoding = new UTF8Encoding(false), CloseOutput = false });
             writer.WriteNode(reader, defattr: true);
         }
@@ -91,7 +100,10 @@ internal static class SoapAdmission
         context.Response.StatusCode = StatusCodes.Status400BadRequest;
         context.Response.ContentType = "text/xml; charset=utf-8";
         return context.Response.WriteAsync("""
-            <s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode>s:Client</faultcode><faultstring>The request is not well-formed XML without a document type declaration.</faultstring></s:Fault></s:Body></s:Envelope>
+            <s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault>
+            <faultcode>s:Client</faultcode>
+            <faultstring>The request is not well-formed XML without a document type declaration.</faultstring>
+            </s:Fault></s:Body></s:Envelope>
             """);
     }
 }

@@ -15,7 +15,8 @@ internal sealed class SoapFaults(ILogger<SoapFaults> logger, IHostApplicationLif
 {
     private readonly DefaultFaultExceptionTransformer<CustomMessage> _writer = new();
 
-    public Message ProvideFault(Exception exception, MessageVersion messageVersion, Message requestMessage, ConcurrentXmlNamespaceLookup namespaces) =>
+    public Message ProvideFault(
+        Exception exception, MessageVersion messageVersion, Message requestMessage, ConcurrentXmlNamespaceLookup namespaces) =>
         _writer.ProvideFault(Fault(exception), messageVersion, requestMessage, namespaces);
 
     private FaultException Fault(Exception exception)

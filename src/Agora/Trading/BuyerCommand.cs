@@ -12,7 +12,8 @@ public static class BuyerCommand
     /// <summary>The command, for the program's root command.</summary>
     public static Command Create() => Create(User.Current);
 
-    internal static Command Create(User user) => new BuyerTrade(user).Create("Buys: searches, fills a cart, pays, votes on what was bought");
+    internal static Command Create(User user) =>
+        new BuyerTrade(user).Create("Buys: searches, fills a cart, pays, votes on what was bought");
 
     private sealed class BuyerTrade(User user) : Trade<BuyerClient>("buyer", user)
     {
@@ -53,12 +54,17 @@ public static class BuyerCommand
         private Command Search()
         {
             Option<int> category = new("--category", "-c") { Description = "The category to look in", Required = true };
-            Option<string[]> keywords = new("--keyword", "-k") { Description = "Up to 5; an item needs at least one of them", AllowMultipleArgumentsPerToken = true };
+            Option<string[]> keywords = new("--keyword", "-k")
+            {
+                Description = "Up to 5; an item needs at least one of them",
+                AllowMultipleArgumentsPerToken = true,
+            };
             var limit = Limit();
             var cursor = Cursor();
             var search = Function("search", "Finds items for sale, best match first (SearchItemsForSale)", async call =>
             {
-                var page = await call.LoggedIn.SearchItemsForSaleAsync(call.Get(category), call.Get(keywords), call.Get(limit), call.Get(cursor), call.Cancel);
+                var page = await call.LoggedIn.SearchItemsForSaleAsync(
+                    call.Get(category), call.Get(keywords), call.Get(limit), call.Get(cursor), call.Cancel);
                 return Shown.Of(page, AgoraJson.Default.ItemPage, Show.Items(page));
             }, changes: false, category, keywords, limit, cursor)
                 .WithExamples("agora buyer search --category 3 --keyword red --keyword bike");
@@ -79,7 +85,9 @@ public static class BuyerCommand
             return get;
         }
 
-        private Command ShowCart(string name) => Function(name, "Shows the cart (DisplayCart)", async call => Of(await call.LoggedIn.DisplayCartAsync(call.Cancel)));
+        private Command ShowCart(string name) => Function(
+            name, "Shows the cart (DisplayCart)",
+            async call => Of(await call.LoggedIn.DisplayCartAsync(call.Cancel)));
 
         private Command Add(string name)
         {
@@ -104,7 +112,9 @@ public static class BuyerCommand
         }
 
         private Command Save(string name) => Function(
-            name, "Keeps the cart for your later sessions (SaveCart)", async call => Of(await call.LoggedIn.SaveCartAsync(call.Key, call.Cancel)), changes: true);
+            name, "Keeps the cart for your later sessions (SaveCart)",
+            async call => Of(await call.LoggedIn.SaveCartAsync(call.Key, call.Cancel)),
+            changes: true);
 
         private Command Clear(string name) => Function(name, "Empties the cart (ClearCart)", async call =>
         {
@@ -115,7 +125,10 @@ public static class BuyerCommand
         private Command Buy()
         {
             Option<string?> cardholder = new("--cardholder-name", "--cardholder") { Description = "As printed on the card; asked for when not given" };
-            Option<string?> number = new("--card-number", "--card") { Description = "12 to 19 digits; better not given here, where others may see it: it is asked for" };
+            Option<string?> number = new("--card-number", "--card")
+            {
+                Description = "12 to 19 digits; better not given here, where others may see it: it is asked for",
+            };
             Option<string?> expiration = new("--expiration-date", "--expires") { Description = "MM/YY; asked for when not given" };
             Option<string?> code = new("--security-code", "--code") { Description = "3 or 4 digits; asked for when not given" };
             var buy = Function("buy", "Buys the whole cart, or nothing (MakePurchase)", async call =>

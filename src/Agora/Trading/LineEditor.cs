@@ -46,7 +46,8 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
                     unfinished = place == _history.Count ? _text.ToString() : unfinished;
                     Set(_history[--place]);
                     break;
-                case { Key: ConsoleKey.DownArrow } or { Key: ConsoleKey.N, Modifiers: ConsoleModifiers.Control } when place < _history.Count:
+                case { Key: ConsoleKey.DownArrow } or { Key: ConsoleKey.N, Modifiers: ConsoleModifiers.Control }
+                    when place < _history.Count:
                     Set(++place == _history.Count ? unfinished : _history[place]);
                     break;
                 case { Key: ConsoleKey.Tab }:

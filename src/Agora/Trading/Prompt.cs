@@ -4,14 +4,16 @@ using System.CommandLine.Parsing;
 namespace Agora.Trading;
 
 /// <summary>
-/// Commands one after another, without the program's name before each. With a keyboard and a screen, lines can be edited, completed and called back; otherwise
-/// they are read as they come, so that a file of commands can be run.
+/// Commands one after another, without the program's name before each. With a keyboard and a screen, lines can be edited, completed and
+/// called back; otherwise they are read as they come, so that a file of commands can be run.
 /// </summary>
 internal sealed class Prompt(RootCommand commands, ITerminal terminal, InvocationConfiguration console, Func<string> label)
 {
-    private static readonly string[] _own = ["exit", "help", "quit"];
+    private static readonly string[] s_own = ["exit", "help", "quit"];
 
-    /// <summary>Runs until the input ends or someone leaves. At a keyboard the exit status is 0; of a file, that of the last command that failed.</summary>
+    /// <summary>
+    /// Runs until the input ends or someone leaves. At a keyboard the exit status is 0; of a file, that of the last command that failed.
+    /// </summary>
     public async Task<int> RunAsync(string greeting, CancellationToken cancel)
     {
         var atKeyboard = terminal.HasKeyboard && terminal.HasScreen;
@@ -82,8 +84,10 @@ internal sealed class Prompt(RootCommand commands, ITerminal terminal, Invocatio
         var found = commands.Parse(line).GetCompletions(line.Length).Select(completion => completion.Label);
         return
         [
-            .. found.Concat(isFirst ? _own : [])
-                .Where(name => name.StartsWith(word, StringComparison.OrdinalIgnoreCase) && (name[0] != '-' || word.StartsWith('-')) && name[0] != '/')
+            .. found.Concat(isFirst ? s_own : [])
+                // Options only once a dash has been typed; the slashes of help's Windows spellings never.
+                .Where(name => name.StartsWith(word, StringComparison.OrdinalIgnoreCase))
+                .Where(name => name[0] switch { '-' => word.StartsWith('-'), '/' => false, _ => true })
                 .Distinct(StringComparer.Ordinal)
                 .Order(StringComparer.Ordinal),
         ];

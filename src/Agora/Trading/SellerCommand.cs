@@ -12,7 +12,8 @@ public static class SellerCommand
     /// <summary>The command, for the program's root command.</summary>
     public static Command Create() => Create(User.Current);
 
-    internal static Command Create(User user) => new SellerTrade(user).Create("Sells: puts items up for sale, changes them, shows them and their seller's rating");
+    internal static Command Create(User user) =>
+        new SellerTrade(user).Create("Sells: puts items up for sale, changes them, shows them and their seller's rating");
 
     private sealed class SellerTrade(User user) : Trade<SellerClient>("seller", user)
     {
@@ -41,7 +42,11 @@ public static class SellerCommand
         {
             Option<string?> name = new("--name", "-n") { Description = "1 to 32 characters", Required = true };
             Option<int?> category = new("--category", "-c") { Description = "0 or more", Required = true };
-            Option<string[]> keywords = new("--keyword", "-k") { Description = "Up to 5, each 1 to 8 characters", AllowMultipleArgumentsPerToken = true };
+            Option<string[]> keywords = new("--keyword", "-k")
+            {
+                Description = "Up to 5, each 1 to 8 characters",
+                AllowMultipleArgumentsPerToken = true,
+            };
             Option<ItemCondition> condition = new("--condition") { Description = "new or used; new unless given" };
             condition.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, "new", "used");
             Option<decimal?> price = new("--price") { Description = "What a unit costs, like 12.50", Required = true, CustomParser = ParseMoney };

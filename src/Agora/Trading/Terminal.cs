@@ -35,7 +35,9 @@ internal sealed record User(ITerminal Terminal, string LoginFile)
 
     public static User Current => new(new SystemTerminal(), DefaultLoginFile());
 
-    /// <summary>Asks for a value on <paramref name="screen"/>; what is secret is not shown while it is typed. Null where nobody can be asked.</summary>
+    /// <summary>
+    /// Asks for a value on <paramref name="screen"/>; what is secret is not shown while it is typed. Null where nobody can be asked.
+    /// </summary>
     public string? Ask(string what, bool secret, TextWriter screen)
     {
         if (!Terminal.HasKeyboard)

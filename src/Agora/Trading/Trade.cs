@@ -28,7 +28,7 @@ internal abstract class Trade<TClient>
     };
     private readonly Option<string?> _cluster = new("--cluster")
     {
-        Description = "The cluster file that names the servers; without it the one that AGORA_CLUSTER names, else the built-in default on 127.0.0.1",
+        Description = "The cluster file that names the servers; without it the one that AGORA_CLUSTER names, else the built-in default",
         HelpName = "FILE",
         Recursive = true,
     };
@@ -72,7 +72,8 @@ internal abstract class Trade<TClient>
         });
         _patience.Validators.Add(result =>
         {
-            if (result.Tokens.Count > 0 && double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var seconds) && seconds is not (> 0 and <= 3600))
+            if (result.Tokens is [var token, ..] && double.TryParse(token.Value, CultureInfo.InvariantCulture, out var seconds)
+                && seconds is not (> 0 and <= 3600))
             {
                 result.AddError("--patience must be more than 0 and at most 3600 seconds.");
             }
@@ -85,9 +86,11 @@ internal abstract class Trade<TClient>
 
     protected abstract IEnumerable<Command> Functions();
 
-    protected abstract Task<(long Id, string Json)> CreateAccountAsync(TClient client, string name, string username, string password, string? key, CancellationToken cancel);
+    protected abstract Task<(long Id, string Json)> CreateAccountAsync(
+        TClient client, string name, string username, string password, string? key, CancellationToken cancel);
 
-    protected abstract Task<(long Id, string Token, string Json)> LoginAsync(TClient client, string username, string password, string? key, CancellationToken cancel);
+    protected abstract Task<(long Id, string Token, string Json)> LoginAsync(
+        TClient client, string username, string password, string? key, CancellationToken cancel);
 
     /// <summary>The command with all functions below it; alone, the prompt.</summary>
     public Command Create(string description)
@@ -126,7 +129,8 @@ internal abstract class Trade<TClient>
         yield return Function("login", "Begins a session, which later commands go on with", async call =>
         {
             var user = call.GetOrAsk(loginUsername, "Username");
-            var (id, token, json) = await LoginAsync(call.Client, user, call.GetOrAsk(loginPassword, "Password", secret: true), call.Key, call.Cancel);
+            var secret = call.GetOrAsk(loginPassword, "Password", secret: true);
+            var (id, token, json) = await LoginAsync(call.Client, user, secret, call.Key, call.Cancel);
             await call.Session.KeepAsync(user, token, call.Cancel);
             return new Shown(json, Show.Line($"Logged in as {user}, {_role} {id}."));
         }, changes: true, loginUsername, loginPassword)
@@ -217,7 +221,7 @@ internal abstract class Trade<TClient>
         }
         catch (AgoraException e)
         {
-            Tell(e, error, json);
+            Tell(e, parse, json);
             return e.IsTransient ? NotServed : Refused;
         }
         catch (Exception e) when (e is ClusterFileException or IOException or UnauthorizedAccessException)
@@ -248,8 +252,10 @@ internal abstract class Trade<TClient>
             }
             Examples.ShowInHelp(root);
             var prompt = new Prompt(root, _user.Terminal, parse.InvocationConfiguration, () => $"{_session.Login?.ToString() ?? _role}> ");
+            var servers = _session.Client.Servers;
             return await prompt.RunAsync(
-                $"Agora, as a {_role}, at {_session.Client.Servers.Current.Authority} and {_session.Client.Servers.Servers.Count - 1} more. Tab completes, help explains, exit ends.",
+                $"Agora, as a {_role}, at {servers.Current.Authority}{(servers.Servers.Count > 1 ? $" and {servers.Servers.Count - 1} more" : "")}. "
+                + "Tab completes, help explains, exit ends.",
                 cancel);
         }
         finally
@@ -279,22 +285,29 @@ internal abstract class Trade<TClient>
 
     private static string Notice(ReplicaChange change)
     {
-        var pause = change.Pause > TimeSpan.FromSeconds(0.5) ? string.Create(CultureInfo.InvariantCulture, $" in {change.Pause.TotalSeconds:0.#} s") : "";
+        var pause = change.Pause > TimeSpan.FromSeconds(0.5)
+            ? string.Create(CultureInfo.InvariantCulture, $" in {change.Pause.TotalSeconds:0.#} s")
+            : "";
         return Show.Printable(change.To == change.From
             ? $"{change.Reason} Trying it again{pause}."
             : $"{change.Reason} Going on with {change.To.Authority}{pause}.");
     }
 
     /// <summary>What went wrong and what to mend; to a program as the problem that the server told.</summary>
-    private void Tell(AgoraException e, TextWriter error, bool json)
+    private void Tell(AgoraException e, ParseResult parse, bool json)
     {
+        var error = parse.InvocationConfiguration.Error;
         if (json)
         {
             var problem = new Problem { Status = e.Status, Code = e.Code, Detail = e.Detail, Errors = e.Errors.Count > 0 ? e.Errors : null };
             error.WriteLine(JsonSerializer.Serialize(problem, AgoraJson.Default.Problem));
             return;
         }
-        error.WriteLine(Show.Printable($"{e.Code}: {e.Detail}"));
+        // Fields are easier to read one a line than in a detail that strings them together.
+        var detail = e.Errors.Count > 0 && e.Errors.Values.SelectMany(reasons => reasons).All(e.Detail.Contains)
+            ? "mend this and try again."
+            : e.Detail;
+        error.WriteLine(Show.Printable($"{e.Code}: {detail}"));
         foreach (var (field, reasons) in e.Errors)
         {
             error.WriteLine(Show.Printable($"  {field}: {string.Join("; ", reasons)}"));
@@ -303,7 +316,7 @@ internal abstract class Trade<TClient>
         {
             error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Try again in {Math.Ceiling(wait.TotalSeconds)} s."));
         }
-        if (e.Code == ErrorCodes.NotLoggedIn)
+        if (e.Code == ErrorCodes.NotLoggedIn && parse.CommandResult.Command.Name != "login")
         {
             error.WriteLine(_session is null ? $"Log in with: agora {_role} login" : "Log in with: login");
         }
@@ -374,6 +387,8 @@ internal abstract class Trade<TClient>
 
         /// <summary>The client, where a login is needed: without one there is no point in asking a server.</summary>
         public TClient LoggedIn =>
-            session.Client.Token is not null ? session.Client : throw new AgoraException(ErrorCodes.NotLoggedIn, "There is no login for these servers.", 401);
+            session.Client.Token is not null
+                ? session.Client
+                : throw new AgoraException(ErrorCodes.NotLoggedIn, "There is no login for these servers.", 401);
     }
 }
