@@ -143,8 +143,7 @@ internal static class StatusCommand
             // Where somebody else starts the processes (systemd, a container engine), they can be asked all the same.
             ClusterFile cluster = ClusterFile.Resolve(clusterPath);
             ClusterProcess[] processes = [.. cluster.Processes().Where(ComponentHost.CanRun)];
-            ProbeAnswer[] answers = await Task.WhenAll(processes.Select(p => _probe.AskAsync(p, cancellationToken)));
-            return StatusReport.Of(processes, answers, _ => null);
+            return await _probe.StatusAsync(processes, _ => null, cancellationToken);
         }
 
         public void Dispose()

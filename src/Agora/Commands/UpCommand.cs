@@ -57,7 +57,7 @@ internal static class UpCommand
             Posix.LeaveTerminal();
         }
         IReadOnlyList<ClusterProcess> local = Local(plan.Cluster);
-        UpScreen screen = new(local, plan.Data);
+        UpScreen screen = new(local, plan.Data, background);
         using StopSignals signals = new();
         await using FileStream held = await plan.Data.TakeAsync(plan.Cluster, plan.Fresh, signals.Token);
         ChildCommand child = new(plan.Data, ReferenceEquals(plan.Cluster, ClusterFile.Default) ? null : plan.Data.ClusterFile, plan.JsonLogs);

@@ -9,9 +9,8 @@ namespace Agora.Launcher;
 
 /// <summary>What one process answers over the network.</summary>
 /// <param name="Answers">It answers at all.</param>
-/// <param name="Ready">It says that it would serve its users now.</param>
 /// <param name="Replica">A database replica's own view.</param>
-internal readonly record struct ProbeAnswer(bool Answers, bool Ready, StatusReply? Replica);
+internal readonly record struct ProbeAnswer(bool Answers, StatusReply? Replica);
 
 /// <summary>
 /// Asks the processes of a cluster how they are, over the network as their users reach them: health of servers and payments over HTTP,
@@ -27,21 +26,60 @@ internal sealed class ClusterProbe : IDisposable
     };
     private readonly ConcurrentDictionary<string, GrpcChannel> _channels = [];
 
-    /// <summary>Asks one process.</summary>
-    public Task<ProbeAnswer> AskAsync(ClusterProcess process, CancellationToken cancellationToken) =>
-        process.Component is Components.Customers or Components.Products ? AskDatabaseAsync(process, cancellationToken) : AskServerAsync(process, cancellationToken);
+    /// <summary>Asks the processes, save those of ours that are known to be down, and puts together, with what is known without asking, how the cluster is.</summary>
+    public async Task<ClusterStatus> StatusAsync(
+        IReadOnlyList<ClusterProcess> processes, Func<ClusterProcess, LocalView?> local, CancellationToken cancellationToken)
+    {
+        ProbeAnswer[] answers = await Task.WhenAll(processes.Select(p =>
+            local(p) is { IsUp: false } ? Task.FromResult(default(ProbeAnswer)) : AskAsync(p, cancellationToken)));
+        return StatusReport.Of(processes, answers, local, await ServesAsync(processes, answers, cancellationToken));
+    }
 
-    private async Task<ProbeAnswer> AskServerAsync(ClusterProcess process, CancellationToken cancellationToken)
+    private Task<ProbeAnswer> AskAsync(ClusterProcess process, CancellationToken cancellationToken) =>
+        IsDatabase(process.Component) ? AskDatabaseAsync(process, cancellationToken) : AskLiveAsync(process, cancellationToken);
+
+    /// <summary>
+    /// Every function is served: in each database a majority says that it serves, and of every other component one is ready at least. A server
+    /// reads both databases to say so; hence no more of them are asked than needed, and none before the databases serve.
+    /// </summary>
+    private async Task<bool> ServesAsync(IReadOnlyList<ClusterProcess> processes, ProbeAnswer[] answers, CancellationToken cancellationToken)
+    {
+        IGrouping<string, (ClusterProcess Process, ProbeAnswer Answer)>[] groups =
+            [.. processes.Zip(answers, (process, answer) => (process, answer)).GroupBy(p => p.process.Component)];
+        if (!groups.Where(g => IsDatabase(g.Key)).All(g => g.Count(p => p.Answer.Replica is { Ready: true }) > g.Count() / 2))
+        {
+            return false;
+        }
+        bool[] ready = await Task.WhenAll(groups.Where(g => !IsDatabase(g.Key)).Select(async group =>
+        {
+            foreach ((ClusterProcess process, _) in group.Where(p => p.Answer.Answers))
+            {
+                if (await AnswersOkAsync(process, "/health/ready", cancellationToken))
+                {
+                    return true;
+                }
+            }
+            return false;
+        }));
+        return ready.All(r => r);
+    }
+
+    private static bool IsDatabase(string component) => component is Components.Customers or Components.Products;
+
+    private async Task<ProbeAnswer> AskLiveAsync(ClusterProcess process, CancellationToken cancellationToken) =>
+        new(await AnswersOkAsync(process, "/health/live", cancellationToken), null);
+
+    private async Task<bool> AnswersOkAsync(ClusterProcess process, string path, CancellationToken cancellationToken)
     {
         try
         {
             using HttpResponseMessage response = await _http.GetAsync(
-                new Uri($"http://{process.Endpoints[0].Address}/health/ready"), HttpCompletionOption.ResponseHeadersRead, cancellationToken);
-            return new ProbeAnswer(true, response.StatusCode == HttpStatusCode.OK, null);
+                new Uri($"http://{process.Endpoints[0].Address}{path}"), HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            return response.StatusCode == HttpStatusCode.OK;
         }
         catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return default;
+            return false;
         }
     }
 
@@ -53,7 +91,7 @@ internal sealed class ClusterProbe : IDisposable
         {
             StatusReply reply = await new Replica.ReplicaClient(channel)
                 .GetStatusAsync(new StatusRequest(), deadline: DateTime.UtcNow + s_deadline, cancellationToken: cancellationToken);
-            return new ProbeAnswer(true, reply.Ready, reply);
+            return new ProbeAnswer(true, reply);
         }
         catch (RpcException) when (!cancellationToken.IsCancellationRequested)
         {

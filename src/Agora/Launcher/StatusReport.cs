@@ -17,7 +17,8 @@ internal readonly record struct LocalView(int? Pid, string State, int Restarts, 
 /// <summary>Puts together what the supervisor sees and what the processes answer.</summary>
 internal static class StatusReport
 {
-    public static ClusterStatus Of(IReadOnlyList<ClusterProcess> processes, IReadOnlyList<ProbeAnswer> answers, Func<ClusterProcess, LocalView?> local)
+    public static ClusterStatus Of(
+        IReadOnlyList<ClusterProcess> processes, IReadOnlyList<ProbeAnswer> answers, Func<ClusterProcess, LocalView?> local, bool serves)
     {
         // The highest position that anybody in the group has heard of: what a replica lags behind.
         Dictionary<string, long> known = processes.Zip(answers)
@@ -33,24 +34,8 @@ internal static class StatusReport
                 answer.Replica?.Role, answer.Replica?.Applied, known.TryGetValue(process.Component, out long highest) ? highest - answer.Replica?.Applied : null,
                 view?.MemoryBytes, process.Endpoints.ToDictionary(e => e.Name, e => e.Address));
         })];
-        return new ClusterStatus(Serves(processes, answers), rows);
+        return new ClusterStatus(serves, rows);
     }
-
-    /// <summary>
-    /// Every function is served: of each kind of server one is ready at least, the payment service answers, and in each database a
-    /// majority says that it serves.
-    /// </summary>
-    private static bool Serves(IReadOnlyList<ClusterProcess> processes, IReadOnlyList<ProbeAnswer> answers) =>
-        processes.Zip(answers).GroupBy(p => p.First.Component).All(group =>
-        {
-            int ready = group.Count(p => p.Second.Ready);
-            return group.Key switch
-            {
-                Components.Web => true,
-                Components.Customers or Components.Products => ready > group.Count() / 2,
-                _ => ready > 0,
-            };
-        });
 
     private static string State(LocalView? view, ProbeAnswer answer) => view switch
     {

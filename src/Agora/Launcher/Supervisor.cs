@@ -69,18 +69,12 @@ internal sealed class Supervisor : IAsyncDisposable
     {
         // The supervisor's own view first: a process that dies in between then shows as not answering, never as up without an id.
         Dictionary<string, LocalView> views = _own.ToDictionary(p => p.Key, p => p.Value.Look());
-        LocalView? View(ClusterProcess process) => views.TryGetValue(process.Name, out LocalView view) ? view : null;
-
-        ProbeAnswer[] answers = await Task.WhenAll(_all.Select(p =>
-            View(p) is { IsUp: false } ? Task.FromResult(default(ProbeAnswer)) : _probe.AskAsync(p, cancellationToken)));
-        foreach ((ClusterProcess process, ProbeAnswer answer) in _all.Zip(answers))
+        ClusterStatus status = await _probe.StatusAsync(_all, p => views.TryGetValue(p.Name, out LocalView view) ? view : null, cancellationToken);
+        foreach (ProcessStatus process in status.Processes.Where(p => p is { State: ProcessState.Running, Pid: not null }))
         {
-            if (answer.Answers && View(process)?.Pid is { } pid)
-            {
-                _own[process.Name].Answered(pid);
-            }
+            _own[process.Name].Answered(process.Pid!.Value);
         }
-        return StatusReport.Of(_all, answers, View);
+        return status;
     }
 
     /// <summary>Kills everything at once: somebody does not want to wait for the order.</summary>

@@ -6,9 +6,10 @@ using Spectre.Console;
 namespace Agora.Launcher;
 
 /// <summary>What <c>agora up</c> shows: a picture that moves on a terminal, plain lines elsewhere.</summary>
-internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDirectory data)
+internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDirectory data, bool background = false)
 {
-    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(400);
+    // In the background somebody else looks: the command that waits for it.
+    private readonly TimeSpan _interval = TimeSpan.FromMilliseconds(background ? 2000 : 400);
 
     private readonly bool _live = AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected;
     private readonly long _startedAt = Stopwatch.GetTimestamp();
@@ -65,7 +66,7 @@ internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDire
         }, cancellationToken);
     }
 
-    private static async Task WatchAsync(Func<CancellationToken, Task<ClusterStatus?>> ask, Action<ClusterStatus> show, CancellationToken cancellationToken)
+    private async Task WatchAsync(Func<CancellationToken, Task<ClusterStatus?>> ask, Action<ClusterStatus> show, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -79,7 +80,7 @@ internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDire
                     return;
                 }
             }
-            await Task.Delay(s_interval, cancellationToken);
+            await Task.Delay(_interval, cancellationToken);
         }
     }
 
