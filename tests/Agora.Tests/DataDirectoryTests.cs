@@ -1,0 +1,132 @@
+using System.Text;
+using Agora.Contracts.Cluster;
+using Agora.Launcher;
+using Xunit;
+
+namespace Agora.Tests;
+
+public sealed class DataDirectoryTests : IDisposable
+{
+    private readonly Scratch _scratch = new();
+    private readonly DataDirectory _data;
+
+    public DataDirectoryTests() => _data = new DataDirectory(_scratch["data"]);
+
+    public void Dispose() => _scratch.Dispose();
+
+    [Fact]
+    public async Task The_group_key_is_made_once_and_only_its_owner_can_read_it()
+    {
+        byte[] key;
+        await using (await TakeAsync())
+        {
+            key = File.ReadAllBytes(_data.GroupKey);
+            Assert.Equal(32, key.Length);
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_data.GroupKey));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(_data.GroupKey)!));
+        }
+        await using (await TakeAsync())
+        {
+            Assert.Equal(key, File.ReadAllBytes(_data.GroupKey));
+        }
+    }
+
+    [Fact]
+    public async Task A_second_supervisor_is_refused_while_the_first_holds_it()
+    {
+        await using (await TakeAsync())
+        {
+            Assert.Equal(Environment.ProcessId, _data.Holder());
+            Assert.Contains("already up", (await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync())).Message, StringComparison.Ordinal);
+        }
+        Assert.Null(_data.Holder());
+        await using (await TakeAsync())
+        {
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_directory_with_somebody_elses_files_is_refused_and_left_alone(bool fresh)
+    {
+        Directory.CreateDirectory(_data.Root);
+        File.WriteAllText(Path.Combine(_data.Root, "thesis.txt"), "years of work");
+
+        CommandFailedException e = await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync(fresh: fresh));
+
+        Assert.Contains("thesis.txt", e.Message, StringComparison.Ordinal);
+        Assert.Equal(["thesis.txt"], Directory.GetFileSystemEntries(_data.Root).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public async Task Fresh_removes_what_is_ours_and_nothing_else()
+    {
+        await using (await TakeAsync())
+        {
+            File.WriteAllText(Path.Combine(_data.Prepare(Scratch.Process()), "state.db"), "old");
+            File.WriteAllText(_data.LogOf(Scratch.Process()), "old");
+            File.WriteAllText(Path.Combine(_data.Root, "notes.txt"), "mine");
+        }
+        byte[] key = File.ReadAllBytes(_data.GroupKey);
+
+        await using (await TakeAsync(fresh: true))
+        {
+            Assert.False(Directory.Exists(_data.Of(Scratch.Process())));
+            Assert.False(File.Exists(_data.LogOf(Scratch.Process())));
+            Assert.True(File.Exists(Path.Combine(_data.Root, "notes.txt")));
+            Assert.NotEqual(key, File.ReadAllBytes(_data.GroupKey));
+        }
+    }
+
+    [Fact]
+    public async Task Data_of_a_cluster_of_another_shape_is_refused_unless_begun_afresh()
+    {
+        await using (await TakeAsync())
+        {
+        }
+
+        Assert.Contains("5 replicas", (await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync(ClusterFile.Unreplicated))).Message, StringComparison.Ordinal);
+        ClusterFile otherEngine = ClusterFile.Default with { Customers = ClusterFile.Default.Customers with { Engine = ReplicationEngine.Raft } };
+        await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync(otherEngine));
+        await using (await TakeAsync(ClusterFile.Unreplicated, fresh: true))
+        {
+        }
+    }
+
+    [Fact]
+    public async Task The_control_socket_fits_its_limit_however_long_the_directory()
+    {
+        Assert.StartsWith(_data.Root, _data.ControlSocket, StringComparison.Ordinal);
+        DataDirectory deep = new(_scratch[Path.Combine([.. Enumerable.Repeat("a-rather-long-name-of-a-directory", 6)])]);
+
+        await using (await deep.TakeAsync(ClusterFile.Default, fresh: false, TestContext.Current.CancellationToken))
+        {
+            Assert.True(Encoding.UTF8.GetByteCount(deep.ControlSocket) <= 103);
+            string directory = Path.GetDirectoryName(deep.ControlSocket)!;
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(directory));
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task What_cannot_be_a_directory_is_named()
+    {
+        File.WriteAllText(_data.Root, "");
+
+        Assert.Contains(_data.Root, (await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync())).Message, StringComparison.Ordinal);
+        Assert.Contains(_data.Root, Assert.Throws<CommandFailedException>(() => _data.Prepare(Scratch.Process())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_replicas_directory_is_its_owners_only()
+    {
+        string directory = _data.Prepare(Scratch.Process());
+
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(directory));
+        Assert.Empty(Directory.GetFileSystemEntries(directory));
+    }
+
+    private Task<FileStream> TakeAsync(ClusterFile? cluster = null, bool fresh = false) =>
+        _data.TakeAsync(cluster ?? ClusterFile.Default, fresh, TestContext.Current.CancellationToken);
+}
