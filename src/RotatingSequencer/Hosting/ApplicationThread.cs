@@ -21,10 +21,9 @@ internal sealed class ApplicationThread : IDisposable
     private readonly Assembler _assembler;
     private readonly Thread _thread;
 
-    private readonly Lock _gate = new();
+    private readonly object _gate = new();
     private readonly Queue<DeliveredRequest> _queue = new();
     private readonly List<(long Target, TaskCompletionSource Waiter)> _barriers = [];
-    private readonly AutoResetEvent _work = new(false);
     private readonly ConcurrentQueue<PendingBroadcast> _expected = new();
 
     // Of one batch; kept so that a batch allocates nothing of its own.
@@ -35,6 +34,7 @@ internal sealed class ApplicationThread : IDisposable
     private ReadOnlyMemory<byte>[] _results = [];
 
     private long _applied;
+    private bool _wakeWhenApplied;
     private bool _flushRequested;
     private volatile FlushResult? _flushed;
     private volatile Exception? _failure;
@@ -62,8 +62,15 @@ internal sealed class ApplicationThread : IDisposable
 
     public void Start() => _thread.Start();
 
-    /// <summary>Whether the loop has something to take: more is applied than it knows, a flush is done, or this thread has failed.</summary>
-    public bool HasNews(long applied) => Applied != applied || _flushed is not null || _failure is not null;
+    /// <summary>Whether the loop waits to hear that more was applied. Otherwise it learns of it with whatever wakes it next: that is early enough to forget what is done with.</summary>
+    public bool WakeWhenApplied
+    {
+        get => Volatile.Read(ref _wakeWhenApplied);
+        set => Volatile.Write(ref _wakeWhenApplied, value);
+    }
+
+    /// <summary>Whether the loop has something to take: more is applied than it knows and it waits for that, a flush is done, or this thread has failed.</summary>
+    public bool HasNews(long applied) => (WakeWhenApplied && Applied != applied) || _flushed is not null || _failure is not null;
 
     /// <summary>A broadcast of this member; they are delivered in the order in which they are expected.</summary>
     public void Expect(PendingBroadcast pending) => _expected.Enqueue(pending);
@@ -76,9 +83,9 @@ internal sealed class ApplicationThread : IDisposable
             {
                 _queue.Enqueue(request);
             }
-        }
 
-        _work.Set();
+            Monitor.Pulse(_gate);
+        }
     }
 
     /// <summary>Completes the waiters once everything up to <paramref name="target"/> is applied, which may be so already.</summary>
@@ -108,15 +115,9 @@ internal sealed class ApplicationThread : IDisposable
     {
         lock (_gate)
         {
-            if (_flushRequested)
-            {
-                return;
-            }
-
             _flushRequested = true;
+            Monitor.Pulse(_gate);
         }
-
-        _work.Set();
     }
 
     public void ResumeAfterFlush()
@@ -131,10 +132,13 @@ internal sealed class ApplicationThread : IDisposable
     /// <summary>Ends the thread after the batch under way.</summary>
     public void Dispose()
     {
-        _stopping = true;
-        _work.Set();
+        lock (_gate)
+        {
+            _stopping = true;
+            Monitor.Pulse(_gate);
+        }
+
         _thread.Join();
-        _work.Dispose();
     }
 
     /// <summary>Fails whatever still waits, after <see cref="Dispose"/>.</summary>
@@ -157,26 +161,23 @@ internal sealed class ApplicationThread : IDisposable
         {
             // The application may be ahead of the journal's checkpoint: it sees nothing twice.
             var seen = _handler.Applied;
-            while (!_stopping)
+            while (TakeBatch(out var flush))
             {
-                if (!TakeBatch(out var flush))
+                if (flush)
                 {
-                    if (flush)
-                    {
-                        Flush();
-                    }
-                    else
-                    {
-                        _work.WaitOne();
-                    }
-
+                    Flush();
                     continue;
                 }
 
                 ApplyBatch(seen);
                 Volatile.Write(ref _applied, _batch[^1].Number);
                 CompleteBarriers();
-                _wakeLoop();
+                // Pairs with the loop's barrier between saying that it waits and looking at what is applied.
+                Interlocked.MemoryBarrier();
+                if (WakeWhenApplied)
+                {
+                    _wakeLoop();
+                }
             }
         }
         catch (Exception exception)
@@ -186,20 +187,31 @@ internal sealed class ApplicationThread : IDisposable
         }
     }
 
+    /// <summary>Waits for the next batch, or for a flush, which goes before it, so that a busy application cannot put it off for ever. False at the end.</summary>
     private bool TakeBatch(out bool flush)
     {
         _batch.Clear();
         lock (_gate)
         {
-            // A flush goes before further batches, so that a busy application cannot put it off for ever.
-            flush = _flushRequested && _flushed is null && !_stopping;
-            while (!flush && _batch.Count < MaximumBatch && _queue.TryDequeue(out var request))
+            while (!_stopping)
             {
-                _batch.Add(request);
+                flush = _flushRequested && _flushed is null;
+                while (!flush && _batch.Count < MaximumBatch && _queue.TryDequeue(out var request))
+                {
+                    _batch.Add(request);
+                }
+
+                if (flush || _batch.Count > 0)
+                {
+                    return true;
+                }
+
+                Monitor.Wait(_gate);
             }
         }
 
-        return _batch.Count > 0;
+        flush = false;
+        return false;
     }
 
     private void Flush()

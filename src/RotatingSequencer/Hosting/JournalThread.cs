@@ -9,7 +9,7 @@ internal sealed class JournalThread : IDisposable
     private readonly JournalFile _file;
     private readonly Action _wakeLoop;
     private readonly Thread _thread;
-    private readonly AutoResetEvent _work = new(false);
+    private readonly object _gate = new();
     private readonly ArrayBufferWriter<byte> _writing = new();
     private bool _replace;
     private volatile State _state = State.Idle;
@@ -64,10 +64,13 @@ internal sealed class JournalThread : IDisposable
     /// <summary>Ends the thread after the write under way.</summary>
     public void Dispose()
     {
-        _stopping = true;
-        _work.Set();
+        lock (_gate)
+        {
+            _stopping = true;
+            Monitor.Pulse(_gate);
+        }
+
         _thread.Join();
-        _work.Dispose();
         _file.Dispose();
     }
 
@@ -75,37 +78,31 @@ internal sealed class JournalThread : IDisposable
     {
         _writing.ResetWrittenCount();
         _writing.Write(bytes);
-        _replace = replace;
-        _state = State.Writing;
-        _work.Set();
+        lock (_gate)
+        {
+            _replace = replace;
+            _state = State.Writing;
+            Monitor.Pulse(_gate);
+        }
     }
 
     private void Run()
     {
         try
         {
-            while (true)
+            while (WaitForWrite())
             {
-                _work.WaitOne();
-                if (_state == State.Writing)
+                if (_replace)
                 {
-                    if (_replace)
-                    {
-                        _file.Replace(_writing.WrittenSpan);
-                    }
-                    else
-                    {
-                        _file.Append(_writing.WrittenSpan);
-                    }
-
-                    _state = State.Completed;
-                    _wakeLoop();
+                    _file.Replace(_writing.WrittenSpan);
+                }
+                else
+                {
+                    _file.Append(_writing.WrittenSpan);
                 }
 
-                if (_stopping)
-                {
-                    return;
-                }
+                _state = State.Completed;
+                _wakeLoop();
             }
         }
         catch (Exception exception)
@@ -113,6 +110,20 @@ internal sealed class JournalThread : IDisposable
             // What was written is unknown now: claiming anything more would be a lie, so the member stops.
             _failure = exception;
             _wakeLoop();
+        }
+    }
+
+    /// <summary>False at the end, which comes after the write that was given before.</summary>
+    private bool WaitForWrite()
+    {
+        lock (_gate)
+        {
+            while (_state != State.Writing && !_stopping)
+            {
+                Monitor.Wait(_gate);
+            }
+
+            return _state == State.Writing;
         }
     }
 }

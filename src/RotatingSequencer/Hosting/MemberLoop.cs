@@ -381,6 +381,7 @@ internal sealed class MemberLoop
 
     private void Sleep()
     {
+        _application.WakeWhenApplied = _core.WaitsForRoom;
         Volatile.Write(ref _asleep, 1);
         Interlocked.MemoryBarrier();
         var rest = Math.Min(_core.WakeAt - Now, LongestSleep);

@@ -25,6 +25,7 @@ internal sealed partial class Protocol
     private ulong _random;
     private long _token;
     private long _acknowledgeAt;
+    private long _acknowledged = -1;
     private long _nextHeartbeat;
     private Barrier _barrier;
 
@@ -81,9 +82,8 @@ internal sealed partial class Protocol
     }
 
     /// <summary>
-    /// Claims that are new travel with whatever goes to all. When nothing does, and no Request waits for a number (so that no Sequence
-    /// will follow at once), the members next after the sequencer answer at once, as many as make a majority with it: then everyone,
-    /// the sequencer included, knows of a majority. The others have time.
+    /// Claims that are new travel with whatever goes to all; when nothing does, they go by themselves after a while. A submitter waits
+    /// for them, though, when no Request waits for a number: then no Sequence will follow that would carry them.
     /// </summary>
     private void Acknowledge(long now)
     {
@@ -93,21 +93,47 @@ internal sealed partial class Protocol
             return;
         }
 
-        var behindSequencer = _claims.Held < 0 ? 0 : (_self - (int)(_claims.Held % _members) + _members) % _members;
-        var atOnce = _claims.Held > Outbox.LastToAll.Held && behindSequencer >= 1 && behindSequencer < _majority && !AnyWaitsForNumber;
         if (_acknowledgeAt == 0)
         {
             _acknowledgeAt = now + _options.AcknowledgeDelay;
         }
 
-        if (atOnce || now >= _acknowledgeAt)
+        if (now >= _acknowledgeAt)
         {
             Outbox.AddClaims(Outbox.All);
             _acknowledgeAt = 0;
             return;
         }
 
+        if (!AnyWaitsForNumber)
+        {
+            AcknowledgeToSubmitters();
+        }
+
         Wake(_acknowledgeAt);
+    }
+
+    /// <summary>
+    /// Tells the submitters of the last numbers that they are held here. A submitter knows of itself and of the sequencers from its number
+    /// on; the members next after the sequencer make up what lacks to a majority. Numbers further back have their majority of sequencers.
+    /// </summary>
+    private void AcknowledgeToSubmitters()
+    {
+        for (var g = Math.Max(_acknowledged, _claims.Held - _majority + 1) + 1; g <= _claims.Held; g++)
+        {
+            var sequencer = (int)(g % _members);
+            var submitter = _sequences.Holds(g) ? _sequences[g].Id.Sender : _self;
+            var lacking = _majority - (sequencer == submitter ? 1 : 2);
+            // This member's place among those after the sequencer, the submitter left out.
+            var place = (_self - sequencer + _members) % _members;
+            place -= place > (submitter - sequencer + _members) % _members && submitter != sequencer ? 1 : 0;
+            if (submitter != _self && place >= 1 && place <= lacking)
+            {
+                Outbox.AddClaims(submitter);
+            }
+        }
+
+        _acknowledged = _claims.Held;
     }
 
     /// <summary>Asks the owner of what is missing: after a grace when a gap is new, then with growing, jittered pauses.</summary>

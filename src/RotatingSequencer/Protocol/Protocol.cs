@@ -155,6 +155,9 @@ internal sealed partial class Protocol
     /// <summary>What would survive a crash of this member; what its datagrams claim.</summary>
     public Claims Claims => _claims;
 
+    /// <summary>Whether something waits for room in a window, which <see cref="OnApplied"/> may give.</summary>
+    public bool WaitsForRoom => (!_submissions.IsEmpty && OwnUnderWay >= _options.Window) || _sequences.Contiguous + 1 >= _sequences.Limit;
+
     /// <summary>Whether the next number is this member's to give out.</summary>
     public bool IsNextSequencer => (_sequences.Contiguous + 1) % _members == _self;
 
@@ -375,7 +378,7 @@ internal sealed partial class Protocol
     {
         var own = _requests[_self];
         while (!_submissions.IsEmpty
-            && own.Contiguous - own.First + 1 < _options.Window
+            && OwnUnderWay < _options.Window
             && (own.Contiguous - _numbered[_self] < _options.Pipeline || _submissions.FillsBody))
         {
             var id = new RequestId(_self, own.Contiguous + 1);
@@ -430,6 +433,8 @@ internal sealed partial class Protocol
         id = default;
         return false;
     }
+
+    private long OwnUnderWay => _requests[_self].Contiguous - _requests[_self].First + 1;
 
     private bool AnyWaitsForNumber => TryChoose(out _);
 
