@@ -244,6 +244,10 @@ internal sealed class BuyerFunctions(
         {
             return Refusal.Of(reply.Error);
         }
+        if (reply.Vote.ItemId != itemId)
+        {
+            return Refusal.KeyReused;
+        }
         await votes.ForwardSoonAsync(reply.Vote, call.Deadline);
         return TypedResults.NoContent();
     }

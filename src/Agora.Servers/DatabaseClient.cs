@@ -15,7 +15,7 @@ namespace Agora.Servers;
 /// <remarks>
 /// Each server begins the ring of replicas at another place, so that the load spreads. A replica that fails is left out at once and
 /// probed in the background with growing pauses until it says that it is ready; calls never pay for a probe. A command goes to the
-/// leader, where one is known: a replica that refuses because another leads names it in the trailer <c>agora-leader</c>.
+/// leader, where one is known: every answer and refusal of a database that has one names it in the trailer <c>agora-leader</c>.
 /// When every replica has refused, as in an election, the round begins again after a short pause.
 /// </remarks>
 internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient : ClientBase
@@ -72,10 +72,7 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
                 // gRPC measures its deadline by the system's clock and sends it along, so that the replica stops working for nobody.
                 using var call = method(replica.Client, request, new CallOptions(deadline: DateTime.UtcNow + _settings.ReplicaTimeout, cancellationToken: deadline));
                 var reply = await call;
-                if (toLeader && _leader < 0)
-                {
-                    _leader = replica.Number;
-                }
+                _leader = LeaderIn(call.GetTrailers()) ?? _leader;
                 return reply;
             }
             catch (RpcException e) when (IsTransient(e.StatusCode) && !deadline.IsCancellationRequested)

@@ -83,6 +83,11 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
 
     public static Refusal AlreadyRated { get; } = new(409, ErrorCodes.AlreadyRated, "Every purchase of this item has been rated already; each can be rated once.");
 
+    /// <summary>The databases answer a key that they know as they did the first time, whatever is asked now.</summary>
+    public static Refusal KeyReused { get; } = Invalid("Idempotency-Key", "was used before for another call of this function; make a new key for each");
+
+    private static Refusal InvalidCursor { get; } = Invalid("cursor", "is not one that this list gave; leave it out to begin at the start");
+
     public static Refusal NoSuchItem(string itemId) => new(404, ErrorCodes.NoSuchItem, $"There is no item {Shown(itemId)}.");
 
     public static Refusal NotEnoughUnits(string detail) => new(409, ErrorCodes.NotEnoughUnits, detail);
@@ -133,6 +138,7 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         CustomersError.NotPurchased => NotPurchased,
         CustomersError.AlreadyRated => AlreadyRated,
         CustomersError.NoSuchAccount => WrongCredentials,
+        CustomersError.InvalidCursor => InvalidCursor,
         _ => throw new InvalidOperationException($"The customers database answered {error} where that cannot be."),
     };
 
@@ -142,7 +148,7 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         ProductsError.NoSuchItem => NoSuchItem(itemId),
         ProductsError.NotYours => NotYours,
         ProductsError.NotEnoughUnits => NotEnoughUnits(itemId, available),
-        ProductsError.InvalidCursor => Invalid("cursor", "is not one that this list gave; leave it out to begin at the start"),
+        ProductsError.InvalidCursor => InvalidCursor,
         _ => throw new InvalidOperationException($"The products database answered {error} where that cannot be."),
     };
 

@@ -160,6 +160,8 @@ internal sealed class SellerFunctions(Accounts accounts, CustomersDatabase custo
             return Refusal.NoSuchItem(itemId);
         }
         var reply = await products.ExecuteAsync(call.RequestId(), command(session.AccountId), call.Deadline);
-        return reply.Error != ProductsError.None ? Refusal.Of(reply.Error, itemId, reply.Available) : TypedResults.Ok(reply.Item.ToItem());
+        return reply.Error != ProductsError.None ? Refusal.Of(reply.Error, itemId, reply.Available)
+            : reply.Item.ItemId != itemId ? Refusal.KeyReused
+            : TypedResults.Ok(reply.Item.ToItem());
     }
 }

@@ -1,0 +1,205 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json.Serialization.Metadata;
+using Agora.Client;
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Payments;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Agora.Servers.Tests;
+
+/// <summary>
+/// A marketplace in this process: both databases with one replica each, one seller server and two buyer servers, talking over
+/// real sockets; what they say to the databases and to the payment service passes by <see cref="Wire"/>.
+/// </summary>
+public sealed class Marketplace : IAsyncLifetime
+{
+    private static int s_names;
+
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("agora-servers-tests-");
+    private readonly List<WebApplication> _apps = [];
+
+    internal Wire Wire { get; } = new();
+
+    internal FakePayments Payments { get; }
+
+    /// <summary>What the servers keep to; a test that breaks things waits less.</summary>
+    internal ServerSettings Settings { get; init; } = new();
+
+    internal ClusterFile Cluster { get; private set; } = new();
+
+    public Marketplace() => Payments = new FakePayments(Wire);
+
+    /// <summary>The seller server.</summary>
+    public HttpClient Seller { get; private set; } = null!;
+
+    /// <summary>The first buyer server.</summary>
+    public HttpClient Buyer { get; private set; } = null!;
+
+    /// <summary>The other buyer server.</summary>
+    public HttpClient OtherBuyer { get; private set; } = null!;
+
+    internal PurchaseRecovery Recovery { get; private set; } = null!;
+
+    internal PurchaseRecovery OtherRecovery { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        var one = new ClusterFile
+        {
+            Payments = new() { Replicas = [new()] },
+            SellerServers = new() { Replicas = [new()] },
+            BuyerServers = new() { Replicas = [new(), new()] },
+            Customers = new() { Engine = ReplicationEngine.RotatingSequencer, Replicas = [new()] },
+            Products = new() { Engine = ReplicationEngine.Raft, Replicas = [new()] },
+        };
+        var customers = await StartAsync(Customers.CustomersHost.Build(Database(), one, 0, Path.Combine(_directory.FullName, "customers")));
+        var products = await StartAsync(Products.ProductsHost.Build(Database(), one, 0, Path.Combine(_directory.FullName, "products")));
+        Cluster = one with
+        {
+            Customers = one.Customers with { Replicas = [new() { GrpcPort = customers.Port }] },
+            Products = one.Products with { Replicas = [new() { GrpcPort = products.Port }] },
+        };
+        var seller = await StartAsync(SellerServer.Build(Builder(), Cluster, 0, Settings));
+        Seller = Client(seller);
+        (Buyer, Recovery) = await StartBuyerServerAsync(0);
+        (OtherBuyer, OtherRecovery) = await StartBuyerServerAsync(1);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var client in new[] { Seller, Buyer, OtherBuyer })
+        {
+            client?.Dispose();
+        }
+        for (var i = _apps.Count - 1; i >= 0; i--)
+        {
+            await _apps[i].StopAsync(CancellationToken.None);
+            await _apps[i].DisposeAsync();
+        }
+        _directory.Delete(recursive: true);
+    }
+
+    /// <summary>A name that no other test uses.</summary>
+    public static string NewName(string prefix) => string.Create(CultureInfo.InvariantCulture, $"{prefix}{Interlocked.Increment(ref s_names)}");
+
+    /// <summary>A category that no other test uses.</summary>
+    public static int NewCategory() => Interlocked.Increment(ref s_names);
+
+    internal async Task<Caller> NewSellerAsync()
+    {
+        var username = NewName("seller");
+        var created = await Seller.PostAsync<SellerCreated>("/sellers", new { name = "Sam", username, password = "secret" });
+        var session = await Seller.PostAsync<SellerSession>("/sessions", new { username, password = "secret" });
+        return new Caller(Seller, session.Token, created.SellerId, username);
+    }
+
+    internal async Task<Caller> NewBuyerAsync()
+    {
+        var username = NewName("buyer");
+        var created = await Buyer.PostAsync<BuyerCreated>("/buyers", new { name = "Bea", username, password = "secret" });
+        var session = await Buyer.PostAsync<BuyerSession>("/sessions", new { username, password = "secret" });
+        return new Caller(Buyer, session.Token, created.BuyerId, username);
+    }
+
+    internal static async Task<string> NewItemAsync(Caller seller, int quantity, decimal price = 12.50m, int category = 3) => (await seller.PostAsync<ItemRegistered>(
+        "/items", new { name = "Bike", category, keywords = new[] { "red", "bike" }, condition = "used", price, quantity })).ItemId;
+
+    internal static async Task<Item> ItemAsync(Caller buyer, string itemId) => await buyer.GetAsync<Item>($"/items/{itemId}");
+
+    internal static WebApplicationBuilder Builder()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        return builder;
+    }
+
+    private WebApplicationBuilder Database()
+    {
+        var builder = Builder();
+        builder.Services.AddSingleton(Wire);
+        builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<WireInterceptor>());
+        return builder;
+    }
+
+    private async Task<(HttpClient, PurchaseRecovery)> StartBuyerServerAsync(int replica)
+    {
+        var builder = Builder();
+        builder.Services.AddSingleton<IFinancialTransactions>(Payments);
+        var app = BuyerServer.Build(builder, Cluster, replica, Settings);
+        return (Client(await StartAsync(app)), app.Services.GetServices<IHostedService>().OfType<PurchaseRecovery>().Single());
+    }
+
+    private async Task<Uri> StartAsync(WebApplication app)
+    {
+        _apps.Add(app);
+        await app.StartAsync();
+        return new Uri(app.Urls.Single());
+    }
+
+    private static HttpClient Client(Uri server) => new(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = server };
+}
+
+/// <summary>Somebody with a session.</summary>
+internal sealed record Caller(HttpClient Server, string Token, long Id, string Username)
+{
+    public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body = null, string? key = null) =>
+        Server.SendAsync(method, path, body, key, Token);
+
+    public async Task<T> GetAsync<T>(string path) => await (await SendAsync(HttpMethod.Get, path)).OkAsync<T>();
+
+    public async Task<T> PostAsync<T>(string path, object? body = null, string? key = null) => await (await SendAsync(HttpMethod.Post, path, body, key)).OkAsync<T>();
+}
+
+internal static class HttpCalls
+{
+    public static async Task<T> PostAsync<T>(this HttpClient server, string path, object body) => await (await server.SendAsync(HttpMethod.Post, path, body)).OkAsync<T>();
+
+    public static async Task<HttpResponseMessage> SendAsync(
+        this HttpClient server, HttpMethod method, string path, object? body = null, string? key = null, string? token = null)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        request.Content = body switch
+        {
+            null => null,
+            HttpContent content => content,
+            _ => JsonContent.Create(body, body.GetType()),
+        };
+        if (key is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
+        }
+        if (token is not null)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        }
+        return await server.SendAsync(request, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>The answer's record, as clients read it; the test fails with the server's own words where it is an error.</summary>
+    public static async Task<T> OkAsync<T>(this HttpResponseMessage response)
+    {
+        var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.True(response.IsSuccessStatusCode, $"{(int)response.StatusCode}: {text}");
+        return System.Text.Json.JsonSerializer.Deserialize(text, (JsonTypeInfo<T>)AgoraJson.Default.GetTypeInfo(typeof(T))!)!;
+    }
+
+    /// <summary>The answer's problem, checked for what every problem must have.</summary>
+    public static async Task<Problem> ProblemAsync(this HttpResponseMessage response, HttpStatusCode status, string code)
+    {
+        var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.True(status == response.StatusCode, $"{(int)response.StatusCode}: {text}");
+        Assert.Equal(Problem.MediaType, response.Content.Headers.ContentType?.MediaType);
+        var problem = System.Text.Json.JsonSerializer.Deserialize(text, AgoraJson.Default.Problem)!;
+        Assert.Equal(code, problem.Code);
+        Assert.Equal((int)status, problem.Status);
+        Assert.False(string.IsNullOrWhiteSpace(problem.Title));
+        Assert.False(string.IsNullOrWhiteSpace(problem.Detail));
+        return problem;
+    }
+}
