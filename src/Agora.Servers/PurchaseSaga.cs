@@ -71,7 +71,8 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
                     $"Item {reserved.ItemId} has {reserved.Available} unit(s) on sale, fewer than the cart holds. Nothing was bought or charged.");
                 return (await GiveUpAsync(purchaseId, PurchaseState.OutOfStock, lacking, declined: false, deadline), null);
             case ProductsError.Released:
-                return (await GiveUpAsync(purchaseId, PurchaseState.Abandoned, Given.Up, declined: false, deadline), null);
+                // Somebody is giving it up, or died while doing so: payments know whether the bank was why.
+                return (await SettleAsync(purchaseId, deadline), null);
             default:
                 throw Unexpected(reserved.Error);
         }
@@ -88,7 +89,7 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
         }
     }
 
-    /// <summary>Brings a purchase that its server has left to the end that payments already decided, or gives it up.</summary>
+    /// <summary>Brings a purchase to its end without a card: as payments answered a charge, or given up where none was asked for.</summary>
     public async Task<Purchase> SettleAsync(ByteString purchaseId, CancellationToken deadline) =>
         await FollowAsync(purchaseId, await payments.FindAsync(TransactionId(purchaseId), deadline), deadline);
 

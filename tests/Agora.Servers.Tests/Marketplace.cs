@@ -17,7 +17,7 @@ namespace Agora.Servers.Tests;
 /// A marketplace in this process: both databases with one replica each, one seller server and two buyer servers, talking over
 /// real sockets; what they say to the databases and to the payment service passes by <see cref="Wire"/>.
 /// </summary>
-public sealed class Marketplace : IAsyncLifetime
+public class Marketplace : IAsyncLifetime
 {
     private static int s_names;
 
@@ -30,6 +30,9 @@ public sealed class Marketplace : IAsyncLifetime
 
     /// <summary>What the servers keep to; a test that breaks things waits less.</summary>
     internal ServerSettings Settings { get; init; } = new();
+
+    /// <summary>The clock of the servers; the databases keep to the system's.</summary>
+    internal TimeProvider Time { get; init; } = TimeProvider.System;
 
     internal ClusterFile Cluster { get; private set; } = new();
 
@@ -65,7 +68,7 @@ public sealed class Marketplace : IAsyncLifetime
             Customers = one.Customers with { Replicas = [new() { GrpcPort = customers.Port }] },
             Products = one.Products with { Replicas = [new() { GrpcPort = products.Port }] },
         };
-        var seller = await StartAsync(SellerServer.Build(Builder(), Cluster, 0, Settings));
+        var seller = await StartAsync(SellerServer.Build(Server(), Cluster, 0, Settings));
         Seller = Client(seller);
         (Buyer, Recovery) = await StartBuyerServerAsync(0);
         (OtherBuyer, OtherRecovery) = await StartBuyerServerAsync(1);
@@ -83,6 +86,7 @@ public sealed class Marketplace : IAsyncLifetime
             await _apps[i].DisposeAsync();
         }
         _directory.Delete(recursive: true);
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>A name that no other test uses.</summary>
@@ -119,6 +123,13 @@ public sealed class Marketplace : IAsyncLifetime
         return builder;
     }
 
+    private WebApplicationBuilder Server()
+    {
+        var builder = Builder();
+        builder.Services.AddSingleton(Time);
+        return builder;
+    }
+
     private WebApplicationBuilder Database()
     {
         var builder = Builder();
@@ -129,7 +140,7 @@ public sealed class Marketplace : IAsyncLifetime
 
     private async Task<(HttpClient, PurchaseRecovery)> StartBuyerServerAsync(int replica)
     {
-        var builder = Builder();
+        var builder = Server();
         builder.Services.AddSingleton<IFinancialTransactions>(Payments);
         var app = BuyerServer.Build(builder, Cluster, replica, Settings);
         return (Client(await StartAsync(app)), app.Services.GetServices<IHostedService>().OfType<PurchaseRecovery>().Single());

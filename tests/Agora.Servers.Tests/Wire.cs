@@ -21,6 +21,9 @@ public sealed class Wire
     /// <summary>Asked when a step has been done; whether its answer gets back.</summary>
     public Func<string, Task<bool>> Answer { get; set; } = _ => Task.FromResult(true);
 
+    /// <summary>Told of each loss, before whoever waits for an answer is.</summary>
+    public Action OnLoss { get; set; } = () => { };
+
     /// <summary>The steps that were delivered.</summary>
     public IReadOnlyList<string> Steps
     {
@@ -47,6 +50,7 @@ public sealed class Wire
     {
         if (!await Request(step))
         {
+            OnLoss();
             throw lost();
         }
         lock (_lock)
@@ -54,7 +58,12 @@ public sealed class Wire
             _steps.Add(step);
         }
         var answer = await deliver();
-        return await Answer(step) ? answer : throw lost();
+        if (!await Answer(step))
+        {
+            OnLoss();
+            throw lost();
+        }
+        return answer;
     }
 }
 

@@ -1,0 +1,358 @@
+using System.Net;
+using Agora.Client;
+using Agora.Contracts.Payments;
+using CsCheck;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Agora.Servers.Tests;
+
+/// <summary>
+/// "Whatever fails on the way, at any point between any two steps, ends in one of two states: bought and charged, or not bought and not
+/// charged with the units back on sale."
+/// </summary>
+public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassFixture<PurchaseTests.Breakable>, IAsyncLifetime
+{
+    /// <summary>Whatever is pending may be rescued at once, and a call that loses a step has reached its deadline.</summary>
+    public sealed class Breakable : Marketplace
+    {
+        private readonly FakeTimeProvider _time = new(DateTimeOffset.UtcNow);
+
+        public Breakable()
+        {
+            Time = _time;
+            Settings = new ServerSettings { AbandonedAfter = TimeSpan.FromDays(-1), RecoveryInterval = TimeSpan.FromDays(10) };
+        }
+
+        public void PassDeadline() => _time.Advance(Settings.CallDeadline);
+
+        public async Task PassTimeUntilAsync(Task end)
+        {
+            while (!end.IsCompleted)
+            {
+                _time.Advance(TimeSpan.FromMilliseconds(50));
+                await Task.WhenAny(end, Task.Delay(1));
+            }
+            await end;
+        }
+    }
+
+    private const int Units = 5;
+
+    private static readonly string[] s_steps = ["BeginPurchase", "Reserve", "Charge", "Confirm", "CompletePurchase"];
+    private static readonly string[] s_stepsOfDecline = ["BeginPurchase", "Reserve", "Charge", "Release", "AbandonPurchase"];
+
+    private Caller _buyer = null!;
+    private Caller _elsewhere = null!;
+    private string _item = "";
+
+    public async ValueTask InitializeAsync()
+    {
+        Reset();
+        _item = await Marketplace.NewItemAsync(await marketplace.NewSellerAsync(), Units);
+        _buyer = await marketplace.NewBuyerAsync();
+        _elsewhere = _buyer with { Server = marketplace.OtherBuyer };
+        await FillCartAsync();
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    [Fact]
+    public async Task An_approved_purchase_takes_its_five_steps_in_order()
+    {
+        await BuyAsync(_buyer, "k");
+        Assert.Equal(s_steps, marketplace.Wire.Steps);
+    }
+
+    [Fact]
+    public async Task A_declined_purchase_puts_the_units_back_and_leaves_the_cart()
+    {
+        await (await SendAsync(_buyer, "k", FakePayments.DeclinedCard)).ProblemAsync(HttpStatusCode.PaymentRequired, ErrorCodes.PaymentDeclined);
+        Assert.Equal(s_stepsOfDecline, marketplace.Wire.Steps);
+        await AssertOutcomeAsync(bought: false);
+        Assert.Single((await _buyer.GetAsync<Cart>("/cart")).Lines);
+        await BuyAsync(_buyer, "another");
+    }
+
+    [Fact]
+    public async Task A_repeat_answers_as_the_first_did_and_charges_nothing()
+    {
+        var first = await BuyAsync(_buyer, "k");
+        Reset();
+        var second = await BuyAsync(_elsewhere, "k");
+
+        Assert.Equal((first.PurchaseId, first.Total), (second.PurchaseId, second.Total));
+        Assert.Equal(first.Lines, second.Lines);
+        Assert.Equal(["BeginPurchase"], marketplace.Wire.Steps);
+        await AssertOutcomeAsync(bought: true);
+    }
+
+    [Fact]
+    public async Task A_repeat_after_a_decline_is_declined_again_with_whatever_card()
+    {
+        var first = await (await SendAsync(_buyer, "k", FakePayments.DeclinedCard)).ProblemAsync(HttpStatusCode.PaymentRequired, ErrorCodes.PaymentDeclined);
+        var second = await (await SendAsync(_elsewhere, "k")).ProblemAsync(HttpStatusCode.PaymentRequired, ErrorCodes.PaymentDeclined);
+        Assert.Equal(first.Detail, second.Detail);
+        await AssertOutcomeAsync(bought: false);
+    }
+
+    [Fact]
+    public async Task Nothing_is_bought_when_one_line_lacks_units_and_a_repeat_says_so_again()
+    {
+        var rival = await marketplace.NewBuyerAsync();
+        await rival.PostAsync<Cart>("/cart/items", new { itemId = _item, quantity = Units });
+        await BuyAsync(rival, "k");
+
+        var first = await (await SendAsync(_buyer, "k")).ProblemAsync(HttpStatusCode.Conflict, ErrorCodes.NotEnoughUnits);
+        Assert.Contains(_item, first.Detail, StringComparison.Ordinal);
+        var second = await (await SendAsync(_elsewhere, "k")).ProblemAsync(HttpStatusCode.Conflict, ErrorCodes.NotEnoughUnits);
+        Assert.Equal(first.Detail, second.Detail);
+        Assert.Empty((await _buyer.GetAsync<PurchasePage>("/purchases")).Purchases);
+        Assert.Equal(TransactionState.Voided, marketplace.Payments[TransactionOf("k")]);
+    }
+
+    [Fact]
+    public async Task An_empty_cart_buys_nothing()
+    {
+        var buyer = await marketplace.NewBuyerAsync();
+        await (await SendAsync(buyer, "k")).ProblemAsync(HttpStatusCode.Conflict, ErrorCodes.CartEmpty);
+    }
+
+    [Fact]
+    public async Task A_card_that_only_the_payment_service_finds_malformed_is_400_and_leaves_nothing_pending()
+    {
+        var problem = await (await SendAsync(_buyer, "k", FakePayments.MalformedCard)).ProblemAsync(HttpStatusCode.BadRequest, ErrorCodes.InvalidRequest);
+        Assert.Contains("expirationDate", problem.Errors!.Keys);
+        await AssertOutcomeAsync(bought: false);
+        await BuyAsync(_buyer, "another");
+    }
+
+    [Fact]
+    public async Task Without_the_payment_service_a_purchase_is_503_and_settled_once_it_is_back()
+    {
+        marketplace.Wire.Request = step => Task.FromResult(step is not ("Charge" or "Find" or "Void"));
+        var response = await SendAsync(_buyer, "k");
+        await response.ProblemAsync(HttpStatusCode.ServiceUnavailable, ErrorCodes.Unavailable);
+        Assert.NotNull(response.Headers.RetryAfter);
+        await (await SendAsync(_buyer, "another")).ProblemAsync(HttpStatusCode.Conflict, ErrorCodes.PurchasePending);
+        await Assert.ThrowsAsync<UnavailableException>(() => marketplace.Recovery.SettleAllAsync(TestContext.Current.CancellationToken));
+
+        Reset();
+        await marketplace.Recovery.SettleAllAsync(TestContext.Current.CancellationToken);
+        await AssertOutcomeAsync(bought: false);
+        await (await SendAsync(_buyer, "k")).ProblemAsync(HttpStatusCode.Conflict, ErrorCodes.PurchaseAbandoned);
+        await BuyAsync(_buyer, "another");
+    }
+
+    public static TheoryData<string, bool, bool> CrashPoints()
+    {
+        var data = new TheoryData<string, bool, bool>();
+        foreach (var declined in new[] { false, true })
+        {
+            foreach (var step in declined ? s_stepsOfDecline : s_steps)
+            {
+                data.Add(step, false, declined);
+                data.Add(step, true, declined);
+            }
+        }
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(CrashPoints))]
+    public async Task A_server_that_dies_before_or_after_any_step_is_rescued(string step, bool afterIt, bool declined)
+    {
+        await DieAtAsync(step, afterIt, declined);
+        await marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken);
+        await AssertSettledAsync();
+
+        // Whatever its end is, a repeat is told it.
+        var bought = marketplace.Payments[TransactionOf("k")] == TransactionState.Approved;
+        Assert.Equal(bought || Unbegun(step, afterIt) ? HttpStatusCode.Created : declined && Charged(step, afterIt) ? HttpStatusCode.PaymentRequired : HttpStatusCode.Conflict,
+            (await SendAsync(_elsewhere, "k")).StatusCode);
+    }
+
+    [Theory]
+    [MemberData(nameof(CrashPoints))]
+    public async Task A_server_that_dies_before_or_after_any_step_is_succeeded_by_the_one_that_gets_the_repeat(string step, bool afterIt, bool declined)
+    {
+        await DieAtAsync(step, afterIt, declined);
+        var card = declined ? FakePayments.DeclinedCard : FakePayments.GoodCard;
+        Assert.Equal(declined ? HttpStatusCode.PaymentRequired : HttpStatusCode.Created, (await SendAsync(_elsewhere, "k", card)).StatusCode);
+        await AssertOutcomeAsync(bought: !declined);
+    }
+
+    /// <summary>The rescuer thinks that the server is dead while it is only slow, and acts as a whole between two of its steps.</summary>
+    [Theory]
+    [MemberData(nameof(CrashPoints))]
+    public async Task A_slow_server_and_its_rescuer_come_to_one_end(string step, bool afterIt, bool declined)
+    {
+        var rescued = false;
+        async Task<bool> RescueAt(string at, bool after)
+        {
+            if (at == step && after == afterIt && !rescued)
+            {
+                rescued = true;
+                await marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken);
+            }
+            return true;
+        }
+        marketplace.Wire.Request = at => RescueAt(at, false);
+        marketplace.Wire.Answer = at => RescueAt(at, true);
+
+        var answer = await SendAsync(_buyer, "k", declined ? FakePayments.DeclinedCard : FakePayments.GoodCard);
+        Reset();
+        Assert.True(rescued);
+        await AssertOutcomeAsync(bought: answer.StatusCode == HttpStatusCode.Created);
+    }
+
+    /// <summary>The other way round: the rescuer is slow, and the server does everything else between two of its steps.</summary>
+    [Theory]
+    [InlineData("Find", true)]
+    [InlineData("Release", false)]
+    [InlineData("Release", true)]
+    [InlineData("Void", false)]
+    [InlineData("Void", true)]
+    [InlineData("AbandonPurchase", false)]
+    public async Task A_rescuer_who_is_overtaken_by_the_server_comes_to_its_end(string step, bool afterIt)
+    {
+        await DieAtAsync("Reserve", afterIt: true, declined: false);
+        HttpResponseMessage? answer = null;
+        async Task<bool> RepeatAt(string at, bool after)
+        {
+            if (at == step && after == afterIt && answer is null)
+            {
+                answer = new HttpResponseMessage();
+                answer = await SendAsync(_buyer, "k");
+            }
+            return true;
+        }
+        marketplace.Wire.Request = at => RepeatAt(at, false);
+        marketplace.Wire.Answer = at => RepeatAt(at, true);
+
+        await marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken);
+        Reset();
+        await AssertOutcomeAsync(bought: answer!.StatusCode == HttpStatusCode.Created);
+    }
+
+    /// <summary>Two servers with the same call and two rescuers at once, while requests and answers are lost.</summary>
+    [Fact]
+    public async Task Whoever_works_on_a_purchase_and_whatever_is_lost_it_comes_to_one_end()
+    {
+        var purchase = 0;
+        await Gen.Select(Gen.Int[0, 25], Gen.Int, Gen.Bool).SampleAsync(async (percentLost, seed, declined) =>
+        {
+            var key = $"k{++purchase}";
+            var random = new Random(seed);
+            Task<bool> Lossy(string step)
+            {
+                lock (random)
+                {
+                    return Task.FromResult(random.Next(100) >= percentLost);
+                }
+            }
+            marketplace.Wire.OnLoss = () => { };
+            marketplace.Wire.Request = marketplace.Wire.Answer = Lossy;
+            var card = declined ? FakePayments.DeclinedCard : FakePayments.GoodCard;
+            await marketplace.PassTimeUntilAsync(Task.WhenAll(
+                SendAsync(_buyer, key, card), SendAsync(_elsewhere, key, card), RescueAsync(marketplace.Recovery), RescueAsync(marketplace.OtherRecovery)));
+            Reset();
+            await marketplace.Recovery.SettleAllAsync(TestContext.Current.CancellationToken);
+            await AssertSettledAsync(key);
+            await RestockAsync();
+        }, iter: 40, threads: 1);
+
+        static async Task RescueAsync(PurchaseRecovery recovery)
+        {
+            try
+            {
+                await recovery.SettleAllAsync(TestContext.Current.CancellationToken);
+            }
+            catch (UnavailableException)
+            {
+                // Too much was lost.
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("AddFeedback", false)]
+    [InlineData("AddFeedback", true)]
+    [InlineData("MarkVoteForwarded", false)]
+    [InlineData("MarkVoteForwarded", true)]
+    public async Task A_vote_that_did_not_reach_its_item_is_forwarded_and_counts_once(string step, bool afterIt)
+    {
+        await BuyAsync(_buyer, "k");
+        BreakAt(step, afterIt);
+        await _buyer.SendAsync(HttpMethod.Post, $"/items/{_item}/feedback", new { thumb = "up" }, "v");
+        Reset();
+
+        await marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(1, (await Marketplace.ItemAsync(_buyer, _item)).Feedback.ThumbsUp);
+        var repeat = await _elsewhere.SendAsync(HttpMethod.Post, $"/items/{_item}/feedback", new { thumb = "up" }, "v");
+        Assert.Equal(HttpStatusCode.NoContent, repeat.StatusCode);
+        Assert.Equal(1, (await Marketplace.ItemAsync(_buyer, _item)).Feedback.ThumbsUp);
+    }
+
+    // Neither Begin nor anything after it happened, so a repeat is the first.
+    private static bool Unbegun(string step, bool afterIt) => step == "BeginPurchase" && !afterIt;
+
+    private static bool Charged(string step, bool afterIt) => step is "Release" or "AbandonPurchase" || (step == "Charge" && afterIt);
+
+    private void Reset()
+    {
+        marketplace.Wire.Reset();
+        marketplace.Wire.OnLoss = marketplace.PassDeadline;
+    }
+
+    private async Task FillCartAsync()
+    {
+        await _buyer.PostAsync<Cart>("/cart/items", new { itemId = _item, quantity = 2 });
+        Reset();
+    }
+
+    private async Task RestockAsync()
+    {
+        _item = await Marketplace.NewItemAsync(await marketplace.NewSellerAsync(), Units);
+        await _buyer.SendAsync(HttpMethod.Delete, "/cart");
+        await FillCartAsync();
+    }
+
+    // From that moment on, nothing that anybody sends arrives, until the other server takes over.
+    private async Task DieAtAsync(string step, bool afterIt, bool declined)
+    {
+        BreakAt(step, afterIt);
+        await (await SendAsync(_buyer, "k", declined ? FakePayments.DeclinedCard : FakePayments.GoodCard))
+            .ProblemAsync(HttpStatusCode.ServiceUnavailable, ErrorCodes.Unavailable);
+        Reset();
+    }
+
+    private void BreakAt(string step, bool afterIt)
+    {
+        var dead = false;
+        marketplace.Wire.Request = at => Task.FromResult(!(dead |= at == step && !afterIt));
+        marketplace.Wire.Answer = at => Task.FromResult(!(dead |= at == step && afterIt));
+    }
+
+    private static Task<HttpResponseMessage> SendAsync(Caller buyer, string key, string card = FakePayments.GoodCard) => buyer.SendAsync(
+        HttpMethod.Post, "/purchases", new { cardholderName = "Bea", cardNumber = card, expirationDate = "12/99", securityCode = "123" }, key);
+
+    private static async Task<Receipt> BuyAsync(Caller buyer, string key) => await (await SendAsync(buyer, key)).OkAsync<Receipt>();
+
+    private string TransactionOf(string key) => PurchaseSaga.TransactionId(
+        RequestId.Derive("MakePurchase", System.Security.Cryptography.SHA256.HashData(System.Buffers.Text.Base64Url.DecodeFromChars(_buyer.Token)), key));
+
+    private async Task AssertSettledAsync(string key = "k") => await AssertOutcomeAsync(marketplace.Payments[TransactionOf(key)] == TransactionState.Approved, key);
+
+    /// <summary>The three services agree: charged, in the history and off sale; or none of it.</summary>
+    private async Task AssertOutcomeAsync(bool bought, string key = "k")
+    {
+        var history = await _buyer.GetAsync<PurchasePage>("/purchases");
+        Assert.Equal(bought, history.Purchases.Any(purchase => purchase.PurchaseId == TransactionOf(key)));
+        Assert.Equal(bought ? Units - 2 : Units, (await Marketplace.ItemAsync(_buyer, _item)).Quantity);
+        Assert.Equal(bought, marketplace.Payments[TransactionOf(key)] == TransactionState.Approved);
+        // Nothing is left to settle.
+        Reset();
+        await marketplace.Recovery.SettleAllAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(["GetUnfinished"], marketplace.Wire.Steps);
+    }
+}
