@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 using NSec.Cryptography;
 
 namespace Agora.Servers;
@@ -89,7 +90,16 @@ internal sealed class Passwords : IDisposable
     private static byte[] Derive(string password, int memoryKiB, int passes, byte[] salt)
     {
         var argon2 = new Argon2id(new Argon2Parameters { DegreeOfParallelism = 1, MemorySize = memoryKiB, NumberOfPasses = passes });
-        return argon2.DeriveBytes(password, salt, HashBytes);
+        // As UTF-8, like every other implementation; libsodium's wrapper would take a string's UTF-16.
+        var bytes = Encoding.UTF8.GetBytes(password);
+        try
+        {
+            return argon2.DeriveBytes(bytes, salt, HashBytes);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(bytes);
+        }
     }
 
     private static string Format(int memoryKiB, int passes, byte[] salt, byte[] hash) => string.Create(CultureInfo.InvariantCulture,

@@ -68,7 +68,7 @@ internal static class RestServer
                 : TypedResults.Text("""{"status":"ready"}""", "application/json");
         }).ExcludeFromDescription();
         app.MapPrometheusScrapingEndpoint("/metrics");
-        app.MapOpenApi("/openapi/{documentName}.json");
+        app.MapOpenApi("/openapi/v1.json");
     }
 
     private static void Listen(KestrelServerOptions kestrel, ServerAddress address)

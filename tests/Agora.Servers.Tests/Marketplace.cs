@@ -36,7 +36,18 @@ public class Marketplace : IAsyncLifetime
 
     internal ClusterFile Cluster { get; private set; } = new();
 
-    public Marketplace() => Payments = new FakePayments(Wire);
+    public Marketplace()
+    {
+        Payments = new FakePayments(Wire);
+        AnySeller = new(NewSellerAsync);
+        AnyBuyer = new(NewBuyerAsync);
+    }
+
+    /// <summary>A seller for tests that only need one.</summary>
+    internal Lazy<Task<Caller>> AnySeller { get; }
+
+    /// <summary>A buyer for tests that only need one; nobody changes its cart.</summary>
+    internal Lazy<Task<Caller>> AnyBuyer { get; }
 
     /// <summary>The seller server.</summary>
     public HttpClient Seller { get; private set; } = null!;

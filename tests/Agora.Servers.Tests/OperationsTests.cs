@@ -1,0 +1,147 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Agora.Client;
+using Agora.Contracts.Cluster;
+
+namespace Agora.Servers.Tests;
+
+/// <summary>What operators and HTTP itself see of a server.</summary>
+public sealed class OperationsTests(Marketplace marketplace)
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_path_that_does_not_exist_is_404_and_a_method_that_it_does_not_take_405()
+    {
+        foreach (var server in new[] { marketplace.Seller, marketplace.Buyer })
+        {
+            await (await server.SendAsync(HttpMethod.Get, "/nothing")).ProblemAsync(HttpStatusCode.NotFound, ErrorCodes.NoSuchResource);
+            var response = await server.SendAsync(HttpMethod.Patch, "/sessions");
+            await response.ProblemAsync(HttpStatusCode.MethodNotAllowed, ErrorCodes.MethodNotAllowed);
+            Assert.Equal(["POST"], response.Content.Headers.Allow);
+        }
+    }
+
+    [Fact]
+    public async Task A_body_above_64_KiB_is_413_whether_or_not_it_says_its_length()
+    {
+        var buyer = await marketplace.AnyBuyer.Value;
+        var large = Encoding.UTF8.GetBytes($"{{\"itemId\":\"{new string('x', 70_000)}\"}}");
+        foreach (var chunked in new[] { false, true })
+        {
+            using var content = new ByteArrayContent(large);
+            content.Headers.ContentType = new("application/json");
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/cart/items") { Content = content };
+            request.Headers.Authorization = new("Bearer", buyer.Token);
+            request.Headers.TransferEncodingChunked = chunked;
+            using var response = await buyer.Server.SendAsync(request, Cancellation);
+            await response.ProblemAsync(HttpStatusCode.RequestEntityTooLarge, ErrorCodes.TooLarge);
+        }
+    }
+
+    [Theory]
+    [InlineData("text/plain")]
+    [InlineData("application/xml")]
+    [InlineData("application/json; charset=utf-16")]
+    [InlineData(null)]
+    public async Task A_body_that_is_not_JSON_is_415(string? type)
+    {
+        using var content = new ByteArrayContent("{}"u8.ToArray());
+        if (type is not null)
+        {
+            content.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse(type);
+        }
+        await (await marketplace.Seller.SendAsync(HttpMethod.Post, "/sessions", content)).ProblemAsync(HttpStatusCode.UnsupportedMediaType, ErrorCodes.UnsupportedMediaType);
+    }
+
+    [Fact]
+    public async Task Every_answer_has_security_headers_and_does_not_name_the_server()
+    {
+        foreach (var path in new[] { "/health/live", "/nothing", "/items" })
+        {
+            using var response = await marketplace.Seller.SendAsync(HttpMethod.Get, path);
+            Assert.Equal("nosniff", Assert.Single(response.Headers.GetValues("X-Content-Type-Options")));
+            Assert.Equal("default-src 'none'; frame-ancestors 'none'", Assert.Single(response.Headers.GetValues("Content-Security-Policy")));
+            Assert.True(response.Headers.CacheControl!.NoStore);
+            Assert.Empty(response.Headers.Server);
+        }
+    }
+
+    [Fact]
+    public async Task Ready_says_which_part_is_missing()
+    {
+        Assert.Equal(HttpStatusCode.OK, (await marketplace.Seller.SendAsync(HttpMethod.Get, "/health/ready")).StatusCode);
+        // Here the payment service is not at its address.
+        var problem = await (await marketplace.Buyer.SendAsync(HttpMethod.Get, "/health/ready")).ProblemAsync(HttpStatusCode.ServiceUnavailable, ErrorCodes.Unavailable);
+        Assert.Contains("The payment service", problem.Detail, StringComparison.Ordinal);
+        Assert.DoesNotContain("database", problem.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_a_database_a_call_is_503_with_Retry_After_and_no_address()
+    {
+        var gone = marketplace.Cluster with { Products = new DatabaseGroup { Engine = ReplicationEngine.Raft, Replicas = [new() { GrpcPort = 1 }] } };
+        await using var app = SellerServer.Build(Marketplace.Builder(), gone, 0, new ServerSettings { CallDeadline = TimeSpan.FromSeconds(1) });
+        await app.StartAsync(Cancellation);
+        using var server = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(app.Urls.Single()) };
+        var seller = (await marketplace.AnySeller.Value) with { Server = server };
+
+        var response = await seller.SendAsync(HttpMethod.Get, "/items");
+        var problem = await response.ProblemAsync(HttpStatusCode.ServiceUnavailable, ErrorCodes.Unavailable);
+        Assert.NotNull(response.Headers.RetryAfter);
+        Assert.Contains("products", problem.Detail, StringComparison.Ordinal);
+        Assert.DoesNotContain("127.0.0.1", problem.Detail, StringComparison.Ordinal);
+        // What needs no products goes on.
+        await seller.GetAsync<SellerRating>("/sellers/me/rating");
+    }
+
+    [Fact]
+    public async Task Metrics_tell_each_functions_latency_and_outcome()
+    {
+        await marketplace.Seller.SendAsync(HttpMethod.Get, "/items");
+        await Eventually(async () =>
+        {
+            var text = await marketplace.Seller.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancellation);
+            return text.Split('\n').Any(line => line.StartsWith("agora_function_duration_seconds_bucket{", StringComparison.Ordinal)
+                && line.Contains("function=\"DisplayItemsForSale\"", StringComparison.Ordinal) && line.Contains("outcome=\"not-logged-in\"", StringComparison.Ordinal));
+        });
+    }
+
+    [Fact]
+    public async Task OpenApi_names_every_function_with_its_answers()
+    {
+        string[] sellers = ["ChangeItemPrice", "CreateAccount", "DisplayItemsForSale", "GetSellerRating", "Login", "Logout", "RegisterItemForSale", "UpdateUnitsForSale"];
+        string[] buyers =
+        [
+            "AddItemToCart", "ClearCart", "CreateAccount", "DisplayCart", "GetBuyerPurchases", "GetItem", "GetSellerRating", "Login", "Logout",
+            "MakePurchase", "ProvideFeedback", "RemoveItemFromCart", "SaveCart", "SearchItemsForSale",
+        ];
+        foreach (var (server, functions) in new[] { (marketplace.Seller, sellers), (marketplace.Buyer, buyers) })
+        {
+            using var document = JsonDocument.Parse(await server.GetStringAsync(new Uri("/openapi/v1.json", UriKind.Relative), Cancellation));
+            var operations = document.RootElement.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject()).Select(method => method.Value).ToArray();
+            Assert.Equal(functions, operations.Select(operation => operation.GetProperty("operationId").GetString()!).Order(StringComparer.Ordinal));
+            foreach (var operation in operations)
+            {
+                var statuses = operation.GetProperty("responses").EnumerateObject().Select(response => response.Name).ToArray();
+                Assert.Contains(statuses, status => status.StartsWith('2'));
+                Assert.Contains("503", statuses);
+            }
+        }
+        using var buyer = JsonDocument.Parse(await marketplace.Buyer.GetStringAsync(new Uri("/openapi/v1.json", UriKind.Relative), Cancellation));
+        var purchase = buyer.RootElement.GetProperty("paths").GetProperty("/purchases").GetProperty("post");
+        Assert.Equal(["201", "400", "401", "402", "409", "413", "415", "503"], purchase.GetProperty("responses").EnumerateObject().Select(response => response.Name).Order());
+        var schemas = buyer.RootElement.GetProperty("components").GetProperty("schemas");
+        Assert.Equal(["new", "used"], schemas.GetProperty("ItemCondition").GetProperty("enum").EnumerateArray().Select(word => word.GetString()));
+    }
+
+    private static async Task Eventually(Func<Task<bool>> condition)
+    {
+        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (!await condition())
+        {
+            await Task.Delay(50, bound.Token);
+        }
+    }
+}
