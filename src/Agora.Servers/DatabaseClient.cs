@@ -73,6 +73,8 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
                 using var call = method(replica.Client, request, new CallOptions(deadline: DateTime.UtcNow + _settings.ReplicaTimeout, cancellationToken: deadline));
                 var reply = await call;
                 _leader = LeaderIn(call.GetTrailers()) ?? _leader;
+                // A last resort that serves is none; it need not be ready for everything, as when writes pause.
+                replica.TakeIn();
                 return reply;
             }
             catch (RpcException e) when (IsTransient(e.StatusCode) && !deadline.IsCancellationRequested)
@@ -165,7 +167,7 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
         var pause = s_firstProbe;
         try
         {
-            while (true)
+            while (replica.IsLeftOut)
             {
                 await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), _time, _stopping.Token);
                 try

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text.Json.Serialization.Metadata;
 using Agora.Client;
 using Agora.Contracts.Cluster;
@@ -15,7 +16,8 @@ namespace Agora.Servers.Tests;
 
 /// <summary>
 /// A marketplace in this process: both databases with one replica each, one seller server and two buyer servers, talking over
-/// real sockets; what they say to the databases and to the payment service passes by <see cref="Wire"/>.
+/// real sockets. What the servers say to the databases passes by <see cref="Wire"/>. The payment service is the real one, which approves
+/// everything; or a fake one, whose operations pass by the wire too.
 /// </summary>
 public class Marketplace : IAsyncLifetime
 {
@@ -30,6 +32,8 @@ public class Marketplace : IAsyncLifetime
 
     /// <summary>What the servers keep to; a test that breaks things waits less.</summary>
     internal ServerSettings Settings { get; init; } = new();
+
+    internal bool HasFakePayments { get; init; }
 
     /// <summary>The clock of the servers; the databases keep to the system's.</summary>
     internal TimeProvider Time { get; init; } = TimeProvider.System;
@@ -66,18 +70,21 @@ public class Marketplace : IAsyncLifetime
     {
         var one = new ClusterFile
         {
-            Payments = new() { Replicas = [new()] },
+            Payments = new() { Replicas = [new()], ApprovalProbability = 1 },
             SellerServers = new() { Replicas = [new()] },
             BuyerServers = new() { Replicas = [new(), new()] },
-            Customers = new() { Engine = ReplicationEngine.RotatingSequencer, Replicas = [new()] },
-            Products = new() { Engine = ReplicationEngine.Raft, Replicas = [new()] },
+            Customers = new() { Engine = ReplicationEngine.RotatingSequencer, Replicas = [new() { PeerPort = FreePort(ProtocolType.Udp) }] },
+            Products = new() { Engine = ReplicationEngine.Raft, Replicas = [new() { PeerPort = FreePort(ProtocolType.Tcp) }] },
         };
         var customers = await StartAsync(Customers.CustomersHost.Build(Database(), one, 0, Path.Combine(_directory.FullName, "customers")));
         var products = await StartAsync(Products.ProductsHost.Build(Database(), one, 0, Path.Combine(_directory.FullName, "products")));
+        var payments = HasFakePayments ? null
+            : await StartAsync(Agora.Payments.PaymentsHost.Build(Builder(), one, 0, Path.Combine(_directory.FullName, "payments")));
         Cluster = one with
         {
-            Customers = one.Customers with { Replicas = [new() { GrpcPort = customers.Port }] },
-            Products = one.Products with { Replicas = [new() { GrpcPort = products.Port }] },
+            Payments = one.Payments with { Replicas = [new() { Port = payments?.Port ?? 0 }] },
+            Customers = one.Customers with { Replicas = [one.Customers.Replicas[0] with { GrpcPort = customers.Port }] },
+            Products = one.Products with { Replicas = [one.Products.Replicas[0] with { GrpcPort = products.Port }] },
         };
         var seller = await StartAsync(SellerServer.Build(Server(), Cluster, 0, Settings));
         Seller = Client(seller);
@@ -134,6 +141,13 @@ public class Marketplace : IAsyncLifetime
         return builder;
     }
 
+    private static int FreePort(ProtocolType protocol)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream, protocol);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
     private WebApplicationBuilder Server()
     {
         var builder = Builder();
@@ -152,7 +166,10 @@ public class Marketplace : IAsyncLifetime
     private async Task<(HttpClient, PurchaseRecovery)> StartBuyerServerAsync(int replica)
     {
         var builder = Server();
-        builder.Services.AddSingleton<IFinancialTransactions>(Payments);
+        if (HasFakePayments)
+        {
+            builder.Services.AddSingleton<IFinancialTransactions>(Payments);
+        }
         var app = BuyerServer.Build(builder, Cluster, replica, Settings);
         return (Client(await StartAsync(app)), app.Services.GetServices<IHostedService>().OfType<PurchaseRecovery>().Single());
     }

@@ -69,13 +69,19 @@ public sealed class OperationsTests(Marketplace marketplace)
     }
 
     [Fact]
-    public async Task Ready_says_which_part_is_missing()
+    public async Task Ready_asks_the_databases_and_for_buyers_the_payment_service_and_says_which_is_missing()
     {
         Assert.Equal(HttpStatusCode.OK, (await marketplace.Seller.SendAsync(HttpMethod.Get, "/health/ready")).StatusCode);
-        // Here the payment service is not at its address.
-        var problem = await (await marketplace.Buyer.SendAsync(HttpMethod.Get, "/health/ready")).ProblemAsync(HttpStatusCode.ServiceUnavailable, ErrorCodes.Unavailable);
+        Assert.Equal(HttpStatusCode.OK, (await marketplace.Buyer.SendAsync(HttpMethod.Get, "/health/ready")).StatusCode);
+
+        var gone = marketplace.Cluster with { Payments = new PaymentsGroup { Replicas = [new() { Port = 1 }] } };
+        await using var app = BuyerServer.Build(Marketplace.Builder(), gone, 0, new ServerSettings());
+        await app.StartAsync(Cancellation);
+        using var server = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(app.Urls.Single()) };
+        var problem = await (await server.SendAsync(HttpMethod.Get, "/health/ready")).ProblemAsync(HttpStatusCode.ServiceUnavailable, ErrorCodes.Unavailable);
         Assert.Contains("The payment service", problem.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain("database", problem.Detail, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await server.SendAsync(HttpMethod.Get, "/health/live")).StatusCode);
     }
 
     [Fact]

@@ -20,6 +20,7 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
         public Breakable()
         {
             Time = _time;
+            HasFakePayments = true;
             Settings = new ServerSettings { AbandonedAfter = TimeSpan.FromDays(-1), RecoveryInterval = TimeSpan.FromDays(10) };
         }
 

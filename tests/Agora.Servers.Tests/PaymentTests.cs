@@ -1,0 +1,107 @@
+using System.ServiceModel;
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Payments;
+using Agora.Payments;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Agora.Servers.Tests;
+
+/// <summary>The servers' side of SOAP, against the real payment service.</summary>
+public sealed class PaymentTests : IAsyncLifetime
+{
+    private static readonly Card s_card = new("Bea", FakePayments.GoodCard, "12/99", "123");
+
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("agora-servers-tests-");
+    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+    private WebApplication? _service;
+    private int _port;
+    private Payments _payments = null!;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        await StartAsync();
+        var settings = new ServerSettings();
+        var metrics = new ServerMetrics(_services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>());
+        _payments = new Payments(
+            Payments.Connect(new ServerAddress { Port = _port }, settings), new ServerContext(settings, TimeProvider.System, metrics, NullLoggerFactory.Instance));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        await _services.DisposeAsync();
+        _directory.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task A_charge_is_found_and_voided_and_then_refused_for_ever()
+    {
+        Assert.Equal(TransactionState.Unknown, await _payments.FindAsync("t", Cancellation));
+        Assert.Equal(TransactionState.Approved, await _payments.ChargeAsync("t", s_card, 100, Cancellation));
+        Assert.Equal(TransactionState.Approved, await _payments.FindAsync("t", Cancellation));
+        Assert.Equal(TransactionState.Voided, await _payments.VoidAsync("t", Cancellation));
+        Assert.Contains(await _payments.ChargeAsync("t", s_card, 100, Cancellation), new[] { TransactionState.Voided, TransactionState.Declined });
+    }
+
+    [Fact]
+    public async Task A_malformed_card_is_a_fault_that_names_the_field()
+    {
+        var fault = await Assert.ThrowsAsync<FaultException<CardFault>>(() => _payments.ChargeAsync("t", s_card with { SecurityCode = "1" }, 100, Cancellation));
+        Assert.Equal("securityCode", fault.Detail.Field);
+        Assert.DoesNotContain(s_card.CardNumber, s_card.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_channel_outlives_the_service()
+    {
+        await _payments.ChargeAsync("t", s_card, 100, Cancellation);
+        await StopAsync();
+        await Assert.ThrowsAsync<UnavailableException>(() => _payments.FindAsync("t", Cancellation));
+        await StartAsync();
+        Assert.Equal(TransactionState.Approved, await _payments.FindAsync("t", Cancellation));
+    }
+
+    [Fact]
+    public async Task A_deadline_ends_the_waiting()
+    {
+        using var deadline = new CancellationTokenSource();
+        await deadline.CancelAsync();
+        await Assert.ThrowsAsync<UnavailableException>(() => _payments.FindAsync("t", deadline.Token));
+    }
+
+    /// <summary>Our check of a card is the service's, so that a purchase does not begin in vain.</summary>
+    [Theory]
+    [InlineData("2026-01-31T23:59:59Z", "01/26", true)]
+    [InlineData("2026-02-01T11:00:00Z", "01/26", true)]
+    [InlineData("2026-02-01T13:00:00Z", "01/26", false)]
+    [InlineData("2026-02-01T13:00:00Z", "02/26", true)]
+    public async Task A_card_is_good_to_the_end_of_its_month_everywhere(string now, string expirationDate, bool good)
+    {
+        var http = new Microsoft.AspNetCore.Http.DefaultHttpContext();
+        http.Request.ContentType = "application/json";
+        http.Request.Body = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(
+            $$"""{"cardholderName":"Bea","cardNumber":"{{FakePayments.GoodCard}}","expirationDate":"{{expirationDate}}","securityCode":"123"}"""));
+        var fields = await Fields.OfBodyAsync(http.Request, Cancellation);
+        Card.Read(fields, new FakeTimeProvider(DateTimeOffset.Parse(now, System.Globalization.CultureInfo.InvariantCulture)));
+        Assert.Equal(good, fields.Refusal is null);
+    }
+
+    private async Task StartAsync()
+    {
+        var cluster = new ClusterFile { Payments = new() { Replicas = [new() { Port = _port }], ApprovalProbability = 1 } };
+        _service = PaymentsHost.Build(Marketplace.Builder(), cluster, 0, _directory.FullName);
+        await _service.StartAsync(Cancellation);
+        _port = new Uri(_service.Urls.Single()).Port;
+    }
+
+    private async Task StopAsync()
+    {
+        await _service!.StopAsync(CancellationToken.None);
+        await _service.DisposeAsync();
+    }
+}
