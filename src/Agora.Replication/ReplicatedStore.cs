@@ -53,7 +53,7 @@ public sealed class ReplicatedStore : IDisposable
     private readonly Memory<byte> _requestId = new byte[16];
 
     private long _applied;      // Committed. Written by the applier only.
-    private long _durable;      // On disk: durable <= applied. Under _flushing.
+    private long _durable;      // On disk: durable <= applied. Written under _flushing only.
     private long _time;         // Largest time of any command applied.
     private long _lastReply;    // Sequence of the newest reply kept, 0 with none; sequences have no gaps.
     private long _oldestReply;  // Sequence and time of the oldest one kept.
@@ -75,6 +75,9 @@ public sealed class ReplicatedStore : IDisposable
 
     /// <summary>Position up to which the committed state reflects the log; −1 at the start.</summary>
     public long Applied => Volatile.Read(ref _applied);
+
+    /// <summary>Position up to which the state survives the loss of power: nothing up to here needs to be applied here again; −1 at the start.</summary>
+    public long Durable => Volatile.Read(ref _durable);
 
     /// <summary>Opens the database in <paramref name="directory"/>, or begins an empty one there.</summary>
     /// <param name="directory">The replica's own directory; made if missing.</param>
@@ -236,7 +239,7 @@ public sealed class ReplicatedStore : IDisposable
                 RandomAccess.FlushToDisk(wal);
             }
 
-            _durable = applied;
+            Volatile.Write(ref _durable, applied);
 
             // Keeps the WAL short. Where a long read is in its way, the next one gets further.
             _checkpointer.Prepared("PRAGMA wal_checkpoint(PASSIVE)").Run();

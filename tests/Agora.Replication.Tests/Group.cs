@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using Agora.Contracts.Cluster;
 using Agora.Replication.Hosting;
+using Agora.Replication.Raft;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -18,8 +19,11 @@ internal sealed class Group : IAsyncDisposable
     private readonly TemporaryDirectory _directory = new();
     private readonly WebApplication?[] _hosts;
 
-    private Group(ReplicationEngine engine, int size)
+    private readonly RaftSettings _raft;
+
+    private Group(ReplicationEngine engine, int size, RaftSettings raft)
     {
+        _raft = raft;
         _hosts = new WebApplication?[size];
         Definition = new DatabaseGroup { Engine = engine, Replicas = [.. Enumerable.Range(0, size).Select(_ => FreeAddress())] };
     }
@@ -28,9 +32,9 @@ internal sealed class Group : IAsyncDisposable
 
     public IEnumerable<int> Running => Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is not null);
 
-    public static async Task<Group> StartAsync(ReplicationEngine engine, int size)
+    public static async Task<Group> StartAsync(ReplicationEngine engine, int size, RaftSettings? raft = null)
     {
-        Group group = new(engine, size);
+        Group group = new(engine, size, raft ?? new RaftSettings());
         await group.StartAllAsync();
         return group;
     }
@@ -47,10 +51,19 @@ internal sealed class Group : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddProvider(new TestOutput(replica));
-        builder.AddReplica(Definition, replica, _directory[$"{replica}"], new Ledger());
+        ReplicaHosting.AddReplica(builder, Definition, replica, _directory[$"{replica}"], new Ledger(), _raft);
         var host = builder.Build();
         host.MapReplica();
-        await host.StartAsync();
+        try
+        {
+            await host.StartAsync();
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+
         _hosts[replica] = host;
     }
 
@@ -58,9 +71,21 @@ internal sealed class Group : IAsyncDisposable
     {
         var host = _hosts[replica]!;
         _hosts[replica] = null;
-        await host.StopAsync();
-        await host.DisposeAsync();
+        try
+        {
+            await host.StopAsync();
+        }
+        finally
+        {
+            await host.DisposeAsync();
+        }
     }
+
+    /// <summary>Waits until the replica's process asks to be ended.</summary>
+    public Task ShutdownAsync(int replica) => EventuallyAsync(() => Task.FromResult(
+        _hosts[replica]!.Lifetime.ApplicationStopping.IsCancellationRequested ? true : (bool?)null));
+
+    public string DirectoryOf(int replica, string name) => Path.Combine(_directory[$"{replica}"], name);
 
     public async Task StopAllAsync() => await Task.WhenAll(Running.ToArray().Select(StopAsync));
 

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using Agora.Contracts.Cluster;
+using Agora.Replication.Raft;
 using Xunit;
 
 namespace Agora.Replication.Tests;
@@ -115,5 +117,70 @@ public sealed class RaftReplicatorTests
         var refusal = await Assert.ThrowsAsync<ReplicaUnavailableException>(
             () => group.Replicator(follower).SubmitAsync(Ledger.Count("x"), TestContext.Current.CancellationToken));
         Assert.Equal(leader, refusal.Leader);
+    }
+
+    [Fact]
+    public async Task The_log_is_cut_behind_what_all_hold_but_not_while_one_is_away()
+    {
+        RaftSettings settings = new() { KeptEntries = 100, WatchInterval = TimeSpan.FromMilliseconds(20) };
+        await using var group = await Group.StartAsync(ReplicationEngine.Raft, 3, settings);
+        await group.CountAsync("x");
+        var absent = group.Running.First(i => i != group.LeaderAsync().Result);
+        await group.StopAsync(absent);
+        await CountAsync(500);
+        foreach (var replica in group.Running)
+        {
+            Assert.Equal(0, CutOnDisk(replica));
+        }
+
+        await group.StartAsync(absent);
+        Assert.Equal(501, await group.ReadAsync(absent, "x"));
+        foreach (var replica in group.Running)
+        {
+            await Group.EventuallyAsync(() => Task.FromResult(CutOnDisk(replica) is > 300 and var cut ? cut : (long?)null));
+        }
+
+        await group.StopAllAsync();
+        await group.StartAllAsync();
+        await CountAsync(150);
+        Assert.Equal(651, await group.ReadAsync(absent, "x"));
+        await group.EqualDigestsAsync();
+
+        async Task CountAsync(int times)
+        {
+            for (var i = 0; i < times; i++)
+            {
+                await group.CountAsync("x");
+            }
+        }
+
+        long CutOnDisk(int replica) =>
+            File.ReadAllBytes(group.DirectoryOf(replica, "raft/cut")) is { Length: > 0 } note ? BinaryPrimitives.ReadInt64LittleEndian(note) : 0;
+    }
+
+    [Fact]
+    public async Task A_replica_whose_disk_was_lost_after_the_log_was_cut_says_so_and_ends()
+    {
+        RaftSettings settings = new() { KeptEntries = 50, WatchInterval = TimeSpan.FromMilliseconds(20) };
+        await using var group = await Group.StartAsync(ReplicationEngine.Raft, 3, settings);
+        for (var i = 0; i < 200; i++)
+        {
+            await group.CountAsync("x");
+        }
+
+        foreach (var replica in group.Running)
+        {
+            await Group.EventuallyAsync(() => Task.FromResult(new FileInfo(group.DirectoryOf(replica, "raft/cut")).Length > 0 ? true : (bool?)null));
+        }
+
+        var leader = await group.LeaderAsync();
+        var lost = group.Running.First(i => i != leader);
+        await group.StopAsync(lost);
+        Directory.Delete(group.DirectoryOf(lost, ""), recursive: true);
+        await group.StartAsync(lost);
+        await group.ShutdownAsync(lost);
+        var reason = await Assert.ThrowsAsync<IOException>(() => group.StopAsync(lost));
+        Assert.Contains("disk was lost", reason.Message, StringComparison.Ordinal);
+        Assert.Equal(201, await group.CountAsync("x"));
     }
 }

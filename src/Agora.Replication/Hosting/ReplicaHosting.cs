@@ -28,7 +28,11 @@ public static class ReplicaHosting
     /// <param name="stateMachine">What applies the commands.</param>
     /// <exception cref="IOException">The directory cannot be used; the message says which and why.</exception>
     public static WebApplicationBuilder AddReplica(
-        this WebApplicationBuilder builder, DatabaseGroup group, int replica, string directory, IStateMachine stateMachine)
+        this WebApplicationBuilder builder, DatabaseGroup group, int replica, string directory, IStateMachine stateMachine) =>
+        AddReplica(builder, group, replica, directory, stateMachine, new RaftSettings());
+
+    internal static WebApplicationBuilder AddReplica(
+        WebApplicationBuilder builder, DatabaseGroup group, int replica, string directory, IStateMachine stateMachine, RaftSettings raft)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(group);
@@ -47,11 +51,11 @@ public static class ReplicaHosting
         // Opened now, so that an unusable directory is reported before anything runs; made known by a factory, so that the container closes it.
         ReplicatedStore store = ReplicatedStore.Open(directory, stateMachine);
         builder.Services.AddSingleton(_ => store);
-        builder.Services.AddSingleton(services => CreateReplicator(services, group, replica, directory, store));
+        builder.Services.AddSingleton(services => CreateReplicator(services, group, replica, directory, store, raft));
         builder.Services.AddHostedService<ReplicaLifetime>();
 
         // The library tells of every request to a member that is down.
-        builder.Logging.AddFilter("DotNext", LogLevel.Error);
+        builder.Logging.AddFilter("DotNext", LogLevel.Critical);
 
         // Reads and submissions under way end within the second that the engine gives them.
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(5));
@@ -67,12 +71,12 @@ public static class ReplicaHosting
     }
 
     private static IReplicator CreateReplicator(
-        IServiceProvider services, DatabaseGroup group, int replica, string directory, ReplicatedStore store)
+        IServiceProvider services, DatabaseGroup group, int replica, string directory, ReplicatedStore store, RaftSettings raft)
     {
         var loggers = services.GetRequiredService<ILoggerFactory>();
         if (group.Engine == ReplicationEngine.Raft)
         {
-            return new RaftReplicator(group, replica, Path.Combine(directory, "raft"), store, new PeerReadPositions(group), loggers);
+            return new RaftReplicator(group, replica, Path.Combine(directory, "raft"), store, new RaftPeers(group), raft, loggers);
         }
 
         var logger = loggers.CreateLogger<BroadcastReplicator>();

@@ -16,6 +16,7 @@ internal sealed class ReplicaService(IReplicator replicator, ReplicatedStore sto
             Applied = status.Applied,
             Known = status.Known,
             Ready = status.Ready,
+            Durable = store.Durable,
         };
         if (status.Leader is int leader)
         {

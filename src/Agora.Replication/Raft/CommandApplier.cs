@@ -26,8 +26,15 @@ internal sealed class CommandApplier(ReplicatedStore store) : IRaftStateMachine
     /// <summary>Faults when an entry could not be applied; nothing more is applied then.</summary>
     public Task Failed => _failed.Task;
 
+    /// <summary>Where the log begins, once it was cut.</summary>
+    public LogCut? Cut
+    {
+        get => Volatile.Read(ref field);
+        set => Volatile.Write(ref field, value);
+    }
+
     /// <inheritdoc/>
-    public ISnapshot? Snapshot => null;
+    public ISnapshot? Snapshot => Cut;
 
     /// <inheritdoc/>
     public ValueTask ReclaimGarbageAsync(long watermark, CancellationToken token) => ValueTask.CompletedTask;
@@ -53,14 +60,20 @@ internal sealed class CommandApplier(ReplicatedStore store) : IRaftStateMachine
     /// <inheritdoc/>
     public ValueTask<long> ApplyAsync(LogEntry entry, CancellationToken token)
     {
-        // After a restart the log begins before what the store holds: go on behind that.
-        if (entry.Index <= store.Applied)
-        {
-            return ValueTask.FromResult(store.Applied);
-        }
-
         try
         {
+            if (entry.IsSnapshot)
+            {
+                throw new IOException(
+                    "The leader no longer has the entries that this replica lacks: its disk was lost, or replaced by an older one. Bring its directory back from another replica's.");
+            }
+
+            // After a restart the log begins before what the store holds: go on behind that.
+            if (entry.Index <= store.Applied)
+            {
+                return ValueTask.FromResult(store.Applied);
+            }
+
             Apply(entry);
             return ValueTask.FromResult(entry.Index);
         }

@@ -3,7 +3,6 @@ using DotNext.IO.Log;
 using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using Microsoft.Win32.SafeHandles;
-using IRaftStateMachine = DotNext.Net.Cluster.Consensus.Raft.StateMachine.IStateMachine;
 
 namespace Agora.Replication.Raft;
 
@@ -19,6 +18,8 @@ namespace Agora.Replication.Raft;
 /// noted on disk before, and the log is cut back to it at the next start.</item>
 /// <item>A follower that is far behind gets the log in parts, each small enough for one request's time. The library sends everything at once,
 /// and begins again from the start when the time is over.</item>
+/// <item>The log is cut behind an entry that every member holds in its state, durably: so nobody asks for what is gone, and the library's way of
+/// installing a snapshot, which is not safe while writes go on, is never used.</item>
 /// </list>
 /// </remarks>
 internal sealed class RaftLog : WriteAheadLog, IAuditTrail<IRaftLogEntry>
@@ -31,23 +32,29 @@ internal sealed class RaftLog : WriteAheadLog, IAuditTrail<IRaftLogEntry>
     private const long NoOverwrite = -1;
 
     private readonly SafeFileHandle _overwrite;
+    private readonly SafeFileHandle _cut;
+    private readonly CommandApplier _applier;
     private bool _unflushed;
 
-    private RaftLog(Options options, IRaftStateMachine stateMachine, SafeFileHandle overwrite)
-        : base(options, stateMachine) => _overwrite = overwrite;
+    private RaftLog(Options options, CommandApplier applier, SafeFileHandle overwrite, SafeFileHandle cut)
+        : base(options, applier) => (_applier, _overwrite, _cut) = (applier, overwrite, cut);
 
     /// <summary>Called on the leader after a part was sent that others must follow.</summary>
     public Action? PartSent { get; set; }
 
+    /// <summary>The entries up to here are gone; 0 where none is.</summary>
+    public long CutIndex => _applier.Cut?.Index ?? 0;
+
     /// <summary>Opens the log in <paramref name="directory"/>, or begins an empty one there.</summary>
-    public static RaftLog Open(string directory, IRaftStateMachine stateMachine)
+    public static RaftLog Open(string directory, CommandApplier applier)
     {
         Directory.CreateDirectory(directory);
-        var overwrite = File.OpenHandle(
-            Path.Combine(directory, "overwrite"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, FileOptions.WriteThrough);
+        var overwrite = OpenNote(directory, "overwrite");
+        var cut = OpenNote(directory, "cut");
         try
         {
             FinishOverwrite(directory, overwrite);
+            applier.Cut = ReadCut(cut);
             Options options = new()
             {
                 Location = directory,
@@ -55,13 +62,28 @@ internal sealed class RaftLog : WriteAheadLog, IAuditTrail<IRaftLogEntry>
                 // The default of a page keeps a file and a mapping for every 4 KiB.
                 ChunkSize = 1 << 20,
             };
-            return new RaftLog(options, stateMachine, overwrite);
+            return new RaftLog(options, applier, overwrite, cut);
         }
         catch
         {
             overwrite.Dispose();
+            cut.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Lets go of the entries up to <paramref name="index"/>, which every member has applied durably.</summary>
+    public async Task CutAsync(long index, CancellationToken cancellationToken)
+    {
+        long term;
+        using (var entries = await ReadAsync(index, index, cancellationToken))
+        {
+            term = entries[0].Term;
+        }
+
+        // Noted before the pages go: a process that dies in between starts behind the cut and deletes them then.
+        NoteCut(index, term);
+        _applier.Cut = new LogCut(index, term);
     }
 
     /// <summary>How a follower takes the leader's entries: when this completes, they and all before them are on disk.</summary>
@@ -122,7 +144,11 @@ internal sealed class RaftLog : WriteAheadLog, IAuditTrail<IRaftLogEntry>
     {
         await base.DisposeAsyncCore();
         _overwrite.Dispose();
+        _cut.Dispose();
     }
+
+    private static SafeFileHandle OpenNote(string directory, string name) =>
+        File.OpenHandle(Path.Combine(directory, name), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, FileOptions.WriteThrough);
 
     private async ValueTask<long> PartEndAsync(long startIndex, long endIndex, CancellationToken token)
     {
@@ -148,6 +174,23 @@ internal sealed class RaftLog : WriteAheadLog, IAuditTrail<IRaftLogEntry>
         RandomAccess.Write(_overwrite, bytes, 0);
     }
 
+    // As above: sixteen bytes of one sector.
+    private void NoteCut(long index, long term)
+    {
+        Span<byte> bytes = stackalloc byte[2 * sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, index);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes[sizeof(long)..], term);
+        RandomAccess.Write(_cut, bytes, 0);
+    }
+
+    private static LogCut? ReadCut(SafeFileHandle cut)
+    {
+        Span<byte> bytes = stackalloc byte[2 * sizeof(long)];
+        return RandomAccess.Read(cut, bytes, 0) < bytes.Length
+            ? null
+            : new LogCut(BinaryPrimitives.ReadInt64LittleEndian(bytes), BinaryPrimitives.ReadInt64LittleEndian(bytes[sizeof(long)..]));
+    }
+
     // The library keeps version (4 bytes, 1), commit index and last index (8 bytes each) in its file "checkpoint", little endian.
     private static void FinishOverwrite(string directory, SafeFileHandle overwrite)
     {
@@ -159,7 +202,7 @@ internal sealed class RaftLog : WriteAheadLog, IAuditTrail<IRaftLogEntry>
         }
 
         var certainLength = BinaryPrimitives.ReadInt64LittleEndian(note);
-        using (var file = File.OpenHandle(Path.Combine(directory, "checkpoint"), FileMode.Open, FileAccess.ReadWrite, FileShare.None, FileOptions.WriteThrough))
+        using (var file = File.OpenHandle(Path.Combine(directory, "checkpoint"), FileMode.Open, FileAccess.ReadWrite, FileShare.Read, FileOptions.WriteThrough))
         {
             Span<byte> checkpoint = stackalloc byte[CheckpointSize];
             if (RandomAccess.Read(file, checkpoint, 0) < CheckpointSize || BinaryPrimitives.ReadInt32LittleEndian(checkpoint) != 1)

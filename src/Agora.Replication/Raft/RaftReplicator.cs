@@ -30,13 +30,13 @@ internal sealed class RaftReplicator : IReplicator
     private static readonly TimeSpan RoundTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BatchTimeout = TimeSpan.FromSeconds(10);
     private const int FlushEveryBeats = 5;
-    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromMilliseconds(500);
 
     private readonly int _replica;
     private readonly string _directory;
     private readonly ReplicatedStore _store;
-    private readonly PeerReadPositions _peers;
+    private readonly RaftPeers _peers;
+    private readonly RaftSettings _settings;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly CommandApplier _applier;
@@ -56,8 +56,10 @@ internal sealed class RaftReplicator : IReplicator
     private Task _watch = Task.CompletedTask;
     private Task? _stopped;
 
-    public RaftReplicator(DatabaseGroup group, int replica, string directory, ReplicatedStore store, PeerReadPositions peers, ILoggerFactory loggers)
+    public RaftReplicator(
+        DatabaseGroup group, int replica, string directory, ReplicatedStore store, RaftPeers peers, RaftSettings settings, ILoggerFactory loggers)
     {
+        _settings = settings;
         (_replica, _directory, _store, _peers, _loggers) = (replica, directory, store, peers, loggers);
         _logger = loggers.CreateLogger<RaftReplicator>();
         _applier = new CommandApplier(store);
@@ -109,6 +111,12 @@ internal sealed class RaftReplicator : IReplicator
         try
         {
             _log = RaftLog.Open(_directory, _applier);
+            if (_store.Applied > _log.LastEntryIndex || Math.Max(_store.Applied, 0) < _log.CutIndex)
+            {
+                throw new IOException(
+                    $"it holds entries {_log.CutIndex + 1} to {_log.LastEntryIndex}, while the state stands at {_store.Applied}: they do not belong together");
+            }
+
             _log.PartSent = () => _ = SendNextPartAsync();
             _cluster = new RaftCluster(Configure(own)) { AuditTrail = _log };
 
@@ -222,6 +230,13 @@ internal sealed class RaftReplicator : IReplicator
         {
             Fail(e);
         }
+        finally
+        {
+            while (_queue.Reader.TryRead(out var left))
+            {
+                left.TrySetException(new ReplicaUnavailableException("This replica is stopping.", Leader));
+            }
+        }
     }
 
     // Every submission of the batch is answered when this returns.
@@ -238,9 +253,13 @@ internal sealed class RaftReplicator : IReplicator
             timeout.CancelAfter(BatchTimeout);
             await cluster.ReplicateAsync(new BinaryLogEntry { Term = cluster.Term, Content = entry.WrittenMemory }, timeout.Token);
         }
-        catch (Exception e) when (IsLossOfLeadership(e))
+        catch (Exception e)
         {
             failure = e;
+            if (!IsLossOfLeadership(e))
+            {
+                Fail(e);
+            }
         }
 
         // Another leader may still commit the entry: the outcome is unknown, and a repeat finds the reply if there is one.
@@ -304,7 +323,7 @@ internal sealed class RaftReplicator : IReplicator
         }
 
         // It became the leader itself a moment ago.
-        return leader == _replica ? await _confirmation.JoinAsync(CancellationToken.None) : await _peers.AskAsync(leader, RoundTimeout, _stop.Token);
+        return leader == _replica ? await _confirmation.JoinAsync(CancellationToken.None) : await _peers.ReadPositionAsync(leader, RoundTimeout, _stop.Token);
     }
 
     private async Task WaitForApplyAsync(long position, CancellationToken cancellationToken)
@@ -343,7 +362,7 @@ internal sealed class RaftReplicator : IReplicator
     {
         try
         {
-            using PeriodicTimer timer = new(WatchInterval);
+            using PeriodicTimer timer = new(_settings.WatchInterval);
             for (var beats = 1; await timer.WaitForNextTickAsync(_stop.Token); beats++)
             {
                 // Both throw once the library has given up in the background, which ends nothing by itself.
@@ -357,6 +376,7 @@ internal sealed class RaftReplicator : IReplicator
                 if (beats % FlushEveryBeats == 0)
                 {
                     _store.Flush();
+                    await CutLogAsync();
                 }
             }
         }
@@ -367,6 +387,23 @@ internal sealed class RaftReplicator : IReplicator
         catch (Exception e)
         {
             Fail(e);
+        }
+    }
+
+    // Behind what every member holds durably in its state, so that nobody will ask for it; not at all while one does not answer.
+    private async Task CutLogAsync()
+    {
+        var own = _store.Durable - _settings.KeptEntries;
+        if (own - _log!.CutIndex < _settings.KeptEntries)
+        {
+            return;
+        }
+
+        var others = await _peers.LowestDurableAsync(_replica, RoundTimeout, _stop.Token) - _settings.KeptEntries;
+        if (others is { } lowest && Math.Min(own, lowest) > _log.CutIndex)
+        {
+            await _log.CutAsync(Math.Min(own, lowest), _stop.Token);
+            _logger.LogInformation("Cut the log behind entry {Index}", _log.CutIndex);
         }
     }
 
@@ -429,5 +466,15 @@ internal sealed class RaftReplicator : IReplicator
     }
 
     private static bool IsLossOfLeadership(Exception e) => e is NotLeaderException or QuorumUnreachableException or OperationCanceledException
-        or ObjectDisposedException or UnreachableException or WriteAheadLog.InternalException;
+        or ObjectDisposedException or UnreachableException or WriteAheadLog.InternalException or DotNext.Threading.PendingTaskInterruptedException;
+}
+
+/// <summary>What tests set otherwise than the product does.</summary>
+internal sealed record RaftSettings
+{
+    /// <summary>How often the background is looked after; every fifth time the state is flushed and the log cut.</summary>
+    public TimeSpan WatchInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Entries that stay in the log behind what all members hold durably; as many must be there to go before it is cut.</summary>
+    public long KeptEntries { get; init; } = 8192;
 }

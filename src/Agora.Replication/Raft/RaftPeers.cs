@@ -1,0 +1,61 @@
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Replication;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Agora.Replication.Raft;
+
+/// <summary>What a replica asks the others over gRPC, beside the protocol.</summary>
+internal sealed class RaftPeers(DatabaseGroup group) : IDisposable
+{
+    private readonly Lazy<GrpcChannel>[] _channels =
+        [.. group.Replicas.Select(r => new Lazy<GrpcChannel>(() => GrpcChannel.ForAddress($"http://{r.Host}:{r.GrpcPort}")))];
+
+    /// <summary>A position that a read must reflect, from the replica that leads.</summary>
+    /// <exception cref="ReplicaUnavailableException">The replica cannot be reached, or does not lead.</exception>
+    public async Task<long> ReadPositionAsync(int replica, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        Replica.ReplicaClient client = new(_channels[replica].Value);
+        try
+        {
+            var reply = await client.GetReadPositionAsync(new ReadPositionRequest(), null, Deadline(timeout), cancellationToken);
+            return reply.Position;
+        }
+        catch (RpcException e)
+        {
+            throw new ReplicaUnavailableException($"Replica {replica} does not confirm that it leads: {e.Status.Detail}", null, e);
+        }
+        catch (ObjectDisposedException e)
+        {
+            throw new ReplicaUnavailableException("This replica is stopping.", null, e);
+        }
+    }
+
+    /// <summary>The lowest position that every other replica holds durably in its state; null where one does not answer.</summary>
+    public async Task<long?> LowestDurableAsync(int self, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var replies = await Task.WhenAll(_channels.Where((_, i) => i != self).Select(channel =>
+                new Replica.ReplicaClient(channel.Value).GetStatusAsync(new StatusRequest(), null, Deadline(timeout), cancellationToken).ResponseAsync));
+            return replies.Select(r => r.Durable).DefaultIfEmpty(long.MaxValue).Min();
+        }
+        catch (RpcException)
+        {
+            return null;
+        }
+    }
+
+    private static DateTime Deadline(TimeSpan timeout) => TimeProvider.System.GetUtcNow().UtcDateTime + timeout;
+
+    public void Dispose()
+    {
+        foreach (var channel in _channels)
+        {
+            if (channel.IsValueCreated)
+            {
+                channel.Value.Dispose();
+            }
+        }
+    }
+}
