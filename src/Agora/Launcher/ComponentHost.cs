@@ -31,6 +31,11 @@ internal static class ComponentHost
         WebApplication? app = null;
         try
         {
+            // Looked at before, because a host that fails to start logs a page about it; Explain still knows, should another program be faster.
+            if (Ports.Taken(process.Endpoints) is { Count: > 0 } taken)
+            {
+                throw new CommandFailedException(Taken(process, taken));
+            }
             string directory = data.Prepare(process);
             app = Build(CreateBuilder(jsonLogs), cluster, process, directory);
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Agora");
@@ -127,6 +132,9 @@ internal static class ComponentHost
         { IsBackground = true, Name = "supervisor watch" }.Start();
     }
 
+    private static string Taken(ClusterProcess process, IReadOnlyList<ClusterEndpoint> endpoints) =>
+        $"{process.Name}: {string.Join(", ", endpoints.Select(Ports.Describe))} is taken by another program";
+
     /// <summary>Says in one line what of the environment is wrong and which part it is about; null when it is none of that.</summary>
     private static string? Explain(Exception exception, ClusterProcess process)
     {
@@ -138,7 +146,7 @@ internal static class ComponentHost
                     return e.Message;
                 case SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }:
                     IReadOnlyList<ClusterEndpoint> taken = Ports.Taken(process.Endpoints);
-                    return $"{process.Name}: {string.Join(", ", (taken.Count > 0 ? taken : process.Endpoints).Select(Ports.Describe))} is taken by another program";
+                    return Taken(process, taken.Count > 0 ? taken : process.Endpoints);
                 case SocketException { SocketErrorCode: SocketError.AddressNotAvailable }:
                     return $"{process.Name}: {process.Host} is no address of this host";
                 case SocketException { SocketErrorCode: SocketError.AccessDenied }:
