@@ -136,7 +136,7 @@ public sealed class SupervisedProcessTests : IAsyncDisposable
     {
         using Process leftover = Process.Start("/bin/sh", ["-c", script]);
         string note = _scratch["left.pid"];
-        ProcessNote.Write(note, leftover);
+        Assert.True(ProcessNote.TryWrite(note, leftover));
 
         int ended = await ProcessNote.EndLeftoversAsync([note, _scratch["never.pid"]], TimeSpan.FromMilliseconds(300), TestContext.Current.CancellationToken);
 

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 
@@ -12,8 +13,24 @@ internal static class ProcessNote
     // The start time is computed from the machine's uptime, which two readers round differently.
     private static readonly TimeSpan s_tolerance = TimeSpan.FromSeconds(2);
 
-    public static void Write(string path, Process process) =>
-        File.WriteAllText(path, string.Create(CultureInfo.InvariantCulture, $"{process.Id} {process.StartTime.ToUniversalTime():O}"));
+    /// <summary>Writes a note, unless the process has ended already. False when it cannot be written.</summary>
+    public static bool TryWrite(string path, Process process)
+    {
+        try
+        {
+            File.WriteAllText(path, string.Create(CultureInfo.InvariantCulture, $"{process.Id} {process.StartTime.ToUniversalTime():O}"));
+            return true;
+        }
+        catch (Exception e) when (e is InvalidOperationException or Win32Exception)
+        {
+            // It has ended already: it has no start time any more, and needs no note.
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>Removes a note. One that cannot be removed does no harm: it names a process that has ended.</summary>
     public static void Remove(string path)
@@ -46,7 +63,7 @@ internal static class ProcessNote
                 return process;
             }
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or Win32Exception)
         {
             // There is none, or it ends just now, or it is not ours to look at.
         }

@@ -197,12 +197,16 @@ internal sealed class SupervisedProcess : IDisposable
                 _answered = false;
                 _process = System.Diagnostics.Process.Start(_howToStart(Process))!;
 
-                // A supervisor that dies between these two steps leaves a process without a note; it ends by itself, because its standard input closes.
-                ProcessNote.Write(_data.PidFileOf(Process), _process);
+                // A supervisor that dies between these two steps leaves a process without a note; it ends by itself, because its standard input
+                // closes. So does one whose note cannot be written.
+                if (!ProcessNote.TryWrite(_data.PidFileOf(Process), _process))
+                {
+                    _announce($"{Process.Name}: its note cannot be written: {_data.PidFileOf(Process)}");
+                }
             }
             catch (Exception e) when (e is System.ComponentModel.Win32Exception or IOException or UnauthorizedAccessException)
             {
-                // With a note that cannot be written the process runs all the same; without a process the loop tries again later.
+                // The loop tries again later.
                 _lastEnd = $"could not be started: {e.Message}";
                 _announce($"{Process.Name}: {e.Message}");
             }
