@@ -16,6 +16,7 @@ RootCommand root = new("Agora: an online marketplace whose every part is replica
     ClusterCommand.Create(),
     SellerCommand.Create(),
     BuyerCommand.Create(),
+    EvaluateCommand.Create(),
 };
 root.HelpName = "agora";
 root.WithExamples(

@@ -27,7 +27,7 @@ internal static class UpCommand
             string? path = parse.GetValue(cluster);
             ClusterFile file = ClusterFile.Resolve(path);
             int? count = parse.GetValue(replicas);
-            Plan plan = new(count is null ? file : Limit(file, count.Value), new DataDirectory(parse.GetValue(data)!), parse.GetValue(fresh), parse.GetValue(jsonLogs));
+            Plan plan = new(Limit(file, count), new DataDirectory(parse.GetValue(data)!), parse.GetValue(fresh), parse.GetValue(jsonLogs));
             if (!parse.GetValue(detach))
             {
                 return await RunAsync(plan, parse.GetValue(background));
@@ -109,8 +109,13 @@ internal static class UpCommand
             : throw new CommandFailedException($"none of the cluster file's hosts is this one: {string.Join(", ", hosts)}");
     }
 
-    private static ClusterFile Limit(ClusterFile file, int count)
+    /// <summary>Only the first so many replicas of each; all without a number.</summary>
+    internal static ClusterFile Limit(ClusterFile file, int? replicas)
     {
+        if (replicas is not { } count)
+        {
+            return file;
+        }
         if (count < 1)
         {
             throw new CommandFailedException($"--replicas {count}: at least 1");

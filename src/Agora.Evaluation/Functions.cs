@@ -1,0 +1,68 @@
+using Agora.Client;
+
+namespace Agora.Evaluation;
+
+/// <summary>The 22 functions of the marketplace.</summary>
+internal enum Function : byte
+{
+    SellerCreateAccount,
+    SellerLogin,
+    SellerLogout,
+    SellerGetSellerRating,
+    RegisterItemForSale,
+    ChangeItemPrice,
+    UpdateUnitsForSale,
+    DisplayItemsForSale,
+    BuyerCreateAccount,
+    BuyerLogin,
+    BuyerLogout,
+    SearchItemsForSale,
+    GetItem,
+    AddItemToCart,
+    RemoveItemFromCart,
+    SaveCart,
+    ClearCart,
+    DisplayCart,
+    MakePurchase,
+    ProvideFeedback,
+    BuyerGetSellerRating,
+    GetBuyerPurchases,
+}
+
+/// <summary>What is known of each function.</summary>
+internal static class Functions
+{
+    public static IReadOnlyList<Function> All { get; } = Enum.GetValues<Function>();
+
+    public static bool IsSellers(this Function function) => function <= Function.DisplayItemsForSale;
+
+    /// <summary>The name in the specification; it is not unique, so tables stand under their role.</summary>
+    public static string Name(this Function function) => function switch
+    {
+        Function.SellerCreateAccount or Function.BuyerCreateAccount => "CreateAccount",
+        Function.SellerLogin or Function.BuyerLogin => "Login",
+        Function.SellerLogout or Function.BuyerLogout => "Logout",
+        Function.SellerGetSellerRating or Function.BuyerGetSellerRating => "GetSellerRating",
+        _ => function.ToString(),
+    };
+
+    public static string Role(this Function function) => function.IsSellers() ? "seller" : "buyer";
+
+    /// <summary>It cannot be answered without the products database.</summary>
+    public static bool UsesProducts(this Function function) => function is
+        Function.RegisterItemForSale or Function.ChangeItemPrice or Function.UpdateUnitsForSale or Function.DisplayItemsForSale
+        or Function.SearchItemsForSale or Function.GetItem or Function.AddItemToCart or Function.MakePurchase or Function.ProvideFeedback;
+
+    /// <summary>
+    /// A right answer that is not yes: the card was declined, another buyer was quicker, or, after a declined purchase, there is nothing
+    /// to rate. Everything else that is not success is a failure.
+    /// </summary>
+    public static bool Expects(this Function function, string code) => function switch
+    {
+        Function.MakePurchase => code is ErrorCodes.PaymentDeclined or ErrorCodes.NotEnoughUnits or ErrorCodes.CartEmpty,
+        Function.AddItemToCart or Function.UpdateUnitsForSale => code is ErrorCodes.NotEnoughUnits,
+        Function.RemoveItemFromCart => code is ErrorCodes.NotInCart,
+        Function.ProvideFeedback => code is ErrorCodes.NotPurchased or ErrorCodes.AlreadyRated,
+        _ => false,
+    };
+}

@@ -1,0 +1,134 @@
+using System.Diagnostics;
+using Agora.Client;
+
+namespace Agora.Evaluation;
+
+/// <summary>How a call ended.</summary>
+internal enum Outcome : byte
+{
+    Success,
+
+    /// <summary>A right answer that is not yes, such as a declined card.</summary>
+    Refused,
+
+    /// <summary>Everything else: no answer in time, or one that should not have come.</summary>
+    Failed,
+}
+
+/// <summary>One measured call; times are <see cref="Stopwatch"/> timestamps.</summary>
+internal readonly record struct Sample(Function Function, Outcome Outcome, long Start, long End)
+{
+    public TimeSpan Time => Stopwatch.GetElapsedTime(Start, End);
+}
+
+/// <summary>A call that failed, and how.</summary>
+internal sealed record Failure(Function Function, string Code, string Detail, long At);
+
+/// <summary>When a client makes its calls.</summary>
+/// <param name="Start">Timestamp of its first.</param>
+/// <param name="Interval">Ticks of <see cref="Stopwatch"/> from one to the next; 0 to call again as soon as the answer is there.</param>
+internal readonly record struct Pace(long Start, long Interval);
+
+/// <summary>What all clients of an evaluation share: names that no other evaluation of this marketplace uses.</summary>
+/// <param name="Tag">Part of every username and item name.</param>
+/// <param name="FirstCategory">The first of the categories that hold this run's items.</param>
+internal sealed record Stall(string Tag, int FirstCategory)
+{
+    public const int Categories = 10;
+    public const string NoItem = "0-0";
+    public const string Password = "correct horse battery";
+
+    public static IReadOnlyList<string> Keywords { get; } =
+        ["red", "blue", "bike", "book", "lamp", "chair", "vintage", "small", "large", "garden", "music", "travel"];
+}
+
+/// <summary>
+/// One client: an own connection and session, one call at a time, by its plan. Measured is what its user waits for: from calling the
+/// client library until the answer is there, failing over included. Samples go to memory that was set aside before.
+/// </summary>
+internal abstract class Trader(Step[] plan) : IDisposable
+{
+    private readonly Sample[] _samples = new Sample[plan.Length];
+    private int _done;
+
+    public ReadOnlyMemory<Sample> Samples => _samples.AsMemory(0, Done);
+
+    /// <summary>Calls made so far; may be asked while it runs.</summary>
+    public int Done => Volatile.Read(ref _done);
+
+    public int Calls => plan.Length;
+
+    public List<Failure> Failures { get; } = [];
+
+    /// <summary>How often a call went on with another server.</summary>
+    public int Failovers { get; private set; }
+
+    /// <summary>The account, once created.</summary>
+    public long AccountId { get; protected set; }
+
+    /// <summary>The account's name.</summary>
+    public abstract string Username { get; }
+
+    /// <summary>The address in use; may be asked while it runs.</summary>
+    public abstract Uri Server { get; }
+
+    public async Task RunAsync(Pace pace, CancellationToken cancel)
+    {
+        for (var i = 0; i < plan.Length; i++)
+        {
+            var start = await BeginAsync(pace, i, cancel).ConfigureAwait(false);
+            var outcome = Outcome.Success;
+            try
+            {
+                await CallAsync(plan[i].Function, new Dice(plan[i].Dice), cancel).ConfigureAwait(false);
+            }
+            catch (AgoraException e)
+            {
+                outcome = plan[i].Function.Expects(e.Code) ? Outcome.Refused : Outcome.Failed;
+                if (outcome == Outcome.Failed)
+                {
+                    Failures.Add(new(plan[i].Function, e.Code, e.Detail, Stopwatch.GetTimestamp()));
+                }
+            }
+            _samples[i] = new(plan[i].Function, outcome, start, Stopwatch.GetTimestamp());
+            Volatile.Write(ref _done, i + 1);
+        }
+    }
+
+    /// <summary>Makes one call and keeps what it answered. What is kept costs less than a microsecond, and is inside the measured time.</summary>
+    protected abstract Task CallAsync(Function function, Dice dice, CancellationToken cancel);
+
+    /// <summary>It may have happened or not. What is refused has not.</summary>
+    protected static bool IsFailure(Function function, AgoraException e) => !function.Expects(e.Code);
+
+    public abstract void Dispose();
+
+    /// <summary>A client of the i-th server, that counts when it goes on with another.</summary>
+    protected ReplicaOptions Options(int index) => new()
+    {
+        Start = index,
+        Random = new Random(index),
+        OnChange = _ => Failovers++,
+    };
+
+    /// <summary>
+    /// When the call counts as begun. Where a rate is given and the answer before came too late, that is when it was due: a user who came
+    /// then waited since then. (To count from when it was sent at last would leave out the waiting that a slow system causes:
+    /// coordinated omission.) Where the client slept until then, its own late waking is not the system's fault.
+    /// </summary>
+    private static async ValueTask<long> BeginAsync(Pace pace, int call, CancellationToken cancel)
+    {
+        if (call > 0 && pace.Interval == 0)
+        {
+            return Stopwatch.GetTimestamp();
+        }
+        var due = pace.Start + call * pace.Interval;
+        var wait = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due);
+        if (wait <= TimeSpan.Zero)
+        {
+            return due;
+        }
+        await Task.Delay(wait, cancel).ConfigureAwait(false);
+        return Stopwatch.GetTimestamp();
+    }
+}

@@ -1,0 +1,227 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Agora.Contracts.Cluster;
+using Agora.Evaluation;
+using Agora.Launcher;
+using Microsoft.AspNetCore.Builder;
+using Spectre.Console;
+
+namespace Agora.Commands;
+
+/// <summary><c>agora evaluate</c>: measures a marketplace that is up, or one of its own.</summary>
+internal static class EvaluateCommand
+{
+    public static Command Create()
+    {
+        Option<string?> data = new("--data")
+        {
+            Description = "Measure the marketplace that is up on this data directory, where nobody else should trade meanwhile; without it one of its own is started, on free ports, in a temporary directory",
+            HelpName = "DIR",
+        };
+        Option<string?> cluster = SharedOptions.Cluster();
+        cluster.Description = "The cluster file whose engines, numbers of replicas and settings the own marketplace has; without it those of the built-in default";
+        Option<int?> replicas = new("--replicas") { Description = "Give the own marketplace only the first N of each; 1 is the unreplicated system, to compare with", HelpName = "N" };
+        Option<int[]> scale = new("--scale")
+        {
+            Description = "Sellers, and as many buyers, at once; several, separated by commas, one after the other",
+            HelpName = "1,10,100",
+            DefaultValueFactory = _ => [1],
+            CustomParser = Numbers,
+        };
+        Option<int?> sellers = new("--sellers") { Description = "Sellers at once, where not as many as buyers", HelpName = "S" };
+        Option<int?> buyers = new("--buyers") { Description = "Buyers at once, where not as many as sellers", HelpName = "B" };
+        Option<int> runs = new("--runs") { Description = "Runs of each condition", HelpName = "N", DefaultValueFactory = _ => 10 };
+        Option<int> calls = new("--calls") { Description = "Functions that each client calls in a run", HelpName = "N", DefaultValueFactory = _ => 1000 };
+        Option<double?> rate = new("--rate") { Description = "Calls a second of all clients together, timed from when each was due; without it a client calls again as soon as it has its answer", HelpName = "R" };
+        Option<long> seed = new("--seed") { Description = "Decides which functions are called, with what, in which order", HelpName = "N", DefaultValueFactory = _ => 1 };
+        Command command = new("evaluate", "Measure what users feel: response times of every function, at several scales and while processes are killed")
+        {
+            scale, sellers, buyers, runs, calls, rate, seed, replicas, data, cluster,
+        };
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            EvaluationOptions options = new()
+            {
+                Scales = parse.GetValue(sellers) is null && parse.GetValue(buyers) is null
+                    ? [.. parse.GetValue(scale)!.Select(n => new Scale(n, n))]
+                    : [new Scale(parse.GetValue(sellers) ?? 0, parse.GetValue(buyers) ?? 0)],
+                Runs = parse.GetValue(runs),
+                Calls = parse.GetValue(calls),
+                Rate = parse.GetValue(rate),
+                Seed = parse.GetValue(seed),
+            };
+            Screen screen = new();
+            if (parse.GetValue(data) is { } directory)
+            {
+                DataDirectory up = new(directory);
+                using ControlledMarketplace marketplace = new(up);
+                return await new Evaluator(marketplace, screen, options).RunAsync(cancellationToken) ? 0 : 1;
+            }
+            ClusterFile shape = UpCommand.Limit(ClusterFile.Resolve(parse.GetValue(cluster)), parse.GetValue(replicas));
+            await using OwnMarketplace own = new(shape);
+            await own.StartAsync(cancellationToken);
+            using ControlledMarketplace controlled = new(own.Data);
+            return await new Evaluator(controlled, screen, options).RunAsync(cancellationToken) ? 0 : 1;
+        });
+        return command.WithExamples(
+            "agora evaluate                               one seller and one buyer, all conditions, ten runs each",
+            "agora evaluate --scale 1,10,100 --out full   the full report",
+            "agora evaluate --replicas 1                  the unreplicated system, to compare with",
+            "agora evaluate --quick                       two minutes");
+    }
+
+    private static int[] Numbers(ArgumentResult result)
+    {
+        List<int> numbers = [];
+        foreach (string part in result.Tokens.SelectMany(t => t.Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)))
+        {
+            if (int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+            {
+                numbers.Add(number);
+            }
+            else
+            {
+                result.AddError($"'{part}' is no number.");
+            }
+        }
+        return [.. numbers];
+    }
+
+    /// <summary>Moving on a terminal, lines elsewhere.</summary>
+    private sealed class Screen : IScreen
+    {
+        private readonly bool _live = AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected;
+
+        public void Say(string line) => Console.WriteLine(line);
+
+        public async Task ShowAsync(string title, Func<double> done, Task work)
+        {
+            if (!_live)
+            {
+                await work;
+                return;
+            }
+            await AnsiConsole.Progress().AutoClear(true).StartAsync(async progress =>
+            {
+                ProgressTask task = progress.AddTask(Markup.Escape(title), maxValue: 1);
+                while (await Task.WhenAny(work, Task.Delay(TimeSpan.FromMilliseconds(250))) != work)
+                {
+                    task.Value = done();
+                }
+            });
+            await work;
+        }
+    }
+}
+
+/// <summary>A marketplace with a supervisor, seen through its control channel.</summary>
+internal sealed class ControlledMarketplace(DataDirectory data) : IMarketplace, IDisposable
+{
+    private readonly ControlClient _control = new(data);
+
+    public ClusterFile File { get; } = data.Holder() is null
+        ? throw new CommandFailedException($"nothing is up on {data.Root}; 'agora up' starts it, or leave --data out")
+        : ClusterFile.Load(data.ClusterFile);
+
+    public async Task<bool> IsWholeAsync(CancellationToken cancel) =>
+        await _control.StatusAsync(cancel) is { Ready: true } status && status.Processes.All(p => p.State == ProcessState.Running);
+
+    public Task KillAsync(string process, bool restart, CancellationToken cancel) => CommandAsync("kill", process, restart, cancel);
+
+    public Task StartAsync(string process, CancellationToken cancel) => CommandAsync("start", process, restart: false, cancel);
+
+    private async Task CommandAsync(string command, string process, bool restart, CancellationToken cancel)
+    {
+        ControlAnswer answer = await _control.CommandAsync(command, process, restart, cancel)
+            ?? throw new CommandFailedException($"the marketplace on {data.Root} is no longer up");
+        if (!answer.Done)
+        {
+            throw new CommandFailedException(answer.Message);
+        }
+    }
+
+    public void Dispose() => _control.Dispose();
+}
+
+/// <summary>
+/// A marketplace of this command's own, under its own supervisor: on free ports, in a temporary directory that goes with it. Its processes
+/// end by themselves should this one be killed.
+/// </summary>
+internal sealed class OwnMarketplace : IAsyncDisposable
+{
+    // Below the ports that outgoing connections get by default, so that none takes one between looking and listening.
+    private const int LowestPort = 12_000;
+    private const int HighestPort = 32_000;
+
+    private readonly ClusterFile _cluster;
+    private readonly ClusterProcess[] _processes;
+    private FileStream? _held;
+    private Supervisor? _supervisor;
+    private WebApplication? _control;
+
+    public OwnMarketplace(ClusterFile shape)
+    {
+        _cluster = OnFreePorts(shape);
+        _processes = [.. _cluster.Processes().Where(ComponentHost.CanRun)];
+        Data = new DataDirectory(Directory.CreateTempSubdirectory("agora-evaluate-").FullName);
+    }
+
+    public DataDirectory Data { get; }
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        UpScreen screen = new(_processes, Data);
+        _held = await Data.TakeAsync(_cluster, fresh: false, cancellationToken);
+        _supervisor = new Supervisor(_processes, _processes, Data, new ChildCommand(Data, Data.ClusterFile, JsonLogs: false).For, TimeProvider.System, screen.Say);
+        _control = await ControlServer.StartAsync(_supervisor, Data.ControlSocket, cancellationToken);
+        _supervisor.Start();
+        if (!await screen.ShowStartAsync(async token => await _supervisor.StatusAsync(token), cancellationToken))
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_supervisor is not null)
+        {
+            await _supervisor.StopAsync();
+            await _supervisor.DisposeAsync();
+        }
+        if (_control is not null)
+        {
+            await _control.DisposeAsync();
+        }
+        if (_held is not null)
+        {
+            await _held.DisposeAsync();
+        }
+        Directory.Delete(Data.Root, recursive: true);
+    }
+
+    internal static ClusterFile OnFreePorts(ClusterFile shape)
+    {
+        int count = 1 + shape.Processes().Sum(p => p.Endpoints.Count);
+        for (int attempt = 0; attempt < 100; attempt++)
+        {
+            int port = Random.Shared.Next(LowestPort, HighestPort - count);
+            ServerAddress[] Servers(ServerGroup group) => [.. group.Replicas.Select(_ => new ServerAddress { Port = port++ })];
+            DatabaseAddress[] Databases(DatabaseGroup group) => [.. group.Replicas.Select(_ => new DatabaseAddress { GrpcPort = port++, PeerPort = port++ })];
+            ClusterFile file = shape with
+            {
+                Web = shape.Web with { Replicas = Servers(shape.Web) },
+                Payments = shape.Payments with { Replicas = Servers(shape.Payments) },
+                SellerServers = shape.SellerServers with { Replicas = Servers(shape.SellerServers) },
+                BuyerServers = shape.BuyerServers with { Replicas = Servers(shape.BuyerServers) },
+                Customers = shape.Customers with { Replicas = Databases(shape.Customers) },
+                Products = shape.Products with { Replicas = Databases(shape.Products) },
+            };
+            if (Ports.Taken(file.Processes().SelectMany(p => p.Endpoints)).Count == 0)
+            {
+                return file;
+            }
+        }
+        throw new CommandFailedException(string.Create(CultureInfo.InvariantCulture, $"no {count} free ports in a row between {LowestPort} and {HighestPort}"));
+    }
+}
