@@ -22,12 +22,12 @@ internal static class BenchMember
             },
             new Application(),
             CancellationToken.None);
-        using var sent = new Counter("rotating_sequencer.datagrams.sent");
+        using var counters = new Counters("rotating_sequencer.datagrams.sent", "rotating_sequencer.datagrams.sent.bytes", "rotating_sequencer.journal.syncs");
         while (await Console.In.ReadLineAsync() is { } line)
         {
             var words = line.Split(' ');
             var report = await RunAsync(
-                member, sent, int.Parse(words[0], CultureInfo.InvariantCulture), new byte[int.Parse(words[1], CultureInfo.InvariantCulture)],
+                member, counters, int.Parse(words[0], CultureInfo.InvariantCulture), new byte[int.Parse(words[1], CultureInfo.InvariantCulture)],
                 TimeSpan.FromSeconds(double.Parse(words[2], CultureInfo.InvariantCulture)));
             await Console.Out.WriteLineAsync(JsonSerializer.Serialize(report));
         }
@@ -35,10 +35,10 @@ internal static class BenchMember
         return 0;
     }
 
-    private static async Task<BenchReport> RunAsync(Member member, Counter sent, int outstanding, byte[] payload, TimeSpan length)
+    private static async Task<BenchReport> RunAsync(Member member, Counters counters, int outstanding, byte[] payload, TimeSpan length)
     {
         var cpu = Environment.CpuUsage.TotalTime;
-        var datagrams = sent.Read();
+        var before = counters.Read();
         var started = Stopwatch.GetTimestamp();
         var latencies = new List<double>[outstanding];
         await Task.WhenAll(Enumerable.Range(0, outstanding).Select(async i =>
@@ -54,7 +54,10 @@ internal static class BenchMember
         var all = latencies.SelectMany(l => l).ToArray();
         // The line that carries the report is bounded by a sample.
         Random.Shared.Shuffle(all);
-        return new BenchReport(all.Length, (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds, sent.Read() - datagrams, all[..Math.Min(all.Length, 20_000)]);
+        var after = counters.Read();
+        return new BenchReport(
+            all.Length, (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds, after[0] - before[0], after[1] - before[1], after[2] - before[2],
+            all[..Math.Min(all.Length, 20_000)]);
     }
 
     private sealed class Application : IDeliveryHandler
@@ -66,31 +69,32 @@ internal static class BenchMember
         public bool TryFlush() => true;
     }
 
-    /// <summary>Reads one of the library's own counters.</summary>
-    private sealed class Counter : IDisposable
+    /// <summary>Reads some of the library's own counters.</summary>
+    private sealed class Counters : IDisposable
     {
         private readonly MeterListener _listener = new();
-        private long _value;
+        private readonly long[] _values;
 
-        public Counter(string name)
+        public Counters(params string[] names)
         {
+            _values = new long[names.Length];
             _listener.InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Name == name)
+                if (Array.IndexOf(names, instrument.Name) is >= 0 and var index)
                 {
-                    listener.EnableMeasurementEvents(instrument);
+                    listener.EnableMeasurementEvents(instrument, index);
                 }
             };
-            _listener.SetMeasurementEventCallback<long>((_, value, _, _) => _value = value);
+            _listener.SetMeasurementEventCallback<long>((_, value, _, index) => _values[(int)index!] = value);
             _listener.Start();
         }
 
         public void Dispose() => _listener.Dispose();
 
-        public long Read()
+        public long[] Read()
         {
             _listener.RecordObservableInstruments();
-            return _value;
+            return [.. _values];
         }
     }
 }

@@ -5,10 +5,10 @@ using System.Text.Json;
 namespace RotatingSequencer.Bench;
 
 /// <summary>What one member saw of a run.</summary>
-internal sealed record BenchReport(long Completed, double CpuMicroseconds, long DatagramsSent, double[] Latencies);
+internal sealed record BenchReport(long Completed, double CpuMicroseconds, long DatagramsSent, long BytesSent, long Syncs, double[] Latencies);
 
 /// <summary>What all of them saw.</summary>
-internal sealed record BenchResult(double PerSecond, double P50, double P99, double Worst, double Cpu, double Datagrams)
+internal sealed record BenchResult(double PerSecond, double P50, double P99, double Worst, double Cpu, double Datagrams, double Bytes, double Syncs)
 {
     public static BenchResult Sum(IReadOnlyList<BenchReport> reports, TimeSpan length)
     {
@@ -17,7 +17,8 @@ internal sealed record BenchResult(double PerSecond, double P50, double P99, dou
         double At(double quantile) => latencies.Length == 0 ? double.NaN : latencies[(int)(quantile * (latencies.Length - 1))];
         return new BenchResult(
             completed / length.TotalSeconds, At(0.5), At(0.99), At(1),
-            reports.Sum(r => r.CpuMicroseconds) / completed, reports.Sum(r => r.DatagramsSent) / (double)completed);
+            reports.Sum(r => r.CpuMicroseconds) / completed, reports.Sum(r => r.DatagramsSent) / (double)completed,
+            reports.Sum(r => r.BytesSent) / (double)completed, reports.Sum(r => r.Syncs) / (double)completed);
     }
 }
 

@@ -24,8 +24,8 @@ static async Task<int> MeasureAsync(int members, int payload, int outstanding, T
 {
     Console.WriteLine($"{members} members, {payload} B a request, {Environment.ProcessorCount} cores, {length.TotalSeconds} s a measurement");
     Console.WriteLine();
-    Console.WriteLine("| journal | senders | requests/s | p50 µs | p99 µs | worst µs | CPU µs/request, all members | datagrams/request |");
-    Console.WriteLine("|---|---|---|---|---|---|---|---|");
+    Console.WriteLine("| journal | senders | requests/s | p50 µs | p99 µs | worst µs | CPU µs/request, all members | datagrams/request | bytes/request | syncs/request |");
+    Console.WriteLine("|---|---|---|---|---|---|---|---|---|---|");
     foreach (var withJournal in onlyJournal ? [true] : new[] { false, true })
     {
         var directory = Directory.CreateTempSubdirectory("rotating-sequencer-bench-").FullName;
@@ -46,7 +46,7 @@ static async Task<int> MeasureAsync(int members, int payload, int outstanding, T
                 var result = await RunAsync(processes, senders, depth, payload, length, cancellation);
                 Console.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"| {(withJournal ? "on" : "off")} | {senders} | {result.PerSecond:N0} | {result.P50:N0} | {result.P99:N0} | {result.Worst:N0} | {result.Cpu:N0} | {result.Datagrams:N1} |"));
+                    $"| {(withJournal ? "on" : "off")} | {senders} | {result.PerSecond:N0} | {result.P50:N0} | {result.P99:N0} | {result.Worst:N0} | {result.Cpu:N0} | {result.Datagrams:N1} | {result.Bytes:N0} | {result.Syncs:N2} |"));
             }
         }
         finally

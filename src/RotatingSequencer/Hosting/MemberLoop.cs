@@ -351,6 +351,7 @@ internal sealed class MemberLoop
         {
             _socket.SendTo(bytes, SocketFlags.None, _addresses[member]);
             _core.Counters.Sent++;
+            _core.Counters.SentBytes += bytes.Length;
         }
         catch (SocketException)
         {

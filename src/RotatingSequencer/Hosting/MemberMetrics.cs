@@ -12,6 +12,8 @@ internal sealed class MemberMetrics : IDisposable
     {
         _meter = new Meter(new MeterOptions("RotatingSequencer") { Tags = [new("member", member)] });
         Count("datagrams.sent", "Datagrams sent.", () => counters.Sent);
+        Count("datagrams.sent.bytes", "Bytes of the datagrams sent.", () => counters.SentBytes);
+        Count("journal.syncs", "Times that the journal was synced to disk.", () => counters.Syncs);
         Count("datagrams.send_failures", "Datagrams that the system refused to send.", () => counters.SendFailures);
         Count("datagrams.received", "Datagrams of the group received.", () => counters.Datagrams);
         Count("datagrams.dropped.unauthentic", "Datagrams dropped: their seal is not this group's.", () => counters.Unauthentic);

@@ -10,16 +10,25 @@ namespace RotatingSequencer.Protocol;
 /// </content>
 internal sealed partial class Protocol
 {
+    private bool _syncDue;
+    private long _syncAt;
 
-    /// <summary>Whether records wait and no sync is under way.</summary>
-    public bool WantsSync => Records.WrittenCount > 0 && !_syncUnderWay;
+
+    /// <summary>
+    /// Whether records wait to be synced now. Only what somebody waits for goes to the disk at once: own Requests and Sequences, and what this
+    /// member has to acknowledge at once. The rest waits for such a sync, or a while: disks are shared, and each needless sync slows a needed one.
+    /// </summary>
+    public bool WantsSync => Records.WrittenCount > 0 && !_syncUnderWay && _syncDue;
 
     /// <summary>The caller has taken <see cref="Records"/> and begins to write and sync them.</summary>
     public void BeginSync()
     {
         RecordHeld(_syncing);
         Records.ResetWrittenCount();
+        Counters.Syncs++;
         _syncUnderWay = true;
+        _syncDue = false;
+        _syncAt = 0;
     }
 
     /// <summary>What was taken at <see cref="BeginSync"/> or <see cref="BeginCheckpoint"/> is on disk.</summary>
@@ -62,6 +71,26 @@ internal sealed partial class Protocol
         }
 
         BeginSync();
+    }
+
+    /// <summary>Decides whether the records that wait can wait longer.</summary>
+    private void ScheduleSync(long now)
+    {
+        if (Records.WrittenCount == 0 || _syncUnderWay)
+        {
+            return;
+        }
+
+        if (_syncAt == 0)
+        {
+            _syncAt = now + _options.AcknowledgeDelay;
+        }
+
+        _syncDue |= now >= _syncAt || _requests[_self].Contiguous > _claims.Locals[_self] || IsAnyAwaited(Math.Max(_syncing.Held, _claims.Held), Received);
+        if (!_syncDue)
+        {
+            Wake(_syncAt);
+        }
     }
 
     private void RecordHeld(Claims claims)

@@ -62,6 +62,7 @@ internal sealed partial class Protocol
     private void KeepAlive(long now)
     {
         WakeAt = long.MaxValue;
+        ScheduleSync(now);
         if (_members == 1)
         {
             return;
@@ -113,27 +114,50 @@ internal sealed partial class Protocol
         Wake(_acknowledgeAt);
     }
 
-    /// <summary>
-    /// Tells the submitters of the last numbers that they are held here. A submitter knows of itself and of the sequencers from its number
-    /// on; the members next after the sequencer make up what lacks to a majority. Numbers further back have their majority of sequencers.
-    /// </summary>
+    /// <summary>Tells the submitters of the last numbers that they are held here, as far as they wait for this member.</summary>
     private void AcknowledgeToSubmitters()
     {
         for (var g = Math.Max(_acknowledged, _claims.Held - _majority + 1) + 1; g <= _claims.Held; g++)
         {
-            var sequencer = (int)(g % _members);
-            var submitter = _sequences.Holds(g) ? _sequences[g].Id.Sender : _self;
-            var lacking = _majority - (sequencer == submitter ? 1 : 2);
-            // This member's place among those after the sequencer, the submitter left out.
-            var place = (_self - sequencer + _members) % _members;
-            place -= place > (submitter - sequencer + _members) % _members && submitter != sequencer ? 1 : 0;
-            if (submitter != _self && place >= 1 && place <= lacking)
+            if (_sequences.Holds(g) && _sequences[g].Id.Sender != _self && IsAwaited(g, _sequences[g].Id.Sender))
             {
-                Outbox.AddClaims(submitter);
+                Outbox.AddClaims(_sequences[g].Id.Sender);
             }
         }
 
         _acknowledged = _claims.Held;
+    }
+
+    /// <summary>Whether somebody waits for this member to hold one of the last numbers up to <paramref name="last"/>, above <paramref name="known"/>.</summary>
+    private bool IsAnyAwaited(long known, long last)
+    {
+        for (var g = Math.Max(known, last - _majority + 1) + 1; g <= last; g++)
+        {
+            if (_sequences.Holds(g) && IsAwaited(g, _sequences[g].Id.Sender))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>
+    /// Who submitted a number needs a majority that holds it. It knows of itself and of the sequencers from that number on; the members next
+    /// after the sequencer make up what lacks. Numbers further back than a majority have their majority of sequencers.
+    /// </summary>
+    private bool IsAwaited(long number, int submitter)
+    {
+        var sequencer = (int)(number % _members);
+        if (_self == sequencer || _self == submitter)
+        {
+            return true;
+        }
+
+        // This member's place among those after the sequencer, the submitter left out.
+        var place = (_self - sequencer + _members) % _members;
+        place -= submitter != sequencer && place > (submitter - sequencer + _members) % _members ? 1 : 0;
+        return place <= _majority - (sequencer == submitter ? 1 : 2);
     }
 
     /// <summary>Asks the owner of what is missing: after a grace when a gap is new, then with growing, jittered pauses.</summary>

@@ -565,4 +565,6 @@ internal sealed class ProtocolCounters
     public long Sequences;
     public long Asked;
     public long AnsweredMessages;
+    public long Syncs;
+    public long SentBytes;
 }
