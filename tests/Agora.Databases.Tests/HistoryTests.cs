@@ -9,46 +9,46 @@ namespace Agora.Databases.Tests;
 /// <summary>Random commands over few accounts, tokens, items and purchases, so that they meet in every order.</summary>
 public sealed class CustomersHistoryTests
 {
-    private const int Tokens = 4;
+    private const int Tokens = 3;
 
     private readonly record struct Step(long Pause, Command Command);
 
     private static readonly Gen<Session> ASession = Gen.Int[0, Tokens - 1].Select(i => CustomersUnderTest.Token($"t{i}"));
     private static readonly Gen<string> AnItem = Gen.Int[1, 3].Select(i => $"1-{i}");
-    private static readonly Gen<ByteString> AnId = Gen.Int[0, 6].Select(i => CustomersUnderTest.Id($"{i}"));
+    private static readonly Gen<ByteString> AnId = Gen.Int[0, 9].Select(i => CustomersUnderTest.Id($"{i}"));
 
     private static readonly Gen<Command> ACommand = Gen.Frequency(
         (1, Gen.Select(Gen.Int[1, 2], Gen.Int[0, 3], (role, i) => new Command { CreateAccount = new() { Role = (Role)role, Name = "n", Username = $"u{i}", PasswordHash = "h" } })),
-        (3, Gen.Select(Gen.Int[0, Tokens - 1], Gen.Long[1, 4], (t, a) => new Command { OpenSession = new() { Role = Role.Buyer, AccountId = a, TokenHash = CustomersUnderTest.Token($"t{t}").TokenHash } })),
+        (8, Gen.Select(Gen.Int[0, Tokens - 1], Gen.Long[3, 6], (t, a) => new Command { OpenSession = new() { Role = Role.Buyer, AccountId = a, TokenHash = CustomersUnderTest.Token($"t{t}").TokenHash } })),
         (1, ASession.Select(s => new Command { CloseSession = new() { Session = s } })),
         (2, ASession.Select(s => new Command { TouchSession = new() { Session = s } })),
-        (8, Gen.Select(ASession, AnItem, Gen.Int[1, 5], (s, i, q) => new Command { AddToCart = new() { Session = s, ItemId = i, Quantity = q, Available = 12 } })),
+        (12, Gen.Select(ASession, AnItem, Gen.Int[1, 5], (s, i, q) => new Command { AddToCart = new() { Session = s, ItemId = i, Quantity = q, Available = 12 } })),
         (3, Gen.Select(ASession, AnItem, Gen.Int[0, 3], (s, i, q) => new Command { RemoveFromCart = q == 0 ? new() { Session = s, ItemId = i } : new() { Session = s, ItemId = i, Quantity = q } })),
         (2, ASession.Select(s => new Command { SaveCart = new() { Session = s } })),
         (1, ASession.Select(s => new Command { ClearCart = new() { Session = s } })),
-        (6, Gen.Select(ASession, AnId, (s, p) => new Command { BeginPurchase = new() { Session = s, PurchaseId = p } })),
-        (5, Gen.Select(AnId, Gen.Int[1, 3], Gen.Int[1, 4], (p, n, q) => new Command { CompletePurchase = new() { PurchaseId = p, Lines = { Enumerable.Range(1, n).Select(i => CustomersUnderTest.Line($"1-{i}", q, 10 * i, i)) } } })),
+        (10, Gen.Select(ASession, AnId, (s, p) => new Command { BeginPurchase = new() { Session = s, PurchaseId = p } })),
+        (12, Gen.Select(AnId, Gen.Int[1, 3], Gen.Int[1, 4], (p, n, q) => new Command { CompletePurchase = new() { PurchaseId = p, Lines = { Enumerable.Range(1, n).Select(i => CustomersUnderTest.Line($"1-{i}", q, 10 * i, i)) } } })),
         (2, Gen.Select(AnId, Gen.Int[3, 5], (p, o) => new Command { AbandonPurchase = new() { PurchaseId = p, Outcome = (PurchaseState)o, Reason = "r" } })),
-        (6, Gen.Select(ASession, AnItem, Gen.Bool, AnId, (s, i, up, v) => new Command { RecordVote = new() { Session = s, ItemId = i, Up = up, VoteId = v } })),
+        (12, Gen.Select(ASession, AnItem, Gen.Bool, AnId, (s, i, up, v) => new Command { RecordVote = new() { Session = s, ItemId = i, Up = up, VoteId = v } })),
         (1, AnId.Select(v => new Command { MarkVoteForwarded = new() { VoteId = v } })));
 
     private static readonly Gen<Step[]> AHistory =
-        Gen.Select(Gen.Frequency((6, Gen.Const(0L)), (3, Gen.Long[1, 40_000]), (1, Gen.Const(330_001L))), ACommand, (pause, command) => new Step(pause, command))
-            .Array[0, 120];
+        Gen.Select(Gen.Frequency((40, Gen.Const(0L)), (15, Gen.Long[1, 40_000]), (1, Gen.Const(330_001L))), ACommand, (pause, command) => new Step(pause, command))
+            .Array[0, 200];
 
     [Fact]
     public void Books_and_carts_hold_together_whatever_happens()
     {
         AHistory.Sample(history =>
         {
-            using var db = new CustomersUnderTest();
+            using var db = WithAccounts();
             foreach (var step in history)
             {
                 db.Time += step.Pause;
                 db.Do(step.Command);
             }
 
-            // What buyers have bought is what sellers have sold (1 to 3 stand for sellers, and some of them are no account).
+            // What buyers have bought is what sellers have sold.
             Assert.Equal("", db.Rows("""
                 SELECT a.id, a.units, a.thumbs_up + a.thumbs_down FROM account a
                 WHERE a.units <> (SELECT COALESCE(SUM(l.quantity), 0) FROM purchase_line l JOIN purchase p ON p.id = l.purchase WHERE p.state = 2 AND l.seller = a.id)
@@ -71,8 +71,8 @@ public sealed class CustomersHistoryTests
     {
         Gen.Select(AHistory, Gen.Int[1, 10]).Sample((history, restartEvery) =>
         {
-            using var one = new CustomersUnderTest();
-            using var other = new CustomersUnderTest();
+            using var one = WithAccounts();
+            using var other = WithAccounts();
             for (var i = 0; i < history.Length; i++)
             {
                 one.Time += history[i].Pause;
@@ -87,6 +87,14 @@ public sealed class CustomersHistoryTests
 
             Assert.Equal(one.Everything(), other.Everything());
         }, iter: 100, threads: 1);
+    }
+
+    // Sellers 1 to 3, buyers 4 and 5; 6 is nobody yet.
+    private static CustomersUnderTest WithAccounts()
+    {
+        var db = new CustomersUnderTest();
+        Assert.Equal([1, 2, 3, 4, 5], new[] { "s1", "s2", "s3" }.Select(name => db.Account(name, Role.Seller)).Concat(new[] { "b1", "b2" }.Select(name => db.Account(name))));
+        return db;
     }
 
     [Fact]
