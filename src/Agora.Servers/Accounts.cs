@@ -10,7 +10,12 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
     public async Task<(long AccountId, Refusal?)> CreateAsync(Call call)
     {
         var body = await call.BodyAsync();
-        var create = new CreateAccount { Role = call.Role, Name = body.Line("name", 32), Username = body.Line("username", MaxUsernameLength) };
+        var create = new CreateAccount
+        {
+            Role = call.Role,
+            Name = body.Line("name", 32),
+            Username = body.Line("username", MaxUsernameLength),
+        };
         var password = body.Exactly("password", Passwords.MaxLength);
         if (body.Refusal is { } invalid)
         {
@@ -58,7 +63,8 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
 
     public async Task<Refusal?> LogoutAsync(Call call)
     {
-        var reply = await customers.ExecuteAsync(call.RequestId(), new Command { CloseSession = new() { Session = call.Session } }, call.Deadline);
+        var close = new Command { CloseSession = new() { Session = call.Session } };
+        var reply = await customers.ExecuteAsync(call.RequestId(), close, call.Deadline);
         return reply.Error != Error.None ? Refusal.Of(reply.Error) : null;
     }
 

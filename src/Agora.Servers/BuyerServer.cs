@@ -56,13 +56,15 @@ public static class BuyerServer
         app.MapDelete("/sessions/current", functions.Logout)
             .As(new("Logout"), "Ends the session.");
         app.MapGet("/items", functions.SearchItemsForSale)
-            .As(new("SearchItemsForSale") { Query = BuyerFunctions.SearchParameters }, "Items of a category that are on sale, best match first.");
+            .As(new("SearchItemsForSale") { Query = BuyerFunctions.SearchParameters },
+                "Items of a category that are on sale, best match first.");
         app.MapGet("/items/{itemId}", functions.GetItem)
             .As(new("GetItem"), "One item.", 404);
         app.MapPost("/cart/items", functions.AddItemToCart).Takes<AddToCartRequest>()
             .As(new("AddItemToCart"), "Puts units of an item into the cart.", 404, 409);
         app.MapDelete("/cart/items/{itemId}", functions.RemoveItemFromCart)
-            .As(new("RemoveItemFromCart") { Query = [new("quantity", "Units to remove; all without it.", IsInteger: true)] }, "Takes units of an item out of the cart.", 404);
+            .As(new("RemoveItemFromCart") { Query = [new("quantity", "Units to remove; all without it.", IsInteger: true)] },
+                "Takes units of an item out of the cart.", 404);
         app.MapPost("/cart/save", functions.SaveCart)
             .As(new("SaveCart"), "Copies the cart to the account, for later sessions.");
         app.MapDelete("/cart", functions.ClearCart)
@@ -125,7 +127,8 @@ internal sealed class BuyerFunctions(
         {
             return invalid;
         }
-        var (session, page) = await BothAsync(customers.GetSessionAsync(call.Session, call.Deadline), products.SearchAsync(search, call.Deadline));
+        var (session, page) =
+            await BothAsync(customers.GetSessionAsync(call.Session, call.Deadline), products.SearchAsync(search, call.Deadline));
         return session.Error != CustomersError.None ? Refusal.Of(session.Error)
             : page.Error != ProductsError.None ? Refusal.Of(page.Error, "", 0)
             : TypedResults.Ok(page.ToPage());
@@ -133,7 +136,8 @@ internal sealed class BuyerFunctions(
 
     public async Task<Results<Ok<Item>, Refusal>> GetItem(Call call, string itemId)
     {
-        var (session, found) = await BothAsync(customers.GetSessionAsync(call.Session, call.Deadline), FindItemAsync(itemId, call.Deadline));
+        var (session, found) =
+            await BothAsync(customers.GetSessionAsync(call.Session, call.Deadline), FindItemAsync(itemId, call.Deadline));
         return session.Error != CustomersError.None ? Refusal.Of(session.Error)
             : found.Error != ProductsError.None ? Refusal.Of(found.Error, itemId, 0)
             : TypedResults.Ok(found.Item.ToItem());
@@ -180,10 +184,13 @@ internal sealed class BuyerFunctions(
         {
             return invalid;
         }
-        return ItemId.IsWellFormed(itemId) ? await ChangeCartAsync(call, new() { RemoveFromCart = remove }) : await ForSessionAsync(call, Refusal.NotInCart);
+        return ItemId.IsWellFormed(itemId)
+            ? await ChangeCartAsync(call, new() { RemoveFromCart = remove })
+            : await ForSessionAsync(call, Refusal.NotInCart);
     }
 
-    public Task<Results<Ok<Cart>, Refusal>> SaveCart(Call call) => ChangeCartAsync(call, new() { SaveCart = new() { Session = call.Session } });
+    public Task<Results<Ok<Cart>, Refusal>> SaveCart(Call call) =>
+        ChangeCartAsync(call, new() { SaveCart = new() { Session = call.Session } });
 
     public async Task<Results<NoContent, Refusal>> ClearCart(Call call)
     {
@@ -213,7 +220,8 @@ internal sealed class BuyerFunctions(
         context.Metrics.PurchaseAnswered(purchase.State);
         return purchase.State switch
         {
-            PurchaseState.Completed => TypedResults.Created($"/purchases/{PurchaseSaga.TransactionId(purchase.PurchaseId)}", purchase.ToReceipt()),
+            PurchaseState.Completed =>
+                TypedResults.Created($"/purchases/{PurchaseSaga.TransactionId(purchase.PurchaseId)}", purchase.ToReceipt()),
             PurchaseState.Declined => Refusal.PaymentDeclined(purchase.Reason),
             PurchaseState.OutOfStock => Refusal.NotEnoughUnits(purchase.Reason),
             PurchaseState.Abandoned => Refusal.PurchaseAbandoned(purchase.Reason),
@@ -236,7 +244,8 @@ internal sealed class BuyerFunctions(
         var requestId = call.RequestId();
         record.VoteId = requestId;
         var reply = await customers.ExecuteAsync(requestId, new() { RecordVote = record }, call.Deadline);
-        if (reply.Error == CustomersError.NotPurchased && (await products.GetItemAsync(itemId, call.Deadline)).Error == ProductsError.NoSuchItem)
+        if (reply.Error == CustomersError.NotPurchased
+            && (await products.GetItemAsync(itemId, call.Deadline)).Error == ProductsError.NoSuchItem)
         {
             return Refusal.NoSuchItem(itemId);
         }

@@ -77,7 +77,9 @@ internal sealed class Call
 
     /// <summary>The id of this call's command where there is no session yet.</summary>
     public ByteString RequestId(string username) =>
-        Key is null ? Servers.RequestId.Random() : Servers.RequestId.Derive($"{Function.Name} {Role}", Encoding.UTF8.GetBytes(username), Key);
+        Key is null
+            ? Servers.RequestId.Random()
+            : Servers.RequestId.Derive($"{Function.Name} {Role}", Encoding.UTF8.GetBytes(username), Key);
 
     public Task<Fields> BodyAsync() => Fields.OfBodyAsync(Http.Request, Deadline);
 

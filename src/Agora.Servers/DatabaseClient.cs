@@ -69,8 +69,7 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
             tried |= 1ul << replica.Number;
             try
             {
-                // gRPC measures its deadline by the system's clock and sends it along, so that the replica stops working for nobody.
-                using var call = method(replica.Client, request, new CallOptions(deadline: DateTime.UtcNow + _settings.ReplicaTimeout, cancellationToken: deadline));
+                using var call = method(replica.Client, request, WithTimeout(deadline));
                 var reply = await call;
                 _leader = LeaderIn(call.GetTrailers()) ?? _leader;
                 // A last resort that serves is none; it need not be ready for everything, as when writes pause.
@@ -157,7 +156,8 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
     {
         if (replica.TryLeaveOut())
         {
-            _logger.LogWarning("Replica {Replica} of the {Database} database is left out: {Status} {Detail}", replica.Number, _name, reason.StatusCode, reason.Status.Detail);
+            _logger.LogWarning("Replica {Replica} of the {Database} database is left out: {Status} {Detail}",
+                replica.Number, _name, reason.StatusCode, reason.Status.Detail);
             replica.Probing = ProbeAsync(replica);
         }
     }
@@ -172,8 +172,7 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
                 await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), _time, _stopping.Token);
                 try
                 {
-                    var options = new CallOptions(deadline: DateTime.UtcNow + _settings.ReplicaTimeout, cancellationToken: _stopping.Token);
-                    var status = await replica.Status.GetStatusAsync(new StatusRequest(), options);
+                    var status = await replica.Status.GetStatusAsync(new StatusRequest(), WithTimeout(_stopping.Token));
                     if (status.Ready)
                     {
                         replica.TakeIn();
@@ -183,7 +182,8 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
                 }
                 catch (RpcException e) when (!_stopping.IsCancellationRequested)
                 {
-                    _logger.LogDebug("Replica {Replica} of the {Database} database does not answer yet: {Status}", replica.Number, _name, e.StatusCode);
+                    _logger.LogDebug("Replica {Replica} of the {Database} database does not answer yet: {Status}",
+                        replica.Number, _name, e.StatusCode);
                 }
                 pause = pause < s_longestProbePause ? pause * 2 : pause;
             }
@@ -194,11 +194,19 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
         }
     }
 
+    // gRPC measures this by the system's clock and sends it along, so that a replica does not work for nobody.
+    private CallOptions WithTimeout(CancellationToken cancellationToken) =>
+        new(deadline: DateTime.UtcNow + _settings.ReplicaTimeout, cancellationToken: cancellationToken);
+
     private int? LeaderIn(Metadata trailers) =>
-        int.TryParse(trailers.GetValue(LeaderTrailer), NumberStyles.None, CultureInfo.InvariantCulture, out var leader) && leader < _replicas.Length ? leader : null;
+        int.TryParse(trailers.GetValue(LeaderTrailer), NumberStyles.None, CultureInfo.InvariantCulture, out var leader)
+            && leader < _replicas.Length
+            ? leader
+            : null;
 
     // What says nothing about the call, only about the replica or the way to it. The request itself is wrong with any other status.
-    private static bool IsTransient(StatusCode status) => status is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled
+    private static bool IsTransient(StatusCode status) =>
+        status is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled
         or StatusCode.Aborted or StatusCode.ResourceExhausted or StatusCode.Internal or StatusCode.Unknown;
 
     /// <summary>One replica and whether it is left out.</summary>

@@ -19,19 +19,25 @@ internal sealed class CustomersDatabase(DatabaseGroup group, int server, ServerC
     : DatabaseClient<Customers.CustomersClient>("customers", group, server, invoker => new Customers.CustomersClient(invoker), context)
 {
     public Task<CustomersReply> ExecuteAsync(ByteString requestId, CustomersCommand command, CancellationToken deadline) =>
-        CallAsync(true, static (client, request, options) => client.ExecuteAsync(request, options), new CustomersRequest { RequestId = requestId, Command = command }, deadline);
+        CallAsync(
+            true, static (client, request, options) =>
+                client.ExecuteAsync(request, options), new CustomersRequest { RequestId = requestId, Command = command }, deadline);
 
     public Task<CredentialsReply> GetCredentialsAsync(CredentialsQuery query, CancellationToken deadline) =>
         CallAsync(false, static (client, request, options) => client.GetCredentialsAsync(request, options), query, deadline);
 
     public Task<SessionReply> GetSessionAsync(Session session, CancellationToken deadline) =>
-        CallAsync(false, static (client, request, options) => client.GetSessionAsync(request, options), new SessionQuery { Session = session }, deadline);
+        CallAsync(
+            false, static (client, request, options) =>
+                client.GetSessionAsync(request, options), new SessionQuery { Session = session }, deadline);
 
     public Task<RatingReply> GetRatingAsync(RatingQuery query, CancellationToken deadline) =>
         CallAsync(false, static (client, request, options) => client.GetRatingAsync(request, options), query, deadline);
 
     public Task<CartReply> GetCartAsync(Session session, CancellationToken deadline) =>
-        CallAsync(false, static (client, request, options) => client.GetCartAsync(request, options), new CartQuery { Session = session }, deadline);
+        CallAsync(
+            false, static (client, request, options) =>
+                client.GetCartAsync(request, options), new CartQuery { Session = session }, deadline);
 
     public Task<PurchasesReply> GetPurchasesAsync(PurchasesQuery query, CancellationToken deadline) =>
         CallAsync(false, static (client, request, options) => client.GetPurchasesAsync(request, options), query, deadline);
@@ -45,10 +51,14 @@ internal sealed class ProductsDatabase(DatabaseGroup group, int server, ServerCo
     : DatabaseClient<Products.ProductsClient>("products", group, server, invoker => new Products.ProductsClient(invoker), context)
 {
     public Task<ProductsReply> ExecuteAsync(ByteString requestId, ProductsCommand command, CancellationToken deadline) =>
-        CallAsync(true, static (client, request, options) => client.ExecuteAsync(request, options), new ProductsRequest { RequestId = requestId, Command = command }, deadline);
+        CallAsync(
+            true, static (client, request, options) =>
+                client.ExecuteAsync(request, options), new ProductsRequest { RequestId = requestId, Command = command }, deadline);
 
     public Task<ItemReply> GetItemAsync(string itemId, CancellationToken deadline) =>
-        CallAsync(false, static (client, request, options) => client.GetItemAsync(request, options), new ItemQuery { ItemId = itemId }, deadline);
+        CallAsync(
+            false, static (client, request, options) => client.GetItemAsync(request, options),
+            new ItemQuery { ItemId = itemId }, deadline);
 
     public Task<ItemsReply> GetItemsOfSellerAsync(SellerItemsQuery query, CancellationToken deadline) =>
         CallAsync(false, static (client, request, options) => client.GetItemsOfSellerAsync(request, options), query, deadline);

@@ -8,7 +8,8 @@ namespace Agora.Servers;
 
 /// <summary>
 /// The fields of one request, from its body or its query. A handler reads each once; everything wrong with any of them is
-/// collected, and a field that it did not read is unknown and wrong too. Only when <see cref="Refusal"/> then is null do the values mean anything.
+/// collected, and a field that it did not read is unknown and wrong too. Only when <see cref="Refusal"/> then is null do the
+/// values mean anything.
 /// </summary>
 internal sealed class Fields
 {
@@ -49,7 +50,9 @@ internal sealed class Fields
         return fields;
     }
 
-    /// <summary>The properties of the JSON object in the body. Kestrel ends a body that is too long with a <see cref="BadHttpRequestException"/>.</summary>
+    /// <summary>
+    /// The properties of the JSON object in the body. Kestrel ends a body that is too long with a <see cref="BadHttpRequestException"/>.
+    /// </summary>
     public static async Task<Fields> OfBodyAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         var fields = new Fields();
@@ -105,7 +108,7 @@ internal sealed class Fields
 
     /// <summary>One of two words: whether it is the first.</summary>
     public bool Either(string name, string first, string second) =>
-        Text(name, word => word == first || word == second ? null : $"must be \"{first}\" or \"{second}\"") == first;
+        Text(name, word => word == first || word == second ? null : $"must be {first} or {second}") == first;
 
     public int Integer(string name, int min, int max) => OptionalInteger(name, min, max, required: true) ?? min;
 
@@ -120,7 +123,8 @@ internal sealed class Fields
         Take(name) is not { } value ? 0
         : value.Number is not { } number ? Wrong<long>(name, "must be a number")
         : number <= 0 ? Wrong<long>(name, "must be more than 0")
-        : number > MaxPriceCents / 100m ? Wrong<long>(name, string.Create(CultureInfo.InvariantCulture, $"must be at most {MaxPriceCents / 100m}"))
+        : number > MaxPriceCents / 100m
+            ? Wrong<long>(name, string.Create(CultureInfo.InvariantCulture, $"must be at most {MaxPriceCents / 100m}"))
         : decimal.Round(number, 2) != number ? Wrong<long>(name, "must have at most two decimals")
         : (long)(number * 100);
 
@@ -176,7 +180,8 @@ internal sealed class Fields
         return length;
     }
 
-    private static string LengthRule(int maxLength) => string.Create(CultureInfo.InvariantCulture, $"must have 1 to {maxLength} characters");
+    private static string LengthRule(int maxLength) =>
+        string.Create(CultureInfo.InvariantCulture, $"must have 1 to {maxLength} characters");
 
     private static string Shown(string name) => name.Length <= 40 ? name : name[..40];
 
@@ -199,8 +204,10 @@ internal sealed class Fields
     /// <summary>What a field holds, in every way in which it may be read.</summary>
     private readonly record struct Value(string? Word, decimal? Number, string[]? Words, bool IsNull = false, bool IsMany = false)
     {
-        public static Value Of(string[] parameter) => parameter is not [var one] ? new(null, null, parameter, IsMany: true)
-            : new(one, long.TryParse(one, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null, parameter);
+        public static Value Of(string[] parameter) =>
+            parameter is not [var one] ? new(null, null, parameter, IsMany: true)
+            : long.TryParse(one, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? new(one, number, parameter)
+            : new(one, null, parameter);
 
         public static Value Of(JsonElement element) => element.ValueKind switch
         {

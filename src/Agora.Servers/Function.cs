@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace Agora.Servers;
 
-/// <summary>One of the marketplace's functions, as metadata of its endpoint: what the pipeline checks before the handler, and what OpenAPI shows.</summary>
+/// <summary>
+/// One of the marketplace's functions, as metadata of its endpoint: what the pipeline checks before the handler, and what OpenAPI shows.
+/// </summary>
 /// <param name="Name">As in the marketplace's contract; also the operation's id.</param>
 internal sealed record Function(string Name)
 {
@@ -41,7 +43,9 @@ internal static class FunctionRoutes
 
     /// <summary>The body that the handler reads, field by field, as <typeparamref name="TBody"/> has them.</summary>
     public static RouteHandlerBuilder Takes<TBody>(this RouteHandlerBuilder route) where TBody : notnull =>
-        route.WithMetadata(new AcceptsMetadata(["application/json"], typeof(TBody))).Produces<Problem>(413, Problem.MediaType).Produces<Problem>(415, Problem.MediaType);
+        route.WithMetadata(new AcceptsMetadata(["application/json"], typeof(TBody)))
+            .Produces<Problem>(413, Problem.MediaType)
+            .Produces<Problem>(415, Problem.MediaType);
 
     private sealed class AcceptsMetadata(string[] contentTypes, Type type) : Microsoft.AspNetCore.Http.Metadata.IAcceptsMetadata
     {

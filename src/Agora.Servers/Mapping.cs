@@ -60,7 +60,14 @@ internal static class Mapping
     };
 
     private static PurchaseLine[] ToLines(Proto.Customers.Purchase purchase) =>
-        [.. purchase.Lines.Select(line => new PurchaseLine { ItemId = line.ItemId, Quantity = line.Quantity, UnitPrice = ToMoney(line.UnitPriceCents) })];
+    [
+        .. purchase.Lines.Select(line => new PurchaseLine
+        {
+            ItemId = line.ItemId,
+            Quantity = line.Quantity,
+            UnitPrice = ToMoney(line.UnitPriceCents),
+        }),
+    ];
 
     private static decimal ToMoney(long cents) => cents / 100m;
 
@@ -76,7 +83,8 @@ internal static class ItemId
         return dash > 0 && IsInteger(text.AsSpan(0, dash), int.MaxValue) && IsInteger(text.AsSpan(dash + 1), long.MaxValue);
 
         static bool IsInteger(ReadOnlySpan<char> digits, long max) =>
-            long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= max && (digits[0] != '0' || digits.Length == 1);
+            long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && number <= max && (digits[0] != '0' || digits.Length == 1);
     }
 
     public static string? WhatIsWrong(string text) => IsWellFormed(text) ? null : "must be an item's id, like 3-17";

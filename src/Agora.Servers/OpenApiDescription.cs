@@ -6,7 +6,9 @@ using Microsoft.OpenApi;
 
 namespace Agora.Servers;
 
-/// <summary>What the OpenAPI document cannot see from the handlers: parameters that they read by hand, sessions, and words that stand for enums.</summary>
+/// <summary>
+/// What the OpenAPI document cannot see from the handlers: parameters that they read by hand, sessions, and words that stand for enums.
+/// </summary>
 internal static class OpenApiDescription
 {
     private const string BearerScheme = "bearer";
@@ -15,12 +17,22 @@ internal static class OpenApiDescription
     {
         options.AddDocumentTransformer((document, _, _) =>
         {
-            document.Info = new OpenApiInfo { Title = title, Version = "1", Description = "Errors are application/problem+json (RFC 9457) with a stable code." };
+            document.Info = new OpenApiInfo
+            {
+                Title = title,
+                Version = "1",
+                Description = "Errors are application/problem+json (RFC 9457) with a stable code.",
+            };
             document.Servers = null;
             document.Components ??= new OpenApiComponents();
             document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
             {
-                [BearerScheme] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = BearerScheme, Description = "The token of a session, from Login." },
+                [BearerScheme] = new OpenApiSecurityScheme
+                {
+                    Type = SecuritySchemeType.Http,
+                    Scheme = BearerScheme,
+                    Description = "The token of a session, from Login.",
+                },
             };
             return Task.CompletedTask;
         });
@@ -69,13 +81,15 @@ internal static class OpenApiDescription
             {
                 Name = "Idempotency-Key",
                 In = ParameterLocation.Header,
-                Description = "1 to 64 visible characters, new for each thing that is wanted once: a repeat with the same key has no further effect.",
+                Description =
+                    "1 to 64 visible characters, new for each thing that is wanted once: a repeat with the same key has no further effect.",
                 Schema = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = 64 },
             });
         }
         if (function.NeedsSession)
         {
-            operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(BearerScheme, context.Document)] = [] }];
+            operation.Security =
+                [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(BearerScheme, context.Document)] = [] }];
         }
     }
 

@@ -102,8 +102,8 @@ internal sealed class Passwords : IDisposable
         }
     }
 
-    private static string Format(int memoryKiB, int passes, byte[] salt, byte[] hash) => string.Create(CultureInfo.InvariantCulture,
-        $"$argon2id$v=19$m={memoryKiB},t={passes},p=1${Convert.ToBase64String(salt).TrimEnd('=')}${Convert.ToBase64String(hash).TrimEnd('=')}");
+    private static string Format(int memoryKiB, int passes, byte[] salt, byte[] hash) =>
+        string.Create(CultureInfo.InvariantCulture, $"$argon2id$v=19$m={memoryKiB},t={passes},p=1${ToBase64(salt)}${ToBase64(hash)}");
 
     // Bounded, so that no string in the database can ask for more memory than a login may take.
     private static (int MemoryKiB, int Passes, byte[] Salt, byte[] Hash) Parse(string phc)
@@ -120,9 +120,12 @@ internal sealed class Passwords : IDisposable
         throw new InvalidDataException("The customers database holds a password hash that is not Argon2id's.");
     }
 
+    private static string ToBase64(byte[] bytes) => Convert.ToBase64String(bytes).TrimEnd('=');
+
     private static byte[]? FromBase64(string text, int length)
     {
         var bytes = new byte[length];
-        return Convert.TryFromBase64String(text.PadRight((text.Length + 3) / 4 * 4, '='), bytes, out var written) && written == length ? bytes : null;
+        var padded = text.PadRight((text.Length + 3) / 4 * 4, '=');
+        return Convert.TryFromBase64String(padded, bytes, out var written) && written == length ? bytes : null;
     }
 }

@@ -5,14 +5,15 @@ using Agora.Contracts.Payments;
 namespace Agora.Servers;
 
 /// <summary>
-/// The payment service over SOAP. Every operation may be repeated under its transaction id, so a lost connection is tried again until
-/// the call's deadline; a card's fields are passed on and never kept.
+/// The payment service over SOAP. Every operation may be repeated under its transaction id, so a lost connection is tried again a
+/// few times; a card's fields are passed on and never kept.
 /// </summary>
 internal sealed class Payments(IFinancialTransactions service, ServerContext context)
 {
-    private const int Tries = 3;
+    // With pauses of 0.1, 0.2, 0.4 and 0.8 s between them: a service that is restarted is waited for, one that is down is soon told.
+    private const int Tries = 5;
 
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>A channel that connects when it is used; WCF pools its HTTP connections.</summary>
     public static IFinancialTransactions Connect(ServerAddress address, ServerSettings settings)
@@ -27,15 +28,19 @@ internal sealed class Payments(IFinancialTransactions service, ServerContext con
         return new ChannelFactory<IFinancialTransactions>(binding, new EndpointAddress(Endpoint(address))).CreateChannel();
     }
 
-    public static Uri Endpoint(ServerAddress address) => new UriBuilder(Uri.UriSchemeHttp, address.Host, address.Port, "/FinancialTransactions").Uri;
+    public static Uri Endpoint(ServerAddress address) =>
+        new UriBuilder(Uri.UriSchemeHttp, address.Host, address.Port, "/FinancialTransactions").Uri;
 
     /// <exception cref="FaultException{CardFault}">The service found the card malformed; nothing was charged.</exception>
     public Task<TransactionState> ChargeAsync(string transactionId, Card card, long cents, CancellationToken deadline) => RepeatAsync(
-        () => service.ChargeAsync(transactionId, card.CardholderName, card.CardNumber, card.ExpirationDate, card.SecurityCode, cents), deadline);
+        () => service.ChargeAsync(transactionId, card.CardholderName, card.CardNumber, card.ExpirationDate, card.SecurityCode, cents),
+        deadline);
 
-    public Task<TransactionState> FindAsync(string transactionId, CancellationToken deadline) => RepeatAsync(() => service.FindAsync(transactionId), deadline);
+    public Task<TransactionState> FindAsync(string transactionId, CancellationToken deadline) =>
+        RepeatAsync(() => service.FindAsync(transactionId), deadline);
 
-    public Task<TransactionState> VoidAsync(string transactionId, CancellationToken deadline) => RepeatAsync(() => service.VoidAsync(transactionId), deadline);
+    public Task<TransactionState> VoidAsync(string transactionId, CancellationToken deadline) =>
+        RepeatAsync(() => service.VoidAsync(transactionId), deadline);
 
     private async Task<TransactionState> RepeatAsync(Func<Task<TransactionState>> operation, CancellationToken deadline)
     {
@@ -56,7 +61,7 @@ internal sealed class Payments(IFinancialTransactions service, ServerContext con
             {
                 throw new UnavailableException("The payment service", e);
             }
-            await Task.Delay(s_pause * attempt, context.Time, deadline);
+            await Task.Delay(s_firstPause * (1 << (attempt - 1)), context.Time, deadline);
         }
     }
 }
@@ -90,13 +95,15 @@ internal sealed record Card(string CardholderName, string CardNumber, string Exp
 
     private static string? WrongMonth(string text, DateTimeOffset now)
     {
-        if (text is not [var m1, var m2, '/', var y1, var y2] || !char.IsAsciiDigit(m1) || !char.IsAsciiDigit(m2) || !char.IsAsciiDigit(y1) || !char.IsAsciiDigit(y2))
+        if (text is not [var m1, var m2, '/', var y1, var y2]
+            || !char.IsAsciiDigit(m1) || !char.IsAsciiDigit(m2) || !char.IsAsciiDigit(y1) || !char.IsAsciiDigit(y2))
         {
             return "must be MM/YY";
         }
         var month = ((m1 - '0') * 10) + m2 - '0';
         var year = 2000 + ((y1 - '0') * 10) + y2 - '0';
-        // A card is good to the end of its month everywhere on Earth, 12 hours after the month has ended in UTC; the payment service agrees.
+        // A card is good to the end of its month everywhere on Earth, 12 hours after the month has ended in UTC; the payment service
+        // agrees.
         var latest = now.ToUniversalTime().AddHours(-12);
         return month is < 1 or > 12 ? "must have a month from 01 to 12"
             : (year * 12) + month < (latest.Year * 12) + latest.Month ? "is past"

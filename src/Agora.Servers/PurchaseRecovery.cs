@@ -11,7 +11,8 @@ namespace Agora.Servers;
 /// <see cref="PurchaseSaga"/> comes to one end.
 /// </summary>
 internal sealed class PurchaseRecovery(
-    CustomersDatabase customers, PurchaseSaga saga, Votes votes, ServerContext context, ILogger<PurchaseRecovery> logger) : BackgroundService
+    CustomersDatabase customers, PurchaseSaga saga, Votes votes, ServerContext context, ILogger<PurchaseRecovery> logger)
+    : BackgroundService
 {
     private const int BatchSize = 50;
 
@@ -53,7 +54,8 @@ internal sealed class PurchaseRecovery(
     /// <summary>One search. A batch that is full is followed by the next round, soon enough: the oldest come first and go away.</summary>
     internal async Task SettleAllAsync(CancellationToken cancellationToken)
     {
-        var query = new UnfinishedQuery { Before = (context.Time.GetUtcNow() - context.Settings.AbandonedAfter).ToUnixTimeMilliseconds(), Limit = BatchSize };
+        var before = context.Time.GetUtcNow() - context.Settings.AbandonedAfter;
+        var query = new UnfinishedQuery { Before = before.ToUnixTimeMilliseconds(), Limit = BatchSize };
         var unfinished = await InTimeAsync(deadline => customers.GetUnfinishedAsync(query, deadline), cancellationToken);
         UnavailableException? unavailable = null;
         foreach (var purchase in unfinished.Purchases)
@@ -62,7 +64,8 @@ internal sealed class PurchaseRecovery(
             {
                 var settled = await InTimeAsync(deadline => saga.SettleAsync(purchase.PurchaseId, deadline), cancellationToken);
                 context.Metrics.PurchaseRescued(settled.State);
-                logger.LogInformation("Purchase {Purchase}, left pending, is now {State}", PurchaseSaga.TransactionId(settled.PurchaseId), settled.State);
+                logger.LogInformation("Purchase {Purchase}, left pending, is now {State}",
+                    PurchaseSaga.TransactionId(settled.PurchaseId), settled.State);
             }
             catch (UnavailableException e)
             {
@@ -95,7 +98,8 @@ internal sealed class PurchaseRecovery(
 
 /// <summary>
 /// A vote crosses both databases like a purchase: customers record it once per purchase, under its id; products add it to the item,
-/// once per id; then customers forget that it had to be forwarded. Dying in between leaves it unforwarded, for <see cref="PurchaseRecovery"/>.
+/// once per id; then customers forget that it had to be forwarded. Dying in between leaves it unforwarded, for
+/// <see cref="PurchaseRecovery"/>.
 /// </summary>
 internal sealed class Votes(CustomersDatabase customers, ProductsDatabase products, ServerContext context, ILogger<Votes> logger)
 {

@@ -68,7 +68,7 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
             case ProductsError.NotEnoughUnits:
             case ProductsError.NoSuchItem:
                 var lacking = string.Create(CultureInfo.InvariantCulture,
-                    $"Item {reserved.ItemId} has {reserved.Available} unit(s) on sale, fewer than the cart holds. Nothing was bought or charged.");
+                    $"Item {reserved.ItemId} has {reserved.Available} unit(s) on sale, fewer than the cart holds. {Given.Nothing}");
                 return (await GiveUpAsync(purchaseId, PurchaseState.OutOfStock, lacking, declined: false, deadline), null);
             case ProductsError.Released:
                 // Somebody is giving it up, or died while doing so: payments know whether the bank was why.
@@ -84,7 +84,7 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
         catch (FaultException<CardFault> fault)
         {
             // Our own check has passed it, so the two clocks differ about the month, or the service knows better.
-            await GiveUpAsync(purchaseId, PurchaseState.Abandoned, "The payment service found the card malformed. Nothing was bought or charged.", declined: false, deadline);
+            await GiveUpAsync(purchaseId, PurchaseState.Abandoned, Given.Malformed, declined: false, deadline);
             return (null, Refusal.Invalid(fault.Detail.Field, fault.Detail.Reason));
         }
     }
@@ -127,7 +127,8 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
     }
 
     // Steps 4' to 6'.
-    private async Task<Purchase> GiveUpAsync(ByteString purchaseId, PurchaseState outcome, string reason, bool declined, CancellationToken deadline)
+    private async Task<Purchase> GiveUpAsync(
+        ByteString purchaseId, PurchaseState outcome, string reason, bool declined, CancellationToken deadline)
     {
         var released = await AskProductsAsync(new() { Release = new() { PurchaseId = purchaseId } }, deadline);
         if (released.Error == ProductsError.Confirmed)
@@ -139,11 +140,14 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
         {
             throw Unexpected(released.Error);
         }
-        if (!declined && await payments.VoidAsync(TransactionId(purchaseId), deadline) is var end && end is not (TransactionState.Voided or TransactionState.Declined))
+        if (!declined
+            && await payments.VoidAsync(TransactionId(purchaseId),
+                deadline) is var end and not (TransactionState.Voided or TransactionState.Declined))
         {
             throw new InvalidOperationException($"The payment service answered Void with {end}.");
         }
-        return await AskCustomersAsync(new() { AbandonPurchase = new() { PurchaseId = purchaseId, Outcome = outcome, Reason = reason } }, deadline);
+        var abandon = new AbandonPurchase { PurchaseId = purchaseId, Outcome = outcome, Reason = reason };
+        return await AskCustomersAsync(new() { AbandonPurchase = abandon }, deadline);
     }
 
     // The steps carry fresh request ids: they are idempotent by the purchase's id, and a repeat must see the purchase as it stands
@@ -158,12 +162,15 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
             : throw new InvalidOperationException($"The customers database answered {reply.Error} to {command.KindCase}.");
     }
 
-    private static InvalidOperationException Unexpected(ProductsError error) => new($"The products database answered {error} to a step of a purchase.");
+    private static InvalidOperationException Unexpected(ProductsError error) =>
+        new($"The products database answered {error} to a step of a purchase.");
 
     /// <summary>Reasons for people, kept with the purchase.</summary>
     private static class Given
     {
-        public const string Declined = "The bank declined the card. Nothing was bought or charged; try another card.";
-        public const string Up = "The purchase was interrupted and then given up. Nothing was bought or charged; buy again with another Idempotency-Key.";
+        public const string Nothing = "Nothing was bought or charged.";
+        public const string Declined = $"The bank declined the card. {Nothing} Try another card.";
+        public const string Malformed = $"The payment service found the card malformed. {Nothing}";
+        public const string Up = $"The purchase was interrupted and then given up. {Nothing} Buy again with another Idempotency-Key.";
     }
 }

@@ -38,7 +38,8 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         [ErrorCodes.Internal] = "A fault of the server",
     };
 
-    private Refusal(int status, string code, string detail, int? retryAfterSeconds = null, IReadOnlyDictionary<string, string[]>? errors = null)
+    private Refusal(
+        int status, string code, string detail, int? retryAfterSeconds = null, IReadOnlyDictionary<string, string[]>? errors = null)
     {
         Status = status;
         Code = code;
@@ -60,31 +61,40 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
     int? IStatusCodeHttpResult.StatusCode => Status;
 
     public static Refusal NotLoggedIn { get; } = new(401, ErrorCodes.NotLoggedIn,
-        "This call needs a session: log in with POST /sessions and send its token as \"Authorization: Bearer <token>\". A session ends at logout or after five minutes without a call.");
+        "This call needs a session: log in with POST /sessions and send its token in the header Authorization, after the word Bearer. "
+        + "A session ends at logout or after five minutes without a call.");
 
     public static Refusal WrongCredentials { get; } = new(401, ErrorCodes.NotLoggedIn, "The username or the password is wrong.");
 
-    public static Refusal UsernameTaken { get; } = new(409, ErrorCodes.UsernameTaken, "Another account has this username; choose another one.");
+    public static Refusal UsernameTaken { get; } =
+        new(409, ErrorCodes.UsernameTaken, "Another account has this username; choose another one.");
 
     public static Refusal NoSuchSeller { get; } = new(404, ErrorCodes.NoSuchSeller, "No seller has this id.");
 
-    public static Refusal NotInCart { get; } = new(404, ErrorCodes.NotInCart, "The cart does not hold this item in this quantity; GET /cart shows what it holds.");
+    public static Refusal NotInCart { get; } =
+        new(404, ErrorCodes.NotInCart, "The cart does not hold this item in this quantity; GET /cart shows what it holds.");
 
     public static Refusal NotYours { get; } = new(403, ErrorCodes.NotYours, "Only the seller who registered this item can change it.");
 
-    public static Refusal CartEmpty { get; } = new(409, ErrorCodes.CartEmpty, "There is nothing in the cart; put items into it with POST /cart/items first.");
+    public static Refusal CartEmpty { get; } =
+        new(409, ErrorCodes.CartEmpty, "There is nothing in the cart; put items into it with POST /cart/items first.");
 
-    public static Refusal CartFull { get; } = new(409, ErrorCodes.CartFull, "The cart holds as many different items as a cart may; buy or remove some first.");
+    public static Refusal CartFull { get; } =
+        new(409, ErrorCodes.CartFull, "The cart holds as many different items as a cart may; buy or remove some first.");
 
     public static Refusal PurchasePending { get; } = new(409, ErrorCodes.PurchasePending,
-        "Another purchase of this session is still being settled. Repeat that call with its Idempotency-Key, or wait: it ends within about a minute.");
+        "Another purchase of this session is still being settled. Repeat that call with its Idempotency-Key, or wait: it ends within "
+        + "about a minute.");
 
-    public static Refusal NotPurchased { get; } = new(409, ErrorCodes.NotPurchased, "Only an item that this account has bought can be rated.");
+    public static Refusal NotPurchased { get; } =
+        new(409, ErrorCodes.NotPurchased, "Only an item that this account has bought can be rated.");
 
-    public static Refusal AlreadyRated { get; } = new(409, ErrorCodes.AlreadyRated, "Every purchase of this item has been rated already; each can be rated once.");
+    public static Refusal AlreadyRated { get; } =
+        new(409, ErrorCodes.AlreadyRated, "Every purchase of this item has been rated already; each can be rated once.");
 
     /// <summary>The databases answer a key that they know as they did the first time, whatever is asked now.</summary>
-    public static Refusal KeyReused { get; } = Invalid("Idempotency-Key", "was used before for another call of this function; make a new key for each");
+    public static Refusal KeyReused { get; } =
+        Invalid("Idempotency-Key", "was used before for another call of this function; make a new key for each");
 
     private static Refusal InvalidCursor { get; } = Invalid("cursor", "is not one that this list gave; leave it out to begin at the start");
 
@@ -93,7 +103,8 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
     public static Refusal NotEnoughUnits(string detail) => new(409, ErrorCodes.NotEnoughUnits, detail);
 
     public static Refusal NotEnoughUnits(string itemId, long available) =>
-        NotEnoughUnits(string.Create(CultureInfo.InvariantCulture, $"Item {itemId} has {available} unit(s) on sale; ask for no more than that."));
+        NotEnoughUnits(string.Create(CultureInfo.InvariantCulture,
+            $"Item {itemId} has {available} unit(s) on sale; ask for no more than that."));
 
     public static Refusal PaymentDeclined(string detail) => new(402, ErrorCodes.PaymentDeclined, detail);
 
@@ -117,11 +128,12 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         404 => new(404, ErrorCodes.NoSuchResource, "Nothing answers at this path; GET /openapi/v1.json lists what there is."),
         405 => new(405, ErrorCodes.MethodNotAllowed, "This path does not take this method; the header Allow names those that it takes."),
         413 => new(413, ErrorCodes.TooLarge, $"A body may have up to {ServerSettings.MaxBodyBytes} bytes."),
-        415 => new(415, ErrorCodes.UnsupportedMediaType, "Send the body as JSON in UTF-8, with \"Content-Type: application/json\"."),
+        415 => new(415, ErrorCodes.UnsupportedMediaType, "Send the body as JSON in UTF-8, and say so: Content-Type: application/json."),
         429 => TooManyRequests(TimeSpan.FromSeconds(1), "Slow down."),
         503 => Unavailable("The marketplace"),
-        >= 500 => new(500, ErrorCodes.Internal, "The call failed by a fault of ours, which has been logged. Repeat it with the same Idempotency-Key."),
-        _ => new(status, ErrorCodes.InvalidRequest, "The request is not valid HTTP for this server.", errors: new Dictionary<string, string[]>()),
+        >= 500 => new(500, ErrorCodes.Internal,
+            "The call failed by a fault of ours, which has been logged. Repeat it with the same Idempotency-Key."),
+        _ => new(status, ErrorCodes.InvalidRequest, "The request is not valid HTTP for this server."),
     };
 
     /// <summary>What the customers database refused. The codes that need an item's name are made by whoever knows it.</summary>
@@ -184,7 +196,8 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
 /// <summary>A part of the marketplace could not be reached in time: 503, and the same call again is safe.</summary>
 /// <param name="part">Which one, in words for a user.</param>
 /// <param name="innerException">The last try's failure, for the log.</param>
-internal sealed class UnavailableException(string part, Exception? innerException = null) : Exception($"{part} cannot be reached.", innerException)
+internal sealed class UnavailableException(string part, Exception? innerException = null)
+    : Exception($"{part} cannot be reached.", innerException)
 {
     public string Part { get; } = part;
 }

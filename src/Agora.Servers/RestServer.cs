@@ -18,10 +18,13 @@ using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestExceptio
 
 namespace Agora.Servers;
 
-/// <summary>What the seller and the buyer server have in common: where they listen, what every request passes through, and what operators ask.</summary>
+/// <summary>
+/// What the seller and the buyer server have in common: where they listen, what every request passes through, and what operators ask.
+/// </summary>
 internal static class RestServer
 {
-    public static void AddServices(WebApplicationBuilder builder, ClusterFile cluster, ServerGroup group, int replica, ServerSettings settings, string title)
+    public static void AddServices(
+        WebApplicationBuilder builder, ClusterFile cluster, ServerGroup group, int replica, ServerSettings settings, string title)
     {
         var address = group.Replicas[replica];
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -131,11 +134,13 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
             await next(http);
             // What routing and HTTP refuse by themselves comes without a body.
             var response = http.Response;
-            return response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0, ContentType: null } ? Refusal.OfStatus(response.StatusCode) : null;
+            return response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0, ContentType: null }
+                ? Refusal.OfStatus(response.StatusCode)
+                : null;
         }
         catch (UnavailableException e)
         {
-            _logger.LogWarning(e.InnerException, "{Function} answers 503: {Reason}", function?.Name, e.Message);
+            _logger.LogWarning("{Function} answers 503: {Reason} {Cause}", function?.Name, e.Message, e.InnerException?.Message);
             return Refusal.Unavailable(e.Part);
         }
         catch (BadHttpRequestException e)
@@ -171,11 +176,15 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
 internal sealed record ReadinessPart(string Name, Func<CancellationToken, Task> CheckAsync)
 {
     /// <summary>A linearizable read: nobody's session.</summary>
-    public static ReadinessPart Of(CustomersDatabase customers) => new("The customers database", deadline =>
-        customers.GetSessionAsync(new Session { TokenHash = ByteString.CopyFrom(new byte[SHA256.HashSizeInBytes]), Role = Role.Buyer }, deadline));
+    public static ReadinessPart Of(CustomersDatabase customers)
+    {
+        var nobody = new Session { TokenHash = ByteString.CopyFrom(new byte[SHA256.HashSizeInBytes]), Role = Role.Buyer };
+        return new("The customers database", deadline => customers.GetSessionAsync(nobody, deadline));
+    }
 
     /// <summary>A linearizable read: an item that does not exist.</summary>
-    public static ReadinessPart Of(ProductsDatabase products) => new("The products database", deadline => products.GetItemAsync("0-0", deadline));
+    public static ReadinessPart Of(ProductsDatabase products) =>
+        new("The products database", deadline => products.GetItemAsync("0-0", deadline));
 
     /// <summary>The payment service's own description of itself.</summary>
     public static ReadinessPart OfPayments(ServerAddress address)

@@ -119,7 +119,7 @@ internal sealed class SellerFunctions(Accounts accounts, CustomersDatabase custo
         var body = await call.BodyAsync();
         var change = new ChangePrice { ItemId = itemId, PriceCents = body.Cents("price") };
         return body.Refusal is { } invalid ? invalid
-            : await ChangeAsync(call, itemId, sellerId => { change.SellerId = sellerId; return new ProductsCommand { ChangePrice = change }; });
+            : await ChangeAsync(call, itemId, sellerId => new() { ChangePrice = new(change) { SellerId = sellerId } });
     }
 
     public async Task<Results<Ok<Item>, Refusal>> UpdateUnitsForSale(Call call, string itemId)
@@ -127,13 +127,17 @@ internal sealed class SellerFunctions(Accounts accounts, CustomersDatabase custo
         var body = await call.BodyAsync();
         var withdraw = new WithdrawUnits { ItemId = itemId, Quantity = body.Integer("quantity", 1, Fields.MaxUnits) };
         return body.Refusal is { } invalid ? invalid
-            : await ChangeAsync(call, itemId, sellerId => { withdraw.SellerId = sellerId; return new ProductsCommand { WithdrawUnits = withdraw }; });
+            : await ChangeAsync(call, itemId, sellerId => new() { WithdrawUnits = new(withdraw) { SellerId = sellerId } });
     }
 
     public async Task<Results<Ok<ItemPage>, Refusal>> DisplayItemsForSale(Call call)
     {
         var query = call.Query();
-        var items = new SellerItemsQuery { Limit = query.OptionalInteger("limit", 1, 200) ?? 50, Cursor = query.OptionalLine("cursor", 500) ?? "" };
+        var items = new SellerItemsQuery
+        {
+            Limit = query.OptionalInteger("limit", 1, 200) ?? 50,
+            Cursor = query.OptionalLine("cursor", 500) ?? "",
+        };
         if (query.Refusal is { } invalid)
         {
             return invalid;

@@ -9,7 +9,9 @@ internal sealed record ServerSettings
     /// <summary>How long one REST call may take with everything it asks of others; after that it is 503.</summary>
     public TimeSpan CallDeadline { get; init; } = TimeSpan.FromSeconds(8);
 
-    /// <summary>How long one database replica may take before another is asked. Longer than an ordinary election pause is worth waiting for.</summary>
+    /// <summary>
+    /// How long one database replica may take before another is asked. Longer than an ordinary election pause is worth waiting for.
+    /// </summary>
     public TimeSpan ReplicaTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How long the payment service may take for one answer.</summary>
@@ -18,7 +20,10 @@ internal sealed record ServerSettings
     /// <summary>How long a readiness check may take.</summary>
     public TimeSpan ReadyDeadline { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>A purchase pending for longer has been left by its server. Well above <see cref="CallDeadline"/>, so that nobody is rescued who still swims.</summary>
+    /// <summary>
+    /// A purchase pending for longer has been left by its server. Well above <see cref="CallDeadline"/>, so that nobody is rescued who
+    /// still swims.
+    /// </summary>
     public TimeSpan AbandonedAfter { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Pause between two searches for what dead servers left behind; jittered by half.</summary>

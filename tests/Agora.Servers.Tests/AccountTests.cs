@@ -22,13 +22,13 @@ public sealed class AccountTests
         Assert.Null(await passwords.VerifyAsync("secret", hash, () => false, Cancellation));
     }
 
-    /// <summary>The reference implementation's: <c>echo -n password | argon2 somesaltsomesalt -id -t 2 -k 19456 -p 1 -l 32 -e</c>.</summary>
+    // echo -n password | argon2 somesaltsomesalt -id -t 2 -k 19456 -p 1 -l 32 -e
     [Fact]
     public async Task A_hash_of_the_reference_implementation_verifies()
     {
         using var passwords = new Passwords(new ServerSettings());
-        Assert.True(await passwords.VerifyAsync(
-            "password", "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$K13EBUiG7JV+9ZxztmHFTdb7J0WQsnj2V8bZaqyPptE", () => true, Cancellation));
+        const string hash = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$K13EBUiG7JV+9ZxztmHFTdb7J0WQsnj2V8bZaqyPptE";
+        Assert.True(await passwords.VerifyAsync("password", hash, () => true, Cancellation));
     }
 
     [Theory]
@@ -49,7 +49,9 @@ public sealed class AccountTests
         using var passwords = new Passwords(new ServerSettings { MaxHashesWaiting = 1 });
         using var gate = new ManualResetEventSlim();
         // As many as may run at a time, held; one that waits; one too many.
-        var running = Enumerable.Range(0, Environment.ProcessorCount).Select(_ => passwords.VerifyAsync("x", null, () => gate.Wait(TimeSpan.FromSeconds(30)), Cancellation)).ToArray();
+        var running = Enumerable.Range(0, Environment.ProcessorCount)
+            .Select(_ => passwords.VerifyAsync("x", null, () => gate.Wait(TimeSpan.FromSeconds(30)), Cancellation))
+            .ToArray();
         var waiting = passwords.HashAsync("x", Cancellation);
         await Assert.ThrowsAsync<UnavailableException>(() => passwords.HashAsync("x", Cancellation));
         gate.Set();
@@ -65,8 +67,13 @@ public sealed class AccountTests
         Assert.Equal(id, RequestId.Derive("AddItemToCart", [1, 2, 3], "key"));
         ByteString[] others =
         [
-            RequestId.Derive("SaveCart", [1, 2, 3], "key"), RequestId.Derive("AddItemToCart", [1, 2, 4], "key"), RequestId.Derive("AddItemToCart", [1, 2, 3], "kez"),
-            RequestId.Derive("AddItemToCart", [1, 2], "\u0003key"), RequestId.Derive("AddItemToCart\u0001", [2, 3], "key"), RequestId.Random(), RequestId.Random(),
+            RequestId.Derive("SaveCart", [1, 2, 3], "key"),
+            RequestId.Derive("AddItemToCart", [1, 2, 4], "key"),
+            RequestId.Derive("AddItemToCart", [1, 2, 3], "kez"),
+            RequestId.Derive("AddItemToCart", [1, 2], "\u0003key"),
+            RequestId.Derive("AddItemToCart\u0001", [2, 3], "key"),
+            RequestId.Random(),
+            RequestId.Random(),
         ];
         Assert.Equal(others.Length + 1, others.Append(id).Distinct().Count());
     }

@@ -252,7 +252,8 @@ public sealed class DatabaseClientTests : IAsyncLifetime
         public async Task StartAsync()
         {
             var builder = Marketplace.Builder();
-            builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, Port, listen => listen.Protocols = HttpProtocols.Http2));
+            builder.WebHost.ConfigureKestrel(kestrel =>
+                kestrel.Listen(IPAddress.Loopback, Port, listen => listen.Protocols = HttpProtocols.Http2));
             builder.Services.AddGrpc();
             builder.Services.AddSingleton(this);
             _app = builder.Build();
@@ -290,7 +291,8 @@ public sealed class DatabaseClientTests : IAsyncLifetime
 
         private sealed class CustomersService(ScriptedReplica replica) : Contracts.Customers.Customers.CustomersBase
         {
-            public override Task<SessionReply> GetSession(SessionQuery request, ServerCallContext context) => replica.AnswerAsync(request.Session.TokenHash, context);
+            public override Task<SessionReply> GetSession(SessionQuery request, ServerCallContext context) =>
+                replica.AnswerAsync(request.Session.TokenHash, context);
 
             public override async Task<Reply> Execute(ExecuteRequest request, ServerCallContext context) =>
                 new() { Session = await replica.AnswerAsync(request.RequestId, context) };

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.Sockets;
+using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Agora.Client;
 using Agora.Contracts.Cluster;
@@ -73,8 +74,16 @@ public class Marketplace : IAsyncLifetime
             Payments = new() { Replicas = [new()], ApprovalProbability = 1 },
             SellerServers = new() { Replicas = [new()] },
             BuyerServers = new() { Replicas = [new(), new()] },
-            Customers = new() { Engine = ReplicationEngine.RotatingSequencer, Replicas = [new() { PeerPort = FreePort(ProtocolType.Udp) }] },
-            Products = new() { Engine = ReplicationEngine.Raft, Replicas = [new() { PeerPort = FreePort(ProtocolType.Tcp) }] },
+            Customers = new()
+            {
+                Engine = ReplicationEngine.RotatingSequencer,
+                Replicas = [new() { PeerPort = FreePort(SocketType.Dgram, ProtocolType.Udp) }],
+            },
+            Products = new()
+            {
+                Engine = ReplicationEngine.Raft,
+                Replicas = [new() { PeerPort = FreePort(SocketType.Stream, ProtocolType.Tcp) }],
+            },
         };
         var customers = await StartAsync(Customers.CustomersHost.Build(Database(), one, 0, Path.Combine(_directory.FullName, "customers")));
         var products = await StartAsync(Products.ProductsHost.Build(Database(), one, 0, Path.Combine(_directory.FullName, "products")));
@@ -108,7 +117,8 @@ public class Marketplace : IAsyncLifetime
     }
 
     /// <summary>A name that no other test uses.</summary>
-    public static string NewName(string prefix) => string.Create(CultureInfo.InvariantCulture, $"{prefix}{Interlocked.Increment(ref s_names)}");
+    public static string NewName(string prefix) =>
+        string.Create(CultureInfo.InvariantCulture, $"{prefix}{Interlocked.Increment(ref s_names)}");
 
     /// <summary>A category that no other test uses.</summary>
     public static int NewCategory() => Interlocked.Increment(ref s_names);
@@ -129,8 +139,11 @@ public class Marketplace : IAsyncLifetime
         return new Caller(Buyer, session.Token, created.BuyerId, username);
     }
 
-    internal static async Task<string> NewItemAsync(Caller seller, int quantity, decimal price = 12.50m, int category = 3) => (await seller.PostAsync<ItemRegistered>(
-        "/items", new { name = "Bike", category, keywords = new[] { "red", "bike" }, condition = "used", price, quantity })).ItemId;
+    internal static async Task<string> NewItemAsync(Caller seller, int quantity, decimal price = 12.50m, int category = 3)
+    {
+        var item = new { name = "Bike", category, keywords = new[] { "red", "bike" }, condition = "used", price, quantity };
+        return (await seller.PostAsync<ItemRegistered>("/items", item)).ItemId;
+    }
 
     internal static async Task<Item> ItemAsync(Caller buyer, string itemId) => await buyer.GetAsync<Item>($"/items/{itemId}");
 
@@ -141,9 +154,9 @@ public class Marketplace : IAsyncLifetime
         return builder;
     }
 
-    private static int FreePort(ProtocolType protocol)
+    private static int FreePort(SocketType type, ProtocolType protocol)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream, protocol);
+        using var socket = new Socket(AddressFamily.InterNetwork, type, protocol);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
@@ -190,14 +203,16 @@ internal sealed record Caller(HttpClient Server, string Token, long Id, string U
     public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body = null, string? key = null) =>
         Server.SendAsync(method, path, body, key, Token);
 
-    public async Task<T> GetAsync<T>(string path) => await (await SendAsync(HttpMethod.Get, path)).OkAsync<T>();
+    public async Task<T> GetAsync<T>(string path) => await SendAsync(HttpMethod.Get, path).OkAsync<T>();
 
-    public async Task<T> PostAsync<T>(string path, object? body = null, string? key = null) => await (await SendAsync(HttpMethod.Post, path, body, key)).OkAsync<T>();
+    public async Task<T> PostAsync<T>(string path, object? body = null, string? key = null) =>
+        await SendAsync(HttpMethod.Post, path, body, key).OkAsync<T>();
 }
 
 internal static class HttpCalls
 {
-    public static async Task<T> PostAsync<T>(this HttpClient server, string path, object body) => await (await server.SendAsync(HttpMethod.Post, path, body)).OkAsync<T>();
+    public static async Task<T> PostAsync<T>(this HttpClient server, string path, object body) =>
+        await server.SendAsync(HttpMethod.Post, path, body).OkAsync<T>();
 
     public static async Task<HttpResponseMessage> SendAsync(
         this HttpClient server, HttpMethod method, string path, object? body = null, string? key = null, string? token = null)
@@ -221,24 +236,38 @@ internal static class HttpCalls
     }
 
     /// <summary>The answer's record, as clients read it; the test fails with the server's own words where it is an error.</summary>
-    public static async Task<T> OkAsync<T>(this HttpResponseMessage response)
+    public static async Task<T> OkAsync<T>(this Task<HttpResponseMessage> answer)
     {
+        using var response = await answer;
         var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         Assert.True(response.IsSuccessStatusCode, $"{(int)response.StatusCode}: {text}");
-        return System.Text.Json.JsonSerializer.Deserialize(text, (JsonTypeInfo<T>)AgoraJson.Default.GetTypeInfo(typeof(T))!)!;
+        return JsonSerializer.Deserialize(text, (JsonTypeInfo<T>)AgoraJson.Default.GetTypeInfo(typeof(T))!)!;
     }
 
     /// <summary>The answer's problem, checked for what every problem must have.</summary>
-    public static async Task<Problem> ProblemAsync(this HttpResponseMessage response, HttpStatusCode status, string code)
+    public static async Task<Problem> ProblemAsync(this Task<HttpResponseMessage> answer, int status, string code)
+    {
+        using var response = await answer;
+        return await response.ProblemAsync(status, code);
+    }
+
+    public static async Task<Problem> ProblemAsync(this HttpResponseMessage response, int status, string code)
     {
         var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        Assert.True(status == response.StatusCode, $"{(int)response.StatusCode}: {text}");
+        Assert.True(status == (int)response.StatusCode, $"{(int)response.StatusCode}: {text}");
         Assert.Equal(Problem.MediaType, response.Content.Headers.ContentType?.MediaType);
-        var problem = System.Text.Json.JsonSerializer.Deserialize(text, AgoraJson.Default.Problem)!;
+        var problem = JsonSerializer.Deserialize(text, AgoraJson.Default.Problem)!;
         Assert.Equal(code, problem.Code);
-        Assert.Equal((int)status, problem.Status);
+        Assert.Equal(status, problem.Status);
         Assert.False(string.IsNullOrWhiteSpace(problem.Title));
         Assert.False(string.IsNullOrWhiteSpace(problem.Detail));
         return problem;
+    }
+
+    /// <summary>The answer's status, where nothing is said besides.</summary>
+    public static async Task<int> StatusAsync(this Task<HttpResponseMessage> answer)
+    {
+        using var response = await answer;
+        return (int)response.StatusCode;
     }
 }

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text;
 using System.Text.Json;
 using Agora.Client;
@@ -16,9 +15,9 @@ public sealed class OperationsTests(Marketplace marketplace)
     {
         foreach (var server in new[] { marketplace.Seller, marketplace.Buyer })
         {
-            await (await server.SendAsync(HttpMethod.Get, "/nothing")).ProblemAsync(HttpStatusCode.NotFound, ErrorCodes.NoSuchResource);
+            await server.SendAsync(HttpMethod.Get, "/nothing").ProblemAsync(404, ErrorCodes.NoSuchResource);
             var response = await server.SendAsync(HttpMethod.Patch, "/sessions");
-            await response.ProblemAsync(HttpStatusCode.MethodNotAllowed, ErrorCodes.MethodNotAllowed);
+            await response.ProblemAsync(405, ErrorCodes.MethodNotAllowed);
             Assert.Equal(["POST"], response.Content.Headers.Allow);
         }
     }
@@ -36,7 +35,7 @@ public sealed class OperationsTests(Marketplace marketplace)
             request.Headers.Authorization = new("Bearer", buyer.Token);
             request.Headers.TransferEncodingChunked = chunked;
             using var response = await buyer.Server.SendAsync(request, Cancellation);
-            await response.ProblemAsync(HttpStatusCode.RequestEntityTooLarge, ErrorCodes.TooLarge);
+            await response.ProblemAsync(413, ErrorCodes.TooLarge);
         }
     }
 
@@ -52,7 +51,7 @@ public sealed class OperationsTests(Marketplace marketplace)
         {
             content.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse(type);
         }
-        await (await marketplace.Seller.SendAsync(HttpMethod.Post, "/sessions", content)).ProblemAsync(HttpStatusCode.UnsupportedMediaType, ErrorCodes.UnsupportedMediaType);
+        await marketplace.Seller.SendAsync(HttpMethod.Post, "/sessions", content).ProblemAsync(415, ErrorCodes.UnsupportedMediaType);
     }
 
     [Fact]
@@ -62,7 +61,8 @@ public sealed class OperationsTests(Marketplace marketplace)
         {
             using var response = await marketplace.Seller.SendAsync(HttpMethod.Get, path);
             Assert.Equal("nosniff", Assert.Single(response.Headers.GetValues("X-Content-Type-Options")));
-            Assert.Equal("default-src 'none'; frame-ancestors 'none'", Assert.Single(response.Headers.GetValues("Content-Security-Policy")));
+            Assert.Equal("default-src 'none'; frame-ancestors 'none'",
+                Assert.Single(response.Headers.GetValues("Content-Security-Policy")));
             Assert.True(response.Headers.CacheControl!.NoStore);
             Assert.Empty(response.Headers.Server);
         }
@@ -71,30 +71,31 @@ public sealed class OperationsTests(Marketplace marketplace)
     [Fact]
     public async Task Ready_asks_the_databases_and_for_buyers_the_payment_service_and_says_which_is_missing()
     {
-        Assert.Equal(HttpStatusCode.OK, (await marketplace.Seller.SendAsync(HttpMethod.Get, "/health/ready")).StatusCode);
-        Assert.Equal(HttpStatusCode.OK, (await marketplace.Buyer.SendAsync(HttpMethod.Get, "/health/ready")).StatusCode);
+        Assert.Equal(200, await marketplace.Seller.SendAsync(HttpMethod.Get, "/health/ready").StatusAsync());
+        Assert.Equal(200, await marketplace.Buyer.SendAsync(HttpMethod.Get, "/health/ready").StatusAsync());
 
         var gone = marketplace.Cluster with { Payments = new PaymentsGroup { Replicas = [new() { Port = 1 }] } };
         await using var app = BuyerServer.Build(Marketplace.Builder(), gone, 0, new ServerSettings());
         await app.StartAsync(Cancellation);
         using var server = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(app.Urls.Single()) };
-        var problem = await (await server.SendAsync(HttpMethod.Get, "/health/ready")).ProblemAsync(HttpStatusCode.ServiceUnavailable, ErrorCodes.Unavailable);
+        var problem = await server.SendAsync(HttpMethod.Get, "/health/ready").ProblemAsync(503, ErrorCodes.Unavailable);
         Assert.Contains("The payment service", problem.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain("database", problem.Detail, StringComparison.Ordinal);
-        Assert.Equal(HttpStatusCode.OK, (await server.SendAsync(HttpMethod.Get, "/health/live")).StatusCode);
+        Assert.Equal(200, await server.SendAsync(HttpMethod.Get, "/health/live").StatusAsync());
     }
 
     [Fact]
     public async Task Without_a_database_a_call_is_503_with_Retry_After_and_no_address()
     {
-        var gone = marketplace.Cluster with { Products = new DatabaseGroup { Engine = ReplicationEngine.Raft, Replicas = [new() { GrpcPort = 1 }] } };
-        await using var app = SellerServer.Build(Marketplace.Builder(), gone, 0, new ServerSettings { CallDeadline = TimeSpan.FromSeconds(1) });
+        var gone = marketplace.Cluster with { Products = new DatabaseGroup { Replicas = [new() { GrpcPort = 1 }] } };
+        var settings = new ServerSettings { CallDeadline = TimeSpan.FromSeconds(2) };
+        await using var app = SellerServer.Build(Marketplace.Builder(), gone, 0, settings);
         await app.StartAsync(Cancellation);
         using var server = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(app.Urls.Single()) };
         var seller = (await marketplace.AnySeller.Value) with { Server = server };
 
         var response = await seller.SendAsync(HttpMethod.Get, "/items");
-        var problem = await response.ProblemAsync(HttpStatusCode.ServiceUnavailable, ErrorCodes.Unavailable);
+        var problem = await response.ProblemAsync(503, ErrorCodes.Unavailable);
         Assert.NotNull(response.Headers.RetryAfter);
         Assert.Contains("products", problem.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain("127.0.0.1", problem.Detail, StringComparison.Ordinal);
@@ -110,37 +111,50 @@ public sealed class OperationsTests(Marketplace marketplace)
         {
             var text = await marketplace.Seller.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancellation);
             return text.Split('\n').Any(line => line.StartsWith("agora_function_duration_seconds_bucket{", StringComparison.Ordinal)
-                && line.Contains("function=\"DisplayItemsForSale\"", StringComparison.Ordinal) && line.Contains("outcome=\"not-logged-in\"", StringComparison.Ordinal));
+                && line.Contains("function=\"DisplayItemsForSale\"", StringComparison.Ordinal)
+                && line.Contains("outcome=\"not-logged-in\"", StringComparison.Ordinal));
         });
     }
 
     [Fact]
     public async Task OpenApi_names_every_function_with_its_answers()
     {
-        string[] sellers = ["ChangeItemPrice", "CreateAccount", "DisplayItemsForSale", "GetSellerRating", "Login", "Logout", "RegisterItemForSale", "UpdateUnitsForSale"];
+        string[] sellers =
+        [
+            "ChangeItemPrice", "CreateAccount", "DisplayItemsForSale", "GetSellerRating", "Login", "Logout", "RegisterItemForSale",
+            "UpdateUnitsForSale",
+        ];
         string[] buyers =
         [
-            "AddItemToCart", "ClearCart", "CreateAccount", "DisplayCart", "GetBuyerPurchases", "GetItem", "GetSellerRating", "Login", "Logout",
-            "MakePurchase", "ProvideFeedback", "RemoveItemFromCart", "SaveCart", "SearchItemsForSale",
+            "AddItemToCart", "ClearCart", "CreateAccount", "DisplayCart", "GetBuyerPurchases", "GetItem", "GetSellerRating", "Login",
+            "Logout", "MakePurchase", "ProvideFeedback", "RemoveItemFromCart", "SaveCart", "SearchItemsForSale",
         ];
         foreach (var (server, functions) in new[] { (marketplace.Seller, sellers), (marketplace.Buyer, buyers) })
         {
-            using var document = JsonDocument.Parse(await server.GetStringAsync(new Uri("/openapi/v1.json", UriKind.Relative), Cancellation));
-            var operations = document.RootElement.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject()).Select(method => method.Value).ToArray();
-            Assert.Equal(functions, operations.Select(operation => operation.GetProperty("operationId").GetString()!).Order(StringComparer.Ordinal));
-            foreach (var operation in operations)
-            {
-                var statuses = operation.GetProperty("responses").EnumerateObject().Select(response => response.Name).ToArray();
-                Assert.Contains(statuses, status => status.StartsWith('2'));
-                Assert.Contains("503", statuses);
-            }
+            using var document = await OpenApiAsync(server);
+            var operations = document.RootElement.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject())
+                .ToDictionary(method => method.Value.GetProperty("operationId").GetString()!, method => Statuses(method.Value));
+            Assert.Equal(functions, operations.Keys.Order(StringComparer.Ordinal));
+            Assert.All(operations.Values, statuses => Assert.Contains(statuses, status => status.StartsWith('2')));
+            Assert.All(operations.Values, statuses => Assert.Contains("503", statuses));
         }
-        using var buyer = JsonDocument.Parse(await marketplace.Buyer.GetStringAsync(new Uri("/openapi/v1.json", UriKind.Relative), Cancellation));
-        var purchase = buyer.RootElement.GetProperty("paths").GetProperty("/purchases").GetProperty("post");
-        Assert.Equal(["201", "400", "401", "402", "409", "413", "415", "503"], purchase.GetProperty("responses").EnumerateObject().Select(response => response.Name).Order());
-        var schemas = buyer.RootElement.GetProperty("components").GetProperty("schemas");
-        Assert.Equal(["new", "used"], schemas.GetProperty("ItemCondition").GetProperty("enum").EnumerateArray().Select(word => word.GetString()));
     }
+
+    [Fact]
+    public async Task OpenApi_knows_a_functions_refusals_and_the_words_of_its_fields()
+    {
+        using var document = await OpenApiAsync(marketplace.Buyer);
+        var purchase = document.RootElement.GetProperty("paths").GetProperty("/purchases").GetProperty("post");
+        Assert.Equal(["201", "400", "401", "402", "409", "413", "415", "503"], Statuses(purchase));
+        var condition = document.RootElement.GetProperty("components").GetProperty("schemas").GetProperty("ItemCondition");
+        Assert.Equal(["new", "used"], condition.GetProperty("enum").EnumerateArray().Select(word => word.GetString()));
+    }
+
+    private static async Task<JsonDocument> OpenApiAsync(HttpClient server) =>
+        JsonDocument.Parse(await server.GetStringAsync(new Uri("/openapi/v1.json", UriKind.Relative), Cancellation));
+
+    private static string[] Statuses(JsonElement operation) =>
+        [.. operation.GetProperty("responses").EnumerateObject().Select(response => response.Name).Order()];
 
     private static async Task Eventually(Func<Task<bool>> condition)
     {

@@ -27,8 +27,8 @@ public sealed class PaymentTests : IAsyncLifetime
         await StartAsync();
         var settings = new ServerSettings();
         var metrics = new ServerMetrics(_services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>());
-        _payments = new Payments(
-            Payments.Connect(new ServerAddress { Port = _port }, settings), new ServerContext(settings, TimeProvider.System, metrics, NullLoggerFactory.Instance));
+        var context = new ServerContext(settings, TimeProvider.System, metrics, NullLoggerFactory.Instance);
+        _payments = new Payments(Payments.Connect(new ServerAddress { Port = _port }, settings), context);
     }
 
     public async ValueTask DisposeAsync()
@@ -45,13 +45,14 @@ public sealed class PaymentTests : IAsyncLifetime
         Assert.Equal(TransactionState.Approved, await _payments.ChargeAsync("t", s_card, 100, Cancellation));
         Assert.Equal(TransactionState.Approved, await _payments.FindAsync("t", Cancellation));
         Assert.Equal(TransactionState.Voided, await _payments.VoidAsync("t", Cancellation));
-        Assert.Contains(await _payments.ChargeAsync("t", s_card, 100, Cancellation), new[] { TransactionState.Voided, TransactionState.Declined });
+        Assert.NotEqual(TransactionState.Approved, await _payments.ChargeAsync("t", s_card, 100, Cancellation));
     }
 
     [Fact]
     public async Task A_malformed_card_is_a_fault_that_names_the_field()
     {
-        var fault = await Assert.ThrowsAsync<FaultException<CardFault>>(() => _payments.ChargeAsync("t", s_card with { SecurityCode = "1" }, 100, Cancellation));
+        var malformed = s_card with { SecurityCode = "1" };
+        var fault = await Assert.ThrowsAsync<FaultException<CardFault>>(() => _payments.ChargeAsync("t", malformed, 100, Cancellation));
         Assert.Equal("securityCode", fault.Detail.Field);
         Assert.DoesNotContain(s_card.CardNumber, s_card.ToString(), StringComparison.Ordinal);
     }
@@ -84,8 +85,8 @@ public sealed class PaymentTests : IAsyncLifetime
     {
         var http = new Microsoft.AspNetCore.Http.DefaultHttpContext();
         http.Request.ContentType = "application/json";
-        http.Request.Body = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(
-            $$"""{"cardholderName":"Bea","cardNumber":"{{FakePayments.GoodCard}}","expirationDate":"{{expirationDate}}","securityCode":"123"}"""));
+        http.Request.Body = new MemoryStream(System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(
+            new { cardholderName = "Bea", cardNumber = FakePayments.GoodCard, expirationDate, securityCode = "123" }));
         var fields = await Fields.OfBodyAsync(http.Request, Cancellation);
         Card.Read(fields, new FakeTimeProvider(DateTimeOffset.Parse(now, System.Globalization.CultureInfo.InvariantCulture)));
         Assert.Equal(good, fields.Refusal is null);

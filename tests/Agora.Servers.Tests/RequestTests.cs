@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using System.Text.Json;
 using Agora.Client;
 using CsCheck;
 
@@ -8,14 +9,18 @@ namespace Agora.Servers.Tests;
 /// <summary>What a request must be, and what is said of one that is not. "No input makes a server answer 500."</summary>
 public sealed class RequestTests(Marketplace marketplace)
 {
-    private const string Long = "a very long text that goes on and on and on, and then some more of it, until it is longer than anything may be";
+    private static readonly string s_long = new('x', 110);
 
-    // Every call with a body: who makes it, where, and each field with a value that would do.
-    private static readonly Dictionary<string, (bool Seller, HttpMethod Method, string Path, Dictionary<string, string> Fields)> s_calls = new()
+    private static readonly Dictionary<string, CallWithBody> s_calls = new()
     {
-        ["CreateAccount"] = (true, HttpMethod.Post, "/sellers", new() { ["name"] = "\"Sam\"", ["username"] = "\"hostile\"", ["password"] = "\"secret\"" }),
-        ["Login"] = (true, HttpMethod.Post, "/sessions", new() { ["username"] = "\"hostile\"", ["password"] = "\"wrong\"" }),
-        ["RegisterItemForSale"] = (true, HttpMethod.Post, "/items", new()
+        ["CreateAccount"] = new(true, HttpMethod.Post, "/sellers", new()
+        {
+            ["name"] = "\"Sam\"",
+            ["username"] = "\"hostile\"",
+            ["password"] = "\"secret\"",
+        }),
+        ["Login"] = new(true, HttpMethod.Post, "/sessions", new() { ["username"] = "\"hostile\"", ["password"] = "\"wrong\"" }),
+        ["RegisterItemForSale"] = new(true, HttpMethod.Post, "/items", new()
         {
             ["name"] = "\"Bike\"",
             ["category"] = "3",
@@ -24,23 +29,24 @@ public sealed class RequestTests(Marketplace marketplace)
             ["price"] = "12.50",
             ["quantity"] = "1",
         }),
-        ["ChangeItemPrice"] = (true, HttpMethod.Put, "/items/3-1/price", new() { ["price"] = "1" }),
-        ["UpdateUnitsForSale"] = (true, HttpMethod.Post, "/items/3-1/withdrawals", new() { ["quantity"] = "1" }),
-        ["AddItemToCart"] = (false, HttpMethod.Post, "/cart/items", new() { ["itemId"] = "\"3-1\"", ["quantity"] = "1" }),
-        ["MakePurchase"] = (false, HttpMethod.Post, "/purchases", new()
+        ["ChangeItemPrice"] = new(true, HttpMethod.Put, "/items/3-1/price", new() { ["price"] = "1" }),
+        ["UpdateUnitsForSale"] = new(true, HttpMethod.Post, "/items/3-1/withdrawals", new() { ["quantity"] = "1" }),
+        ["AddItemToCart"] = new(false, HttpMethod.Post, "/cart/items", new() { ["itemId"] = "\"3-1\"", ["quantity"] = "1" }),
+        ["MakePurchase"] = new(false, HttpMethod.Post, "/purchases", new()
         {
             ["cardholderName"] = "\"Bea\"",
             ["cardNumber"] = "\"4111111111111111\"",
             ["expirationDate"] = "\"12/99\"",
             ["securityCode"] = "\"123\"",
         }),
-        ["ProvideFeedback"] = (false, HttpMethod.Post, "/items/3-1/feedback", new() { ["thumb"] = "\"up\"" }),
+        ["ProvideFeedback"] = new(false, HttpMethod.Post, "/items/3-1/feedback", new() { ["thumb"] = "\"up\"" }),
     };
 
     private static readonly string[] s_paths =
     [
-        "/sellers", "/sessions", "/sessions/current", "/sellers/me/rating", "/items", "/items/{0}", "/items/{0}/price", "/items/{0}/withdrawals",
-        "/items/{0}/feedback", "/buyers", "/cart", "/cart/save", "/cart/items", "/cart/items/{0}", "/purchases", "/sellers/{0}/rating", "/{0}", "/health/{0}", "/openapi/{0}.json",
+        "/sellers", "/sellers/me/rating", "/sellers/{0}/rating", "/buyers", "/sessions", "/sessions/current",
+        "/items", "/items/{0}", "/items/{0}/price", "/items/{0}/withdrawals", "/items/{0}/feedback",
+        "/cart", "/cart/save", "/cart/items", "/cart/items/{0}", "/purchases", "/{0}", "/health/{0}", "/openapi/{0}.json",
     ];
 
     public static TheoryData<string, string, string> WrongFields()
@@ -61,7 +67,8 @@ public sealed class RequestTests(Marketplace marketplace)
         Add("Login", "password", notTexts);
         Add("RegisterItemForSale", "name", [.. notTexts, $"\"{new string('x', 33)}\""]);
         Add("RegisterItemForSale", "category", "-1", "1.5", "\"3\"", "null", "2147483648", "1e99", "true");
-        Add("RegisterItemForSale", "keywords", "\"red\"", "[1]", "[null]", "[\"\"]", "[\"ninechars\"]", "[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\"]", "{}");
+        Add("RegisterItemForSale", "keywords", "\"red\"", "{}", "[1]", "[null]", "[\"\"]", "[\"ninechars\"]",
+            "[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\"]");
         Add("RegisterItemForSale", "condition", [.. notTexts, "\"New\"", "\"broken\"", "\"new, used\""]);
         Add("RegisterItemForSale", "price", "0", "-1", "0.001", "12.505", "10000000", "1e400", "\"5\"", "null", "[]");
         Add("RegisterItemForSale", "quantity", "-1", "0.5", "1000001", "\"1\"", "null");
@@ -70,7 +77,8 @@ public sealed class RequestTests(Marketplace marketplace)
         Add("AddItemToCart", "itemId", [.. notTexts, "\"bike\"", "\"3-\"", "\"03-1\"", "\"3-1 \""]);
         Add("AddItemToCart", "quantity", "0", "-1", "1.5", "null", "99999999999");
         Add("MakePurchase", "cardholderName", [.. notTexts, "\"\""]);
-        Add("MakePurchase", "cardNumber", [.. notTexts, "\"4111111111111112\"", "\"41111111111\"", "\"41111111111111111111\"", "\"4111 1111 1111 1111\"", "\"٤١١١١١١١١١١١١١١١\""]);
+        Add("MakePurchase", "cardNumber", [.. notTexts, "\"4111111111111112\"", "\"41111111111\"", "\"41111111111111111111\"",
+            "\"4111 1111 1111 1111\"", "\"٤١١١١١١١١١١١١١١١\""]);
         Add("MakePurchase", "expirationDate", [.. notTexts, "\"13/99\"", "\"00/99\"", "\"1/99\"", "\"12/2099\"", "\"01/20\"", "\"12-99\""]);
         Add("MakePurchase", "securityCode", [.. notTexts, "\"12\"", "\"12345\"", "\"abc\""]);
         Add("ProvideFeedback", "thumb", [.. notTexts, "\"Up\"", "\"sideways\"", "\"up, down\""]);
@@ -138,7 +146,7 @@ public sealed class RequestTests(Marketplace marketplace)
         var buyer = await BuyerAsync();
         foreach (var (caller, path) in new[] { (seller, "/items"), (buyer, "/purchases") })
         {
-            var problem = await (await caller.SendAsync(HttpMethod.Get, path + query)).ProblemAsync(HttpStatusCode.BadRequest, ErrorCodes.InvalidRequest);
+            var problem = await caller.SendAsync(HttpMethod.Get, path + query).ProblemAsync(400, ErrorCodes.InvalidRequest);
             Assert.Equal([parameter], problem.Errors!.Keys);
         }
     }
@@ -153,7 +161,7 @@ public sealed class RequestTests(Marketplace marketplace)
     [InlineData("?category=1&cursor=forged", "cursor")]
     public async Task A_wrong_parameter_of_a_search_is_named(string query, string parameter)
     {
-        var problem = await (await (await BuyerAsync()).SendAsync(HttpMethod.Get, "/items" + query)).ProblemAsync(HttpStatusCode.BadRequest, ErrorCodes.InvalidRequest);
+        var problem = await (await BuyerAsync()).SendAsync(HttpMethod.Get, "/items" + query).ProblemAsync(400, ErrorCodes.InvalidRequest);
         Assert.Equal([parameter], problem.Errors!.Keys);
     }
 
@@ -161,7 +169,7 @@ public sealed class RequestTests(Marketplace marketplace)
     public async Task A_wrong_quantity_to_remove_is_named()
     {
         var problem = await (await (await BuyerAsync()).SendAsync(HttpMethod.Delete, "/cart/items/3-1?quantity=0"))
-            .ProblemAsync(HttpStatusCode.BadRequest, ErrorCodes.InvalidRequest);
+            .ProblemAsync(400, ErrorCodes.InvalidRequest);
         Assert.Equal(["quantity"], problem.Errors!.Keys);
     }
 
@@ -172,7 +180,7 @@ public sealed class RequestTests(Marketplace marketplace)
     public async Task A_wrong_idempotency_key_is_400(string key)
     {
         var response = await (await BuyerAsync()).SendAsync(HttpMethod.Post, "/cart/save", key: key);
-        Assert.Contains("Idempotency-Key", (await response.ProblemAsync(HttpStatusCode.BadRequest, ErrorCodes.InvalidRequest)).Errors!.Keys);
+        Assert.Contains("Idempotency-Key", (await response.ProblemAsync(400, ErrorCodes.InvalidRequest)).Errors!.Keys);
     }
 
     [Theory]
@@ -191,16 +199,16 @@ public sealed class RequestTests(Marketplace marketplace)
             (marketplace.Buyer, HttpMethod.Delete, "/sessions/current"), (marketplace.Buyer, HttpMethod.Get, "/items?category=1"),
             (marketplace.Buyer, HttpMethod.Get, "/items/3-1"), (marketplace.Buyer, HttpMethod.Post, "/cart/items"),
             (marketplace.Buyer, HttpMethod.Delete, "/cart/items/3-1"), (marketplace.Buyer, HttpMethod.Post, "/cart/save"),
-            (marketplace.Buyer, HttpMethod.Delete, "/cart"), (marketplace.Buyer, HttpMethod.Get, "/cart"), (marketplace.Buyer, HttpMethod.Post, "/purchases"),
+            (marketplace.Buyer, HttpMethod.Delete, "/cart"), (marketplace.Buyer, HttpMethod.Get, "/cart"),
+            (marketplace.Buyer, HttpMethod.Post, "/purchases"), (marketplace.Buyer, HttpMethod.Get, "/purchases"),
             (marketplace.Buyer, HttpMethod.Post, "/items/3-1/feedback"), (marketplace.Buyer, HttpMethod.Get, "/sellers/1/rating"),
-            (marketplace.Buyer, HttpMethod.Get, "/purchases"),
         ];
         foreach (var (server, method, path) in functions)
         {
             var call = s_calls.Values.FirstOrDefault(call => call.Path == path && call.Method == method);
-            HttpContent? body = call.Path is null ? null : Json(Body(call.Fields));
+            HttpContent? body = call is null ? null : Json(Body(call.Fields));
             var response = await server.SendAsync(method, path, body, token: token);
-            await response.ProblemAsync(HttpStatusCode.Unauthorized, ErrorCodes.NotLoggedIn);
+            await response.ProblemAsync(401, ErrorCodes.NotLoggedIn);
             Assert.Equal("Bearer", response.Headers.WwwAuthenticate.ToString());
         }
     }
@@ -208,28 +216,32 @@ public sealed class RequestTests(Marketplace marketplace)
     [Fact]
     public async Task Whatever_is_sent_the_answer_is_no_fault_of_the_server()
     {
-        var seller = await SellerAsync();
-        var buyer = await BuyerAsync();
+        var seller = await marketplace.NewSellerAsync();
+        var buyer = await marketplace.NewBuyerAsync();
         var hostile = Gen.OneOf(
-            Gen.OneOf("null", "true", "-1", "0", "1.5", "1e400", "-1e-400", "99999999999999999999999", "\"\"", "[]", "{}", "[[[[1]]]]", "{\"a\":{\"b\":1}}",
-                "\"\\ud800\"", "\"\\u0000\"", "\"' OR 1=1 --\"", "\"%00\"", "\"../../etc\"", "\"🙂🙂🙂\"", "\"3-1\"", "\"4111111111111111\"", "\"12/99\"", "\"up\"", $"\"{Long}\""),
-            Gen.String[Gen.Char['\u0001', '\uFFFD'], 0, 40].Select(text => System.Text.Json.JsonSerializer.Serialize(text)));
+            Gen.OneOf(
+                "null", "true", "-1", "0", "1.5", "1e400", "-1e-400", "99999999999999999999999", "\"\"", "[]", "{}", "[[[[1]]]]",
+                "{\"a\":{\"b\":1}}", "\"\\ud800\"", "\"\\u0000\"", "\"' OR 1=1 --\"", "\"%00\"", "\"../../etc\"", "\"🙂🙂🙂\"", "\"3-1\"",
+                "\"4111111111111111\"", "\"12/99\"", "\"up\"", $"\"{s_long}\""),
+            Gen.String[Gen.Char['\u0001', '\uFFFD'], 0, 40].Select(text => JsonSerializer.Serialize(text)));
         var segment = Gen.OneOf(
-            Gen.OneOf("3-1", "0-0", "-", "3-", "%00", "%2e%2e", "%ff", "%F0%9F%99%82", "me", "current", "live", "v1", "' OR 1=1", Long),
+            Gen.OneOf("3-1", "0-0", "-", "3-", "%00", "%2e%2e", "%ff", "%F0%9F%99%82", "me", "current", "live", "v1", "' OR 1=1", s_long),
             Gen.String[Gen.Char['!', '~'], 1, 20].Select(Uri.EscapeDataString));
-        var ofAFunction = from name in Gen.OneOf(s_calls.Keys.ToArray())
-                          from values in Gen.Select(Gen.Int[0, 9], hostile).Array[s_calls[name].Fields.Count]
+        var parameter = Gen.OneOf("limit", "cursor", "category", "keyword", "quantity", "x");
+        // A call of a function, some of whose fields hold something else than they should.
+        var ofAFunction = from call in Gen.OneOf(s_calls.Values.ToArray())
+                          from odds in Gen.Int[0, 9].Array[call.Fields.Count]
+                          from values in hostile.Array[call.Fields.Count]
                           from extra in Gen.OneOf("", "", "", ",\"x\":1", ",\"name\":1", "}", ",")
-                          let call = s_calls[name]
-                          let fields = call.Fields.Zip(values, (field, value) => $"\"{field.Key}\":{(value.Item1 < 7 ? field.Value : value.Item2)}")
+                          let fields = call.Fields.Select((field, i) => $"\"{field.Key}\":{(odds[i] < 7 ? field.Value : values[i])}")
                           select (call.Seller, call.Method, call.Path, Body: "{" + string.Join(',', fields) + extra + "}");
         var ofAnything = from isSeller in Gen.Bool
                          from method in Gen.OneOf("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "FROB")
                          from path in Gen.OneOf(s_paths)
                          from place in segment
-                         from query in Gen.OneOf(Gen.Const(""), Gen.Select(Gen.OneOf("limit", "cursor", "category", "keyword", "quantity", "x"), segment, (name, value) => $"?{name}={value}"))
+                         from query in Gen.OneOf(Gen.Const(""), Gen.Select(parameter, segment, (name, value) => $"?{name}={value}"))
                          from body in Gen.OneOf(Gen.Const(""), hostile)
-                         select (isSeller, new HttpMethod(method), string.Format(System.Globalization.CultureInfo.InvariantCulture, path, place) + query, body);
+                         select (isSeller, new HttpMethod(method), path.Replace("{0}", place, StringComparison.Ordinal) + query, body);
 
         await Gen.OneOf(ofAFunction, ofAnything).SampleAsync(async call =>
         {
@@ -241,9 +253,15 @@ public sealed class RequestTests(Marketplace marketplace)
             var isHttp = response.StatusCode != HttpStatusCode.BadRequest || text.Length > 0;
             if ((int)response.StatusCode >= 400 && method.Method != "HEAD" && isHttp)
             {
-                await response.ProblemAsync(response.StatusCode, System.Text.Json.JsonDocument.Parse(text).RootElement.GetProperty("code").GetString()!);
+                var code = JsonSerializer.Deserialize(text, AgoraJson.Default.Problem)!.Code!;
+                await response.ProblemAsync((int)response.StatusCode, code);
                 Assert.DoesNotContain("   at ", text, StringComparison.Ordinal);
                 Assert.DoesNotContain("127.0.0.1", text, StringComparison.Ordinal);
+            }
+            // Whoever has logged out by chance comes back.
+            if (response.StatusCode == HttpStatusCode.NoContent && path.StartsWith("/sessions", StringComparison.Ordinal))
+            {
+                (seller, buyer) = isSeller ? (await marketplace.NewSellerAsync(), buyer) : (seller, await marketplace.NewBuyerAsync());
             }
         }, iter: 600, threads: 1);
     }
@@ -252,16 +270,20 @@ public sealed class RequestTests(Marketplace marketplace)
 
     private Task<Caller> BuyerAsync() => marketplace.AnyBuyer.Value;
 
-    private static string Body(string call, string field, string value) => Body(new Dictionary<string, string>(s_calls[call].Fields) { [field] = value });
+    private static string Body(string call, string field, string value) =>
+        Body(new Dictionary<string, string>(s_calls[call].Fields) { [field] = value });
 
-    private static string Body(Dictionary<string, string> fields) => "{" + string.Join(',', fields.Select(field => $"\"{field.Key}\":{field.Value}")) + "}";
+    private static string Body(Dictionary<string, string> fields) =>
+        "{" + string.Join(',', fields.Select(field => $"\"{field.Key}\":{field.Value}")) + "}";
 
     private static StringContent Json(string body) => new(body, Encoding.UTF8, "application/json");
 
     private async Task<Problem> SendAsync(string call, string body)
     {
-        var (isSeller, method, path, _) = s_calls[call];
-        var caller = isSeller ? await SellerAsync() : await BuyerAsync();
-        return await (await caller.SendAsync(method, path, Json(body))).ProblemAsync(HttpStatusCode.BadRequest, ErrorCodes.InvalidRequest);
+        var caller = s_calls[call].Seller ? await SellerAsync() : await BuyerAsync();
+        return await caller.SendAsync(s_calls[call].Method, s_calls[call].Path, Json(body)).ProblemAsync(400, ErrorCodes.InvalidRequest);
     }
+
+    /// <summary>A call with a body: who makes it, where, and each field with a value in JSON that would do.</summary>
+    private sealed record CallWithBody(bool Seller, HttpMethod Method, string Path, Dictionary<string, string> Fields);
 }

@@ -79,11 +79,15 @@ internal sealed class WireInterceptor(Wire wire) : Interceptor
             _ => context.Method[(context.Method.LastIndexOf('/') + 1)..],
         };
         return step == "GetStatus" ? continuation(request, context)
-            : wire.PassAsync(step, () => continuation(request, context), () => new RpcException(new Status(StatusCode.Unavailable, "lost by the test")));
+            : wire.PassAsync(step, () => continuation(request, context), Lost);
+
+        static RpcException Lost() => new(new Status(StatusCode.Unavailable, "lost by the test"));
     }
 }
 
-/// <summary>The payment service's rules, in memory: approves unless told otherwise, answers an id as it did before, and after Void never charges.</summary>
+/// <summary>
+/// The payment service's rules, in memory: approves unless told otherwise, answers an id as it did before, and after Void never charges.
+/// </summary>
 internal sealed class FakePayments(Wire wire) : IFinancialTransactions
 {
     private readonly Lock _lock = new();
@@ -109,7 +113,8 @@ internal sealed class FakePayments(Wire wire) : IFinancialTransactions
     }
 
     public Task<TransactionState> ChargeAsync(
-        string transactionId, string cardholderName, string cardNumber, string expirationDate, string securityCode, long amountInCents) => PassAsync("Charge", () =>
+        string transactionId, string cardholderName, string cardNumber, string expirationDate, string securityCode, long amountInCents) =>
+        PassAsync("Charge", () =>
         {
             if (!_transactions.TryGetValue(transactionId, out var state))
             {
@@ -125,10 +130,14 @@ internal sealed class FakePayments(Wire wire) : IFinancialTransactions
             return state;
         });
 
-    public Task<TransactionState> FindAsync(string transactionId) => PassAsync("Find", () => _transactions.GetValueOrDefault(transactionId));
+    public Task<TransactionState> FindAsync(string transactionId) =>
+        PassAsync("Find", () => _transactions.GetValueOrDefault(transactionId));
 
     public Task<TransactionState> VoidAsync(string transactionId) => PassAsync("Void", () =>
-        _transactions[transactionId] = _transactions.GetValueOrDefault(transactionId) == TransactionState.Declined ? TransactionState.Declined : TransactionState.Voided);
+    {
+        var state = _transactions.GetValueOrDefault(transactionId);
+        return _transactions[transactionId] = state == TransactionState.Declined ? state : TransactionState.Voided;
+    });
 
     private Task<TransactionState> PassAsync(string step, Func<TransactionState> operation) => wire.PassAsync(step, () =>
     {
