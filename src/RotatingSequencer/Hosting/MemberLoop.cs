@@ -299,9 +299,11 @@ internal sealed class MemberLoop
         }
 
         // While a checkpoint waits for the journal thread, the core must not learn of more: it would drop what the checkpoint still needs.
+        // Read in this order, since the application goes on as soon as it has flushed.
+        var applied = _application.Applied;
         if (_application.Flushed is not { } flushed)
         {
-            _core.OnApplied(_application.Applied);
+            _core.OnApplied(applied);
         }
         else if (_journal!.IsIdle)
         {
