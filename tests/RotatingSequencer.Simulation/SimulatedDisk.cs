@@ -15,7 +15,7 @@ internal sealed class SimulatedDisk
 
     public ReadOnlySpan<byte> Content => _synced.WrittenSpan;
 
-    /// <summary>Bytes appended since the journal was opened or replaced.</summary>
+    /// <summary>Bytes appended since the journal was replaced; all of it when it was opened.</summary>
     public long Growth { get; private set; }
 
     public bool IsIdle => _writing is null;
@@ -73,7 +73,7 @@ internal sealed class SimulatedDisk
         var good = _synced.WrittenSpan[..length].ToArray();
         _synced.ResetWrittenCount();
         _synced.Write(good);
-        Growth = 0;
+        Growth = length;
         return state;
     }
 

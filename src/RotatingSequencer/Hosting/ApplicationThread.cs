@@ -69,8 +69,12 @@ internal sealed class ApplicationThread : IDisposable
         set => Volatile.Write(ref _wakeWhenApplied, value);
     }
 
-    /// <summary>Whether the loop has something to take: more is applied than it knows and it waits for that, a flush is done, or this thread has failed.</summary>
-    public bool HasNews(long applied) => (WakeWhenApplied && Applied != applied) || _flushed is not null || _failure is not null;
+    /// <summary>
+    /// Whether the loop has something to take: more is applied than it knows and it waits for that, a flush is done, or this thread has failed.
+    /// Between a flush and its checkpoint only the latter two count.
+    /// </summary>
+    public bool HasNews(long applied, bool takesFlush) =>
+        _failure is not null || (_flushed is null ? WakeWhenApplied && Applied != applied : takesFlush);
 
     /// <summary>A broadcast of this member; they are delivered in the order in which they are expected.</summary>
     public void Expect(PendingBroadcast pending) => _expected.Enqueue(pending);

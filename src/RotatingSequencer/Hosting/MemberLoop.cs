@@ -399,7 +399,7 @@ internal sealed class MemberLoop
     /// <summary>Whether another thread has left something since the last round.</summary>
     private bool HasWork =>
         _stopping || !_submissions.IsEmpty || (!_barriers.IsEmpty && !_core.BarrierUnderWay)
-        || _application.HasNews(_core.Applied) || (_journal?.HasNews ?? false);
+        || _application.HasNews(_core.Applied, takesFlush: _journal is { IsIdle: true }) || (_journal?.HasNews ?? false);
 
     /// <summary>Called by other threads after they left something: a datagram to itself ends the sleep.</summary>
     private void Wake()

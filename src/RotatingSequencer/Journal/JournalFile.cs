@@ -31,7 +31,10 @@ internal sealed partial class JournalFile : IDisposable
         _length = length;
     }
 
-    /// <summary>Bytes appended since the journal was opened or replaced; the checkpoint at its head does not count, since another would be no shorter.</summary>
+    /// <summary>
+    /// Bytes appended since the journal was replaced; the checkpoint at its head does not count, since another would be no shorter. Opened
+    /// again it counts as grown entirely, so that a member that is restarted often cuts it all the same.
+    /// </summary>
     public long Growth { get; private set; }
 
     /// <summary>Opens the journal of a directory, or begins one with <paramref name="fresh"/>.</summary>
@@ -60,9 +63,11 @@ internal sealed partial class JournalFile : IDisposable
             state = JournalFormat.Read(File.ReadAllBytes(path), out var length)
                 ?? throw new InvalidDataException($"{path} is no journal: it does not begin with a checkpoint.");
             var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
-            // What a crash cut short must not be found again behind what comes next.
+            // What a crash cut short must not be found again behind what comes next; and what a killed process wrote but did not sync is
+            // relied on from here, so that it has to survive a loss of power as well.
             RandomAccess.SetLength(file, length);
-            return new JournalFile(directory, @lock, generations[^1], file, length);
+            SyncData(file);
+            return new JournalFile(directory, @lock, generations[^1], file, length) { Growth = length };
         }
         catch
         {
