@@ -35,8 +35,7 @@ internal sealed class Observer
         _restored = new long[members];
         _applied = new int[members];
         var checkpoint = new ArrayBufferWriter<byte>();
-        var state = JournalState.Fresh(0, members, 1);
-        JournalFormat.WriteCheckpoint(checkpoint, 0, -1, -1, state.DroppedLocals, state.Incarnations, state.Partial);
+        JournalFormat.WriteCheckpoint(checkpoint, JournalState.Fresh(0, members, 1));
         _anyCheckpoint = checkpoint.WrittenSpan.ToArray();
     }
 

@@ -19,7 +19,7 @@ internal sealed class SimulatedApplication(int member, int members, Observer obs
     /// <summary>Everything up to here went through; the position is lower where no payload was complete.</summary>
     public long Applied { get; private set; } = -1;
 
-    public (long Number, byte[][] Partial)? Flushed { get; private set; }
+    public (long Number, long Position, byte[][] Partial)? Flushed { get; private set; }
 
     public bool FlushRequested { get; set; }
 
@@ -27,6 +27,7 @@ internal sealed class SimulatedApplication(int member, int members, Observer obs
 
     public void Begin(JournalState state)
     {
+        BrokenRule.Unless(_position >= state.Position, "the application has what is not in the journal", $"it has {_position}, not {state.Position}");
         _assembler = new Assembler(members);
         _assembler.Restore(state.Partial);
         _seen = _position;
@@ -50,7 +51,7 @@ internal sealed class SimulatedApplication(int member, int members, Observer obs
             if (canFlush)
             {
                 _positionAtFlush = _position;
-                Flushed = (Applied, _assembler.Partial);
+                Flushed = (Applied, _position, _assembler.Partial);
             }
             else
             {

@@ -41,7 +41,7 @@ internal sealed class SimulatedMember
         _application = new SimulatedApplication(id, _setup.Members, world.Observer);
         var fresh = JournalState.Fresh(id, _setup.Members, _random.NextInt64() | 1);
         var checkpoint = new ArrayBufferWriter<byte>();
-        JournalFormat.WriteCheckpoint(checkpoint, id, -1, -1, fresh.DroppedLocals, fresh.Incarnations, fresh.Partial);
+        JournalFormat.WriteCheckpoint(checkpoint, fresh);
         _disk.Begin(checkpoint.WrittenSpan, replaces: true);
         _disk.Complete();
     }
@@ -278,7 +278,7 @@ internal sealed class SimulatedMember
         {
             core.OnApplied(flushed.Number);
             _checkpoint.ResetWrittenCount();
-            core.BeginCheckpoint(_checkpoint, flushed.Partial);
+            core.BeginCheckpoint(_checkpoint, flushed.Position, flushed.Partial);
             _flushAt = _setup.MaximumJournal;
             BeginWrite(_checkpoint.WrittenSpan, replaces: true);
             _application.ResumeAfterFlush();

@@ -34,6 +34,7 @@ internal sealed class ApplicationThread : IDisposable
     private ReadOnlyMemory<byte>[] _results = [];
 
     private long _applied;
+    private long _position;
     private bool _wakeWhenApplied;
     private bool _flushRequested;
     private volatile FlushResult? _flushed;
@@ -164,7 +165,7 @@ internal sealed class ApplicationThread : IDisposable
         try
         {
             // The application may be ahead of the journal's checkpoint: it sees nothing twice.
-            var seen = _handler.Applied;
+            var seen = _position = _handler.Applied;
             while (TakeBatch(out var flush))
             {
                 if (flush)
@@ -222,7 +223,7 @@ internal sealed class ApplicationThread : IDisposable
     {
         if (_handler.TryFlush())
         {
-            _flushed = new FlushResult(Applied, _assembler.Partial);
+            _flushed = new FlushResult(Applied, _position, _assembler.Partial);
             _wakeLoop();
         }
         else
@@ -264,6 +265,7 @@ internal sealed class ApplicationThread : IDisposable
 
         var results = _results.AsSpan(0, _deliveries.Count);
         _handler.Deliver(CollectionsMarshal.AsSpan(_deliveries), results);
+        _position = _deliveries[^1].Number;
         for (var i = 0; i < results.Length; i++)
         {
             if (_own[i] && _expected.TryDequeue(out var pending))
@@ -293,5 +295,6 @@ internal sealed class ApplicationThread : IDisposable
 
 /// <summary>The application's state up to <paramref name="Number"/> would survive a loss of power.</summary>
 /// <param name="Number">A global number.</param>
+/// <param name="Position">The last number up to there that had effects.</param>
 /// <param name="Partial">By member, what had been delivered there of a payload that was cut.</param>
-internal sealed record FlushResult(long Number, byte[][] Partial);
+internal sealed record FlushResult(long Number, long Position, byte[][] Partial);

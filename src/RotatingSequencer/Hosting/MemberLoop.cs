@@ -70,6 +70,12 @@ internal sealed class MemberLoop
             },
             state,
             now: 0);
+        if (handler.Applied < state.Position)
+        {
+            throw new ProtocolViolationException(
+                $"The application has applied only up to {handler.Applied}, but the journal begins behind {state.Position}: the application's state was lost or belongs elsewhere.");
+        }
+
         if (handler.Applied > _core.Received)
         {
             throw new ProtocolViolationException(
@@ -309,7 +315,7 @@ internal sealed class MemberLoop
         {
             _core.OnApplied(flushed.Number);
             _checkpoint.ResetWrittenCount();
-            _core.BeginCheckpoint(_checkpoint, flushed.Partial);
+            _core.BeginCheckpoint(_checkpoint, flushed.Position, flushed.Partial);
             _journal.Replace(_checkpoint);
             _flushAt = _options.MaximumJournal;
             _application.ResumeAfterFlush();

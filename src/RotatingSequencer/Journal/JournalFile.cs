@@ -50,7 +50,7 @@ internal sealed partial class JournalFile : IDisposable
             {
                 state = fresh;
                 var checkpoint = new ArrayBufferWriter<byte>();
-                JournalFormat.WriteCheckpoint(checkpoint, fresh.Self, fresh.Dropped, fresh.Applied, fresh.DroppedLocals, fresh.Incarnations, fresh.Partial);
+                JournalFormat.WriteCheckpoint(checkpoint, fresh);
                 return new JournalFile(directory, @lock, 0, Begin(directory, 0, checkpoint.WrittenSpan), checkpoint.WrittenCount);
             }
 

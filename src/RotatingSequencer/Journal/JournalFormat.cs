@@ -54,27 +54,28 @@ internal static class JournalFormat
         Finish(writer, into, HeaderLength + 10);
     }
 
-    public static void WriteCheckpoint(
-        IBufferWriter<byte> writer, int self, long dropped, long applied, long[] droppedLocals, long[] incarnations, byte[][] partial)
+    /// <summary>Writes where a member stands; what it holds from there on follows in records of its own.</summary>
+    public static void WriteCheckpoint(IBufferWriter<byte> writer, JournalState state)
     {
-        var members = droppedLocals.Length;
+        var members = state.DroppedLocals.Length;
         var into = writer.GetSpan(
-            HeaderLength + 4 + (2 * Varint.MaximumLength) + (members * ((2 * Varint.MaximumLength) + 8)) + partial.Sum(p => p.Length));
+            HeaderLength + 4 + (3 * Varint.MaximumLength) + (members * ((2 * Varint.MaximumLength) + 8)) + state.Partial.Sum(p => p.Length));
         var at = HeaderLength;
         into[at++] = (byte)Kind.Checkpoint;
         into[at++] = Version;
         into[at++] = (byte)members;
-        into[at++] = (byte)self;
-        at += Varint.Write(into[at..], dropped + 1);
-        at += Varint.Write(into[at..], applied + 1);
+        into[at++] = (byte)state.Self;
+        at += Varint.Write(into[at..], state.Dropped + 1);
+        at += Varint.Write(into[at..], state.Applied + 1);
+        at += Varint.Write(into[at..], state.Position + 1);
         for (var m = 0; m < members; m++)
         {
-            at += Varint.Write(into[at..], droppedLocals[m] + 1);
-            BinaryPrimitives.WriteInt64LittleEndian(into[at..], incarnations[m]);
+            at += Varint.Write(into[at..], state.DroppedLocals[m] + 1);
+            BinaryPrimitives.WriteInt64LittleEndian(into[at..], state.Incarnations[m]);
             at += 8;
-            at += Varint.Write(into[at..], partial[m].Length);
-            partial[m].CopyTo(into[at..]);
-            at += partial[m].Length;
+            at += Varint.Write(into[at..], state.Partial[m].Length);
+            state.Partial[m].CopyTo(into[at..]);
+            at += state.Partial[m].Length;
         }
 
         Finish(writer, into, at);
@@ -132,7 +133,8 @@ internal static class JournalFormat
         content = content[3..];
         var dropped = ReadNumber(ref content) - 1;
         var applied = ReadNumber(ref content) - 1;
-        var state = new JournalState(self, members) { Dropped = dropped, Applied = applied };
+        var position = ReadNumber(ref content) - 1;
+        var state = new JournalState(self, members) { Dropped = dropped, Applied = applied, Position = position };
         for (var m = 0; m < members; m++)
         {
             state.DroppedLocals[m] = ReadNumber(ref content) - 1;
@@ -212,14 +214,20 @@ internal sealed class JournalState
     /// <summary>The application had made everything up to here durable.</summary>
     public long Applied { get; init; } = -1;
 
+    /// <summary>
+    /// The number that the application stored with its last effects when it had made them durable: at most <see cref="Applied"/>, below which
+    /// there may be numbers that completed no payload. An application that comes back with less has lost what is not in the journal any more.
+    /// </summary>
+    public long Position { get; init; } = -1;
+
     /// <summary>By member: highest local number among what was dropped.</summary>
     public long[] DroppedLocals { get; }
 
     /// <summary>By member: which life of it this group knows; 0 while unknown. The own one is chosen once for each journal.</summary>
-    public long[] Incarnations { get; }
+    public long[] Incarnations { get; init; }
 
     /// <summary>By member: the pieces delivered so far of a payload that was cut, at <see cref="Applied"/>.</summary>
-    public byte[][] Partial { get; }
+    public byte[][] Partial { get; init; }
 
     public List<(RequestId Id, byte[] Body)> Requests { get; } = [];
 

@@ -40,17 +40,25 @@ internal sealed partial class Protocol
 
     /// <summary>
     /// Writes all that a new journal needs to begin with, instead of the records that wait; then as <see cref="BeginSync"/>.
-    /// The application must have made everything up to <see cref="Applied"/> durable, where <paramref name="partial"/> is its assembler's state.
+    /// The application must have made everything up to <see cref="Applied"/> durable, where
+    /// <paramref name="partial"/> is its assembler's state and <paramref name="position"/> the last number that had effects.
     /// </summary>
-    public void BeginCheckpoint(IBufferWriter<byte> journal, byte[][] partial)
+    public void BeginCheckpoint(IBufferWriter<byte> journal, long position, byte[][] partial)
     {
-        var droppedLocals = new long[_members];
+        var state = new JournalState(_self, _members)
+        {
+            Dropped = Dropped,
+            Applied = Applied,
+            Position = position,
+            Incarnations = _incarnations,
+            Partial = partial,
+        };
         for (var s = 0; s < _members; s++)
         {
-            droppedLocals[s] = _requests[s].First - 1;
+            state.DroppedLocals[s] = _requests[s].First - 1;
         }
 
-        JournalFormat.WriteCheckpoint(journal, _self, Dropped, Applied, droppedLocals, _incarnations, partial);
+        JournalFormat.WriteCheckpoint(journal, state);
         for (var s = 0; s < _members; s++)
         {
             for (var q = _requests[s].First; q < _requests[s].HeldEnd; q++)
