@@ -160,97 +160,119 @@ internal sealed partial class Protocol
         return place <= _majority - (sequencer == submitter ? 1 : 2);
     }
 
-    /// <summary>Asks the owner of what is missing: after a grace when a gap is new, then with growing, jittered pauses.</summary>
+    /// <summary>
+    /// Asks the owner of what is missing. What is noticed as missing may only be late, and gets a grace; what was asked for gets at least a
+    /// round trip before it is asked for again, then with growing, jittered pauses. What turns up missing meanwhile goes through the same
+    /// on its own, so that neither holds up nor hastens the other.
+    /// </summary>
     private void RepairGaps(int owner, long now)
     {
         ref var repair = ref _repairs[owner];
-        var request = FirstMissingRequest(owner);
-        var sequence = FirstMissingSequence(owner);
-        if (request == long.MaxValue && sequence == long.MaxValue)
+        var seen = new Reach(
+            Math.Min(_seen.Locals[owner], _requests[owner].Limit - 1), Math.Min(_seen.Sequences, _sequences.Limit - 1));
+        var first = FirstMissing(owner, Reach.None, seen);
+        if (first == Reach.Beyond)
         {
-            repair = default;
+            repair.AskAt = repair.AskAgainAt = long.MaxValue;
             return;
         }
 
-        if (repair.Due == 0 || repair.Request != request || repair.Sequence != sequence)
+        var timeout = _roundTrips[owner].Timeout;
+        if (now >= repair.AskAt)
         {
-            // What was asked for already is given a round trip to arrive; anything else may only be late.
-            var askedFor = repair.Due != 0
-                && (request == long.MaxValue || request <= repair.AskedRequest) && (sequence == long.MaxValue || sequence <= repair.AskedSequence);
-            repair.Request = request;
-            repair.Sequence = sequence;
-            repair.Attempts = 0;
-            repair.Due = now + (askedFor ? _roundTrips[owner].Timeout : Math.Max(_options.Grace, _roundTrips[owner].Smoothed / 4));
-        }
-
-        if (now >= repair.Due)
-        {
-            var missing = ListMissing(owner);
-            Ask(owner, missing, now);
-            if (repair.Attempts >= OwnerAttempts && FindHolder(owner, repair) is { } helper)
+            repair.AskAt = long.MaxValue;
+            repair.Asked = AskFor(owner, repair.Asked, repair.Noticed, helper: null, now);
+            if (repair.AskAgainAt == long.MaxValue)
             {
-                Ask(helper, missing, now);
-            }
-
-            repair.AskedRequest = _seen.Locals[owner];
-            repair.AskedSequence = _seen.Sequences;
-            repair.Due = now + Pause(_roundTrips[owner].Timeout, repair.Attempts++);
-        }
-
-        Wake(repair.Due);
-    }
-
-    private long FirstMissingRequest(int owner)
-    {
-        var first = _requests[owner].Contiguous + 1;
-        return first <= _seen.Locals[owner] && first < _requests[owner].Limit ? first : long.MaxValue;
-    }
-
-    private long FirstMissingSequence(int owner)
-    {
-        var next = _sequences.Contiguous + 1;
-        for (var k = next + ((owner - (next % _members) + _members) % _members); k <= Math.Min(_seen.Sequences, _sequences.Limit - 1); k += _members)
-        {
-            if (!_sequences.Holds(k))
-            {
-                return k;
+                repair.AskAgain = repair.Asked;
+                repair.AskAgainAt = now + Pause(timeout, repair.Attempts = 0);
             }
         }
 
-        return long.MaxValue;
+        if (repair.AskAt == long.MaxValue && FirstMissing(owner, repair.Asked, seen) != Reach.Beyond)
+        {
+            repair.Noticed = seen;
+            repair.AskAt = now + Math.Max(_options.Grace, _roundTrips[owner].Smoothed / 4);
+        }
+
+        if (repair.Attempts > 0 && first.IsBeyondAny(repair.First))
+        {
+            // The owner answers again: what is left need not wait as long as it did.
+            repair.AskAgainAt = Math.Min(repair.AskAgainAt, now + Pause(timeout, repair.Attempts = 0));
+        }
+
+        if (now >= repair.AskAgainAt)
+        {
+            repair.First = FirstMissing(owner, Reach.None, repair.AskAgain);
+            repair.Attempts = repair.First == Reach.Beyond ? 0 : repair.Attempts + 1;
+            AskFor(owner, Reach.None, repair.AskAgain, repair.Attempts >= OwnerAttempts ? FindHolder(owner, repair) : null, now);
+            repair.AskAgain = repair.Asked;
+            repair.AskAgainAt = now + Pause(timeout, repair.Attempts);
+        }
+
+        Wake(Math.Min(repair.AskAt, repair.AskAgainAt));
     }
 
-    private ReadOnlySpan<MissingRange> ListMissing(int owner)
+    /// <summary>The first that is missing of the owner's Requests and of its Sequences, of those above one reach and up to another.</summary>
+    private Reach FirstMissing(int owner, Reach above, Reach last) =>
+        new(FirstMissingRequest(owner, above.Request, last.Request), FirstMissingSequence(owner, above.Sequence, last.Sequence));
+
+    private long FirstMissingRequest(int owner, long above, long last)
+    {
+        var q = Math.Max(_requests[owner].Contiguous, above) + 1;
+        while (q <= last && _requests[owner].Holds(q))
+        {
+            q++;
+        }
+
+        return q <= last ? q : long.MaxValue;
+    }
+
+    private long FirstMissingSequence(int owner, long above, long last)
+    {
+        var k = Math.Max(_sequences.Contiguous, above) + 1;
+        k += (owner - (k % _members) + _members) % _members;
+        while (k <= last && _sequences.Holds(k))
+        {
+            k += _members;
+        }
+
+        return k <= last ? k : long.MaxValue;
+    }
+
+    /// <summary>Asks for what is missing above one reach and up to another; returns how far the message reached.</summary>
+    private Reach AskFor(int owner, Reach above, Reach last, int? helper, long now)
     {
         var count = 0;
-        var requests = _requests[owner];
-        var end = Math.Min(_seen.Locals[owner], requests.Limit - 1);
-        for (var q = requests.Contiguous + 1; q <= end && count < _missing.Length; q++)
+        var q = FirstMissingRequest(owner, above.Request, last.Request);
+        for (; q != long.MaxValue && count < _missing.Length; q = FirstMissingRequest(owner, q, last.Request))
         {
-            if (requests.Holds(q))
-            {
-                continue;
-            }
-
-            var first = q;
-            while (q < end && !requests.Holds(q + 1))
+            var start = q;
+            while (q < last.Request && !_requests[owner].Holds(q + 1))
             {
                 q++;
             }
 
-            _missing[count++] = new(owner, first, q - first + 1);
+            _missing[count++] = new(owner, start, q - start + 1);
         }
 
-        // Sequences of one owner are never neighbours, unless there is but one member.
-        for (var k = FirstMissingSequence(owner); k <= Math.Min(_seen.Sequences, _sequences.Limit - 1) && count < _missing.Length; k += _members)
+        // Sequences of one owner are never neighbours: with one member nothing is missing.
+        var k = FirstMissingSequence(owner, above.Sequence, last.Sequence);
+        for (; k != long.MaxValue && count < _missing.Length; k = FirstMissingSequence(owner, k, last.Sequence))
         {
-            if (!_sequences.Holds(k))
+            _missing[count++] = new(MissingRange.Sequences, k, 1);
+        }
+
+        if (count > 0)
+        {
+            Ask(owner, _missing.AsSpan(0, count), now);
+            if (helper is { } holder)
             {
-                _missing[count++] = new(MissingRange.Sequences, k, 1);
+                Ask(holder, _missing.AsSpan(0, count), now);
             }
         }
 
-        return _missing.AsSpan(0, count);
+        return new(Math.Min(last.Request, q - 1), Math.Min(last.Sequence, k - 1));
     }
 
     /// <summary>Another member that claims to hold what the owner does not send: an addition to the description, for owners that are away.</summary>
@@ -259,9 +281,7 @@ internal sealed partial class Protocol
         for (var i = 0; i < _members; i++)
         {
             var m = (owner + 1 + repair.Attempts + i) % _members;
-            if (m != owner && m != _self
-                && ((repair.Request != long.MaxValue && _peers[m].Locals[owner] >= repair.Request)
-                    || (repair.Sequence != long.MaxValue && _peers[m].Sequences >= repair.Sequence)))
+            if (m != owner && m != _self && (_peers[m].Locals[owner] >= repair.First.Request || _peers[m].Sequences >= repair.First.Sequence))
             {
                 return m;
             }
@@ -332,7 +352,7 @@ internal sealed partial class Protocol
 
         if (Outbox.HasOpenToAll)
         {
-            _nextHeartbeat = now + Jitter(_options.Heartbeat);
+            _nextHeartbeat = now + Jitter(_options.Heartbeat * 4 / 5);
         }
 
         Wake(_nextHeartbeat);
@@ -440,7 +460,7 @@ internal sealed partial class Protocol
 
     private long Pause(long first, int attempts) => Jitter(Math.Min(first << Math.Min(attempts, 10), _options.MaximumPause));
 
-    /// <summary>Spreads what would otherwise happen at the same moment everywhere, over ± a quarter.</summary>
+    /// <summary>Spreads what would otherwise happen at the same moment everywhere: up to half as long again, and never sooner.</summary>
     private long Jitter(long pause)
     {
         // SplitMix64 (Steele, Lea, Flood 2014).
@@ -448,21 +468,36 @@ internal sealed partial class Protocol
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
         z ^= z >> 31;
-        return pause - (pause / 4) + (long)(z % (ulong)((pause / 2) + 1));
+        return pause + (long)(z % (ulong)((pause / 2) + 1));
     }
 
     private void Wake(long at) => WakeAt = Math.Min(WakeAt, at);
 
-    private struct Repair
+    /// <summary>How far something goes in one member's Requests and in its Sequences.</summary>
+    private readonly record struct Reach(long Request, long Sequence)
     {
-        /// <summary>The first that is missing; <see cref="long.MaxValue"/> for none.</summary>
-        public long Request;
-        public long Sequence;
+        public static readonly Reach None = new(-1, -1);
+        public static readonly Reach Beyond = new(long.MaxValue, long.MaxValue);
 
-        /// <summary>The highest that the last question covered.</summary>
-        public long AskedRequest;
-        public long AskedSequence;
-        public long Due;
+        public bool IsBeyondAny(Reach other) => Request > other.Request || Sequence > other.Sequence;
+    }
+
+    /// <summary>What is missing of one member moves through these: AskAgain ≤ Asked ≤ Noticed ≤ what was seen to exist.</summary>
+    private struct Repair()
+    {
+        /// <summary>Was missing when the grace began that ends at <see cref="AskAt"/>.</summary>
+        public Reach Noticed = Reach.None;
+        public long AskAt = long.MaxValue;
+
+        /// <summary>Was asked for once at least.</summary>
+        public Reach Asked = Reach.None;
+
+        /// <summary>Was asked for when the pause began that ends at <see cref="AskAgainAt"/>.</summary>
+        public Reach AskAgain = Reach.None;
+        public long AskAgainAt = long.MaxValue;
+
+        /// <summary>The first that was missing when something was last asked for again, and how often that was in vain.</summary>
+        public Reach First = Reach.None;
         public int Attempts;
     }
 

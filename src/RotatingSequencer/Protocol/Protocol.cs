@@ -87,7 +87,7 @@ internal sealed partial class Protocol
         _incoming = new Claims(_members);
         _peers = [.. Enumerable.Range(0, _members).Select(_ => new Claims(_members))];
         _heard = [.. Enumerable.Repeat(long.MinValue / 2, _members)];
-        _repairs = new Repair[_members];
+        _repairs = [.. Enumerable.Range(0, _members).Select(_ => new Repair())];
         // A Retransmit request's head is no longer than a Request's, so this many fit a datagram whatever their numbers.
         _missing = new MissingRange[Math.Clamp(maximumBody / MissingRange.MaximumLength, 1, MaximumRanges)];
         _probes = new Probe[_members];
