@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using RotatingSequencer.Journal;
 using RotatingSequencer.Protocol;
 using RotatingSequencer.Wire;
@@ -21,9 +22,12 @@ internal sealed class Observer
     private readonly int[] _applied;
     private readonly Claims _claims;
     private readonly byte[] _anyCheckpoint;
+    private readonly Dictionary<(int Member, int To, int Sender, long Number), long> _asked = [];
+
 
     public Observer(Setup setup)
     {
+
         _setup = setup;
         var members = setup.Members;
         _majority = (members / 2) + 1;
@@ -49,6 +53,11 @@ internal sealed class Observer
     {
         Restore(member, state);
         _delivered[member] = _restored[member] = state.Applied;
+        foreach (var question in _asked.Keys.Where(q => q.Member == member).ToList())
+        {
+            _asked.Remove(question);
+        }
+
         BrokenRule.Unless(
             !_claimed[member].ExceedsAnyOf(core.Claims),
             "what is claimed survives",
@@ -95,7 +104,7 @@ internal sealed class Observer
     }
 
     /// <summary>A member sends: first what it says, then what it claims, since without a journal saying a thing is holding it.</summary>
-    public void Sends(int member, ReadOnlySpan<byte> datagram)
+    public void Sends(int member, int to, ReadOnlySpan<byte> datagram, long now)
     {
         BrokenRule.Unless(
             datagram.Length + Seal.Length <= _setup.MaximumDatagram, "a datagram is no longer than allowed", $"member {member} sends {datagram.Length} B");
@@ -117,7 +126,7 @@ internal sealed class Observer
                     History.CheckSequence(message.Number, message.Id);
                     break;
                 default:
-                    CheckMissing(member, message);
+                    CheckMissing(member, to, message, now);
                     break;
             }
         }
@@ -215,8 +224,10 @@ internal sealed class Observer
         holdings.Advance();
     }
 
-    private void CheckMissing(int member, in Message message)
+    private void CheckMissing(int member, int to, in Message message, long now)
     {
+        // Where the round trip is shorter than any pause may be, before it was measured too.
+        var roundTrip = 2 * _setup.Delay <= 700 ? 2 * _setup.Delay : 0;
         var missing = message.Missing;
         while (MissingRange.TryRead(ref missing, _setup.Members, out var range))
         {
@@ -225,9 +236,13 @@ internal sealed class Observer
             BrokenRule.Unless(range.First + range.Count <= exist, "only what exists is asked for", $"member {member} asks for {range}");
             // Without a journal the books also count what a full window made the member ignore.
             var held = sequences ? _holdings[member].Sequences : _holdings[member].Requests[range.Sender];
-            for (var i = range.First; _setup.Journal && i < range.First + range.Count; i++)
+            for (var i = range.First; i < range.First + range.Count; i++)
             {
-                BrokenRule.Unless(!held.Contains(i), "only what is missing is asked for", $"member {member} holds {i} of {range}");
+                BrokenRule.Unless(!_setup.Journal || !held.Contains(i), "only what is missing is asked for", $"member {member} holds {i} of {range}");
+                ref var asked = ref CollectionsMarshal.GetValueRefOrAddDefault(_asked, (member, to, range.Sender, i), out var before);
+                BrokenRule.Unless(
+                    !before || now - asked >= roundTrip, "never asked twice within a round trip", $"member {member} asks {to} for {i} of {range} after {now - asked} µs");
+                asked = now;
             }
         }
     }

@@ -299,7 +299,7 @@ internal sealed class SimulatedMember
         var datagrams = core.Outbox.Close();
         foreach (var datagram in datagrams)
         {
-            _world.Observer.Sends(_id, datagram.Bytes);
+            _world.Observer.Sends(_id, datagram.Destination, datagram.Bytes, _world.Now);
         }
 
         foreach (var datagram in datagrams)
@@ -421,5 +421,5 @@ internal sealed class SimulatedMember
     private long Scheduling() => _random.NextInt64(_calm ? 30 : _setup.Scheduling);
 
     private long Slowly(long usual) =>
-        !_calm && _random.Chance(_setup.Slow) ? usual * _random.Next(2, 100) : Math.Min(usual, _calm ? 1_000 : usual) + _random.NextInt64(usual);
+        _calm ? _random.NextInt64(Math.Min(usual, 1_000)) : _random.NextInt64(2 * usual) * (_random.Chance(_setup.Slow) ? _random.Next(2, 100) : 1);
 }

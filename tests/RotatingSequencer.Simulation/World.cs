@@ -167,7 +167,9 @@ internal sealed class World
     {
         var began = Now;
         var hop = Setup.Delay + Setup.Jitter + (2 * Math.Min(Setup.Sync, 1_000)) + 100;
-        var deadline = began + within + (3 * hop * (10 + Observer.History.WithoutNumber + Members.Sum(m => m.Waiting)));
+        // A small window is passed only when all hold what fills it and have said so, which they are in no hurry to.
+        var rounds = Setup.Window < 10 ? (3 * hop) + 10_000 : 0;
+        var deadline = began + within + (((3 * hop) + rounds) * (10 + Observer.History.WithoutNumber + Members.Sum(m => m.Waiting)));
         while (!Members.All(m => m.IsSettled))
         {
             if (Now >= deadline)

@@ -1,0 +1,187 @@
+using static RotatingSequencer.Tests.Scenarios.Words;
+
+namespace RotatingSequencer.Tests.Scenarios;
+
+/// <summary>What has to work without further traffic: tail loss, idle knowledge, quiescence, and reading.</summary>
+public sealed class KnowledgeTests
+{
+    /// <summary>
+    /// "With one single request and no more traffic, the submitting member learns at once that a majority holds it; the others soon after."
+    /// </summary>
+    [Theory]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    public void A_lone_request_is_acknowledged_at_once_by_as_many_as_make_a_majority_with_the_sequencer(int members)
+    {
+        var script = new Script(members);
+        script.Submit(members - 1, "lone");
+        script.Act(members - 1);
+        for (var m = 0; m < members - 1; m++)
+        {
+            script.Pass(members - 1, m);
+        }
+
+        Assert.Equal(["all: Sequence 0 = " + $"⟨{members - 1},0⟩"], script.Act(0));
+        for (var m = 1; m < members; m++)
+        {
+            script.Pass(0, m);
+            script.Act(m);
+            Assert.Equal(m <= members / 2, script.ClaimsSent(m).Count == 1);
+        }
+
+        for (var m = 1; m <= members / 2; m++)
+        {
+            script.Pass(m, members - 1);
+        }
+
+        script.Act(members - 1);
+        Assert.Equal([$"0 = ⟨{members - 1},0⟩"], script.Delivered(members - 1));
+    }
+
+    [Fact]
+    public void A_submitter_that_is_the_sequencer_needs_two_delays()
+    {
+        var script = new Script(5);
+        script.Submit(0, "lone");
+        script.Act(0);
+        for (var m = 1; m <= 2; m++)
+        {
+            script.Pass(0, m);
+            script.Act(m);
+            script.Pass(m, 0);
+        }
+
+        script.Act(0);
+        Assert.Equal(["0 = ⟨0,0⟩"], script.Delivered(0));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(5)]
+    [InlineData(7)]
+    public void A_lone_request_is_delivered_everywhere_with_few_datagrams_and_no_question(int members)
+    {
+        var script = new Script(members);
+        var began = script.Now;
+        script.Submit(members / 2, "lone");
+
+        var sent = script.RunUntilSilent();
+
+        Assert.All(Enumerable.Range(0, members), m => Assert.Equal(0, script[m].Dropped));
+        Assert.DoesNotContain(sent, s => s.Messages.Contains("Retransmit", StringComparison.Ordinal));
+        // Request, Sequence, and at most one acknowledgement of each and one more for what it learned by then.
+        Assert.InRange(sent.Count, 1, 2 + (2 * members));
+        Assert.InRange(sent[^1].At - began, 0, 10_000);
+    }
+
+    /// <summary>"The last Request or the last Sequence of a burst is lost and nothing follows that would reveal the gap. It is still delivered everywhere, soon."</summary>
+    [Theory]
+    [InlineData("Request", 1)]
+    [InlineData("Sequence", 1)]
+    [InlineData("Request", 4)]
+    [InlineData("Sequence", 4)]
+    public void A_message_that_is_lost_last_is_delivered_everywhere_soon(string lost, int receivers)
+    {
+        var script = new Script(5);
+        var began = script.Now;
+        script.Submit(3, "last");
+        var losses = 0;
+
+        var sent = script.RunUntilSilent((sent, to) => sent.To < 0 && sent.Messages.StartsWith(lost, StringComparison.Ordinal) && losses++ < receivers);
+
+        Assert.True(losses >= receivers);
+        Assert.All(Enumerable.Range(0, 5), m => Assert.Equal(0, script[m].Dropped));
+        // Long before a heartbeat would have shown it.
+        Assert.InRange(sent[^1].At - began, 0, 50_000);
+    }
+
+    [Fact]
+    public void Claims_that_were_lost_are_asked_for()
+    {
+        var script = new Script(3);
+        script.Submit(1, "x");
+
+        script.RunUntilSilent((sent, _) => sent.Messages.Length == 0 && sent.At < 100_000);
+
+        Assert.All(Enumerable.Range(0, 3), m => Assert.Equal(0, script[m].Dropped));
+    }
+
+    /// <summary>"Once everything is delivered everywhere, and known to be, the group falls silent but for a slow heartbeat."</summary>
+    [Fact]
+    public void A_settled_group_sends_a_heartbeat_a_second_and_member()
+    {
+        var script = new Script(5);
+        for (var i = 0; i < 20; i++)
+        {
+            script.Submit(i % 5, $"{i}");
+        }
+
+        script.RunUntilSilent();
+        var began = script.Now;
+        var heartbeats = 0;
+        while (script.Now < began + 10_000_000)
+        {
+            script.Wait(1_000);
+            for (var m = 0; m < 5; m++)
+            {
+                Assert.Empty(script.Act(m));
+                heartbeats += script.ClaimsSent(m).Count;
+                foreach (var to in Enumerable.Range(0, 5).Where(to => to != m))
+                {
+                    script.Pass(m, to);
+                }
+            }
+        }
+
+        Assert.InRange(heartbeats, 5 * 8, 5 * 13);
+    }
+
+    /// <summary>"Ask a majority how far they hold everything, wait until that is delivered here."</summary>
+    [Fact]
+    public void A_read_barrier_takes_the_highest_of_a_majoritys_answers()
+    {
+        var script = new Script(5);
+        script[0].StartBarrier(script.Now);
+        Assert.Equal(["all: Retransmit asks"], script.Act(0));
+
+        script.Say(1, to: 0, Holds(7, -1, -1, 7, -1, -1), Answers(2));
+        Assert.False(script[0].TryFinishBarrier(out _));
+        script.Say(2, to: 0, Holds(5, -1, -1, 7, -1, -1), Answers(2));
+
+        Assert.True(script[0].TryFinishBarrier(out var target));
+        Assert.Equal(7, target);
+    }
+
+    [Fact]
+    public void A_read_barrier_takes_no_answer_to_an_earlier_question()
+    {
+        var script = new Script(3);
+        script[0].StartBarrier(script.Now);
+        script.Act(0);
+        script.Say(1, to: 0, Answers(2));
+        Assert.True(script[0].TryFinishBarrier(out _));
+        script[0].StartBarrier(script.Now);
+        script.Act(0);
+
+        script.Say(2, to: 0, Answers(2));
+        Assert.False(script[0].TryFinishBarrier(out _));
+        script.Say(2, to: 0, Answers(3));
+
+        Assert.True(script[0].TryFinishBarrier(out _));
+    }
+
+    [Fact]
+    public void A_read_barrier_asks_those_again_that_did_not_answer()
+    {
+        var script = new Script(5);
+        script[0].StartBarrier(script.Now);
+        script.Act(0);
+        script.Say(3, to: 0, Answers(2));
+        script.Wait(10_000);
+
+        Assert.Equal(["1: Retransmit asks", "2: Retransmit asks", "4: Retransmit asks"], script.Act(0));
+    }
+}
