@@ -156,7 +156,20 @@ internal sealed partial class Protocol
     public Claims Claims => _claims;
 
     /// <summary>Whether something waits for room in a window, which <see cref="OnApplied"/> may give.</summary>
-    public bool WaitsForRoom => (!_submissions.IsEmpty && OwnUnderWay >= _options.Window) || _sequences.Contiguous + 1 >= _sequences.Limit;
+    public bool WaitsForRoom
+    {
+        get
+        {
+            var waits = (!_submissions.IsEmpty && OwnUnderWay >= _options.Window) || Known + 1 >= _sequences.Limit;
+            for (var s = 0; s < _members; s++)
+            {
+                // Something came, or exists, that a full window refuses.
+                waits |= _seen.Locals[s] >= _requests[s].Limit;
+            }
+
+            return waits;
+        }
+    }
 
     /// <summary>Whether the next number is this member's to give out.</summary>
     public bool IsNextSequencer => (_sequences.Contiguous + 1) % _members == _self;
