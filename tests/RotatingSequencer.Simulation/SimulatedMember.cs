@@ -12,6 +12,8 @@ namespace RotatingSequencer.Simulation;
 /// </summary>
 internal sealed class SimulatedMember
 {
+    private const long LongestSleep = 1_000_000;
+
     private readonly World _world;
     private readonly Setup _setup;
     private readonly Random _random;
@@ -242,7 +244,7 @@ internal sealed class SimulatedMember
         }
 
         BrokenRule.Unless(core.WakeAt > now, "a member sleeps until something is due", $"member {_id} wants to act at {core.WakeAt}");
-        Wake(_socket.Count > 0 ? now + 1 : core.WakeAt);
+        Wake(_socket.Count > 0 ? now + 1 : Math.Min(core.WakeAt, now + LongestSleep));
     }
 
     private void DieWithinStep()
@@ -413,7 +415,11 @@ internal sealed class SimulatedMember
 
             _applying = false;
             _application.Work(_random.Chance(0.5) ? 256 : _random.Next(1, 20), _calm || _random.Chance(0.7));
-            Wake(_world.Now + Scheduling());
+            if (_core!.WaitsForRoom || _application.Flushed is not null || _barriers.Count > 0)
+            {
+                Wake(_world.Now + Scheduling());
+            }
+
             Apply();
         });
     }

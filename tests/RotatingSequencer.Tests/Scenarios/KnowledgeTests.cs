@@ -9,34 +9,39 @@ public sealed class KnowledgeTests
     /// "With one single request and no more traffic, the submitting member learns at once that a majority holds it; the others soon after."
     /// </summary>
     [Theory]
+    [InlineData(2)]
     [InlineData(3)]
     [InlineData(4)]
     [InlineData(5)]
-    public void A_lone_request_is_acknowledged_at_once_by_as_many_as_make_a_majority_with_the_sequencer(int members)
+    [InlineData(7)]
+    public void A_lone_request_is_acknowledged_at_once_by_as_many_as_lack_to_a_majority_with_submitter_and_sequencer(int members)
     {
         var script = new Script(members);
-        script.Submit(members - 1, "lone");
-        script.Act(members - 1);
-        for (var m = 0; m < members - 1; m++)
+        var submitter = members - 1;
+        script.Submit(submitter, "lone");
+        script.Act(submitter);
+        for (var m = 0; m < submitter; m++)
         {
-            script.Pass(members - 1, m);
+            script.Pass(submitter, m);
         }
 
-        Assert.Equal(["all: Sequence 0 = " + $"⟨{members - 1},0⟩"], script.Act(0));
+        Assert.Equal([$"all: Sequence 0 = ⟨{submitter},0⟩"], script.Act(0));
+        var lacking = (members / 2) + 1 - 2;
         for (var m = 1; m < members; m++)
         {
             script.Pass(0, m);
             script.Act(m);
-            Assert.Equal(m <= members / 2, script.ClaimsSent(m).Count == 1);
+            Assert.Equal(m <= lacking ? [submitter] : [], script.SentTo(m));
         }
 
-        for (var m = 1; m <= members / 2; m++)
+        for (var m = 1; m <= lacking; m++)
         {
-            script.Pass(m, members - 1);
+            Assert.Empty(script.Delivered(submitter));
+            script.Pass(m, submitter);
+            script.Act(submitter);
         }
 
-        script.Act(members - 1);
-        Assert.Equal([$"0 = ⟨{members - 1},0⟩"], script.Delivered(members - 1));
+        Assert.Equal([$"0 = ⟨{submitter},0⟩"], script.Delivered(submitter));
     }
 
     [Fact]
@@ -45,10 +50,11 @@ public sealed class KnowledgeTests
         var script = new Script(5);
         script.Submit(0, "lone");
         script.Act(0);
-        for (var m = 1; m <= 2; m++)
+        for (var m = 1; m < 5; m++)
         {
             script.Pass(0, m);
             script.Act(m);
+            Assert.Equal(m <= 2 ? [0] : [], script.SentTo(m));
             script.Pass(m, 0);
         }
 

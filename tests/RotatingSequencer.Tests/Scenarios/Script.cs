@@ -102,6 +102,9 @@ internal sealed class Script
     /// <summary>What the datagrams of a member's last act claimed.</summary>
     public List<string> ClaimsSent(int member) => [.. _sent[member].Select(d => DatagramText.DescribeClaims(d.Bytes, _cores.Length))];
 
+    /// <summary>To whom the datagrams of a member's last act went.</summary>
+    public List<int> SentTo(int member) => [.. _sent[member].Select(d => d.To)];
+
     /// <summary>What a member sent when it acted last reaches another.</summary>
     public void Pass(int from, int to)
     {
