@@ -13,7 +13,6 @@ internal sealed partial class Protocol
     private bool _syncDue;
     private long _syncAt;
 
-
     /// <summary>
     /// Whether records wait to be synced now. Only what somebody waits for goes to the disk at once: own Requests and Sequences, and what this
     /// member has to acknowledge at once. The rest waits for such a sync, or a while: disks are shared, and each needless sync slows a needed one.

@@ -135,7 +135,7 @@ internal sealed class Script
     /// <summary>The disk writes and syncs what was recorded.</summary>
     public void Sync(int member)
     {
-        if (_cores[member].WantsSync)
+        if (_cores[member].Records.WrittenCount > 0)
         {
             _cores[member].BeginSync();
             _cores[member].SyncCompleted();
