@@ -1,0 +1,192 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Agora.Cluster.Tests;
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Replication;
+using Agora.Launcher;
+using Grpc.Net.Client;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(Marketplace))]
+
+namespace Agora.Cluster.Tests;
+
+/// <summary>
+/// A whole marketplace of real processes, on ports and in a directory of its own, driven with <c>./agora</c> as a person drives it. Its logs
+/// are kept in <c>artifacts/cluster-logs</c>.
+/// </summary>
+public sealed class Marketplace : IAsyncLifetime
+{
+    /// <summary>Only a fault reaches it, also on a machine that does much else.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    private static readonly string s_root = FindRoot();
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("agora-cluster-").FullName;
+
+    public ClusterFile Cluster { get; } = OnFreePorts();
+    public string Data => Path.Combine(_directory, "data");
+    public Ledger Ledger { get; } = new();
+    private string ClusterPath => Path.Combine(_directory, "cluster.json");
+
+    public async ValueTask InitializeAsync()
+    {
+        await File.WriteAllTextAsync(ClusterPath, Cluster.ToJson());
+        await UpAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await RunAsync("down", "--data", Data);
+        KeepLogs();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    public Task UpAsync() => AgoraAsync("up", "--detach", "--cluster", ClusterPath, "--data", Data);
+
+    public Task DownAsync() => AgoraAsync("down", "--data", Data);
+
+    public Task<string> CommandAsync(params string[] arguments) => AgoraAsync([.. arguments, "--data", Data]);
+
+    internal async Task<ClusterStatus> StatusAsync()
+    {
+        (_, string output, _) = await RunAsync("status", "--json", "--data", Data);
+        return JsonSerializer.Deserialize(output, LauncherJson.Default.ClusterStatus)!;
+    }
+
+    /// <summary>Waits until every process runs and every function is served.</summary>
+    internal Task<ClusterStatus> AllRunningAsync() => UntilAsync("every process runs and every function is served", async () =>
+    {
+        ClusterStatus status = await StatusAsync();
+        return status.Ready && status.Processes.All(p => p.State == ProcessState.Running) ? status : null;
+    });
+
+    /// <summary>Every replica of both databases has applied the same, and holds the same.</summary>
+    public async Task ReplicasAgreeAsync()
+    {
+        foreach (DatabaseGroup database in new[] { Cluster.Customers, Cluster.Products })
+        {
+            GrpcChannel[] channels = [.. database.Replicas.Select(r => GrpcChannel.ForAddress($"http://{r.Host}:{r.GrpcPort}"))];
+            try
+            {
+                DigestReply[] digests = await UntilAsync("all replicas have applied the same", async () =>
+                {
+                    DigestReply[] replies = await Task.WhenAll(channels.Select(async c =>
+                        await new Replica.ReplicaClient(c).GetDigestAsync(new DigestRequest(), deadline: DateTime.UtcNow.AddSeconds(30))));
+                    return replies.Select(r => r.Position).Distinct().Count() == 1 ? replies : null;
+                });
+                Assert.Single(digests.Select(d => d.Digest).Distinct());
+                Assert.True(digests[0].Position > 0);
+            }
+            finally
+            {
+                Array.ForEach(channels, c => c.Dispose());
+            }
+        }
+    }
+
+    /// <summary>Waits for a condition, never for a time.</summary>
+    public static async Task<T> UntilAsync<T>(string what, Func<Task<T?>> condition)
+        where T : class
+    {
+        long startedAt = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            if (await condition() is { } result)
+            {
+                return result;
+            }
+            if (Stopwatch.GetElapsedTime(startedAt) > Patience)
+            {
+                throw new TimeoutException($"still not so: {what}");
+            }
+            await Task.Delay(100, TestContext.Current.CancellationToken);
+        }
+    }
+
+    private async Task<string> AgoraAsync(params string[] arguments)
+    {
+        (int code, string output, string error) = await RunAsync(arguments);
+        Assert.True(code == 0, $"agora {string.Join(' ', arguments)} ended with {code}:\n{output}{error}\n{(code == 0 ? "" : Tails())}");
+        return output;
+    }
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(Path.Combine(s_root, "agora"), arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetTempPath(),
+        })!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(5));
+        return (process.ExitCode, await output, await error);
+    }
+
+    private string Tails() => string.Join('\n', Directory.Exists(Path.Combine(Data, "logs"))
+        ? Directory.GetFiles(Path.Combine(Data, "logs")).Order().Select(f => $"--- {Path.GetFileName(f)}\n{string.Join('\n', File.ReadLines(f).TakeLast(5))}")
+        : []);
+
+    private void KeepLogs()
+    {
+        string kept = Path.Combine(s_root, "artifacts", "cluster-logs");
+        Directory.CreateDirectory(kept);
+        Array.ForEach(Directory.GetFiles(kept), File.Delete);
+        foreach (string log in Directory.GetFiles(Path.Combine(Data, "logs")))
+        {
+            File.Copy(log, Path.Combine(kept, Path.GetFileName(log)));
+        }
+    }
+
+    private static string FindRoot()
+    {
+        string? directory = AppContext.BaseDirectory;
+        while (directory is not null && !File.Exists(Path.Combine(directory, "Agora.slnx")))
+        {
+            directory = Path.GetDirectoryName(directory);
+        }
+        return directory ?? throw new InvalidOperationException("these tests run from a build inside the repository");
+    }
+
+    private static ClusterFile OnFreePorts()
+    {
+        Queue<int> ports = new(FreePorts(29));
+        ServerAddress[] Servers(ServerGroup group) => [.. group.Replicas.Select(r => r with { Port = ports.Dequeue() })];
+        DatabaseAddress[] Databases(DatabaseGroup group) => [.. group.Replicas.Select(r => r with { GrpcPort = ports.Dequeue(), PeerPort = ports.Dequeue() })];
+        ClusterFile all = ClusterFile.Default;
+        return all with
+        {
+            Web = new(),
+            Payments = all.Payments with { Replicas = Servers(all.Payments), Seed = 1 },
+            SellerServers = all.SellerServers with { Replicas = Servers(all.SellerServers) },
+            BuyerServers = all.BuyerServers with { Replicas = Servers(all.BuyerServers) },
+            Customers = all.Customers with { Replicas = Databases(all.Customers) },
+            Products = all.Products with { Replicas = Databases(all.Products) },
+        };
+    }
+
+    // Below the range from which the system gives ports to outgoing connections: one of those must not take a port while its process is dead.
+    private static List<int> FreePorts(int count)
+    {
+        List<int> ports = [];
+        for (int port = Random.Shared.Next(12_000, 28_000); ports.Count < count; port++)
+        {
+            try
+            {
+                using Socket tcp = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                using Socket udp = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+                tcp.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                udp.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                ports.Add(port);
+            }
+            catch (SocketException)
+            {
+                // Taken: the next one.
+            }
+        }
+        return ports;
+    }
+}

@@ -1,0 +1,145 @@
+using System.Diagnostics;
+using Agora.Contracts.Cluster;
+using Agora.Launcher;
+using Xunit;
+
+namespace Agora.Cluster.Tests;
+
+/// <summary>
+/// One marketplace of real processes for all of these; each finds it whole and leaves it whole. The ledger is kept over all of them: what one
+/// wrote, those after it must still find.
+/// </summary>
+public sealed class MarketplaceTests(Marketplace marketplace)
+{
+    [Fact]
+    public async Task Every_process_of_the_file_is_up_and_told_of_as_documented()
+    {
+        ClusterStatus status = await marketplace.AllRunningAsync();
+
+        Assert.Equal(marketplace.Cluster.Processes().Select(p => p.Name), status.Processes.Select(p => p.Name));
+        Assert.Equal(19, status.Processes.Select(p => p.Pid).Distinct().Count());
+        Assert.All(status.Processes, p => Assert.True(p.MemoryBytes > 0));
+        Assert.Single(status.Processes, p => p is { Component: Components.Products, Role: "leader" });
+        Assert.Equal(4, status.Processes.Count(p => p is { Component: Components.Products, Role: "follower" }));
+        Assert.All(status.Processes.Where(p => p.Component is Components.Customers or Components.Products), p => Assert.True(p.Applied is not null && p.Lag >= 0));
+        Assert.All(status.Processes, p => Assert.False(Process.GetProcessById(p.Pid!.Value).HasExited));
+    }
+
+    [Fact]
+    public async Task A_process_killed_by_command_is_left_dead_and_served_around_until_it_is_started()
+    {
+        await marketplace.AllRunningAsync();
+
+        await marketplace.CommandAsync("kill", "buyer-server/2");
+        await marketplace.CommandAsync("kill", "products/follower");
+
+        ClusterStatus status = await marketplace.StatusAsync();
+        ProcessStatus[] dead = [.. status.Processes.Where(p => p.State == ProcessState.Killed)];
+        Assert.Equal([Components.BuyerServer, Components.Products], dead.Select(p => p.Component));
+        Assert.All(dead, p => Assert.Null(p.Pid));
+        Assert.True(status.Ready);
+        foreach (ProcessStatus process in dead)
+        {
+            await marketplace.CommandAsync("start", process.Name);
+        }
+        Assert.All((await marketplace.AllRunningAsync()).Processes.Where(p => dead.Any(d => d.Name == p.Name)), p => Assert.Equal(0, p.Restarts - dead.Single(d => d.Name == p.Name).Restarts));
+    }
+
+    [Fact]
+    public async Task Killed_under_load_servers_follower_and_leader_cost_no_call_and_no_acknowledged_write()
+    {
+        int restarts = (await marketplace.AllRunningAsync()).Processes.Sum(p => p.Restarts);
+        await using Traders traders = new(marketplace);
+        await traders.StartAsync(sellers: 4, buyers: 4);
+        await traders.GoOnAsync();
+
+        foreach (string victim in new[] { "seller-server/0", "buyer-server/1", "products/follower", "products/leader" })
+        {
+            await marketplace.CommandAsync("kill", victim, "--restart");
+            await traders.GoOnAsync();
+        }
+
+        await traders.StopAsync();
+        Assert.Equal(restarts + 4, (await marketplace.AllRunningAsync()).Processes.Sum(p => p.Restarts));
+        await marketplace.Ledger.AuditAsync(() => traders.Seller(), () => traders.Buyer());
+        await marketplace.ReplicasAgreeAsync();
+    }
+
+    [Fact]
+    public async Task A_customers_replica_that_is_killed_comes_back_and_service_resumes_with_nothing_lost()
+    {
+        await marketplace.AllRunningAsync();
+        await using Traders traders = new(marketplace);
+        await traders.StartAsync(sellers: 2, buyers: 2);
+        await traders.GoOnAsync(purchases: 5, changes: 2);
+
+        await marketplace.CommandAsync("kill", "customers/2", "--restart");
+        await traders.GoOnAsync();
+
+        await traders.StopAsync();
+        await marketplace.AllRunningAsync();
+        await marketplace.Ledger.AuditAsync(() => traders.Seller(), () => traders.Buyer());
+        await marketplace.ReplicasAgreeAsync();
+    }
+
+    [Fact]
+    public async Task After_down_and_up_everything_is_still_there()
+    {
+        await TradeAsync();
+
+        await marketplace.DownAsync();
+        Assert.All((await marketplace.StatusAsync()).Processes, p => Assert.Equal(ProcessState.Unreachable, p.State));
+        await marketplace.UpAsync();
+
+        await using Traders traders = new(marketplace);
+        await marketplace.Ledger.AuditAsync(() => traders.Seller(), () => traders.Buyer());
+        await marketplace.ReplicasAgreeAsync();
+    }
+
+    [Fact]
+    public async Task After_kill_9_of_all_processes_at_once_every_acknowledged_write_is_there()
+    {
+        await TradeAsync();
+        ClusterStatus status = await marketplace.AllRunningAsync();
+        DataDirectory data = new(marketplace.Data);
+        using Process supervisor = Process.GetProcessById(data.Holder()!.Value);
+
+        // The supervisor first: it would bring back the others. One command, so that none of them finds the time to end in order.
+        using (Process kill = Process.Start("kill", ["-9", .. new[] { supervisor.Id }.Concat(status.Processes.Select(p => p.Pid!.Value)).Select(pid => $"{pid}")]))
+        {
+            await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+        await supervisor.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await marketplace.UpAsync();
+
+        await using Traders traders = new(marketplace);
+        await marketplace.Ledger.AuditAsync(() => traders.Seller(), () => traders.Buyer());
+        await marketplace.ReplicasAgreeAsync();
+    }
+
+    [Fact]
+    public async Task A_killed_supervisor_leaves_nothing_that_blocks_the_next_one()
+    {
+        ClusterStatus before = await marketplace.AllRunningAsync();
+        using (Process supervisor = Process.GetProcessById(new DataDirectory(marketplace.Data).Holder()!.Value))
+        {
+            supervisor.Kill();
+            await supervisor.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+
+        await marketplace.UpAsync();
+
+        ClusterStatus after = await marketplace.AllRunningAsync();
+        Assert.Empty(before.Processes.Select(p => p.Pid).Intersect(after.Processes.Select(p => p.Pid)));
+        Assert.All(after.Processes, p => Assert.Equal(0, p.Restarts));
+    }
+
+    private async Task TradeAsync()
+    {
+        await marketplace.AllRunningAsync();
+        await using Traders traders = new(marketplace);
+        await traders.StartAsync(sellers: 1, buyers: 2);
+        await traders.GoOnAsync(purchases: 5, changes: 2);
+        await traders.StopAsync();
+    }
+}

@@ -1,0 +1,185 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Agora.Client;
+using Agora.Contracts.Cluster;
+using Xunit;
+
+namespace Agora.Cluster.Tests;
+
+/// <summary>
+/// A steady load of sellers and buyers, each with a session and a connection of its own, spread over all servers. Whatever is acknowledged goes
+/// into the ledger; a call that fails, other than by a rule of the marketplace, is kept as a failure.
+/// </summary>
+public sealed class Traders : IAsyncDisposable
+{
+    public const string Password = "correct horse battery";
+
+    private const int Category = 7;
+    private static readonly PurchaseRequest s_card = new() { CardholderName = "Ada Buyer", CardNumber = "4242424242424242", ExpirationDate = "12/39", SecurityCode = "123" };
+
+    private static int s_people;
+
+    private readonly Marketplace _marketplace;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<Task> _loops = [];
+
+    public Traders(Marketplace marketplace) => _marketplace = marketplace;
+
+    /// <summary>Calls that failed though they should not have.</summary>
+    public ConcurrentQueue<string> Failures { get; } = new();
+
+    public static IEnumerable<Uri> Servers(ServerGroup group) => group.Replicas.Select(r => new Uri($"http://{r.Host}:{r.Port}"));
+
+    public SellerClient Seller(int? server = null) => new(Servers(_marketplace.Cluster.SellerServers), new ReplicaOptions { Start = server });
+
+    public BuyerClient Buyer(int? server = null) => new(Servers(_marketplace.Cluster.BuyerServers), new ReplicaOptions { Start = server });
+
+    /// <summary>Opens the accounts, puts the first items up for sale, and then trades until disposed.</summary>
+    public async Task StartAsync(int sellers, int buyers)
+    {
+        Func<Task>[] loops = await Task.WhenAll([
+            .. Enumerable.Range(0, sellers).Select(OpenSellerAsync),
+            .. Enumerable.Range(0, buyers).Select(OpenBuyerAsync)]);
+        _loops.AddRange(loops.Select(loop => Task.Run(loop)));
+    }
+
+    /// <summary>Waits until so many more purchases and changes by sellers have been acknowledged: the marketplace goes on.</summary>
+    public async Task GoOnAsync(int purchases = 15, int changes = 5)
+    {
+        (int bought, int changed) = (_marketplace.Ledger.Purchases, _marketplace.Ledger.Changes);
+        await Marketplace.UntilAsync("trade goes on", () => Task.FromResult(
+            _loops.Any(l => l.IsCompleted) || (_marketplace.Ledger.Purchases >= bought + purchases && _marketplace.Ledger.Changes >= changed + changes) ? this : null));
+        await Task.WhenAll(_loops.Where(l => l.IsCompleted));
+    }
+
+    /// <summary>Ends the load; calls under way are finished, so that each has an answer.</summary>
+    public async Task StopAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_loops);
+        Assert.Empty(Failures);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_loops).ContinueWith(_ => { }, TaskScheduler.Default);
+        _stop.Dispose();
+    }
+
+    private async Task<Func<Task>> OpenSellerAsync(int number)
+    {
+        SellerClient client = Seller(number % _marketplace.Cluster.SellerServers.Replicas.Count);
+        string name = Name("seller");
+        long id = (await client.CreateAccountAsync(name, name, Password)).SellerId;
+        _marketplace.Ledger.SellerCreated(id, name);
+        await client.LoginAsync(name, Password);
+        Random random = new(number);
+        List<(string Id, long Left)> items = [];
+        await SellAsync();
+        return TradeAsync;
+
+        async Task SellAsync()
+        {
+            decimal price = random.Next(100, 10_000) / 100m;
+            int units = random.Next(50, 200);
+            string item = (await client.RegisterItemForSaleAsync(new() { Name = $"thing {items.Count}", Category = Category, Keywords = ["thing"], Condition = ItemCondition.New, Price = price, Quantity = units })).ItemId;
+            _marketplace.Ledger.Registered(item, id, units, price);
+            items.Add((item, units));
+        }
+
+        async Task TradeAsync()
+        {
+            using SellerClient owned = client;
+            while (!_stop.IsCancellationRequested)
+            {
+                await TryAsync("seller", async () =>
+                {
+                    string item = items[random.Next(items.Count)].Id;
+                    switch (random.Next(4))
+                    {
+                        case 0:
+                            await SellAsync();
+                            break;
+                        case 1:
+                            await client.UpdateUnitsForSaleAsync(item, 1);
+                            _marketplace.Ledger.Withdrawn(item, 1);
+                            break;
+                        default:
+                            decimal price = random.Next(100, 10_000) / 100m;
+                            await client.ChangeItemPriceAsync(item, price);
+                            _marketplace.Ledger.Priced(item, price);
+                            break;
+                    }
+                });
+            }
+            await client.LogoutAsync();
+        }
+    }
+
+    private async Task<Func<Task>> OpenBuyerAsync(int number)
+    {
+        BuyerClient client = Buyer(number % _marketplace.Cluster.BuyerServers.Replicas.Count);
+        string name = Name("buyer");
+        long id = (await client.CreateAccountAsync(name, name, Password)).BuyerId;
+        _marketplace.Ledger.BuyerCreated(id, name);
+        await client.LoginAsync(name, Password);
+        Random random = new(1000 + number);
+        return TradeAsync;
+
+        async Task TradeAsync()
+        {
+            using BuyerClient owned = client;
+            while (!_stop.IsCancellationRequested)
+            {
+                await TryAsync("buyer", BuyAsync);
+            }
+            await TryAsync("buyer", () => client.ClearCartAsync());
+            await client.LogoutAsync();
+        }
+
+        async Task BuyAsync()
+        {
+            IReadOnlyList<Item> found = (await client.SearchItemsForSaleAsync(Category, ["thing"], 20)).Items;
+            foreach (Item item in found.OrderBy(_ => random.Next()).Take(random.Next(1, 3)))
+            {
+                await client.AddItemToCartAsync(item.Id, random.Next(1, 3));
+            }
+            try
+            {
+                Receipt receipt = await client.MakePurchaseAsync(s_card);
+                _marketplace.Ledger.Bought(id, receipt);
+                if (random.Next(3) == 0)
+                {
+                    Thumb thumb = random.Next(3) == 0 ? Thumb.Down : Thumb.Up;
+                    string item = receipt.Lines[0].ItemId;
+                    await client.ProvideFeedbackAsync(item, thumb);
+                    _marketplace.Ledger.Rated(item, thumb);
+                }
+            }
+            catch (AgoraException e) when (e.Code is "payment-declined" or "not-enough-units")
+            {
+                await client.ClearCartAsync();
+            }
+        }
+    }
+
+    // A refusal by a rule of the marketplace is an answer; anything else breaks what users were promised.
+    private async Task TryAsync(string who, Func<Task> call)
+    {
+        try
+        {
+            await call();
+        }
+        catch (AgoraException e) when (e.Code is "not-enough-units" or "cart-empty")
+        {
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Failures.Enqueue($"{DateTime.UtcNow.ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture)} {who}: {(e as AgoraException)?.Status} {(e as AgoraException)?.Code} {e}");
+            await _stop.CancelAsync();
+        }
+    }
+
+    private static string Name(string kind) => string.Create(CultureInfo.InvariantCulture, $"{kind}-{Interlocked.Increment(ref s_people)}");
+}
