@@ -1,11 +1,7 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Agora.Client;
 
 namespace Agora.Evaluation;
-
-/// <summary>Votes on an item: given, and sent without an answer.</summary>
-internal record struct Votes(int Up, int Down, int Maybe);
 
 /// <summary>A buyer of the evaluation, and what the marketplace has answered him.</summary>
 internal sealed class BuyerTrader : Trader
@@ -15,7 +11,9 @@ internal sealed class BuyerTrader : Trader
     private readonly PurchaseRequest _card;
     private readonly List<string> _unrated = [];
     private IReadOnlyList<Item> _found = [];
-    private IReadOnlyList<CartLine> _cart = [];
+
+    // As answered last; null where it is not known.
+    private IReadOnlyList<CartLine>? _cart;
 
     /// <param name="plan">His calls.</param>
     /// <param name="servers">All buyer servers.</param>
@@ -27,41 +25,28 @@ internal sealed class BuyerTrader : Trader
         _client = new BuyerClient(servers, Options(index));
         _stall = stall;
         _card = card;
-        Username = string.Create(CultureInfo.InvariantCulture, $"buyer-{stall.Tag}-{index}");
+        Answers = new(string.Create(CultureInfo.InvariantCulture, $"buyer-{stall.Tag}-{index}"));
     }
 
-    public override string Username { get; }
+    public BuyersAnswers Answers { get; }
 
-    public override Uri Server => _client.Servers.Current;
+    protected override MarketplaceClient Client => _client;
 
-    /// <summary>Every purchase that was answered.</summary>
-    public List<Receipt> Receipts { get; } = [];
-
-    /// <summary>Purchases that were sent and not answered: they may have been made.</summary>
-    public int MaybePurchases { get; private set; }
-
-    /// <summary>Votes by item.</summary>
-    public Dictionary<string, Votes> Votes { get; } = [];
-
-    /// <summary>
-    /// Units by item that the account's saved cart must hold: as saved last, without what was bought since. Null where an answer is missing
-    /// that would tell.
-    /// </summary>
-    public Dictionary<string, int>? SavedCart { get; private set; } = [];
+    protected override Answers AllAnswers => Answers;
 
     protected override async Task CallAsync(Function function, Dice dice, CancellationToken cancel)
     {
         switch (function)
         {
             case Function.BuyerCreateAccount:
-                AccountId = (await _client.CreateAccountAsync("Buyer", Username, Stall.Password, cancel: cancel).ConfigureAwait(false)).BuyerId;
+                Answers.AccountId = (await _client.CreateAccountAsync("Buyer", Answers.Username, Stall.Password, cancel: cancel).ConfigureAwait(false)).BuyerId;
                 break;
             case Function.BuyerLogin:
-                await _client.LoginAsync(Username, Stall.Password, cancel: cancel).ConfigureAwait(false);
-                _cart = [];
+                _cart = null;
+                LoggedIn((await _client.LoginAsync(Answers.Username, Stall.Password, cancel: cancel).ConfigureAwait(false)).Token);
                 break;
             case Function.BuyerLogout:
-                await _client.LogoutAsync(cancel: cancel).ConfigureAwait(false);
+                await LogoutAsync(cancel).ConfigureAwait(false);
                 break;
             case Function.SearchItemsForSale:
                 await SearchAsync(dice, cancel).ConfigureAwait(false);
@@ -72,22 +57,28 @@ internal sealed class BuyerTrader : Trader
             case Function.AddItemToCart:
                 var item = Any(ref dice);
                 var quantity = item?.Quantity > 1 ? 1 + dice.Below(2) : 1;
-                _cart = (await _client.AddItemToCartAsync(item?.Id ?? Stall.NoItem, quantity, cancel: cancel).ConfigureAwait(false)).Lines;
+                await ChangeCartAsync(() => _client.AddItemToCartAsync(item?.Id ?? Stall.NoItem, quantity, cancel: cancel)).ConfigureAwait(false);
                 break;
             case Function.RemoveItemFromCart:
                 // Where the cart is empty against expectation, he is told so.
-                var removed = _cart.Count > 0 ? dice.Of(_cart).ItemId : Any(ref dice)?.Id ?? Stall.NoItem;
-                _cart = (await _client.RemoveItemFromCartAsync(removed, dice.Below(2) == 0 ? 1 : null, cancel: cancel).ConfigureAwait(false)).Lines;
+                var removed = _cart is { Count: > 0 } ? dice.Of(_cart).ItemId : Any(ref dice)?.Id ?? Stall.NoItem;
+                int? units = dice.Below(2) == 0 ? 1 : null;
+                await ChangeCartAsync(() => _client.RemoveItemFromCartAsync(removed, units, cancel: cancel)).ConfigureAwait(false);
                 break;
             case Function.SaveCart:
                 await SaveCartAsync(cancel).ConfigureAwait(false);
                 break;
             case Function.ClearCart:
-                await _client.ClearCartAsync(cancel: cancel).ConfigureAwait(false);
-                _cart = [];
+                await ChangeCartAsync(async () =>
+                {
+                    await _client.ClearCartAsync(cancel: cancel).ConfigureAwait(false);
+                    return new Cart { Lines = [] };
+                }).ConfigureAwait(false);
                 break;
             case Function.DisplayCart:
-                _cart = (await _client.DisplayCartAsync(cancel).ConfigureAwait(false)).Lines;
+                var shown = (await _client.DisplayCartAsync(cancel).ConfigureAwait(false)).Lines;
+                Contradicts(_cart is not null && !shown.SequenceEqual(_cart), "DisplayCart shows another cart than the last answer about it");
+                _cart = shown;
                 break;
             case Function.MakePurchase:
                 await PurchaseAsync(cancel).ConfigureAwait(false);
@@ -99,10 +90,36 @@ internal sealed class BuyerTrader : Trader
                 await _client.GetSellerRatingAsync(Any(ref dice)?.SellerId ?? 0, cancel).ConfigureAwait(false);
                 break;
             case Function.GetBuyerPurchases:
-                await _client.GetBuyerPurchasesAsync(cancel: cancel).ConfigureAwait(false);
+                var history = (await _client.GetBuyerPurchasesAsync(cancel: cancel).ConfigureAwait(false)).Purchases;
+                Contradicts(
+                    Answers is { MaybePurchases: 0, Receipts: [.., var last] } && (history.Count == 0 || history[0].PurchaseId != last.PurchaseId),
+                    "GetBuyerPurchases does not begin with the last purchase that was answered");
                 break;
             default:
                 throw new InvalidOperationException($"A buyer does not call {function}.");
+        }
+    }
+
+    private void Contradicts(bool contradicts, string what)
+    {
+        if (contradicts)
+        {
+            Answers.Contradictions.Add(what);
+        }
+    }
+
+    private async Task ChangeCartAsync(Func<Task<Cart>> change)
+    {
+        var before = _cart;
+        _cart = null;
+        try
+        {
+            _cart = (await change().ConfigureAwait(false)).Lines;
+        }
+        catch (AgoraException e) when (e.Code is ErrorCodes.NotEnoughUnits or ErrorCodes.NotInCart)
+        {
+            _cart = before;
+            throw;
         }
     }
 
@@ -127,16 +144,9 @@ internal sealed class BuyerTrader : Trader
 
     private async Task SaveCartAsync(CancellationToken cancel)
     {
-        try
-        {
-            _cart = (await _client.SaveCartAsync(cancel: cancel).ConfigureAwait(false)).Lines;
-            SavedCart = _cart.ToDictionary(line => line.ItemId, line => line.Quantity);
-        }
-        catch (AgoraException e) when (IsFailure(Function.SaveCart, e))
-        {
-            SavedCart = null;
-            throw;
-        }
+        Answers.SavedCart = null;
+        _cart = (await _client.SaveCartAsync(cancel: cancel).ConfigureAwait(false)).Lines;
+        Answers.SavedCart = _cart.ToDictionary(line => line.ItemId, line => line.Quantity);
     }
 
     private async Task PurchaseAsync(CancellationToken cancel)
@@ -144,21 +154,23 @@ internal sealed class BuyerTrader : Trader
         try
         {
             var receipt = await _client.MakePurchaseAsync(_card, cancel: cancel).ConfigureAwait(false);
-            Receipts.Add(receipt);
+            Answers.Receipts.Add(receipt);
             _cart = [];
             foreach (var line in receipt.Lines)
             {
                 _unrated.Add(line.ItemId);
-                if (SavedCart?.TryGetValue(line.ItemId, out var saved) == true)
+                // What was bought leaves the saved cart too, so that it does not come back at the next login.
+                if (Answers.SavedCart?.TryGetValue(line.ItemId, out var saved) == true && (Answers.SavedCart[line.ItemId] = saved - line.Quantity) <= 0)
                 {
-                    SavedCart[line.ItemId] = Math.Max(0, saved - line.Quantity);
+                    Answers.SavedCart.Remove(line.ItemId);
                 }
             }
         }
         catch (AgoraException e) when (IsFailure(Function.MakePurchase, e))
         {
-            MaybePurchases++;
-            SavedCart = null;
+            Answers.MaybePurchases++;
+            Answers.SavedCart = null;
+            _cart = null;
             throw;
         }
     }
@@ -171,18 +183,20 @@ internal sealed class BuyerTrader : Trader
         try
         {
             await _client.ProvideFeedbackAsync(item, up ? Thumb.Up : Thumb.Down, cancel: cancel).ConfigureAwait(false);
-            ref var votes = ref CollectionsMarshal.GetValueRefOrAddDefault(Votes, item, out _);
-            votes = up ? votes with { Up = votes.Up + 1 } : votes with { Down = votes.Down + 1 };
-            _unrated.Remove(item);
+            Count(item, up ? new(1, 0, 0) : new(0, 1, 0));
         }
         catch (AgoraException e) when (IsFailure(Function.ProvideFeedback, e))
         {
-            ref var votes = ref CollectionsMarshal.GetValueRefOrAddDefault(Votes, item, out _);
-            votes.Maybe++;
-            _unrated.Remove(item);
+            Count(item, new(0, 0, 1));
             throw;
         }
     }
 
-    public override void Dispose() => _client.Dispose();
+    private void Count(string item, Votes votes)
+    {
+        Answers.Votes[item] = Answers.Votes.GetValueOrDefault(item) + votes;
+        _unrated.Remove(item);
+    }
+
+    protected override Task AskAsync(CancellationToken cancel) => _client.DisplayCartAsync(cancel);
 }

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Agora.Evaluation;
 
 /// <summary>How many clients there are at once.</summary>
@@ -5,7 +7,8 @@ namespace Agora.Evaluation;
 /// <param name="Buyers">Buyers.</param>
 public readonly record struct Scale(int Sellers, int Buyers)
 {
-    /// <summary>All clients.</summary>
+    /// <summary>All of them.</summary>
+    [JsonIgnore]
     public int Clients => Sellers + Buyers;
 
     /// <inheritdoc/>
@@ -19,7 +22,7 @@ public sealed record EvaluationOptions
     public IReadOnlyList<Scale> Scales { get; init; } = [new(1, 1)];
 
     /// <summary>Conditions by number.</summary>
-    public IReadOnlyList<int> Conditions { get; init; } = [1];
+    public IReadOnlyList<int> Conditions { get; init; } = [1, 2, 3, 4, 5];
 
     /// <summary>Runs of each condition.</summary>
     public int Runs { get; init; } = 10;
@@ -27,7 +30,10 @@ public sealed record EvaluationOptions
     /// <summary>Calls of each client in a run.</summary>
     public int Calls { get; init; } = 1000;
 
-    /// <summary>Calls of each client before the first measured run, and after a process was started anew: a fresh process is slow at first.</summary>
+    /// <summary>
+    /// Calls of each client before the first measured run of a scale, and after a run in which processes were killed: a fresh process is slow
+    /// at first, which is measured once (in the run with the kill) and not again in the next run.
+    /// </summary>
     public int WarmUpCalls { get; init; } = 100;
 
     /// <summary>Calls a second of all clients together; without it each calls again as soon as it has its answer.</summary>
@@ -35,4 +41,42 @@ public sealed record EvaluationOptions
 
     /// <summary>What decides the calls.</summary>
     public long Seed { get; init; } = 1;
+
+    /// <summary>What cannot be measured, each with how to mend it; empty where all can.</summary>
+    /// <param name="conditionsNeedReplicas">There is only one replica of each, so that a kill would be an outage.</param>
+    public IEnumerable<string> Problems(bool conditionsNeedReplicas)
+    {
+        if (Conditions.Contains(Condition.NeedsLab))
+        {
+            yield return "condition 6 (datagrams lost and late) needs the lab, a network that is bad on purpose, which this version does not have; leave it out";
+        }
+        foreach (var number in Conditions.Where(n => n != Condition.NeedsLab && !Condition.All.Any(c => c.Number == n)))
+        {
+            yield return FormattableString.Invariant($"there is no condition {number}; there are {string.Join(", ", Condition.All.Select(c => $"{c.Number} ({c.Name})"))}");
+        }
+        if (conditionsNeedReplicas && Condition.All.Any(c => c.Kills && Conditions.Contains(c.Number)))
+        {
+            yield return "without replicas there is only condition 1: a kill would be an outage; write --conditions 1";
+        }
+        if (Conditions.Count == 0)
+        {
+            yield return "no condition is given";
+        }
+        if (Scales.Count == 0 || Scales.Any(s => s.Sellers < 0 || s.Buyers < 0 || s.Clients is < 1 or > 10_000))
+        {
+            yield return "there must be 1 to 10,000 clients";
+        }
+        if (Calls is < Plan.Fewest or > 1_000_000)
+        {
+            yield return FormattableString.Invariant($"calls must be {Plan.Fewest} to 1,000,000: fewer do not hold all functions");
+        }
+        if (Runs is < 1 or > 1000)
+        {
+            yield return "runs must be 1 to 1,000";
+        }
+        if (Rate is not null and not (> 0 and <= 1_000_000))
+        {
+            yield return "the rate must be more than 0 and at most 1,000,000 calls a second";
+        }
+    }
 }

@@ -1,60 +1,204 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Reflection;
 using System.Security.Cryptography;
+using Agora.Contracts.Cluster;
 
 namespace Agora.Evaluation;
 
-/// <summary>Measures a marketplace: every scale, under every condition, in so many runs.</summary>
+/// <summary>Measures a marketplace: at every scale, under every condition, in so many runs, and audits its books after each.</summary>
 public sealed class Evaluator(IMarketplace marketplace, IScreen screen, EvaluationOptions options)
 {
+    // After a kill: to start a process, and for it to catch up.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
     // Not from the seed: a second evaluation of the same marketplace needs names and categories of its own.
     private readonly string _tag = RandomNumberGenerator.GetHexString(6, lowercase: true);
     private readonly int _firstCategory = RandomNumberGenerator.GetInt32(1 << 10, 1 << 30);
     private int _loads;
 
-    /// <summary>Measures. True if nothing was found wrong.</summary>
-    public async Task<bool> RunAsync(CancellationToken cancel)
+    /// <summary>Measures everything.</summary>
+    /// <param name="command">The command that asked for it, for the report.</param>
+    /// <param name="save">Called with what has been measured so far, after each condition.</param>
+    /// <param name="cancel">Ends it; what was saved stays.</param>
+    /// <exception cref="EvaluationException">It cannot go on.</exception>
+    public async Task<EvaluationReport> RunAsync(string command, Action<EvaluationReport> save, CancellationToken cancel)
     {
+        ArgumentNullException.ThrowIfNull(save);
+        var report = Begin(command);
+        using Databases databases = new(marketplace.File);
+        using Auditor auditor = new(marketplace.File, databases);
+        await auditor.BeginAsync(cancel);
+        List<ScaleResult> scales = [];
         foreach (var scale in options.Scales)
         {
-            var figures = Functions.All.ToDictionary(f => f, _ => new Figures());
-            List<double> rates = [];
-            await MeasureAsync(scale, -1, options.WarmUpCalls, "warming up", cancel);
-            for (var run = 0; run < options.Runs; run++)
+            List<ConditionResult> conditions = [];
+            scales.Add(new(scale.Sellers, scale.Buyers, conditions));
+            var warm = false;
+            foreach (var condition in Condition.All.Where(c => options.Conditions.Contains(c.Number)))
             {
-                var title = string.Create(CultureInfo.InvariantCulture, $"{scale}, condition 1, run {run + 1} of {options.Runs}");
-                var (samples, seconds) = await MeasureAsync(scale, run, options.Calls, title, cancel);
-                foreach (var sample in samples)
+                Tally tally = new(condition);
+                for (var run = 0; run < options.Runs; run++)
                 {
-                    figures[sample.Function].Add(sample);
+                    if (!warm)
+                    {
+                        var (_, cold) = await RunAsync(databases, auditor, scale, Condition.All[0], -1, options.WarmUpCalls, $"{scale}, warming up", cancel);
+                        Complain(cold);
+                    }
+                    var title = string.Create(CultureInfo.InvariantCulture, $"{scale}, condition {condition.Number}, run {run + 1} of {options.Runs}");
+                    var (measured, result) = await RunAsync(databases, auditor, scale, condition, run, options.Calls, title, cancel);
+                    tally.Add(measured, result);
+                    screen.Say($"{title}: {Summary(result)}");
+                    Complain(result);
+                    warm = !condition.Kills;
                 }
-                rates.Add(samples.Count(s => s.Outcome == Outcome.Success) / seconds);
+                conditions.Add(tally.Result());
+                report = report with { Scales = [.. scales] };
+                save(report);
             }
-            foreach (var (function, f) in figures)
-            {
-                screen.Say(string.Create(CultureInfo.InvariantCulture,
-                    $"{function.Role(),-6} {function.Name(),-20} {f.Mean.TotalMilliseconds,8:0.0} ms  p50 {f.Percentile(50).TotalMilliseconds,7:0.0}  p95 {f.Percentile(95).TotalMilliseconds,7:0.0}  p99 {f.Percentile(99).TotalMilliseconds,7:0.0}  worst {f.Worst.TotalMilliseconds,7:0.0}  {f.Count,6} calls  {f.Refused} refused  {f.Failed} failed"));
-            }
-            var rate = Spread.Of(rates);
-            screen.Say(string.Create(CultureInfo.InvariantCulture, $"{scale}: {rate.Mean:0} ± {rate.Deviation:0} operations a second"));
         }
-        return true;
+        return report;
     }
 
-    private async Task<(List<Sample>, double Seconds)> MeasureAsync(Scale scale, int run, int calls, string title, CancellationToken cancel)
+    private async Task<(MeasuredRun, RunResult)> RunAsync(
+        Databases databases, Auditor auditor, Scale scale, Condition condition, int run, int calls, string title, CancellationToken cancel)
     {
         var number = _loads++;
         Stall stall = new(string.Create(CultureInfo.InvariantCulture, $"{_tag}-{number}"), _firstCategory + number * Stall.Categories);
         using Load load = new(marketplace.File, scale, stall, options.Seed, run, calls, options.Rate);
         await load.PrepareAsync(cancel);
+        // What preparing has left behind is not to be collected while something is measured.
         GC.Collect();
-        var started = Stopwatch.GetTimestamp();
-        await screen.ShowAsync(title, () => load.Progress, load.RunAsync(cancel));
-        var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        foreach (var failure in load.Clients.SelectMany(c => c.Failures).Take(3))
+        var processorsBefore = ProcessorTime.Now();
+        var ownBefore = Environment.CpuUsage.TotalTime;
+        var start = Stopwatch.GetTimestamp();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var calling = load.RunAsync(stop.Token);
+        var killing = KillAsync(condition, new(load, databases, marketplace.File, Math.Max(0, run)), calling, stop);
+        await screen.ShowAsync(title, () => load.Progress, Task.WhenAll(calling, killing));
+        var end = Stopwatch.GetTimestamp();
+        var own = (Environment.CpuUsage.TotalTime - ownBefore).TotalSeconds;
+        var processors = ProcessorTime.Now() - processorsBefore;
+        var (killed, killedAt) = await killing;
+        MeasuredRun measured = new([.. load.Clients.SelectMany(c => c.Samples.ToArray())], start, end, killed, killedAt);
+        await MendAsync(condition, killed, cancel);
+        Task<IReadOnlyList<string>> audit = auditor.AuditAsync(load, cancel);
+        await screen.ShowAsync($"{title}: the audit", () => 1, audit);
+        return (measured, new()
         {
-            screen.Say($"{failure.Function.Name()} failed: {failure.Code}: {failure.Detail}");
-        }
-        return ([.. load.Clients.SelectMany(c => c.Samples.ToArray())], seconds);
+            Number = run + 1,
+            Seconds = Math.Round(measured.Seconds, 3),
+            Succeeded = measured.Count(Outcome.Success),
+            Refused = measured.Count(Outcome.Refused),
+            Failed = measured.Count(Outcome.Failed),
+            Failures = [.. load.Clients.SelectMany(c => c.Failures).Select(f => f.ToString()).Take(10)],
+            OperationsPerSecond = Math.Round(measured.OperationsPerSecond, 1),
+            Failovers = load.Clients.Sum(c => c.Failovers),
+            Kill = measured.Kill(condition.Affects),
+            CpuBusy = Share(processors?.Busy, processors?.Total),
+            CpuStolen = Share(processors?.Stolen, processors?.Total),
+            CpuOfClients = Math.Round(own / (measured.Seconds * Environment.ProcessorCount), 3),
+            Wrong = await audit,
+        });
     }
+
+    /// <summary>Kills whom the condition names, once a third of all calls have been made.</summary>
+    private async Task<(IReadOnlyList<string> Killed, long? At)> KillAsync(Condition condition, Scene scene, Task calling, CancellationTokenSource stop)
+    {
+        if (condition.Victims is null)
+        {
+            return ([], null);
+        }
+        try
+        {
+            while (scene.Load.Progress < 1.0 / 3)
+            {
+                await Task.WhenAny(calling, Task.Delay(TimeSpan.FromMilliseconds(10), stop.Token));
+                if (calling.IsCompleted)
+                {
+                    return ([], null);
+                }
+            }
+            var victims = await condition.Victims(scene, stop.Token);
+            var at = Stopwatch.GetTimestamp();
+            await Task.WhenAll(victims.Select(victim => marketplace.KillAsync(victim, condition.Restart, stop.Token)));
+            return (victims, at);
+        }
+        catch
+        {
+            // Without the kill there is nothing to measure.
+            await stop.CancelAsync();
+            throw;
+        }
+    }
+
+    private async Task MendAsync(Condition condition, IReadOnlyList<string> killed, CancellationToken cancel)
+    {
+        if (!condition.Restart)
+        {
+            foreach (var process in killed)
+            {
+                await marketplace.StartAsync(process, cancel);
+            }
+        }
+        var started = Stopwatch.GetTimestamp();
+        while (killed.Count > 0 && !await marketplace.IsWholeAsync(cancel))
+        {
+            if (Stopwatch.GetElapsedTime(started) > s_patience)
+            {
+                throw new EvaluationException(string.Create(CultureInfo.InvariantCulture,
+                    $"the marketplace is not whole again {s_patience.TotalSeconds:0} s after {string.Join(" and ", killed)} should have started"));
+            }
+            await Task.Delay(TimeSpan.FromMilliseconds(200), cancel);
+        }
+    }
+
+    private EvaluationReport Begin(string command)
+    {
+        var file = marketplace.File;
+        var scale = options.Scales[0];
+        return new()
+        {
+            Version = typeof(Evaluator).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "",
+            At = TimeProvider.System.GetUtcNow(),
+            Command = command,
+            Machine = Machine.This(),
+            Replicas = file.Processes().Where(p => p.Component != Components.Web).GroupBy(p => p.Component).ToDictionary(g => g.Key, g => g.Count()),
+            Engines = new Dictionary<string, string> { [Components.Customers] = Engine(file.Customers), [Components.Products] = Engine(file.Products) },
+            Options = options,
+            Mix =
+            [
+                .. new[] { (Seller: true, scale.Sellers), (Seller: false, scale.Buyers) }.Where(r => r.Item2 > 0).SelectMany(role =>
+                    Enumerable.Range(0, options.Runs).SelectMany(run => Enumerable.Range(0, role.Item2).SelectMany(client => Plan.Of(role.Seller, options.Seed, run, client, options.Calls)))
+                        .CountBy(step => step.Function).OrderBy(f => f.Key)
+                        .Select(f => new MixLine(f.Key.Role(), f.Key.Name(), Math.Round(1000.0 * f.Value / (options.Runs * role.Item2 * options.Calls), 1)))),
+            ],
+            Scales = [],
+        };
+    }
+
+    private void Complain(RunResult result)
+    {
+        foreach (var failure in result.Failures.Take(3))
+        {
+            screen.Say($"  failed: {failure}");
+        }
+        foreach (var wrong in result.Wrong.Take(20))
+        {
+            screen.Say($"  WRONG: {wrong}");
+        }
+    }
+
+    private static string Summary(RunResult result)
+    {
+        var kill = result.Kill is { } k
+            ? string.Create(CultureInfo.InvariantCulture, $"; killed {string.Join(", ", k.Killed)}: pause {k.Pause / 1000:0.00} s, worst call {k.Worst / 1000:0.00} s, {result.Failovers} failovers")
+            : "";
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{result.Succeeded + result.Refused + result.Failed} calls in {result.Seconds:0.0} s, {result.OperationsPerSecond:0} a second, {result.Failed} failed{kill}; books {(result.Wrong.Count == 0 ? "balance" : "DO NOT BALANCE")}");
+    }
+
+    private static string Engine(DatabaseGroup group) => group.Engine == ReplicationEngine.Raft ? "Raft" : "rotating sequencer";
+
+    private static double? Share(long? part, long? total) => part is { } p && total is { } t and > 0 ? Math.Round((double)p / t, 3) : null;
 }

@@ -1,44 +1,47 @@
-using HdrHistogram;
+using System.Runtime.InteropServices;
 
 namespace Agora.Evaluation;
 
 /// <summary>
-/// What many calls of one function come to: exact mean and worst, percentiles from a histogram that is right to 0.1%.
-/// Times are those of successful calls; refused and failed ones are counted apart and never averaged in.
+/// What many calls of one function come to. Times are those of successful calls, each kept to the microsecond, so percentiles are exact;
+/// refused and failed calls are counted apart and never averaged in.
 /// </summary>
 internal sealed class Figures
 {
-    // Microseconds, up to an hour: where a rate is given, waiting may add up.
-    private const long Longest = 3_600_000_000;
+    private readonly List<long> _microseconds = [];
+    private bool _sorted = true;
+    private long _sum;
 
-    private readonly LongHistogram _histogram = new(1, Longest, 3);
-    private double _sum;
-    private TimeSpan _worst;
-
-    public long Count => _histogram.TotalCount;
+    public int Count => _microseconds.Count;
 
     public int Refused { get; private set; }
 
     public int Failed { get; private set; }
 
-    public TimeSpan Mean => Count == 0 ? TimeSpan.Zero : TimeSpan.FromMicroseconds(_sum / Count);
+    public TimeSpan Mean => Count == 0 ? TimeSpan.Zero : TimeSpan.FromMicroseconds((double)_sum / Count);
 
-    public TimeSpan Worst => _worst;
+    public TimeSpan Worst => Percentile(100);
 
-    public LongHistogram Histogram => _histogram;
-
-    public TimeSpan Percentile(double percent) =>
-        Count == 0 ? TimeSpan.Zero : Min(TimeSpan.FromMicroseconds(_histogram.GetValueAtPercentile(percent)), _worst);
+    /// <summary>The shortest time that so many percent of the calls did not exceed.</summary>
+    public TimeSpan Percentile(double percent)
+    {
+        if (Count == 0)
+        {
+            return TimeSpan.Zero;
+        }
+        var rank = (int)Math.Ceiling(percent / 100 * Count);
+        return TimeSpan.FromMicroseconds((double)Sorted()[Math.Clamp(rank, 1, Count) - 1]);
+    }
 
     public void Add(in Sample sample)
     {
         switch (sample.Outcome)
         {
             case Outcome.Success:
-                var time = sample.Time;
-                _histogram.RecordValue(Math.Clamp((long)Math.Round(time.TotalMicroseconds), 1, Longest));
-                _sum += time.TotalMicroseconds;
-                _worst = time > _worst ? time : _worst;
+                var microseconds = (long)Math.Round(sample.Time.TotalMicroseconds);
+                _microseconds.Add(microseconds);
+                _sum += microseconds;
+                _sorted = false;
                 break;
             case Outcome.Refused:
                 Refused++;
@@ -49,15 +52,52 @@ internal sealed class Figures
         }
     }
 
-    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+    /// <summary>
+    /// The raw histogram: pairs of a bucket's lower bound in microseconds and its count, buckets without any left out. A bucket is 1/32 of the
+    /// power of two that it lies in wide, so a value is known to 3%.
+    /// </summary>
+    public IReadOnlyList<long[]> Histogram()
+    {
+        List<long[]> buckets = [];
+        foreach (var value in Sorted())
+        {
+            var bucket = LowerBound(value);
+            if (buckets is [.., var last] && last[0] == bucket)
+            {
+                last[1]++;
+            }
+            else
+            {
+                buckets.Add([bucket, 1]);
+            }
+        }
+        return buckets;
+    }
+
+    internal static long LowerBound(long value)
+    {
+        var shift = Math.Max(0, (int)long.Log2(Math.Max(1, value)) - 5);
+        return value >> shift << shift;
+    }
+
+    private Span<long> Sorted()
+    {
+        var span = CollectionsMarshal.AsSpan(_microseconds);
+        if (!_sorted)
+        {
+            span.Sort();
+            _sorted = true;
+        }
+        return span;
+    }
 }
 
-/// <summary>A mean over runs and how far they differ.</summary>
+/// <summary>A mean over runs, and how far they differ.</summary>
 /// <param name="Mean">The mean of the runs' values.</param>
-/// <param name="Deviation">Their standard deviation (of a sample); 0 where there is only one.</param>
-internal readonly record struct Spread(double Mean, double Deviation)
+/// <param name="Deviation">Their standard deviation (as of a sample); 0 where there is only one.</param>
+public readonly record struct Spread(double Mean, double Deviation)
 {
-    public static Spread Of(IReadOnlyCollection<double> values)
+    internal static Spread Of(IReadOnlyCollection<double> values)
     {
         if (values.Count == 0)
         {

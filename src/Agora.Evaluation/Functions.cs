@@ -53,6 +53,13 @@ internal static class Functions
         Function.RegisterItemForSale or Function.ChangeItemPrice or Function.UpdateUnitsForSale or Function.DisplayItemsForSale
         or Function.SearchItemsForSale or Function.GetItem or Function.AddItemToCart or Function.MakePurchase or Function.ProvideFeedback;
 
+    /// <summary>It cannot be answered before the customers replicas have agreed on something.</summary>
+    public static bool WritesCustomers(this Function function) => function is
+        Function.SellerCreateAccount or Function.SellerLogin or Function.SellerLogout
+        or Function.BuyerCreateAccount or Function.BuyerLogin or Function.BuyerLogout
+        or Function.AddItemToCart or Function.RemoveItemFromCart or Function.SaveCart or Function.ClearCart
+        or Function.MakePurchase or Function.ProvideFeedback;
+
     /// <summary>
     /// A right answer that is not yes: the card was declined, another buyer was quicker, or, after a declined purchase, there is nothing
     /// to rate. Everything else that is not success is a failure.

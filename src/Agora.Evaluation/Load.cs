@@ -56,7 +56,7 @@ internal sealed class Load : IDisposable
         await _wholesaler.RunAsync(new(Stopwatch.GetTimestamp(), 0), cancel).ConfigureAwait(false);
         if (_wholesaler.Failures is [var failure, ..])
         {
-            throw new AgoraException(failure.Code, $"The shop cannot be stocked: {failure.Function.Name()}: {failure.Detail}");
+            throw new EvaluationException($"the shop cannot be stocked: {failure}");
         }
     }
 
@@ -78,7 +78,8 @@ internal sealed class Load : IDisposable
         }
     }
 
-    private static Uri[] Addresses(ServerGroup group) =>
+    /// <summary>The servers' addresses by replica number, as clients have them.</summary>
+    public static Uri[] Addresses(ServerGroup group) =>
         [.. group.Replicas.Select(server => new UriBuilder(Uri.UriSchemeHttp, server.Host, server.Port).Uri)];
 
     private static PurchaseRequest Card(DateTimeOffset now) => new()

@@ -3,21 +3,6 @@ using Agora.Client;
 
 namespace Agora.Evaluation;
 
-/// <summary>What a seller knows of an item of his from the answers he got.</summary>
-internal sealed class OwnItem(string name, int registered, decimal price)
-{
-    public string Name => name;
-    public int Registered => registered;
-
-    /// <summary>Null where a change of it was sent and not answered.</summary>
-    public decimal? Price { get; set; } = price;
-
-    public int Withdrawn { get; set; }
-
-    /// <summary>Units that may have been withdrawn: no answer came.</summary>
-    public int MaybeWithdrawn { get; set; }
-}
-
 /// <summary>A seller of the evaluation, and what the marketplace has answered him.</summary>
 internal sealed class SellerTrader : Trader
 {
@@ -37,31 +22,27 @@ internal sealed class SellerTrader : Trader
         _client = new SellerClient(servers, Options(index));
         _stall = stall;
         _quantity = quantity;
-        Username = string.Create(CultureInfo.InvariantCulture, $"seller-{stall.Tag}-{(quantity is null ? "" : "w")}{index}");
+        Answers = new(string.Create(CultureInfo.InvariantCulture, $"seller-{stall.Tag}-{(quantity is null ? "" : "w")}{index}"));
     }
 
-    public override string Username { get; }
+    public SellersAnswers Answers { get; }
 
-    public override Uri Server => _client.Servers.Current;
+    protected override MarketplaceClient Client => _client;
 
-    /// <summary>Items by id, as far as their registration was answered.</summary>
-    public Dictionary<string, OwnItem> Items { get; } = [];
-
-    /// <summary>Items whose registration was sent and not answered: they may be there.</summary>
-    public List<OwnItem> MaybeItems { get; } = [];
+    protected override Answers AllAnswers => Answers;
 
     protected override async Task CallAsync(Function function, Dice dice, CancellationToken cancel)
     {
         switch (function)
         {
             case Function.SellerCreateAccount:
-                AccountId = (await _client.CreateAccountAsync("Seller", Username, Stall.Password, cancel: cancel).ConfigureAwait(false)).SellerId;
+                Answers.AccountId = (await _client.CreateAccountAsync("Seller", Answers.Username, Stall.Password, cancel: cancel).ConfigureAwait(false)).SellerId;
                 break;
             case Function.SellerLogin:
-                await _client.LoginAsync(Username, Stall.Password, cancel: cancel).ConfigureAwait(false);
+                LoggedIn((await _client.LoginAsync(Answers.Username, Stall.Password, cancel: cancel).ConfigureAwait(false)).Token);
                 break;
             case Function.SellerLogout:
-                await _client.LogoutAsync(cancel: cancel).ConfigureAwait(false);
+                await LogoutAsync(cancel).ConfigureAwait(false);
                 break;
             case Function.SellerGetSellerRating:
                 await _client.GetSellerRatingAsync(cancel).ConfigureAwait(false);
@@ -93,7 +74,7 @@ internal sealed class SellerTrader : Trader
             keywords[i] = Stall.Keywords[(first + i * 5) % Stall.Keywords.Count];
         }
         var item = new OwnItem(
-            string.Create(CultureInfo.InvariantCulture, $"{Username}-{number}"), _quantity ?? 5 + dice.Below(46), Price(ref dice));
+            string.Create(CultureInfo.InvariantCulture, $"{Answers.Username}-{number}"), _quantity ?? 5 + dice.Below(46), Price(ref dice));
         try
         {
             var answer = await _client.RegisterItemForSaleAsync(
@@ -107,12 +88,12 @@ internal sealed class SellerTrader : Trader
                     Quantity = item.Registered,
                 },
                 cancel: cancel).ConfigureAwait(false);
-            Items.Add(answer.ItemId, item);
+            Answers.Items.Add(answer.ItemId, item);
             _ids.Add(answer.ItemId);
         }
         catch (AgoraException e) when (IsFailure(Function.RegisterItemForSale, e))
         {
-            MaybeItems.Add(item);
+            Answers.MaybeItems.Add(item);
             throw;
         }
     }
@@ -152,10 +133,10 @@ internal sealed class SellerTrader : Trader
     private (string Id, OwnItem Item) Any(ref Dice dice)
     {
         var id = _ids.Count > 0 ? dice.Of(_ids) : Stall.NoItem;
-        return (id, Items.TryGetValue(id, out var item) ? item : new OwnItem("", 0, 0));
+        return (id, Answers.Items.TryGetValue(id, out var item) ? item : new OwnItem("", 0, 0));
     }
 
     private static decimal Price(ref Dice dice) => (100 + dice.Below(50_000)) / 100m;
 
-    public override void Dispose() => _client.Dispose();
+    protected override Task AskAsync(CancellationToken cancel) => _client.GetSellerRatingAsync(cancel);
 }

@@ -22,7 +22,10 @@ internal readonly record struct Sample(Function Function, Outcome Outcome, long 
 }
 
 /// <summary>A call that failed, and how.</summary>
-internal sealed record Failure(Function Function, string Code, string Detail, long At);
+internal sealed record Failure(Function Function, string Code, string Detail)
+{
+    public override string ToString() => $"{Function.Role()}'s {Function.Name()}: {Code}: {Detail}";
+}
 
 /// <summary>When a client makes its calls.</summary>
 /// <param name="Start">Timestamp of its first.</param>
@@ -63,14 +66,12 @@ internal abstract class Trader(Step[] plan) : IDisposable
     /// <summary>How often a call went on with another server.</summary>
     public int Failovers { get; private set; }
 
-    /// <summary>The account, once created.</summary>
-    public long AccountId { get; protected set; }
-
-    /// <summary>The account's name.</summary>
-    public abstract string Username { get; }
-
     /// <summary>The address in use; may be asked while it runs.</summary>
-    public abstract Uri Server { get; }
+    public Uri Server => Client.Servers.Current;
+
+    protected abstract MarketplaceClient Client { get; }
+
+    protected abstract Answers AllAnswers { get; }
 
     public async Task RunAsync(Pace pace, CancellationToken cancel)
     {
@@ -87,7 +88,7 @@ internal abstract class Trader(Step[] plan) : IDisposable
                 outcome = plan[i].Function.Expects(e.Code) ? Outcome.Refused : Outcome.Failed;
                 if (outcome == Outcome.Failed)
                 {
-                    Failures.Add(new(plan[i].Function, e.Code, e.Detail, Stopwatch.GetTimestamp()));
+                    Failures.Add(new(plan[i].Function, e.Code, e.Detail));
                 }
             }
             _samples[i] = new(plan[i].Function, outcome, start, Stopwatch.GetTimestamp());
@@ -101,7 +102,37 @@ internal abstract class Trader(Step[] plan) : IDisposable
     /// <summary>It may have happened or not. What is refused has not.</summary>
     protected static bool IsFailure(Function function, AgoraException e) => !function.Expects(e.Code);
 
-    public abstract void Dispose();
+    protected void LoggedIn(string token) => (AllAnswers.Token, AllAnswers.LoggedOut) = (token, false);
+
+    protected async Task LogoutAsync(CancellationToken cancel)
+    {
+        await Client.LogoutAsync(cancel: cancel).ConfigureAwait(false);
+        AllAnswers.LoggedOut = true;
+    }
+
+    /// <summary>Does the session that was ended last still serve? It must not.</summary>
+    public async Task<bool> OutlivesLogoutAsync(CancellationToken cancel)
+    {
+        if (!AllAnswers.LoggedOut)
+        {
+            return false;
+        }
+        Client.Token = AllAnswers.Token;
+        try
+        {
+            await AskAsync(cancel).ConfigureAwait(false);
+            return true;
+        }
+        catch (AgoraException e) when (e.Code == ErrorCodes.NotLoggedIn)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Any call that needs a session and changes nothing.</summary>
+    protected abstract Task AskAsync(CancellationToken cancel);
+
+    public void Dispose() => Client.Dispose();
 
     /// <summary>A client of the i-th server, that counts when it goes on with another.</summary>
     protected ReplicaOptions Options(int index) => new()

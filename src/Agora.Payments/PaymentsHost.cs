@@ -4,6 +4,7 @@ using Agora.Contracts.Cluster;
 using Agora.Contracts.Payments;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -50,6 +51,11 @@ public static class PaymentsHost
             await store.FindAsync("health");
             return "ready";
         });
+        // For auditors on this host: which charges stand. Nobody else is told that the path exists.
+        app.MapGet("/audit/approved", async (HttpContext context, long? since) =>
+            context.Connection.RemoteIpAddress is { } caller && (IPAddress.IsLoopback(caller) || caller.Equals(context.Connection.LocalIpAddress))
+                ? Results.Ok(await store.ApprovedAsync(DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(since ?? 0, 0, 253_402_300_799_999))))
+                : Results.NotFound());
         app.Use((context, next) => context.Request.Path.StartsWithSegments(Path) ? SoapAdmission.AdmitAsync(context, next) : next(context));
         ((IApplicationBuilder)app).UseSoapEndpoint<IFinancialTransactions>(soap =>
         {

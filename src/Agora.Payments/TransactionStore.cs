@@ -134,6 +134,30 @@ internal sealed class TransactionStore : IDisposable
         }
     }
 
+    /// <summary>Every transaction approved since a time and not voided since, for whoever audits the books.</summary>
+    public async Task<IReadOnlyList<ApprovedTransaction>> ApprovedAsync(DateTimeOffset since)
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            using var command = _connection.CreateCommand();
+            command.CommandText = "SELECT id, amount_in_cents FROM transactions WHERE state = $approved AND decided_at >= $since";
+            command.Parameters.AddWithValue("$approved", (long)TransactionState.Approved);
+            command.Parameters.AddWithValue("$since", since.ToUnixTimeMilliseconds());
+            using var rows = command.ExecuteReader();
+            List<ApprovedTransaction> approved = [];
+            while (rows.Read())
+            {
+                approved.Add(new(rows.GetString(0), rows.GetInt64(1)));
+            }
+            return approved;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
     /// <summary>
     /// A function of seed and id alone: the same whatever came before, and in whatever order.
     /// </summary>
@@ -195,3 +219,6 @@ internal sealed class TransactionStore : IDisposable
 
     private static void Set(SqliteCommand command, string name, object value) => command.Parameters[name].Value = value;
 }
+
+/// <summary>A line of the books.</summary>
+internal sealed record ApprovedTransaction(string Id, long AmountInCents);

@@ -22,54 +22,105 @@ internal static class EvaluateCommand
         Option<string?> cluster = SharedOptions.Cluster();
         cluster.Description = "The cluster file whose engines, numbers of replicas and settings the own marketplace has; without it those of the built-in default";
         Option<int?> replicas = new("--replicas") { Description = "Give the own marketplace only the first N of each; 1 is the unreplicated system, to compare with", HelpName = "N" };
-        Option<int[]> scale = new("--scale")
-        {
-            Description = "Sellers, and as many buyers, at once; several, separated by commas, one after the other",
-            HelpName = "1,10,100",
-            DefaultValueFactory = _ => [1],
-            CustomParser = Numbers,
-        };
+        Option<int[]> scale = Numbers("--scale", "1,10,100", [1]);
+        scale.Description = "Sellers, and as many buyers, at once; several are measured one after the other";
         Option<int?> sellers = new("--sellers") { Description = "Sellers at once, where not as many as buyers", HelpName = "S" };
         Option<int?> buyers = new("--buyers") { Description = "Buyers at once, where not as many as sellers", HelpName = "B" };
-        Option<int> runs = new("--runs") { Description = "Runs of each condition", HelpName = "N", DefaultValueFactory = _ => 10 };
-        Option<int> calls = new("--calls") { Description = "Functions that each client calls in a run", HelpName = "N", DefaultValueFactory = _ => 1000 };
-        Option<double?> rate = new("--rate") { Description = "Calls a second of all clients together, timed from when each was due; without it a client calls again as soon as it has its answer", HelpName = "R" };
+        Option<int[]> conditions = Numbers("--conditions", "1,2,3,4,5", [1, 2, 3, 4, 5]);
+        conditions.Description = "1 all replicas run; killed in the middle of the run: 2 a seller server and a buyer server in use, 3 a products replica that does not lead, 4 the products leader, 5 a customers replica";
+        Option<int?> runs = new("--runs") { Description = "Runs of each condition; 10 unless given", HelpName = "N" };
+        Option<int?> calls = new("--calls") { Description = "Functions that each client calls in a run; 1000 unless given", HelpName = "N" };
+        Option<bool> quick = new("--quick") { Description = "About two minutes: one run of 200 calls a client of each condition, at 1 + 1 and 10 + 10 clients" };
+        Option<double?> rate = new("--rate") { Description = "Calls a second of all clients together, each timed from when it was due; without it a client calls again as soon as it has its answer", HelpName = "R" };
         Option<long> seed = new("--seed") { Description = "Decides which functions are called, with what, in which order", HelpName = "N", DefaultValueFactory = _ => 1 };
-        Command command = new("evaluate", "Measure what users feel: response times of every function, at several scales and while processes are killed")
+        Option<string> output = new("--out", "-o") { Description = "Where report.md, report.json and the plots go", HelpName = "DIR", DefaultValueFactory = _ => "evaluation-report" };
+        Option<string?> baseline = new("--baseline") { Description = "The report.json of an earlier evaluation, to compare with function by function", HelpName = "FILE" };
+        Command command = new("evaluate", "Measure what users feel: response times of every function, at several scales and while processes are killed; audit the books after every run")
         {
-            scale, sellers, buyers, runs, calls, rate, seed, replicas, data, cluster,
+            scale, sellers, buyers, conditions, runs, calls, quick, rate, seed, replicas, baseline, output, data, cluster,
         };
         command.SetAction(async (parse, cancellationToken) =>
         {
+            bool isQuick = parse.GetValue(quick);
+            bool Given(Option option) => parse.GetResult(option) is { Implicit: false };
             EvaluationOptions options = new()
             {
-                Scales = parse.GetValue(sellers) is null && parse.GetValue(buyers) is null
-                    ? [.. parse.GetValue(scale)!.Select(n => new Scale(n, n))]
-                    : [new Scale(parse.GetValue(sellers) ?? 0, parse.GetValue(buyers) ?? 0)],
-                Runs = parse.GetValue(runs),
-                Calls = parse.GetValue(calls),
+                Scales = Given(sellers) || Given(buyers) ? [new Scale(parse.GetValue(sellers) ?? 0, parse.GetValue(buyers) ?? 0)]
+                    : isQuick && !Given(scale) ? [new Scale(1, 1), new Scale(10, 10)]
+                    : [.. parse.GetValue(scale)!.Select(n => new Scale(n, n))],
+                // Without replicas every kill would be an outage.
+                Conditions = parse.GetValue(replicas) == 1 && !Given(conditions) ? [1] : parse.GetValue(conditions)!,
+                Runs = parse.GetValue(runs) ?? (isQuick ? 1 : 10),
+                Calls = parse.GetValue(calls) ?? (isQuick ? 200 : 1000),
+                WarmUpCalls = isQuick ? 50 : 100,
                 Rate = parse.GetValue(rate),
                 Seed = parse.GetValue(seed),
             };
-            Screen screen = new();
-            if (parse.GetValue(data) is { } directory)
+            try
             {
-                DataDirectory up = new(directory);
-                using ControlledMarketplace marketplace = new(up);
-                return await new Evaluator(marketplace, screen, options).RunAsync(cancellationToken) ? 0 : 1;
+                EvaluationReport? before = parse.GetValue(baseline) is { } file ? Report.Read(file) : null;
+                string directory = Path.GetFullPath(parse.GetValue(output)!);
+                void Save(EvaluationReport report) => Report.Write(directory, report, before);
+                if (parse.GetValue(data) is { } up)
+                {
+                    using ControlledMarketplace marketplace = new(new DataDirectory(up));
+                    return await RunAsync(marketplace, options, Save, cancellationToken);
+                }
+                ClusterFile shape = UpCommand.Limit(ClusterFile.Resolve(parse.GetValue(cluster)), parse.GetValue(replicas));
+                Check(shape, options);
+                await using OwnMarketplace own = new(shape with { Payments = shape.Payments with { Seed = shape.Payments.Seed ?? (int)options.Seed } });
+                await own.StartAsync(cancellationToken);
+                using ControlledMarketplace controlled = new(own.Data);
+                return await RunAsync(controlled, options, Save, cancellationToken);
             }
-            ClusterFile shape = UpCommand.Limit(ClusterFile.Resolve(parse.GetValue(cluster)), parse.GetValue(replicas));
-            await using OwnMarketplace own = new(shape);
-            await own.StartAsync(cancellationToken);
-            using ControlledMarketplace controlled = new(own.Data);
-            return await new Evaluator(controlled, screen, options).RunAsync(cancellationToken) ? 0 : 1;
+            catch (Exception e) when (e is EvaluationException or IOException or UnauthorizedAccessException)
+            {
+                throw new CommandFailedException(e.Message, e);
+            }
         });
         return command.WithExamples(
-            "agora evaluate                               one seller and one buyer, all conditions, ten runs each",
-            "agora evaluate --scale 1,10,100 --out full   the full report",
-            "agora evaluate --replicas 1                  the unreplicated system, to compare with",
-            "agora evaluate --quick                       two minutes");
+            "agora evaluate                               one seller and one buyer, all conditions, ten runs of each",
+            "agora evaluate --scale 1,10,100 --out full   the full report: some hours",
+            "agora evaluate --quick                       two minutes",
+            "agora evaluate --replicas 1 --out one        the unreplicated system, and then what replication costs:",
+            "agora evaluate --conditions 1 --baseline one/report.json",
+            "agora evaluate --data .agora --conditions 4  on the marketplace that 'agora up' has started");
     }
+
+    private static async Task<int> RunAsync(ControlledMarketplace marketplace, EvaluationOptions options, Action<EvaluationReport> save, CancellationToken cancellationToken)
+    {
+        Check(marketplace.File, options);
+        string command = "agora " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1).Select(word => word.Contains(' ', StringComparison.Ordinal) ? $"'{word}'" : word));
+        EvaluationReport report = await new Evaluator(marketplace, new Screen(), options).RunAsync(command, save, cancellationToken);
+        foreach (ScaleResult scale in report.Scales)
+        {
+            Console.WriteLine($"\n{scale.Sellers} + {scale.Buyers} clients, mean response time in ms\n");
+            Console.Write(Report.Summary(scale));
+        }
+        Console.WriteLine();
+        if (!report.BooksBalance)
+        {
+            Console.Error.WriteLine(LogFiles.ComplaintPrefix + "the books do not balance");
+        }
+        return report.BooksBalance ? 0 : 1;
+    }
+
+    private static void Check(ClusterFile cluster, EvaluationOptions options)
+    {
+        bool alone = cluster.Processes().Where(p => p.Component is not (Components.Web or Components.Payments)).GroupBy(p => p.Component).Any(g => g.Count() == 1);
+        string[] problems = [.. options.Problems(alone)];
+        if (problems.Length > 0)
+        {
+            throw new CommandFailedException(string.Join(Environment.NewLine, problems));
+        }
+    }
+
+    private static Option<int[]> Numbers(string name, string example, int[] usual) => new(name)
+    {
+        HelpName = example,
+        DefaultValueFactory = _ => usual,
+        CustomParser = Numbers,
+    };
 
     private static int[] Numbers(ArgumentResult result)
     {

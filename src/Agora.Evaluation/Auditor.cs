@@ -1,0 +1,242 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Text.Json.Serialization;
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Customers;
+using Agora.Contracts.Replication;
+using Google.Protobuf;
+using Grpc.Core;
+using Item = Agora.Contracts.Products.Item;
+
+namespace Agora.Evaluation;
+
+/// <summary>
+/// Reads the books after a run: through gRPC from all replicas in turn, so that each is really read, and from the payment service. To read
+/// what belongs to an account it opens a session for it directly at the database.
+/// </summary>
+internal sealed class Auditor(ClusterFile cluster, Databases databases) : IDisposable
+{
+    // A purchase whose server died is settled within about a minute: 30 s until it counts as left, 15 s until somebody looks.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+    private const int AtOnce = 8;
+
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(30) };
+    private HashSet<string> _known = [];
+    private DateTimeOffset _since = DateTimeOffset.UtcNow;
+
+    /// <summary>Takes note of the charges that others have made before.</summary>
+    public Task BeginAsync(CancellationToken cancel) => NewChargesAsync(cancel);
+
+    /// <summary>What is wrong after a run; empty where the books balance.</summary>
+    public async Task<IReadOnlyList<string>> AuditAsync(Load load, CancellationToken cancel)
+    {
+        List<string> wrong = [];
+        SellerTrader[] sellers = [.. load.AllSellers];
+        await SettledAsync(load, wrong, cancel);
+        var sellersBooks = await ReadAsync(sellers, (seller, turn) => SellersBookAsync(seller.Answers, turn, cancel), cancel);
+        var buyersBooks = await ReadAsync(load.Buyers, (buyer, turn) => BuyersBookAsync(buyer.Answers, turn, cancel), cancel);
+        Books books = new(sellersBooks, buyersBooks, await NewChargesAsync(cancel));
+        wrong.AddRange(Audit.Of([.. sellers.Select(s => s.Answers)], [.. load.Buyers.Select(b => b.Answers)], books));
+        var outlived = await ReadAsync([.. sellers.Cast<Trader>(), .. load.Buyers], (client, _) => client.OutlivesLogoutAsync(cancel), cancel);
+        if (outlived.Count(o => o) is > 0 and var sessions)
+        {
+            wrong.Add(string.Create(CultureInfo.InvariantCulture, $"{sessions} sessions still serve after their logout"));
+        }
+        await SameAsync(databases.Customers, wrong, cancel);
+        await SameAsync(databases.Products, wrong, cancel);
+        return wrong;
+    }
+
+    /// <summary>Waits until no purchase is pending, and, where a vote was not answered, until every recorded one has reached its item.</summary>
+    private async Task SettledAsync(Load load, List<string> wrong, CancellationToken cancel)
+    {
+        var votes = load.Buyers.Any(b => b.Answers.Votes.Values.Any(v => v.Maybe > 0));
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            // A later time than any that the commands could carry.
+            UnfinishedQuery query = new() { Before = DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeMilliseconds(), Limit = 1 };
+            var unfinished = await AskAsync(() => databases.Customers[0].Customers.GetUnfinishedAsync(query, deadline: Databases.Deadline(), cancellationToken: cancel), cancel);
+            if (unfinished.Purchases.Count == 0 && (!votes || unfinished.Votes.Count == 0))
+            {
+                return;
+            }
+            if (Stopwatch.GetElapsedTime(started) > s_patience)
+            {
+                wrong.Add(string.Create(CultureInfo.InvariantCulture,
+                    $"a {(unfinished.Purchases.Count > 0 ? "purchase is pending" : "vote has not reached its item")} {s_patience.TotalSeconds:0} s after the run"));
+                return;
+            }
+            await Task.Delay(s_pause, cancel);
+        }
+    }
+
+    private async Task<SellersBook> SellersBookAsync(SellersAnswers seller, int turn, CancellationToken cancel)
+    {
+        var replica = databases.Products[turn % databases.Products.Count].Products;
+        return await WithSessionAsync(Role.Seller, seller.Username, turn, async (id, customers, session) =>
+        {
+            if (id is null)
+            {
+                return new SellersBook(null, 0, 0, 0, []);
+            }
+            var rating = await AskAsync(() => customers.GetRatingAsync(new() { Session = session }, deadline: Databases.Deadline(), cancellationToken: cancel), cancel);
+            List<Item> items = [];
+            var cursor = "";
+            do
+            {
+                var page = await AskAsync(
+                    () => replica.GetItemsOfSellerAsync(new() { SellerId = id.Value, Limit = 200, Cursor = cursor }, deadline: Databases.Deadline(), cancellationToken: cancel), cancel);
+                items.AddRange(page.Items);
+                cursor = page.NextCursor;
+            }
+            while (cursor.Length > 0);
+            return new(id, rating.ThumbsUp, rating.ThumbsDown, rating.Units, items);
+        }, cancel);
+    }
+
+    private async Task<BuyersBook> BuyersBookAsync(BuyersAnswers buyer, int turn, CancellationToken cancel) =>
+        await WithSessionAsync(Role.Buyer, buyer.Username, turn, async (id, customers, session) =>
+        {
+            if (id is null)
+            {
+                return new BuyersBook(null, 0, [], new Dictionary<string, int>());
+            }
+            var rating = await AskAsync(() => customers.GetRatingAsync(new() { Session = session }, deadline: Databases.Deadline(), cancellationToken: cancel), cancel);
+            // A new session begins with the saved cart.
+            var cart = await AskAsync(() => customers.GetCartAsync(new() { Session = session }, deadline: Databases.Deadline(), cancellationToken: cancel), cancel);
+            List<Purchase> purchases = [];
+            var cursor = "";
+            do
+            {
+                var page = await AskAsync(
+                    () => customers.GetPurchasesAsync(new() { Session = session, Limit = 200, Cursor = cursor }, deadline: Databases.Deadline(), cancellationToken: cancel), cancel);
+                purchases.AddRange(page.Purchases);
+                cursor = page.NextCursor;
+            }
+            while (cursor.Length > 0);
+            return new(id, rating.Units, purchases, cart.Lines.ToDictionary(line => line.ItemId, line => line.Quantity));
+        }, cancel);
+
+    private async Task<T> WithSessionAsync<T>(
+        Role role, string username, int turn, Func<long?, Customers.CustomersClient, Session, Task<T>> read, CancellationToken cancel)
+    {
+        var customers = databases.Customers[turn % databases.Customers.Count].Customers;
+        Session session = new() { TokenHash = ByteString.CopyFrom(RandomNumberGenerator.GetBytes(32)), Role = role };
+        var credentials = await AskAsync(
+            () => customers.GetCredentialsAsync(new() { Role = role, Username = username }, deadline: Databases.Deadline(), cancellationToken: cancel), cancel);
+        if (!credentials.Found)
+        {
+            return await read(null, customers, session);
+        }
+        await ExecuteAsync(new() { OpenSession = new() { Role = role, AccountId = credentials.AccountId, TokenHash = session.TokenHash } });
+        try
+        {
+            return await read(credentials.AccountId, customers, session);
+        }
+        finally
+        {
+            await ExecuteAsync(new() { CloseSession = new() { Session = session } });
+        }
+
+        // The request id is made once, so a retry does nothing twice.
+        Task<Reply> ExecuteAsync(Command command)
+        {
+            ExecuteRequest request = new() { RequestId = ByteString.CopyFrom(RandomNumberGenerator.GetBytes(16)), Command = command };
+            return AskAsync(() => customers.ExecuteAsync(request, deadline: Databases.Deadline(), cancellationToken: cancel), cancel);
+        }
+    }
+
+    /// <summary>The charges approved since this was asked last. Those of the last minute are asked for again and told apart by their ids: clocks may be set.</summary>
+    private async Task<IReadOnlyDictionary<string, long>> NewChargesAsync(CancellationToken cancel)
+    {
+        var now = DateTimeOffset.UtcNow;
+        var payments = cluster.Payments.Replicas[0];
+        UriBuilder address = new(Uri.UriSchemeHttp, payments.Host, payments.Port, "/audit/approved")
+        {
+            Query = string.Create(CultureInfo.InvariantCulture, $"since={_since.AddMinutes(-1).ToUnixTimeMilliseconds()}"),
+        };
+        List<ApprovedCharge>? approved;
+        try
+        {
+            approved = await _http.GetFromJsonAsync(address.Uri, AuditJson.Default.ListApprovedCharge, cancel);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new EvaluationException($"the payment service at {address.Host}:{address.Port} does not show its books, which it does to callers on its own host only: {e.Message}", e);
+        }
+        var known = _known;
+        _known = [.. approved!.Select(charge => charge.Id)];
+        _since = now;
+        return approved!.Where(charge => !known.Contains(charge.Id)).ToDictionary(charge => charge.Id, charge => charge.AmountInCents);
+    }
+
+    /// <summary>All replicas of a database hold the same.</summary>
+    private static async Task SameAsync(IReadOnlyList<DatabaseReplica> replicas, List<string> wrong, CancellationToken cancel)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var digests = await Task.WhenAll(replicas.Select(replica =>
+                AskAsync<DigestReply>(() => replica.Itself.GetDigestAsync(new(), deadline: Databases.Deadline(), cancellationToken: cancel), cancel)));
+            if (digests.All(d => d.Position == digests[0].Position))
+            {
+                if (digests.Any(d => d.Digest != digests[0].Digest))
+                {
+                    wrong.Add("replicas differ at position " + FormattableString.Invariant($"{digests[0].Position}: ")
+                        + string.Join(", ", replicas.Zip(digests, (replica, digest) => $"{replica.Name} {digest.Digest[..12]}")));
+                }
+                return;
+            }
+            if (Stopwatch.GetElapsedTime(started) > s_patience)
+            {
+                wrong.Add("replicas do not come to the same position: "
+                    + string.Join(", ", replicas.Zip(digests, (replica, digest) => FormattableString.Invariant($"{replica.Name} {digest.Position}"))));
+                return;
+            }
+            await Task.Delay(s_pause, cancel);
+        }
+    }
+
+    private static async Task<IReadOnlyList<TResult>> ReadAsync<T, TResult>(IReadOnlyList<T> list, Func<T, int, Task<TResult>> read, CancellationToken cancel)
+    {
+        ConcurrentDictionary<int, TResult> results = [];
+        ParallelOptions options = new() { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancel };
+        await Parallel.ForAsync(0, list.Count, options, async (i, _) => results[i] = await read(list[i], i));
+        return [.. Enumerable.Range(0, list.Count).Select(i => results[i])];
+    }
+
+    /// <summary>Asks until there is an answer: a replica that has just been started anew may not serve yet.</summary>
+    private static async Task<T> AskAsync<T>(Func<AsyncUnaryCall<T>> ask, CancellationToken cancel)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await ask();
+            }
+            catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable && Stopwatch.GetElapsedTime(started) < s_patience)
+            {
+                await Task.Delay(s_pause, cancel);
+            }
+            catch (RpcException e) when (!cancel.IsCancellationRequested)
+            {
+                throw new EvaluationException($"the books cannot be read: {e.Status.Detail}", e);
+            }
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+}
+
+/// <summary>One line of the payment service's own books.</summary>
+internal sealed record ApprovedCharge(string Id, long AmountInCents);
+
+[JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(List<ApprovedCharge>))]
+internal sealed partial class AuditJson : JsonSerializerContext;
