@@ -28,7 +28,7 @@ public readonly record struct Command(Guid RequestId, long Time, ReadOnlyMemory<
     /// <exception cref="InvalidDataException">Too short to be a command: the log holds something that no replica of this version wrote.</exception>
     internal static Command Decode(ReadOnlyMemory<byte> encoded)
     {
-        ReadOnlySpan<byte> span = encoded.Span;
+        var span = encoded.Span;
         return span.Length < HeaderSize
             ? throw new InvalidDataException($"A command of {span.Length} bytes in the log is shorter than its header.")
             : new Command(new Guid(span[..16], bigEndian: true), BinaryPrimitives.ReadInt64LittleEndian(span[16..]), encoded[HeaderSize..]);
@@ -50,7 +50,7 @@ public readonly record struct Command(Guid RequestId, long Time, ReadOnlyMemory<
     {
         while (!encoded.IsEmpty)
         {
-            int size = encoded.Length < sizeof(int) ? -1 : BinaryPrimitives.ReadInt32LittleEndian(encoded.Span);
+            var size = encoded.Length < sizeof(int) ? -1 : BinaryPrimitives.ReadInt32LittleEndian(encoded.Span);
             if (size < 0 || size > encoded.Length - sizeof(int))
             {
                 throw new InvalidDataException("A log entry's commands do not fill it exactly.");

@@ -125,7 +125,7 @@ public sealed class ReplicatedStore : IDisposable
         Execute("BEGIN IMMEDIATE");
         try
         {
-            for (int i = 0; i < commands.Length; i++)
+            for (var i = 0; i < commands.Length; i++)
             {
                 replies[i] = ApplyOne(commands[i]);
             }
@@ -157,7 +157,7 @@ public sealed class ReplicatedStore : IDisposable
             return;
         }
 
-        Waiter waiter = new(position);
+        var waiter = new Waiter(position);
         lock (_waiters)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -193,7 +193,7 @@ public sealed class ReplicatedStore : IDisposable
         _freeReaders.Wait();
         try
         {
-            if (!_readers.TryTake(out SqliteConnection? reader))
+            if (!_readers.TryTake(out var reader))
             {
                 reader = Connect(_path, SqliteOpenMode.ReadOnly);
             }
@@ -293,7 +293,7 @@ public sealed class ReplicatedStore : IDisposable
             }
 
             _disposed = true;
-            foreach (Waiter waiter in _waiters)
+            foreach (var waiter in _waiters)
             {
                 waiter.TrySetException(new ReplicaUnavailableException("This replica is stopping."));
             }
@@ -356,7 +356,7 @@ public sealed class ReplicatedStore : IDisposable
     {
         OpenForWriting(_writer);
         OpenForWriting(_checkpointer);
-        long version = _writer.Prepared("PRAGMA user_version").Number() ?? 0;
+        var version = _writer.Prepared("PRAGMA user_version").Number() ?? 0;
         if (version is not (0 or FormatVersion))
         {
             throw new IOException($"{FileName} is of format {version}, this program reads {FormatVersion}: use the program that wrote it");
@@ -402,7 +402,7 @@ public sealed class ReplicatedStore : IDisposable
             }
         }
 
-        byte[] reply = _stateMachine.Apply(command with { Time = _time })
+        var reply = _stateMachine.Apply(command with { Time = _time })
             ?? throw new InvalidOperationException("The state machine gave no reply.");
         _writer.Prepared("INSERT INTO replication_replies (sequence, request_id, time, reply) VALUES (?1, ?2, ?3, ?4)")
             .Run(++_lastReply, (ReadOnlyMemory<byte>)_requestId, _time, (ReadOnlyMemory<byte>)reply);
@@ -419,7 +419,7 @@ public sealed class ReplicatedStore : IDisposable
             (_oldestReply, _oldestTime) = (_lastReply, _time);
         }
 
-        long expired = _time - (long)ReplyLifetime.TotalMilliseconds;
+        var expired = _time - (long)ReplyLifetime.TotalMilliseconds;
         if (_oldestTime > expired)
         {
             return;
@@ -439,7 +439,7 @@ public sealed class ReplicatedStore : IDisposable
     {
         lock (_waiters)
         {
-            foreach (Waiter waiter in _waiters)
+            foreach (var waiter in _waiters)
             {
                 if (waiter.Position <= position)
                 {
@@ -451,7 +451,7 @@ public sealed class ReplicatedStore : IDisposable
 
     private void CloseReaders()
     {
-        while (_readers.TryTake(out SqliteConnection? reader))
+        while (_readers.TryTake(out var reader))
         {
             reader.CloseWithStatements();
         }

@@ -14,8 +14,8 @@ public readonly record struct StateDigest(long Position, string Sha256)
     // Left out are SQLite's own tables and what a full-text index keeps beneath itself: both depend on the history of transactions.
     internal static StateDigest Compute(SqliteConnection connection)
     {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (string table in Tables(connection))
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var table in Tables(connection))
         {
             AppendTable(connection, hash, table);
         }
@@ -52,18 +52,18 @@ public readonly record struct StateDigest(long Position, string Sha256)
 
         // A row number that SQLite chose may change with VACUUM: where there is no key, the whole row decides the order.
         List<(string Name, long KeyPlace)> order = [.. columns.Where(c => c.KeyPlace > 0).OrderBy(c => c.KeyPlace)];
-        string list = string.Join(", ", columns.Select(c => Quoted(c.Name)));
-        string by = string.Join(", ", (order.Count > 0 ? order : columns).Select(c => Quoted(c.Name)));
+        var list = string.Join(", ", columns.Select(c => Quoted(c.Name)));
+        var by = string.Join(", ", (order.Count > 0 ? order : columns).Select(c => Quoted(c.Name)));
         Append(hash, 'T', Encoding.UTF8.GetBytes(table));
-        using SqliteCommand select = connection.CreateCommand();
+        using var select = connection.CreateCommand();
 #pragma warning disable CA2100 // Names from the schema, quoted.
         select.CommandText = $"SELECT {list} FROM {Quoted(table)} ORDER BY {by}";
 #pragma warning restore CA2100
-        using SqliteDataReader reader = select.ExecuteReader();
+        using var reader = select.ExecuteReader();
         while (reader.Read())
         {
             Append(hash, 'R', []);
-            for (int i = 0; i < columns.Count; i++)
+            for (var i = 0; i < columns.Count; i++)
             {
                 AppendValue(hash, reader.GetValue(i));
             }

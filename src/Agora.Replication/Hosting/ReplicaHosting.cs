@@ -38,9 +38,13 @@ public static class ReplicaHosting
         ArgumentNullException.ThrowIfNull(group);
         ArgumentOutOfRangeException.ThrowIfNegative(replica);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(replica, group.Replicas.Count);
-        DatabaseAddress address = group.Replicas[replica];
+        var address = group.Replicas[replica];
         builder.WebHost.ConfigureKestrel(kestrel =>
-            kestrel.Listen(HostNames.Resolve(address.Host), address.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2));
+        {
+            // A server keeps one connection to a replica, and all its calls wait there for their round of the group.
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 1024;
+            kestrel.Listen(HostNames.Resolve(address.Host), address.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
+        });
         builder.Services.AddGrpc(grpc =>
         {
             grpc.Interceptors.Add<ReplicaInterceptor>();
@@ -49,7 +53,7 @@ public static class ReplicaHosting
         builder.Services.AddSingleton<ReplicaInterceptor>();
 
         // Opened now, so that an unusable directory is reported before anything runs; made known by a factory, so that the container closes it.
-        ReplicatedStore store = ReplicatedStore.Open(directory, stateMachine);
+        var store = ReplicatedStore.Open(directory, stateMachine);
         builder.Services.AddSingleton(_ => store);
         builder.Services.AddSingleton(services => CreateReplicator(services, group, replica, directory, store, raft));
         builder.Services.AddHostedService<ReplicaLifetime>();

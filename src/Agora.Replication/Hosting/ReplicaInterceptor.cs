@@ -17,7 +17,7 @@ internal sealed class ReplicaInterceptor(IReplicator replicator) : Interceptor
     {
         try
         {
-            TResponse response = await continuation(request, context);
+            var response = await continuation(request, context);
             if (replicator.Status.Leader is int leader)
             {
                 context.ResponseTrailers.Add(LeaderTrailer, leader.ToString(CultureInfo.InvariantCulture));

@@ -8,7 +8,7 @@ internal sealed class ReplicaService(IReplicator replicator, ReplicatedStore sto
 {
     public override Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context)
     {
-        ReplicatorStatus status = replicator.Status;
+        var status = replicator.Status;
         StatusReply reply = new()
         {
             Engine = status.Engine,
@@ -32,7 +32,7 @@ internal sealed class ReplicaService(IReplicator replicator, ReplicatedStore sto
     public override async Task<DigestReply> GetDigest(DigestRequest request, ServerCallContext context)
     {
         // Reads every table: off the thread that serves calls.
-        StateDigest digest = await Task.Run(store.Digest, context.CancellationToken);
+        var digest = await Task.Run(store.Digest, context.CancellationToken);
         return new DigestReply { Position = digest.Position, Digest = digest.Sha256 };
     }
 }

@@ -25,8 +25,14 @@ internal sealed class RaftReplicator : IReplicator
     private const int MaxQueuedCommands = 4096;
     private const long MaxQueuedBytes = 32 << 20;
 
+    // In milliseconds. A busy machine may hold a heartbeat up for twice its interval before anybody stands for election; each one costs every
+    // member a wake-up, which is most of what an idle group does.
+    private const int Heartbeat = 200;
+    private const int ShortestElection = 600;
+    private const int LongestElection = 1000;
+
     // Shorter than the shortest election: a vote waits for every member, and one that hangs must not hold it up for longer than it lasts.
-    private static readonly TimeSpan RequestTimeout = TimeSpan.FromMilliseconds(450);
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RoundTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BatchTimeout = TimeSpan.FromSeconds(10);
     private const int FlushEveryBeats = 5;
@@ -187,9 +193,9 @@ internal sealed class RaftReplicator : IReplicator
         {
             ConfigurationStorage = null!, // In memory: members do not change.
             ColdStart = false,
-            LowerElectionTimeout = 500,
-            UpperElectionTimeout = 1000,
-            HeartbeatThreshold = 0.2,
+            LowerElectionTimeout = ShortestElection,
+            UpperElectionTimeout = LongestElection,
+            HeartbeatThreshold = (double)Heartbeat / ShortestElection,
             RequestTimeout = RequestTimeout,
             ConnectTimeout = TimeSpan.FromMilliseconds(250),
             GracefulShutdownTimeout = TimeSpan.FromMilliseconds(200),
