@@ -1,0 +1,271 @@
+using System.Buffers;
+using RotatingSequencer.Journal;
+using RotatingSequencer.Wire;
+
+namespace RotatingSequencer.Tests;
+
+/// <summary>The journal: what was synced is found again, whatever a crash does to the rest.</summary>
+public sealed class JournalTests : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("rotating-sequencer-journal-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public void Everything_is_read_as_it_was_written()
+    {
+        var written = Some();
+
+        var read = JournalFormat.Read(Bytes(written), out _)!;
+
+        Assert.Equal(
+            (written.Self, written.Dropped, written.Applied, written.Position), (read.Self, read.Dropped, read.Applied, read.Position));
+        Assert.Equal(written.DroppedLocals, read.DroppedLocals);
+        Assert.Equal(written.Incarnations, read.Incarnations);
+        Assert.Equal(written.Partial, read.Partial);
+        Assert.Equal(written.Requests.Select(r => (r.Id, Convert.ToHexString(r.Body))), read.Requests.Select(r => (r.Id, Convert.ToHexString(r.Body))));
+        Assert.Equal(written.Sequences, read.Sequences);
+    }
+
+    [Fact]
+    public void A_journal_that_is_cut_off_anywhere_ends_with_the_last_whole_record()
+    {
+        var bytes = Bytes(Some());
+        var ends = Ends(bytes);
+        for (var length = 0; length < bytes.Length; length++)
+        {
+            var state = JournalFormat.Read(bytes.AsSpan(0, length), out var good);
+
+            Assert.Equal(ends.LastOrDefault(end => end <= length), good);
+            Assert.Equal(ends.Count(end => end <= length), state is null ? 0 : 1 + state.Requests.Count + state.Sequences.Count);
+        }
+    }
+
+    [Fact]
+    public void A_journal_in_which_any_bit_is_wrong_ends_before_that_record()
+    {
+        var bytes = Bytes(Some());
+        var ends = Ends(bytes);
+        for (var bit = 8 * ends[0]; bit < 8 * bytes.Length; bit++)
+        {
+            bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+            JournalFormat.Read(bytes, out var good);
+
+            Assert.Equal(ends.Last(end => end <= bit / 8), good);
+            bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+        }
+    }
+
+    [Fact]
+    public void Zeros_behind_the_last_record_end_the_journal()
+    {
+        var bytes = Bytes(Some());
+
+        JournalFormat.Read([.. bytes, .. new byte[4_096]], out var good);
+
+        Assert.Equal(bytes.Length, good);
+    }
+
+    [Fact]
+    public void What_was_appended_is_found_again()
+    {
+        using (var journal = Open(out var fresh))
+        {
+            Assert.Equal(7, fresh.Incarnations[1]);
+            journal.Append(Record(0));
+            journal.Append(Record(1));
+        }
+
+        using (var journal = Open(out var state))
+        {
+            Assert.Equal([0, 1], state.Requests.Select(r => r.Id.Local));
+            journal.Append(Record(2));
+        }
+
+        using (Open(out var state))
+        {
+            Assert.Equal([0, 1, 2], state.Requests.Select(r => r.Id.Local));
+        }
+    }
+
+    [Fact]
+    public void What_a_crash_cut_short_does_not_come_back_behind_what_follows()
+    {
+        using (var journal = Open(out _))
+        {
+            journal.Append(Record(0));
+        }
+
+        // Two records were being written; only the first half of the first and all of the second got to the disk.
+        var torn = Record(1);
+        torn.AsSpan(torn.Length / 2).Clear();
+        Spoil(file => file.Write([.. torn, .. Record(2)]));
+        using (var journal = Open(out var state))
+        {
+            Assert.Equal([0], state.Requests.Select(r => r.Id.Local));
+            // As long as what was torn: without care it would join what lies behind it.
+            journal.Append(Record(1));
+        }
+
+        using (Open(out var state))
+        {
+            Assert.Equal([0, 1], state.Requests.Select(r => r.Id.Local));
+        }
+    }
+
+    [Fact]
+    public void A_replaced_journal_holds_the_checkpoint_and_what_follows()
+    {
+        using (var journal = Open(out _))
+        {
+            journal.Append(Record(0));
+            journal.Replace(Bytes(Some()));
+            Assert.Equal(0, journal.Growth);
+            journal.Append(Record(9));
+        }
+
+        using (Open(out var state))
+        {
+            Assert.Equal(Some().Applied, state.Applied);
+            Assert.Equal(9, state.Requests[^1].Id.Local);
+        }
+
+        Assert.Single(Directory.GetFiles(_directory, "journal-*"));
+    }
+
+    [Fact]
+    public void A_crash_before_a_new_journal_has_its_name_leaves_the_old_one()
+    {
+        using (var journal = Open(out _))
+        {
+            journal.Append(Record(0));
+        }
+
+        File.WriteAllBytes(Path.Combine(_directory, "unfinished"), Bytes(Some())[..50]);
+        using (Open(out var state))
+        {
+            Assert.Equal([0], state.Requests.Select(r => r.Id.Local));
+        }
+
+        Assert.False(File.Exists(Path.Combine(_directory, "unfinished")));
+    }
+
+    [Fact]
+    public void A_crash_before_the_old_journal_is_deleted_leaves_the_new_one()
+    {
+        byte[] old;
+        using (var journal = Open(out _))
+        {
+            journal.Append(Record(0));
+            old = ReadOpen();
+            journal.Replace(Bytes(Some()));
+        }
+
+        File.WriteAllBytes(Path.Combine(_directory, "journal-0000000000"), old);
+        using (Open(out var state))
+        {
+            Assert.Equal(Some().Applied, state.Applied);
+        }
+
+        Assert.Single(Directory.GetFiles(_directory, "journal-*"));
+    }
+
+    [Fact]
+    public void A_directory_is_used_by_one_process_at_a_time()
+    {
+        using var journal = Open(out _);
+
+        Assert.Throws<IOException>(() => Open(out _));
+    }
+
+    [Fact]
+    public void A_file_that_is_no_journal_is_refused_by_name()
+    {
+        using (Open(out _))
+        {
+        }
+
+        Spoil(file => file.SetLength(0));
+
+        Assert.Contains("journal-0000000000", Assert.Throws<InvalidDataException>(() => Open(out _)).Message, StringComparison.Ordinal);
+        // And it is not held on to.
+        Assert.Throws<InvalidDataException>(() => Open(out _));
+    }
+
+    [Fact]
+    public void A_journal_of_another_version_is_refused()
+    {
+        var writer = new ArrayBufferWriter<byte>();
+        JournalFormat.WriteRequest(writer, new RequestId(0, 0), []);
+
+        Assert.Throws<InvalidDataException>(() => JournalFormat.Read(writer.WrittenSpan, out _));
+    }
+
+    private static byte[] Record(long local)
+    {
+        var writer = new ArrayBufferWriter<byte>();
+        JournalFormat.WriteRequest(writer, new(1, local), "a body without zeros"u8);
+        return writer.WrittenSpan.ToArray();
+    }
+
+    private static JournalState Some()
+    {
+        var state = new JournalState(1, 3) { Dropped = 300, Applied = 305, Position = 304, Partial = [[], [1, 2, 3], [4]] };
+        for (var m = 0; m < 3; m++)
+        {
+            state.DroppedLocals[m] = 100 * m;
+            state.Incarnations[m] = -m;
+        }
+
+        state.Requests.AddRange([(new(0, 101), []), (new(2, 1L << 40), [9, 8, 7])]);
+        state.Sequences.AddRange([(301, new(0, 101)), (302, new(2, 1L << 40))]);
+        return state;
+    }
+
+    private static byte[] Bytes(JournalState state)
+    {
+        var writer = new ArrayBufferWriter<byte>();
+        JournalFormat.WriteCheckpoint(writer, state);
+        foreach (var (id, body) in state.Requests)
+        {
+            JournalFormat.WriteRequest(writer, id, body);
+        }
+
+        foreach (var (number, id) in state.Sequences)
+        {
+            JournalFormat.WriteSequence(writer, number, id);
+        }
+
+        return writer.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Where each record ends.</summary>
+    private static List<int> Ends(ReadOnlySpan<byte> journal)
+    {
+        var ends = new List<int>();
+        for (var at = 0; at < journal.Length;)
+        {
+            at += 8 + BitConverter.ToInt32(journal[at..]);
+            ends.Add(at);
+        }
+
+        return ends;
+    }
+
+    private JournalFile Open(out JournalState state) => JournalFile.Open(_directory, JournalState.Fresh(1, 3, incarnation: 7), out state);
+
+    private byte[] ReadOpen()
+    {
+        using var file = new FileStream(Directory.GetFiles(_directory, "journal-*").Single(), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var bytes = new byte[file.Length];
+        file.ReadExactly(bytes);
+        return bytes;
+    }
+
+    private void Spoil(Action<FileStream> spoil)
+    {
+        using var file = new FileStream(Directory.GetFiles(_directory, "journal-*").Single(), FileMode.Open, FileAccess.ReadWrite);
+        file.Seek(0, SeekOrigin.End);
+        spoil(file);
+    }
+}
