@@ -47,7 +47,7 @@ internal sealed class Network
         var statistics = _world.Statistics;
         statistics.Datagrams++;
         statistics.DatagramBytes += datagram.Length + Seal.Length;
-        if (_cut[from, to] > 0)
+        if (_cut[from, to] > 0 || (_world.Defect == Defect.StaysCut && from == 0 && to == 1))
         {
             statistics.LostToCuts++;
             return;
@@ -95,8 +95,15 @@ internal sealed class Network
 
     private long Delay() => _setup.Delay + (_setup.Jitter == 0 ? 0 : _random.NextInt64(_setup.Jitter));
 
-    private void Carry(int to, byte[] datagram, long delay) =>
+    private void Carry(int to, byte[] datagram, long delay)
+    {
+        if (_world.Defect == Defect.AltersDatagrams && _random.Chance(0.01))
+        {
+            datagram = [.. datagram[..^1], (byte)(datagram[^1] ^ 1)];
+        }
+
         _world.At(_world.Now + delay, () => _world.Members[to].Arrives(datagram));
+    }
 
     /// <summary>
     /// Either the seal finds it out; or, as a member with a bug would send it, it comes with a good seal and breaks off anywhere or is

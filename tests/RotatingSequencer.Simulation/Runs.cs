@@ -25,6 +25,26 @@ internal static class Runs
         }
     }
 
+    /// <summary>Runs seeds with a bug; what each of them found.</summary>
+    public static IEnumerable<string> Find(Defect defect, int seeds)
+    {
+        for (var seed = 0; seed < seeds; seed++)
+        {
+            var world = new World(seed, null, defect);
+            var found = "";
+            try
+            {
+                world.Run();
+            }
+            catch (Exception exception) when (exception is BrokenRule or ProtocolViolationException)
+            {
+                found = exception.Message;
+            }
+
+            yield return found;
+        }
+    }
+
     /// <summary>Runs one seed and writes all that happens.</summary>
     public static void RunTraced(int seed, TextWriter writer)
     {

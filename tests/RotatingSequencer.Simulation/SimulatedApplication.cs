@@ -7,7 +7,7 @@ namespace RotatingSequencer.Simulation;
 /// The application of one member and the thread that feeds it. Its position survives a kill; a loss of power takes it back to
 /// anywhere behind its last flush.
 /// </summary>
-internal sealed class SimulatedApplication(int member, int members, Observer observer)
+internal sealed class SimulatedApplication(int member, int members, Observer observer, Defect defect)
 {
     private readonly Queue<DeliveredRequest> _queue = new();
     private readonly List<ReadOnlyMemory<byte>> _payloads = [];
@@ -30,7 +30,7 @@ internal sealed class SimulatedApplication(int member, int members, Observer obs
         BrokenRule.Unless(_position >= state.Position, "the application has what is not in the journal", $"it has {_position}, not {state.Position}");
         _assembler = new Assembler(members);
         _assembler.Restore(state.Partial);
-        _seen = _position;
+        _seen = defect == Defect.AppliesTwice ? _position - 1 : _position;
         Applied = state.Applied;
         observer.ApplicationGoesOn(member, _position);
     }
@@ -67,7 +67,7 @@ internal sealed class SimulatedApplication(int member, int members, Observer obs
             _assembler.Take(request.Id.Sender, request.Body, _payloads);
             if (request.Number > _seen)
             {
-                foreach (var payload in _payloads)
+                foreach (var payload in _payloads.Skip(defect == Defect.SkipsPayload && request.Number % 50 == member ? 1 : 0))
                 {
                     observer.Applies(member, request.Number, request.Id.Sender, payload.Span);
                     _position = request.Number;

@@ -37,8 +37,15 @@ internal sealed class SimulatedDisk
     }
 
     /// <summary>Whatever was under way ends somewhere. True when it was cut short or torn.</summary>
-    public bool Crash(Random random)
+    public bool Crash(Random random, Defect defect)
     {
+        if (defect == Defect.LosesSynced)
+        {
+            var rest = _synced.WrittenSpan[..^Math.Min(_synced.WrittenCount / 4, 50)].ToArray();
+            _synced.ResetWrittenCount();
+            _synced.Write(rest);
+        }
+
         if (_writing is not { } bytes)
         {
             return false;

@@ -40,7 +40,7 @@ internal sealed class SimulatedMember
         _setup = world.Setup;
         _random = world.Random;
         _id = id;
-        _application = new SimulatedApplication(id, _setup.Members, world.Observer);
+        _application = new SimulatedApplication(id, _setup.Members, world.Observer, world.Defect);
         var fresh = JournalState.Fresh(id, _setup.Members, _random.NextInt64() | 1);
         var checkpoint = new ArrayBufferWriter<byte>();
         JournalFormat.WriteCheckpoint(checkpoint, fresh);
@@ -168,7 +168,7 @@ internal sealed class SimulatedMember
         _barrierWanted = _applying = false;
         _stepAt = long.MaxValue;
         _world.Observer.History.Crash(_id);
-        _world.Statistics.TornWrites += _disk.Crash(_random) ? 1 : 0;
+        _world.Statistics.TornWrites += _disk.Crash(_random, _world.Defect) ? 1 : 0;
         _application.Crash(powerLoss, _random);
         _world.At(_world.Now + _random.Between(1, _setup.Outage), Start);
     }
@@ -259,7 +259,7 @@ internal sealed class SimulatedMember
         {
             _world.Trace?.Add($"m{_id} ← {DatagramText.Describe(datagram, _setup.Members)}");
             _world.Observer.Receives(_id, datagram);
-            core.Receive(datagram, now);
+            core.Receive(_world.Defect == Defect.BelievesTooMuch ? Exaggerated(datagram) : datagram, now);
         }
     }
 
@@ -274,7 +274,7 @@ internal sealed class SimulatedMember
 
         if (_application.Flushed is not { } flushed)
         {
-            core.OnApplied(_application.Applied);
+            core.OnApplied(_world.Defect == Defect.AppliedTooEarly ? core.Delivered : _application.Applied);
         }
         else if (_disk.IsIdle)
         {
@@ -306,9 +306,9 @@ internal sealed class SimulatedMember
 
         foreach (var datagram in datagrams)
         {
-            _world.Observer.CheckClaims(_id, datagram.Bytes);
-            _world.Trace?.Add($"m{_id} → {(datagram.Destination < 0 ? "all" : datagram.Destination)}: {DatagramText.Describe(datagram.Bytes, _setup.Members)}");
-            var bytes = datagram.Bytes.ToArray();
+            var bytes = _world.Defect == Defect.ClaimsTooMuch ? Exaggerated(datagram.Bytes) : datagram.Bytes.ToArray();
+            _world.Observer.CheckClaims(_id, bytes);
+            _world.Trace?.Add($"m{_id} → {(datagram.Destination < 0 ? "all" : datagram.Destination)}: {DatagramText.Describe(bytes, _setup.Members)}");
             for (var i = 1; i < _setup.Members; i++)
             {
                 var to = (_id + i) % _setup.Members;
@@ -342,6 +342,10 @@ internal sealed class SimulatedMember
             _disk.Begin(core.Records.WrittenSpan, replaces: false);
             core.BeginSync();
             CompleteWrite();
+            if (_world.Defect == Defect.SaysSyncedTooEarly)
+            {
+                core.SyncCompleted();
+            }
         }
 
         if (core.TryFinishBarrier(out var target))
@@ -370,6 +374,21 @@ internal sealed class SimulatedMember
             datagrams.Count == 0 && core.Deliveries.Count == 0 && core.Records.WrittenCount == records,
             "a member does at once what it can",
             $"member {_id} sends {datagrams.Count} and delivers {core.Deliveries.Count} more when asked again");
+    }
+
+    /// <summary>Claims to hold one number more.</summary>
+    private static byte[] Exaggerated(ReadOnlySpan<byte> datagram)
+    {
+        const int LargestOfOneByte = 0x7F;
+        var exaggerated = datagram.ToArray();
+        var (held, sequences) = (Datagram.HeaderLength, Datagram.HeaderLength + 1);
+        if (exaggerated.Length > sequences && exaggerated[held] < LargestOfOneByte && exaggerated[sequences] < LargestOfOneByte)
+        {
+            exaggerated[held]++;
+            exaggerated[sequences]++;
+        }
+
+        return exaggerated;
     }
 
     private void BeginWrite(ReadOnlySpan<byte> bytes, bool replaces)

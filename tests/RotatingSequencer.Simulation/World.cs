@@ -18,8 +18,9 @@ internal sealed class World
     private long _payloads;
     private bool _calm;
 
-    public World(int seed, Trace? trace)
+    public World(int seed, Trace? trace, Defect defect = Defect.None)
     {
+        Defect = defect;
         Random = new Random(seed);
         Setup = Setup.Draw(Random);
         Trace = trace;
@@ -34,6 +35,8 @@ internal sealed class World
     }
 
     public Setup Setup { get; }
+
+    public Defect Defect { get; }
 
     public Random Random { get; }
 
@@ -191,6 +194,11 @@ internal sealed class World
         var asked = Members.Sum(m => m.Counters!.Asked);
         var datagrams = Statistics.Datagrams;
         var steps = Members.Sum(m => m.Steps);
+        if (Defect == Defect.NeverSilent)
+        {
+            At(Now + 1_000, Members[0].ReadBarrier);
+        }
+
         RunUntil(Now + Silence);
         var heartbeats = (long)Setup.Members * (Setup.Members - 1) * ((Silence / 750_000) + 1);
         BrokenRule.Unless(asked == Members.Sum(m => m.Counters!.Asked), "a settled group asks nothing", $"it asked");

@@ -36,6 +36,22 @@ public sealed class SimulationTests
             count => Assert.True(count > 100));
     }
 
+    [Theory]
+    [InlineData(nameof(Defect.ClaimsTooMuch), "claims name only what would survive")]
+    [InlineData(nameof(Defect.BelievesTooMuch), "rule 2(b)")]
+    [InlineData(nameof(Defect.SaysSyncedTooEarly), "claims name only what would survive")]
+    [InlineData(nameof(Defect.LosesSynced), "what is claimed survives")]
+    [InlineData(nameof(Defect.AppliesTwice), "without gap or duplicate")]
+    [InlineData(nameof(Defect.SkipsPayload), "without gap or duplicate")]
+    [InlineData(nameof(Defect.AppliedTooEarly), "A Request of member")]
+    [InlineData(nameof(Defect.AltersDatagrams), "one Request for each local number")]
+    [InlineData(nameof(Defect.StaysCut), "without faults the group settles")]
+    [InlineData(nameof(Defect.NeverSilent), "a settled group asks nothing")]
+    public void The_observer_finds_a_bug_that_was_put_there(string defect, string rule)
+    {
+        Assert.Contains(Runs.Find(Enum.Parse<Defect>(defect), seeds: 200), found => found.Contains(rule, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void The_same_seed_gives_the_same_run()
     {
