@@ -20,6 +20,7 @@ internal sealed class Observer
     private readonly long[] _delivered;
     private readonly long[] _restored;
     private readonly int[] _applied;
+    private readonly long[] _couldBeServedFrom;
     private readonly Claims _claims;
     private readonly byte[] _anyCheckpoint;
     private readonly Dictionary<(int Member, int To, int Sender, long Number), long> _asked = [];
@@ -36,6 +37,7 @@ internal sealed class Observer
         _claimed = [.. Enumerable.Range(0, members).Select(_ => new Claims(members))];
         _claims = new Claims(members);
         _delivered = new long[members];
+        _couldBeServedFrom = new long[members];
         _restored = new long[members];
         _applied = new int[members];
         var checkpoint = new ArrayBufferWriter<byte>();
@@ -296,18 +298,37 @@ internal sealed class Observer
 
         foreach (var (number, id) in state.Sequences)
         {
-            if (number % _setup.Members == member)
+            if (number < History.Numbers || number % _setup.Members != member)
             {
-                History.OwnSequence(member, number, id);
+                History.CheckSequence(number, id);
             }
             else
             {
-                History.CheckSequence(number, id);
+                History.OwnSequence(member, number, id);
+                CheckFairness(number, id.Sender);
             }
 
             holdings.Sequences.Add(number);
         }
 
         holdings.Advance();
+    }
+
+    /// <summary>A Request that every sequencer could choose gets a number before any other member gets more than a few.</summary>
+    private void CheckFairness(long number, int served)
+    {
+        for (var s = 0; s < _setup.Members; s++)
+        {
+            var first = History.NumberedUpTo(s, number);
+            if (s == served || _holdings.Any(h => !h.Requests[s].Contains(first)))
+            {
+                _couldBeServedFrom[s] = number + 1;
+            }
+
+            BrokenRule.Unless(
+                number - _couldBeServedFrom[s] < 2 * _setup.Members,
+                "among several Requests the choice is fair",
+                $"{s}'s next was at hand everywhere from number {_couldBeServedFrom[s]}, and {number} still went to {served}");
+        }
     }
 }
