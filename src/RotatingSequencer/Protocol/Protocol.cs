@@ -223,6 +223,14 @@ internal sealed partial class Protocol
                 $"Member {from} holds this member's Requests up to {_incoming.Locals[_self]}, but its own journal ends at {_requests[_self].Contiguous}: its journal was lost.");
         }
 
+        // A member that gives out a number holds all up to it. This one would give out its numbers a second time.
+        var own = _incoming.Sequences - ((_incoming.Sequences - _self + _members) % _members);
+        if (own > _sequences.Contiguous)
+        {
+            throw new ProtocolViolationException(
+                $"Member {from} holds number {own}, which this member gave out, but its own journal ends at {_sequences.Contiguous}: its journal was lost.");
+        }
+
         if (_peers[from].Raise(_incoming))
         {
             _seen.Raise(_incoming);

@@ -73,6 +73,15 @@ public sealed class BadDatagramTests
     }
 
     [Fact]
+    public void A_member_hears_that_its_own_Sequences_are_older_than_its_journal_and_stops()
+    {
+        var script = new Script(3);
+        script.Say(2, to: 1, HoldsSequences(-1, 0, -1, -1, -1));
+
+        Assert.Throws<ProtocolViolationException>(() => script.Say(0, to: 1, HoldsSequences(-1, 1, -1, -1, -1)));
+    }
+
+    [Fact]
     public void A_number_that_was_given_out_twice_stops_the_member()
     {
         var script = new Script(3);

@@ -95,7 +95,7 @@ public sealed class Rule2And3Tests
     public void What_others_claim_is_not_claimed()
     {
         var script = new Script(3);
-        script.Say(0, to: 1, Holds(5, 3, -1, 1));
+        script.Say(0, to: 1, Holds(0, 3, -1, 1));
         script.Say(2, to: 1, Request(2, 0));
         script.Act(1);
         script.Wait(2_000);
