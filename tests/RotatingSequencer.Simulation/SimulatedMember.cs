@@ -89,7 +89,7 @@ internal sealed class SimulatedMember
             Pipeline = _setup.Pipeline,
             Journal = _setup.Journal,
             Seed = (ulong)_random.NextInt64(),
-            FirstToken = _world.Now + 1,
+            FirstToken = _random.NextInt64(1L << 61),
         };
         _world.Trace?.Add($"m{_id} begins: dropped {state.Dropped}, applied {state.Applied}, {state.Requests.Count} Requests, {state.Sequences.Count} Sequences");
         _core = new Core(options, state, _world.Now);

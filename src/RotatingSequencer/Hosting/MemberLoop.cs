@@ -66,7 +66,7 @@ internal sealed class MemberLoop
                 Window = options.Window,
                 Journal = journal is not null,
                 Seed = (ulong)state.Incarnations[options.Id],
-                FirstToken = options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds() * 1_000,
+                FirstToken = Random.Shared.NextInt64(1L << 61),
             },
             state,
             now: 0);

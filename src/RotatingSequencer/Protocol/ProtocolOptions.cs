@@ -33,6 +33,6 @@ internal sealed record ProtocolOptions
     /// <summary>Seed of the jitter.</summary>
     public required ulong Seed { get; init; }
 
-    /// <summary>Larger than any token of an earlier life of this member: the time of its start will do.</summary>
+    /// <summary>Below all tokens of this life's questions; random, so that no answer to a question of an earlier life is taken for one to a question of this.</summary>
     public required long FirstToken { get; init; }
 }
