@@ -348,6 +348,7 @@ internal sealed partial class Protocol
         if (now >= _nextHeartbeat)
         {
             Outbox.AddClaims(Outbox.All);
+            MeasureRoundTrips(now);
         }
 
         if (Outbox.HasOpenToAll)
@@ -356,6 +357,18 @@ internal sealed partial class Protocol
         }
 
         Wake(_nextHeartbeat);
+    }
+
+    /// <summary>Asks whoever has not answered yet in this life: when something gets lost, the pauses should be known.</summary>
+    private void MeasureRoundTrips(long now)
+    {
+        for (var m = 0; m < _members; m++)
+        {
+            if (m != _self && !_roundTrips[m].IsMeasured)
+            {
+                Ask(m, [], now);
+            }
+        }
     }
 
     private void Ask(int destination, ReadOnlySpan<MissingRange> missing, long now)

@@ -10,16 +10,18 @@ internal struct RoundTrip
     private long _smoothed;
     private long _variation;
 
+    public readonly bool IsMeasured => _smoothed != 0;
+
     /// <summary>The usual time until an answer.</summary>
-    public readonly long Smoothed => _smoothed == 0 ? Initial : _smoothed;
+    public readonly long Smoothed => IsMeasured ? _smoothed : Initial;
 
     /// <summary>After this long without an answer it is late.</summary>
-    public readonly long Timeout => Math.Clamp(Smoothed + (4 * (_smoothed == 0 ? Initial : _variation)), MinimumTimeout, MaximumTimeout);
+    public readonly long Timeout => Math.Clamp(Smoothed + (4 * (IsMeasured ? _variation : Initial)), MinimumTimeout, MaximumTimeout);
 
     public void Measured(long sample)
     {
         sample = Math.Max(sample, 1);
-        if (_smoothed == 0)
+        if (!IsMeasured)
         {
             _smoothed = sample;
             _variation = sample / 2;

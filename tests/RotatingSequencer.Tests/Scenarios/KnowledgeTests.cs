@@ -154,10 +154,11 @@ public sealed class KnowledgeTests
         script.Act(0);
         script[0].StartBarrier(script.Now);
         Assert.Equal(["all: Retransmit asks"], script.Act(0));
+        var question = script.QuestionOf(0);
 
-        script.Say(1, to: 0, Holds(4, 0, -1, 7, -1, -1), Answers(2));
+        script.Say(1, to: 0, Holds(4, 0, -1, 7, -1, -1), Answers(question));
         Assert.False(script[0].TryFinishBarrier(out _));
-        script.Say(2, to: 0, Holds(3, 0, -1, 7, -1, -1), Answers(2));
+        script.Say(2, to: 0, Holds(3, 0, -1, 7, -1, -1), Answers(question));
 
         Assert.True(script[0].TryFinishBarrier(out var target));
         Assert.Equal(4, target);
@@ -169,14 +170,15 @@ public sealed class KnowledgeTests
         var script = new Script(3);
         script[0].StartBarrier(script.Now);
         script.Act(0);
-        script.Say(1, to: 0, Answers(2));
+        var earlier = script.QuestionOf(0);
+        script.Say(1, to: 0, Answers(earlier));
         Assert.True(script[0].TryFinishBarrier(out _));
         script[0].StartBarrier(script.Now);
         script.Act(0);
 
-        script.Say(2, to: 0, Answers(2));
+        script.Say(2, to: 0, Answers(earlier));
         Assert.False(script[0].TryFinishBarrier(out _));
-        script.Say(2, to: 0, Answers(3));
+        script.Say(2, to: 0, Answers(script.QuestionOf(0)));
 
         Assert.True(script[0].TryFinishBarrier(out _));
     }
@@ -187,7 +189,7 @@ public sealed class KnowledgeTests
         var script = new Script(5);
         script[0].StartBarrier(script.Now);
         script.Act(0);
-        script.Say(3, to: 0, Answers(2));
+        script.Say(3, to: 0, Answers(script.QuestionOf(0)));
         script.Wait(10_000);
 
         Assert.Equal(["1: Retransmit asks", "2: Retransmit asks", "4: Retransmit asks"], script.Act(0));

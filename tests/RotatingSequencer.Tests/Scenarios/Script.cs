@@ -33,18 +33,11 @@ internal sealed class Script
         _cores = [.. _options.Select(options => new Core(options, JournalState.Fresh(options.Self, members, Incarnation(options.Self)), 0))];
         _puppets = [.. _options.Select(options => Puppet(options, Incarnation(options.Self)))];
         _sent = [.. _options.Select(_ => new List<(int, byte[])>())];
-        for (var m = 0; m < members; m++)
-        {
-            // The heartbeats with which all begin are not worth telling, but they make the members known to each other.
-            Assert.Empty(Act(m));
-            foreach (var to in Enumerable.Range(0, members).Where(to => to != m))
-            {
-                Pass(m, to);
-            }
-
-            Sync(m);
-        }
+        Begin();
     }
+
+    /// <summary>What a datagram takes, there and back.</summary>
+    public const long RoundTrip = 200;
 
     public long Now { get; private set; }
 
@@ -104,6 +97,24 @@ internal sealed class Script
 
     /// <summary>To whom the datagrams of a member's last act went.</summary>
     public List<int> SentTo(int member) => [.. _sent[member].Select(d => d.To)];
+
+    /// <summary>The token of the question that a member asked when it acted last.</summary>
+    public long QuestionOf(int member)
+    {
+        foreach (var (_, bytes) in _sent[member])
+        {
+            Assert.True(DatagramReader.TryOpen(bytes, new Claims(_cores.Length), out var reader));
+            while (reader.TryNext(out var message))
+            {
+                if (message.Ask != 0)
+                {
+                    return message.Ask;
+                }
+            }
+        }
+
+        throw new InvalidOperationException("It asked nothing.");
+    }
 
     /// <summary>What a member sent when it acted last reaches another.</summary>
     public void Pass(int from, int to)
@@ -204,6 +215,28 @@ internal sealed class Script
         while (_sent[member].Count > 0 || _cores[member].Applied > applied);
 
         return sent;
+    }
+
+    /// <summary>All begin with a heartbeat and a question, which makes them known to each other and the round trips measured.</summary>
+    private void Begin()
+    {
+        for (var exchange = 0; exchange < 2; exchange++)
+        {
+            for (var m = 0; m < _cores.Length; m++)
+            {
+                Act(m);
+                Sync(m);
+            }
+
+            Wait(RoundTrip / 2);
+            for (var m = 0; m < _cores.Length; m++)
+            {
+                foreach (var to in Enumerable.Range(0, _cores.Length).Where(to => to != m))
+                {
+                    Pass(m, to);
+                }
+            }
+        }
     }
 
     private static (Outbox, Claims) Puppet(ProtocolOptions options, long incarnation)
