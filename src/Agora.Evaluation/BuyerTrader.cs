@@ -17,12 +17,13 @@ internal sealed class BuyerTrader : Trader
 
     /// <param name="plan">His calls.</param>
     /// <param name="servers">All buyer servers.</param>
-    /// <param name="index">His number among the buyers; also where in the list of servers he begins.</param>
+    /// <param name="index">His number among the buyers.</param>
+    /// <param name="server">The server that he begins with, of a list that goes round.</param>
     /// <param name="stall">Where he buys.</param>
     /// <param name="card">His card.</param>
-    public BuyerTrader(Step[] plan, IEnumerable<Uri> servers, int index, Stall stall, PurchaseRequest card) : base(plan)
+    public BuyerTrader(Step[] plan, IEnumerable<Uri> servers, int index, int server, Stall stall, PurchaseRequest card) : base(plan)
     {
-        _client = new BuyerClient(servers, Options(index));
+        _client = new BuyerClient(servers, Options(index, server));
         _stall = stall;
         _card = card;
         Answers = new(string.Create(CultureInfo.InvariantCulture, $"buyer-{stall.Tag}-{index}"));

@@ -19,7 +19,7 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
 
     /// <summary>Measures everything.</summary>
     /// <param name="command">The command that asked for it, for the report.</param>
-    /// <param name="save">Called with what has been measured so far, after each condition.</param>
+    /// <param name="save">Called with what has been measured so far, after each run.</param>
     /// <param name="cancel">Ends it; what was saved stays.</param>
     /// <exception cref="EvaluationException">It cannot go on.</exception>
     public async Task<EvaluationReport> RunAsync(string command, Action<EvaluationReport> save, CancellationToken cancel)
@@ -33,7 +33,6 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
         foreach (var scale in options.Scales)
         {
             List<ConditionResult> conditions = [];
-            scales.Add(new(scale.Sellers, scale.Buyers, conditions));
             var warm = false;
             foreach (var condition in Condition.All.Where(c => options.Conditions.Contains(c.Number)))
             {
@@ -44,6 +43,7 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
                     {
                         var (_, cold) = await RunAsync(databases, auditor, scale, Condition.All[0], -1, options.WarmUpCalls, $"{scale}, warming up", cancel);
                         Complain(cold);
+                        report = report with { WrongWhileWarmingUp = [.. report.WrongWhileWarmingUp, .. cold.Wrong] };
                     }
                     var title = string.Create(CultureInfo.InvariantCulture, $"{scale}, condition {condition.Number}, run {run + 1} of {options.Runs}");
                     var (measured, result) = await RunAsync(databases, auditor, scale, condition, run, options.Calls, title, cancel);
@@ -51,11 +51,13 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
                     screen.Say($"{title}: {Summary(result)}");
                     Complain(result);
                     warm = !condition.Kills;
+                    // After each run: what is known is kept, whatever becomes of the next.
+                    report = report with { Scales = [.. scales, new(scale.Sellers, scale.Buyers, [.. conditions, tally.Result()])] };
+                    save(report);
                 }
                 conditions.Add(tally.Result());
-                report = report with { Scales = [.. scales] };
-                save(report);
             }
+            scales.Add(new(scale.Sellers, scale.Buyers, conditions));
         }
         return report;
     }
@@ -173,6 +175,7 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
                         .CountBy(step => step.Function).OrderBy(f => f.Key)
                         .Select(f => new MixLine(f.Key.Role(), f.Key.Name(), Math.Round(1000.0 * f.Value / (options.Runs * role.Item2 * options.Calls), 1)))),
             ],
+            WrongWhileWarmingUp = [],
             Scales = [],
         };
     }

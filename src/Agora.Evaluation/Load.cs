@@ -9,7 +9,7 @@ namespace Agora.Evaluation;
 internal sealed class Load : IDisposable
 {
     // Clients arrive one after the other: they all begin with two password hashes, which nobody's users do in the same instant.
-    private static readonly TimeSpan s_arrival = TimeSpan.FromMilliseconds(25);
+    private static readonly TimeSpan s_arrival = TimeSpan.FromMilliseconds(50);
     private const int WholesaleItems = 40;
 
     private readonly SellerTrader _wholesaler;
@@ -29,10 +29,12 @@ internal sealed class Load : IDisposable
         var buyerServers = Addresses(cluster.BuyerServers);
         // As much as all carts of the run could hold, twice over.
         var stock = 100 + scale.Buyers * calls / WholesaleItems;
-        _wholesaler = new(Plan.OfWholesaler(seed, run, WholesaleItems), sellerServers, 0, stall, stock);
-        Sellers = [.. Enumerable.Range(0, scale.Sellers).Select(i => new SellerTrader(Plan.Of(seller: true, seed, run, i, calls), sellerServers, i, stall))];
+        _wholesaler = new(Plan.OfWholesaler(seed, run, WholesaleItems), sellerServers, 0, 0, stall, stock);
+        // Clients spread evenly over the servers, in each run from another one on: so the first client's, which condition 2 kills, is another one too.
+        var first = Math.Max(0, run);
+        Sellers = [.. Enumerable.Range(0, scale.Sellers).Select(i => new SellerTrader(Plan.Of(seller: true, seed, run, i, calls), sellerServers, i, first + i, stall))];
         var card = Card(TimeProvider.System.GetUtcNow());
-        Buyers = [.. Enumerable.Range(0, scale.Buyers).Select(i => new BuyerTrader(Plan.Of(seller: false, seed, run, i, calls), buyerServers, i, stall, card))];
+        Buyers = [.. Enumerable.Range(0, scale.Buyers).Select(i => new BuyerTrader(Plan.Of(seller: false, seed, run, i, calls), buyerServers, i, first + i, stall, card))];
         // A seller and a buyer in turn, so that neither role has arrived before the other.
         Clients = [.. Sellers.Cast<Trader>().Zip(Buyers, (seller, buyer) => new[] { seller, buyer }).SelectMany(pair => pair),
             .. Sellers.Skip(Buyers.Count), .. Buyers.Skip(Sellers.Count)];

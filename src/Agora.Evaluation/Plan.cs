@@ -76,7 +76,8 @@ internal static class Plan
         int lines = 0, bought = 0, rated = 0;
         for (var i = 0; i < calls; i++)
         {
-            var function = i == calls - 1 || i % Visit == Visit - 1 ? logout
+            // A visit of which only one call would be left is not begun.
+            var function = i == calls - 1 || (i % Visit == Visit - 1 && i < calls - 2) ? logout
                 : i > 0 && i % Visit == 0 ? login
                 : i < tour.Length ? tour[i]
                 : Draw(mix, lines, bought - rated, ref dice);

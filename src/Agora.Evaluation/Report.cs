@@ -66,7 +66,10 @@ public static class Report
         text.AppendLine("# Evaluation").AppendLine();
         text.AppendLine(CultureInfo.InvariantCulture, $"Made with `{report.Command}`, version {report.Version}, begun {report.At:yyyy-MM-dd HH:mm} UTC.").AppendLine();
         text.AppendLine(report.BooksBalance ? "After every run the books balance." : "**THE BOOKS DO NOT BALANCE**, see the runs below.").AppendLine();
-
+        foreach (var wrong in report.WrongWhileWarmingUp)
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"- while warming up: {wrong}");
+        }
         Grid setting = new(["", ""], leftColumns: 2);
         var machine = report.Machine;
         setting.Add("machine", string.Create(CultureInfo.InvariantCulture, $"{machine.Processor}, {machine.Cores} cores, {machine.MemoryGiB:0.#} GiB; servers, databases and clients all on it"));

@@ -34,8 +34,11 @@ public sealed record EvaluationReport
     /// <summary>What was measured.</summary>
     public required IReadOnlyList<ScaleResult> Scales { get; init; }
 
-    /// <summary>The books of every run balance.</summary>
-    public bool BooksBalance => Scales.All(s => s.Conditions.All(c => c.Runs.All(r => r.Wrong.Count == 0)));
+    /// <summary>What the audits after the runs that are not counted found wrong.</summary>
+    public required IReadOnlyList<string> WrongWhileWarmingUp { get; init; }
+
+    /// <summary>The books balance after every run.</summary>
+    public bool BooksBalance => WrongWhileWarmingUp.Count == 0 && Scales.All(s => s.Conditions.All(c => c.Runs.All(r => r.Wrong.Count == 0)));
 }
 
 /// <summary>A function's share of its role's calls.</summary>

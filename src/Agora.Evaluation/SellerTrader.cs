@@ -14,12 +14,13 @@ internal sealed class SellerTrader : Trader
 
     /// <param name="plan">His calls.</param>
     /// <param name="servers">All seller servers.</param>
-    /// <param name="index">His number among the sellers; also where in the list of servers he begins.</param>
+    /// <param name="index">His number among the sellers.</param>
+    /// <param name="server">The server that he begins with, of a list that goes round.</param>
     /// <param name="stall">Where he sells.</param>
     /// <param name="quantity">Units of each of his items; without it, a few.</param>
-    public SellerTrader(Step[] plan, IEnumerable<Uri> servers, int index, Stall stall, int? quantity = null) : base(plan)
+    public SellerTrader(Step[] plan, IEnumerable<Uri> servers, int index, int server, Stall stall, int? quantity = null) : base(plan)
     {
-        _client = new SellerClient(servers, Options(index));
+        _client = new SellerClient(servers, Options(index, server));
         _stall = stall;
         _quantity = quantity;
         Answers = new(string.Create(CultureInfo.InvariantCulture, $"seller-{stall.Tag}-{(quantity is null ? "" : "w")}{index}"));

@@ -134,10 +134,10 @@ internal abstract class Trader(Step[] plan) : IDisposable
 
     public void Dispose() => Client.Dispose();
 
-    /// <summary>A client of the i-th server, that counts when it goes on with another.</summary>
-    protected ReplicaOptions Options(int index) => new()
+    /// <summary>A client that begins with one server, and counts when it goes on with another.</summary>
+    protected ReplicaOptions Options(int index, int server) => new()
     {
-        Start = index,
+        Start = server,
         Random = new Random(index),
         OnChange = _ => Failovers++,
     };
@@ -154,12 +154,15 @@ internal abstract class Trader(Step[] plan) : IDisposable
             return Stopwatch.GetTimestamp();
         }
         var due = pace.Start + call * pace.Interval;
-        var wait = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due);
-        if (wait <= TimeSpan.Zero)
+        if (Stopwatch.GetTimestamp() >= due)
         {
             return due;
         }
-        await Task.Delay(wait, cancel).ConfigureAwait(false);
+        while (Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due) is var wait && wait > TimeSpan.Zero)
+        {
+            // Timers know whole milliseconds.
+            await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), cancel).ConfigureAwait(false);
+        }
         return Stopwatch.GetTimestamp();
     }
 }

@@ -165,6 +165,25 @@ public sealed class SoapTests : IAsyncLifetime
         Assert.Equal(expected, answer.StatusCode);
     }
 
+    // An auditor needs the charges that stand, under whatever id; this caller is on the same host.
+    [Fact]
+    public async Task An_auditor_on_this_host_is_shown_what_is_charged_since_a_time()
+    {
+        var service = Connect();
+        await service.ChargeAsync("early", "Ann", Number, "12/30", "123", 100);
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        var since = _clock.GetUtcNow().ToUnixTimeMilliseconds();
+        await service.ChargeAsync("stands", "Ann", Number, "12/30", "123", 1250);
+        await service.ChargeAsync("undone", "Ann", Number, "12/30", "123", 700);
+        await service.VoidAsync("undone");
+
+        async Task<string> ShownAsync(string query) =>
+            await _http.GetStringAsync(new Uri(_address, "/audit/approved" + query), TestContext.Current.CancellationToken);
+        Assert.Equal("""[{"id":"stands","amountInCents":1250}]""", await ShownAsync($"?since={since}"));
+        Assert.Equal("""[{"id":"early","amountInCents":100},{"id":"stands","amountInCents":1250}]""", await ShownAsync(""));
+        Assert.Equal("[]", await ShownAsync($"?since={long.MaxValue}"));
+    }
+
     [Fact]
     public async Task A_request_that_is_too_large_is_refused()
     {

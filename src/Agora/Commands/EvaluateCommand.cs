@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Diagnostics;
 using System.Globalization;
 using Agora.Contracts.Cluster;
 using Agora.Evaluation;
@@ -39,8 +40,13 @@ internal static class EvaluateCommand
         {
             scale, sellers, buyers, conditions, runs, calls, quick, rate, seed, replicas, baseline, output, data, cluster,
         };
-        command.SetAction(async (parse, cancellationToken) =>
+        command.SetAction(async (parse, _) =>
         {
+            // What is under way is given up at the first signal, and everything is stopped in order; at the second this process ends at once,
+            // and its own marketplace ends by itself.
+            using StopSignals signals = new();
+            signals.Second.GetAwaiter().OnCompleted(() => Environment.Exit(130));
+            CancellationToken cancellationToken = signals.Token;
             bool isQuick = parse.GetValue(quick);
             bool Given(Option option) => parse.GetResult(option) is { Implicit: false };
             EvaluationOptions options = new()
@@ -205,6 +211,8 @@ internal sealed class OwnMarketplace : IAsyncDisposable
     private const int LowestPort = 12_000;
     private const int HighestPort = 32_000;
 
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+
     private readonly ClusterFile _cluster;
     private readonly ClusterProcess[] _processes;
     private FileStream? _held;
@@ -222,15 +230,22 @@ internal sealed class OwnMarketplace : IAsyncDisposable
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        UpScreen screen = new(_processes, Data);
+        Console.WriteLine($"{LogFiles.ComplaintPrefix}starting {_processes.Length} processes, data in {Data.Root}");
+        long startedAt = Stopwatch.GetTimestamp();
         _held = await Data.TakeAsync(_cluster, fresh: false, cancellationToken);
-        _supervisor = new Supervisor(_processes, _processes, Data, new ChildCommand(Data, Data.ClusterFile, JsonLogs: false).For, TimeProvider.System, screen.Say);
+        ChildCommand child = new(Data, Data.ClusterFile, JsonLogs: false);
+        _supervisor = new Supervisor(_processes, _processes, Data, child.For, TimeProvider.System, line => Console.WriteLine(LogFiles.ComplaintPrefix + line));
         _control = await ControlServer.StartAsync(_supervisor, Data.ControlSocket, cancellationToken);
         _supervisor.Start();
-        if (!await screen.ShowStartAsync(async token => await _supervisor.StatusAsync(token), cancellationToken))
+        while (await _supervisor.StatusAsync(cancellationToken) is not { Ready: true } status || status.Processes.Any(p => p.State != ProcessState.Running))
         {
-            throw new OperationCanceledException(cancellationToken);
+            if (Stopwatch.GetElapsedTime(startedAt) > s_patience)
+            {
+                throw new CommandFailedException($"the marketplace is not ready after {s_patience.TotalMinutes} minutes");
+            }
+            await Task.Delay(TimeSpan.FromMilliseconds(300), cancellationToken);
         }
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{LogFiles.ComplaintPrefix}ready after {Stopwatch.GetElapsedTime(startedAt).TotalSeconds:0.0} s"));
     }
 
     public async ValueTask DisposeAsync()
