@@ -1,0 +1,20 @@
+namespace RotatingSequencer.Protocol;
+
+/// <summary>What a member counts, for its metrics.</summary>
+internal sealed class ProtocolCounters
+{
+    public long Datagrams;
+    public long Unauthentic;
+    public long Sent;
+    public long SendFailures;
+    public long Malformed;
+    public long OtherIncarnation;
+    public long Ignored;
+    public long Duplicates;
+    public long Requests;
+    public long Sequences;
+    public long Asked;
+    public long AnsweredMessages;
+    public long Syncs;
+    public long SentBytes;
+}
