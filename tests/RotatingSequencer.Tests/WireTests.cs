@@ -77,22 +77,29 @@ public sealed class WireTests
             var claims = new Claims(members);
             foreach (var datagram in WriteSome(random, members).Datagrams)
             {
-                var before = GC.GetAllocatedBytesForCurrentThread();
-                for (var length = 0; length < datagram.Length; length++)
-                {
-                    ReadAll(datagram.AsSpan(0, length), claims);
-                }
-
-                for (var bit = 0; bit < 8 * datagram.Length; bit++)
-                {
-                    datagram[bit / 8] ^= (byte)(1 << (bit % 8));
-                    ReadAll(datagram, claims);
-                    datagram[bit / 8] ^= (byte)(1 << (bit % 8));
-                }
-
-                Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+                // A collection that another thread causes counts this thread's unused allocation buffer as used; what the reader allocates
+                // would be there each time.
+                Assert.Contains(Enumerable.Range(0, 10), _ => AllocatedBySpoiling(datagram, claims) == 0);
             }
         }
+    }
+
+    private static long AllocatedBySpoiling(byte[] datagram, Claims claims)
+    {
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var length = 0; length < datagram.Length; length++)
+        {
+            ReadAll(datagram.AsSpan(0, length), claims);
+        }
+
+        for (var bit = 0; bit < 8 * datagram.Length; bit++)
+        {
+            datagram[bit / 8] ^= (byte)(1 << (bit % 8));
+            ReadAll(datagram, claims);
+            datagram[bit / 8] ^= (byte)(1 << (bit % 8));
+        }
+
+        return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
     [Fact]
