@@ -80,15 +80,36 @@ internal sealed class ApplicationThread : IDisposable
     /// <summary>A broadcast of this member; they are delivered in the order in which they are expected.</summary>
     public void Expect(PendingBroadcast pending) => _expected.Enqueue(pending);
 
-    public void Deliver(Queue<DeliveredRequest> deliveries)
+    /// <summary>
+    /// Takes deliveries over. False when nobody waits for them here: then the thread has not been woken, and the caller calls
+    /// <see cref="Hasten"/> after a while, so that a member that only follows wakes its application once for several of them.
+    /// </summary>
+    public bool Deliver(Queue<DeliveredRequest> deliveries)
     {
         lock (_gate)
         {
+            var urgent = _barriers.Count > 0;
             while (deliveries.TryDequeue(out var request))
             {
+                urgent |= request.Id.Sender == _self;
                 _queue.Enqueue(request);
             }
 
+            urgent |= _queue.Count >= MaximumBatch;
+            if (urgent)
+            {
+                Monitor.Pulse(_gate);
+            }
+
+            return urgent;
+        }
+    }
+
+    /// <summary>Wakes the thread for what it was given.</summary>
+    public void Hasten()
+    {
+        lock (_gate)
+        {
             Monitor.Pulse(_gate);
         }
     }
@@ -105,6 +126,7 @@ internal sealed class ApplicationThread : IDisposable
                     _barriers.Add((target, waiter));
                 }
 
+                Monitor.Pulse(_gate);
                 return;
             }
         }

@@ -24,11 +24,15 @@ internal sealed class MemberLoop
     private const int SocketBuffer = 4 << 20;
     private const long ReachableWithin = 3_000_000;
     private const int LongestSleep = 1_000_000;
-    private static readonly byte[] _wakeDatagram = [0];
+
+    /// <summary>Until deliveries that nobody waits for here reach the application: as long as claims that nobody waits for, so that both wake the loop once.</summary>
+    private const long LongestHandOver = 2_000;
 
     private readonly MemberOptions _options;
     private readonly Core _core;
     private readonly Socket _socket;
+    private readonly Sleeper _sleeper;
+    private readonly Func<bool> _hasWork;
     private readonly SocketAddress[] _addresses;
     private readonly Seal _seal;
     private readonly ApplicationThread _application;
@@ -46,9 +50,9 @@ internal sealed class MemberLoop
     private MemberStatus _status;
     private readonly Lock _statusLock = new();
     private long _flushAt;
+    private long _hastenAt = long.MaxValue;
     private long _waitingBytes;
     private int _waiting;
-    private int _asleep;
     private volatile bool _stopping;
     private Exception? _failure;
 
@@ -86,8 +90,10 @@ internal sealed class MemberLoop
         _status = ReadStatus(now: 0);
         _socket = Bind(options.Members[options.Id]);
         _addresses = [.. options.Members.Select(member => member.Serialize())];
-        _application = new ApplicationThread(handler, options.Members.Count, options.Id, state, _core.FirstLocal, Wake);
-        _journal = journal is null ? null : new JournalThread(journal, Wake);
+        _sleeper = new Sleeper(_socket, _addresses[options.Id]);
+        _hasWork = HasWork;
+        _application = new ApplicationThread(handler, options.Members.Count, options.Id, state, _core.FirstLocal, _sleeper.Wake);
+        _journal = journal is null ? null : new JournalThread(journal, _sleeper.Wake);
         _metrics = new MemberMetrics(options.Id, _core.Counters, () => Status);
         _thread = new Thread(Run) { Name = $"rotating-sequencer {options.Id}", IsBackground = true };
     }
@@ -132,7 +138,7 @@ internal sealed class MemberLoop
 
         var pending = new PendingBroadcast(payload, this);
         _submissions.Enqueue(pending);
-        Wake();
+        _sleeper.Wake();
         // The loop may have ended since; it empties the queue when it does, but not twice.
         FailIfStopped();
         return pending.Task;
@@ -147,7 +153,7 @@ internal sealed class MemberLoop
 
         var barrier = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _barriers.Enqueue(barrier);
-        Wake();
+        _sleeper.Wake();
         FailIfStopped();
         return barrier.Task;
     }
@@ -155,7 +161,7 @@ internal sealed class MemberLoop
     public async ValueTask StopAsync()
     {
         _stopping = true;
-        Wake();
+        _sleeper.Wake();
         await _completion.Task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -218,7 +224,7 @@ internal sealed class MemberLoop
                 TakeCompletions(now);
                 _core.Act(now);
                 Send();
-                HandOn();
+                HandOn(now);
                 Publish(now);
                 // Whatever was not drained, or has arrived meanwhile, is seen by the poll.
                 if (drained < MaximumDrain)
@@ -251,7 +257,7 @@ internal sealed class MemberLoop
                 throw new SocketException((int)error);
             }
 
-            if (length > _wakeDatagram.Length)
+            if (length > Sleeper.WakeLength)
             {
                 if (_seal.TryOpen(_receiveBuffer.AsSpan(0, length), out var datagram))
                 {
@@ -368,11 +374,17 @@ internal sealed class MemberLoop
         }
     }
 
-    private void HandOn()
+    private void HandOn(long now)
     {
         if (_core.Deliveries.Count > 0)
         {
-            _application.Deliver(_core.Deliveries);
+            _hastenAt = _application.Deliver(_core.Deliveries) ? long.MaxValue : Math.Min(_hastenAt, now + LongestHandOver);
+        }
+
+        if (now >= _hastenAt || (_hastenAt != long.MaxValue && _core.WaitsForRoom))
+        {
+            _application.Hasten();
+            _hastenAt = long.MaxValue;
         }
 
         if (_journal is { IsIdle: true } && _core.WantsSync)
@@ -391,39 +403,13 @@ internal sealed class MemberLoop
     private void Sleep()
     {
         _application.WakeWhenApplied = _core.WaitsForRoom;
-        Volatile.Write(ref _asleep, 1);
-        Interlocked.MemoryBarrier();
-        var rest = Math.Min(_core.WakeAt - Now, LongestSleep);
-        if (rest > 0 && !HasWork)
-        {
-            SocketWait.UntilReadable(_socket, rest);
-        }
-
-        Volatile.Write(ref _asleep, 0);
+        _sleeper.Sleep(Math.Min(Math.Min(_core.WakeAt, _hastenAt) - Now, LongestSleep), _hasWork);
     }
 
     /// <summary>Whether another thread has left something since the last round.</summary>
-    private bool HasWork =>
+    private bool HasWork() =>
         _stopping || !_submissions.IsEmpty || (!_barriers.IsEmpty && !_core.BarrierUnderWay)
         || _application.HasNews(_core.Applied, takesFlush: _journal is { IsIdle: true }) || (_journal?.HasNews ?? false);
-
-    /// <summary>Called by other threads after they left something: a datagram to itself ends the sleep.</summary>
-    private void Wake()
-    {
-        if (Interlocked.Exchange(ref _asleep, 0) == 0)
-        {
-            return;
-        }
-
-        try
-        {
-            _socket.SendTo(_wakeDatagram, SocketFlags.None, _addresses[_options.Id]);
-        }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-        {
-            // The loop has ended, or wakes up at its next deadline.
-        }
-    }
 
     private MemberStatus ReadStatus(long now) => new(
         _core.Applied, _core.Stable, _core.Received, _core.Known, _core.IsNextSequencer, _core.HeardSince(now - ReachableWithin));
@@ -463,6 +449,7 @@ internal sealed class MemberLoop
         _stopping = true;
         _journal?.Dispose();
         _application.Dispose();
+        _sleeper.Dispose();
         _socket.Dispose();
         _metrics.Dispose();
         var stopped = Stopped();

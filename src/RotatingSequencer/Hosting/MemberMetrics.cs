@@ -25,6 +25,7 @@ internal sealed class MemberMetrics : IDisposable
         Count("messages.beyond_window", "Requests and Sequences received that lie beyond the window.", () => counters.Ignored);
         Count("retransmissions.asked", "Retransmit requests sent.", () => counters.Asked);
         Count("retransmissions.answered", "Requests and Sequences sent again.", () => counters.AnsweredMessages);
+        Count("turns.repeated", "Times that the next sequencer was sent again, unasked, what it needs.", () => counters.Repeated);
         _meter.CreateObservableGauge("rotating_sequencer.position.delivered", () => status().Delivered, description: "Highest global number delivered.");
         _meter.CreateObservableGauge("rotating_sequencer.position.known", () => status().Known, description: "Highest global number known to have been given out.");
     }

@@ -10,12 +10,15 @@ namespace RotatingSequencer.Protocol;
 /// </content>
 internal sealed partial class Protocol
 {
+    /// <summary>So many own Requests keep the sequencers busy until this member's own turn comes, unless nobody else has any.</summary>
+    private const int EnoughSent = 2;
+
     private bool _syncDue;
     private long _syncAt;
 
     /// <summary>
-    /// Whether records wait to be synced now. Only what somebody waits for goes to the disk at once: own Requests and Sequences, and what this
-    /// member has to acknowledge at once. The rest waits for such a sync, or a while: disks are shared, and each needless sync slows a needed one.
+    /// Whether records wait to be synced now. Only what somebody waits for goes to the disk at once; the rest waits for such a sync, or a while:
+    /// disks are shared, and each needless sync slows a needed one.
     /// </summary>
     public bool WantsSync => Records.WrittenCount > 0 && !_syncUnderWay && _syncDue;
 
@@ -93,12 +96,23 @@ internal sealed partial class Protocol
             _syncAt = now + _options.AcknowledgeDelay;
         }
 
-        _syncDue |= now >= _syncAt || _requests[_self].Contiguous > _claims.Locals[_self] || IsAnyAwaited(Math.Max(_syncing.Held, _claims.Held), Received);
+        _syncDue |= now >= _syncAt || HoldsBackSequence || HoldsBackRequests
+            || (!AnyWaitsForNumber && IsAnyAwaited(Math.Max(_syncing.Held, _claims.Held), Received));
         if (!_syncDue)
         {
             Wake(_syncAt);
         }
     }
+
+    /// <summary>Whether the chain of numbers waits for this member's disk: its highest number is not durable.</summary>
+    private bool HoldsBackSequence => _sequences.Contiguous - ((_sequences.Contiguous - _self + _members) % _members) > _claims.Sequences;
+
+    /// <summary>
+    /// Whether own Requests that are not durable could be numbered soon. While enough that were sent wait for numbers, the next turn's sync
+    /// comes early enough for the rest.
+    /// </summary>
+    private bool HoldsBackRequests =>
+        _requests[_self].Contiguous > _claims.Locals[_self] && _claims.Locals[_self] - _numbered[_self] < EnoughSent;
 
     private void RecordHeld(Claims claims)
     {

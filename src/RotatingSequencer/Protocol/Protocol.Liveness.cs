@@ -9,6 +9,9 @@ namespace RotatingSequencer.Protocol;
 /// </content>
 internal sealed partial class Protocol
 {
+    /// <summary>Least pause between two measurements of the round trips, in microseconds.</summary>
+    private const long MeasurePause = 250_000;
+
     private readonly Probe[] _probes;
     private readonly RoundTrip[] _roundTrips;
     private ulong _random;
@@ -16,7 +19,9 @@ internal sealed partial class Protocol
     private long _acknowledgeAt;
     private long _acknowledged = -1;
     private long _nextHeartbeat;
+    private long _measureAt;
     private Barrier _barrier;
+    private Turn _turn;
 
     /// <summary>Whether a barrier round is under way.</summary>
     public bool BarrierUnderWay => _barrier.Token != 0;
@@ -67,7 +72,9 @@ internal sealed partial class Protocol
             }
         }
 
+        PassTurnAgain(now);
         RepeatBarrier(now);
+        MeasureWhileBusy(now);
         Heartbeat(now);
     }
 
@@ -179,6 +186,49 @@ internal sealed partial class Protocol
         Wake(probe.Due);
     }
 
+    /// <summary>
+    /// While Requests wait for numbers, everybody waits for the next sequencer. When it does not show in time that it holds the last Sequence, or the
+    /// Request that could be next, whoever sent those sends them to it again, unasked: it cannot ask for what it does not know of, and others that
+    /// know take their time to tell.
+    /// </summary>
+    private void PassTurnAgain(long now)
+    {
+        var last = _sequences.Contiguous;
+        var next = (int)((last + 1) % _members);
+        var own = _numbered[_self] + 1;
+        // After a restart the others' claims are not known, and what all hold is gone from the journal.
+        var lacksSequence = _sequences.Holds(last) && last % _members == _self && last <= _sentSequence && _peers[next].Sequences < last && AnyWaitsForNumber;
+        var lacksRequest = own <= _sentOwn && _peers[next].Locals[_self] < own;
+        if (next == _self || !(lacksSequence || lacksRequest))
+        {
+            _turn.Due = 0;
+            return;
+        }
+
+        if (_turn.Due == 0 || _turn.Number != last)
+        {
+            _turn = new Turn { Number = last, Due = now + _roundTrips[next].Timeout };
+        }
+
+        if (now >= _turn.Due)
+        {
+            if (lacksSequence)
+            {
+                Outbox.AddSequence(next, last, _sequences[last].Id);
+            }
+
+            if (lacksRequest)
+            {
+                Outbox.AddRequest(next, new(_self, own), _requests[_self][own].Body);
+            }
+
+            Counters.Repeated++;
+            _turn.Due = now + Pause(_roundTrips[next].Timeout, _turn.Attempts++);
+        }
+
+        Wake(_turn.Due);
+    }
+
     private void RepeatBarrier(long now)
     {
         if (!BarrierUnderWay)
@@ -216,6 +266,19 @@ internal sealed partial class Protocol
         }
 
         Wake(_nextHeartbeat);
+    }
+
+    /// <summary>
+    /// How long an answer takes changes with the load, and the first answer, of a process that has just started, takes longest. So a question
+    /// goes along with what goes to all, a few times a second; a silent group asks nothing.
+    /// </summary>
+    private void MeasureWhileBusy(long now)
+    {
+        if (Outbox.HasOpenToAll && now >= _measureAt)
+        {
+            Ask(Outbox.All, [], now);
+            _measureAt = now + Math.Max(MeasurePause, 2 * SlowestTimeout());
+        }
     }
 
     /// <summary>Asks whoever has not answered yet in this life: when something gets lost, the pauses should be known.</summary>
@@ -295,6 +358,15 @@ internal sealed partial class Protocol
         /// <summary>The last question to this member, and when it was asked.</summary>
         public long Token;
         public long AskedAt;
+    }
+
+    /// <summary>What the chain of numbers waits for.</summary>
+    private struct Turn
+    {
+        /// <summary>The last number when the wait began.</summary>
+        public long Number;
+        public long Due;
+        public int Attempts;
     }
 
     private struct Barrier

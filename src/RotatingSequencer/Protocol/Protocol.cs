@@ -96,6 +96,7 @@ internal sealed partial class Protocol
         _token = options.FirstToken;
         Outbox = new Outbox(_self, _incarnations[_self], options.MaximumDatagram, _claims);
         _nextHeartbeat = now;
+        _measureAt = now + MeasurePause;
 
         foreach (var (id, body) in state.Requests)
         {

@@ -15,6 +15,7 @@ internal sealed class ProtocolCounters
     public long Sequences;
     public long Asked;
     public long AnsweredMessages;
+    public long Repeated;
     public long Syncs;
     public long SentBytes;
 }

@@ -19,7 +19,7 @@ internal sealed record ProtocolOptions
     public long AcknowledgeDelay { get; init; } = 2_000;
 
     /// <summary>Least time from noticing a gap to asking: reordering is not loss.</summary>
-    public long Grace { get; init; } = 300;
+    public long Grace { get; init; } = 100;
 
     /// <summary>Longest pause between two questions to a member that does not answer.</summary>
     public long MaximumPause { get; init; } = 500_000;

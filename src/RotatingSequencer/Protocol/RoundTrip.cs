@@ -4,7 +4,7 @@ namespace RotatingSequencer.Protocol;
 internal struct RoundTrip
 {
     private const long Initial = 1_000;
-    private const long MinimumTimeout = 1_000;
+    private const long MinimumTimeout = 500;
     private const long MaximumTimeout = 500_000;
 
     private long _smoothed;
@@ -21,7 +21,8 @@ internal struct RoundTrip
     public void Measured(long sample)
     {
         sample = Math.Max(sample, 1);
-        if (!IsMeasured)
+        // An estimate far too high costs whole pauses, one too low a few needless questions: so it comes down at once.
+        if (!IsMeasured || sample < _smoothed / 2)
         {
             _smoothed = sample;
             _variation = sample / 2;

@@ -10,10 +10,10 @@ namespace RotatingSequencer.Tests.Scenarios;
 /// </summary>
 public sealed class GapTests
 {
-    private const long Grace = 300;
+    private const long Grace = 100;
 
-    /// <summary>The least, which a steady round trip of a fifth of it leads to.</summary>
-    private const long Timeout = 1_000;
+    /// <summary>What the script's round trips of 200 µs lead to, whose variation is not known yet: 200 + 4 · 100.</summary>
+    private const long Timeout = 600;
 
     [Fact]
     public void A_Request_is_asked_for_of_its_sender_after_the_grace()
@@ -84,9 +84,9 @@ public sealed class GapTests
         script.Say(0, to: 1, Request(0, 1));
         script.Act(1);
         var asked = new List<long>();
-        for (var i = 0; i < 30_000; i++)
+        for (var i = 0; i < 60_000; i++)
         {
-            script.Wait(100);
+            script.Wait(50);
             if (script.Act(1).Contains("0: Retransmit asks: Request 0/0"))
             {
                 asked.Add(script.Now);
@@ -94,7 +94,7 @@ public sealed class GapTests
         }
 
         var pauses = asked.Zip(asked.Skip(1), (one, next) => next - one).ToList();
-        Assert.InRange(pauses[0], Timeout, (3 * Timeout / 2) + 100);
+        Assert.InRange(pauses[0], Timeout, (3 * Timeout / 2) + 50);
         // Each doubles, and is up to half as long again.
         Assert.All(pauses.Zip(pauses.Skip(1)).Take(6), pair => Assert.True(pair.Second > 1.3 * pair.First));
         Assert.All(pauses, pause => Assert.InRange(pause, Timeout, 750_100));
@@ -144,7 +144,7 @@ public sealed class GapTests
         script.Act(4);
         for (var i = 0; i < 3; i++)
         {
-            script.Wait(Grace / 3);
+            script.Wait((Grace / 3) + 1);
             // A Sequence of the same owner is missing for a moment, again and again.
             script.Say(1, to: 4, Request(1, i), HoldsSequences(-1, i % 2 == 0 ? 0 : -1, -1, -1, -1, -1, -1));
             if (i < 2)
@@ -205,7 +205,7 @@ public sealed class GapTests
         script.Act(0);
         script.Submit(0, "b");
         script.Act(0);
-        script.Wait(1_000);
+        script.Wait(Script.RoundTrip);
 
         script.Say(2, to: 0, AsksForRequests(0, 1, 1));
 
