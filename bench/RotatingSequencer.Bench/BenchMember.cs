@@ -11,7 +11,7 @@ internal static class BenchMember
 {
     public static async Task<int> RunAsync(string[] args)
     {
-        IPEndPoint[] members = [.. args[1].Split(',').Select(port => new IPEndPoint(IPAddress.Loopback, int.Parse(port, CultureInfo.InvariantCulture)))];
+        IPEndPoint[] members = [.. args[1].Split(',').Select(IPEndPoint.Parse)];
         await using var member = await Member.StartAsync(
             new MemberOptions
             {

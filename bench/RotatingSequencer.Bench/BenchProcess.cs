@@ -22,21 +22,16 @@ internal sealed record BenchResult(double PerSecond, double P50, double P99, dou
     }
 }
 
-/// <summary>A member in a process of its own, told what to do by lines on its standard input.</summary>
+/// <summary>A member, or its client, in a process of its own, told what to do by lines on its standard input.</summary>
 internal sealed class BenchProcess : IDisposable
 {
     private readonly Process _process;
 
     private BenchProcess(Process process) => _process = process;
 
-    public static BenchProcess Start(int id, int[] ports, string journal)
+    public static BenchProcess Start(ProcessStartInfo start)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardInput = true, RedirectStandardOutput = true };
-        foreach (var argument in new[] { "member", id.ToString(CultureInfo.InvariantCulture), string.Join(',', ports), journal })
-        {
-            start.ArgumentList.Add(argument);
-        }
-
+        start.RedirectStandardInput = start.RedirectStandardOutput = true;
         return new BenchProcess(Process.Start(start)!);
     }
 
@@ -54,7 +49,7 @@ internal sealed class BenchProcess : IDisposable
         _process.StandardInput.Close();
         if (!_process.WaitForExit(5_000))
         {
-            _process.Kill();
+            _process.Kill(entireProcessTree: true);
         }
 
         _process.Dispose();

@@ -2,7 +2,6 @@ using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Products;
 using Agora.Contracts.Replication;
-using Agora.Contracts.Security;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -25,10 +24,10 @@ internal sealed class Databases : IDisposable
 {
     private readonly List<GrpcChannel> _channels = [];
 
-    public Databases(ClusterFile cluster, ComponentIdentity? identity)
+    public Databases(ClusterFile cluster)
     {
-        Customers = Connect(Components.Customers, cluster.Customers, identity);
-        Products = Connect(Components.Products, cluster.Products, identity);
+        Customers = Connect(Components.Customers, cluster.Customers);
+        Products = Connect(Components.Products, cluster.Products);
     }
 
     public IReadOnlyList<DatabaseReplica> Customers { get; }
@@ -63,18 +62,13 @@ internal sealed class Databases : IDisposable
         }
     }
 
-    private DatabaseReplica[] Connect(string component, DatabaseGroup group, ComponentIdentity? identity) =>
+    private DatabaseReplica[] Connect(string component, DatabaseGroup group) =>
     [
         .. group.Replicas.Select((address, number) =>
         {
-            var channel = GrpcChannel.ForAddress(new UriBuilder(identity is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps, address.Host, address.GrpcPort).Uri, new GrpcChannelOptions
+            var channel = GrpcChannel.ForAddress(new UriBuilder(Uri.UriSchemeHttp, address.Host, address.GrpcPort).Uri, new GrpcChannelOptions
             {
-                HttpHandler = new SocketsHttpHandler
-                {
-                    UseProxy = false,
-                    ConnectTimeout = TimeSpan.FromSeconds(2),
-                    SslOptions = identity?.Towards(component, number),
-                },
+                HttpHandler = new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(2) },
                 MaxReceiveMessageSize = 16 << 20,
             });
             _channels.Add(channel);

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Agora.Contracts.Cluster;
-using Agora.Contracts.Security;
 using Agora.Replication.Hosting;
 using Agora.Replication.Raft;
 using Microsoft.AspNetCore.Builder;
@@ -22,11 +21,8 @@ internal sealed class Group : IAsyncDisposable
 
     private readonly RaftSettings _raft;
 
-    private readonly ClusterSecrets? _secrets;
-
-    private Group(ReplicationEngine engine, int size, RaftSettings raft, ClusterSecrets? secrets)
+    private Group(ReplicationEngine engine, int size, RaftSettings raft)
     {
-        _secrets = secrets;
         _raft = raft;
         _hosts = new WebApplication?[size];
         Definition = new DatabaseGroup { Engine = engine, Replicas = [.. Enumerable.Range(0, size).Select(_ => FreeAddress())] };
@@ -36,9 +32,9 @@ internal sealed class Group : IAsyncDisposable
 
     public IEnumerable<int> Running => Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is not null);
 
-    public static async Task<Group> StartAsync(ReplicationEngine engine, int size, RaftSettings? raft = null, ClusterSecrets? secrets = null)
+    public static async Task<Group> StartAsync(ReplicationEngine engine, int size, RaftSettings? raft = null)
     {
-        Group group = new(engine, size, raft ?? new RaftSettings(), secrets);
+        Group group = new(engine, size, raft ?? new RaftSettings());
         await group.StartAllAsync();
         return group;
     }
@@ -49,16 +45,13 @@ internal sealed class Group : IAsyncDisposable
 
     public Task StartAllAsync() => Task.WhenAll(Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is null).Select(StartAsync));
 
-    public Task StartAsync(int replica) => StartAsync(replica, _secrets);
-
-    /// <summary>Starts a replica with keys of its own choice.</summary>
-    public async Task StartAsync(int replica, ClusterSecrets? secrets)
+    public async Task StartAsync(int replica)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddProvider(new TestOutput(replica));
-        ReplicaHosting.AddReplica(builder, Definition, replica, _directory[$"{replica}"], new Ledger(), Identity(replica, secrets), _raft);
+        ReplicaHosting.AddReplica(builder, Definition, replica, _directory[$"{replica}"], new Ledger(), _raft);
         var host = builder.Build();
         host.MapReplica();
         try
@@ -163,9 +156,6 @@ internal sealed class Group : IAsyncDisposable
         await StopAllAsync();
         _directory.Dispose();
     }
-
-    private static ComponentIdentity? Identity(int replica, ClusterSecrets? secrets) =>
-        secrets?.Of(new ClusterProcess(Components.Products, replica, "127.0.0.1", []), TimeProvider.System.GetUtcNow());
 
     private static DatabaseAddress FreeAddress() => new() { GrpcPort = FreePort(), PeerPort = FreePort() };
 

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Agora.Contracts.Cluster;
-using Agora.Contracts.Security;
 using Agora.Launcher;
 using Spectre.Console;
 
@@ -20,13 +19,12 @@ internal static class StatusCommand
     {
         Option<string> data = SharedOptions.Data();
         Option<string?> cluster = SharedOptions.Cluster();
-        Option<string?> secrets = SharedOptions.Secrets();
         Option<bool> json = new("--json") { Description = "For programs; with --watch one object a line" };
         Option<bool> watch = new("--watch", "-w") { Description = "Show it again every second, until Ctrl-C" };
-        Command command = new("status", "Show every process: up or not, role, how far it has applied and lags, memory") { data, cluster, secrets, json, watch };
+        Command command = new("status", "Show every process: up or not, role, how far it has applied and lags, memory") { data, cluster, json, watch };
         command.SetAction(async (parse, cancellationToken) =>
         {
-            using Source source = new(new DataDirectory(parse.GetValue(data)!), parse.GetValue(cluster), parse.GetValue(secrets));
+            using Source source = new(new DataDirectory(parse.GetValue(data)!), parse.GetValue(cluster));
             if (parse.GetValue(watch))
             {
                 await WatchAsync(source, parse.GetValue(json), cancellationToken);
@@ -130,11 +128,10 @@ internal static class StatusCommand
             $"{(status.Ready ? "ready" : "not ready")}: {up} of {status.Processes.Count} running{(memory > 0 ? ", " + Mebibytes(memory) : "")}"));
     }
 
-    private sealed class Source(DataDirectory data, string? clusterPath, string? secrets) : IDisposable
+    private sealed class Source(DataDirectory data, string? clusterPath) : IDisposable
     {
         private readonly ControlClient _control = new(data);
-        private ComponentIdentity? _identity;
-        private ClusterProbe? _probe;
+        private readonly ClusterProbe _probe = new();
 
         public async Task<ClusterStatus> ReadAsync(CancellationToken cancellationToken)
         {
@@ -146,20 +143,13 @@ internal static class StatusCommand
             // Where somebody else starts the processes (systemd, a container engine), they can be asked all the same.
             ClusterFile cluster = ClusterFile.Resolve(clusterPath);
             ClusterProcess[] processes = [.. cluster.Processes().Where(ComponentHost.CanRun)];
-            _identity ??= Keys.Operator(ClusterSecrets.Find(secrets, clusterPath, data.Root));
-            if (_identity is null && _probe is null)
-            {
-                Console.Error.WriteLine($"{LogFiles.ComplaintPrefix}there is no operator's key here, without which the databases do not answer: name the data directory with --data, or the keys with --secrets");
-            }
-            _probe ??= new ClusterProbe(_identity);
             return await _probe.StatusAsync(processes, _ => null, cancellationToken);
         }
 
         public void Dispose()
         {
             _control.Dispose();
-            _probe?.Dispose();
-            _identity?.Dispose();
+            _probe.Dispose();
         }
     }
 }
