@@ -142,6 +142,19 @@ public sealed class ProgramTests : IDisposable
     }
 
     [Fact]
+    public async Task Without_a_supervisor_status_asks_the_processes_that_were_last_started_from_the_directory()
+    {
+        Directory.CreateDirectory(_scratch["data"]);
+        ClusterFile cluster = Free();
+        File.WriteAllText(Path.Combine(_scratch["data"], "cluster.json"), cluster.ToJson());
+
+        (int code, string output, _) = await AgoraAsync("status", "--json", "--data", _scratch["data"]);
+
+        Assert.Equal(1, code);
+        Assert.Contains($"127.0.0.1:{cluster.Payments.Replicas[0].Port}", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_cluster_file_is_written_once_and_can_be_read()
     {
         string[] command = ["cluster", "init", "--hosts", "a,b,c,d", "--output", _scratch["cluster.json"]];

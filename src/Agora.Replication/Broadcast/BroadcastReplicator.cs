@@ -99,9 +99,13 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
         {
             throw new ReplicaUnavailableException("overloaded", null, e);
         }
-        catch (Exception e) when (e is MemberStoppedException or TimeoutException)
+        catch (TimeoutException e)
         {
             throw new ReplicaUnavailableException("The outcome is unknown: the group did not order the command in time.", null, e);
+        }
+        catch (MemberStoppedException e)
+        {
+            throw new ReplicaUnavailableException("The outcome is unknown: this replica has stopped.", null, e);
         }
     }
 

@@ -140,8 +140,10 @@ internal static class StatusCommand
                 return status;
             }
 
-            // Where somebody else starts the processes (systemd, a container engine), they can be asked all the same.
-            ClusterFile cluster = ClusterFile.Resolve(clusterPath);
+            // Where somebody else starts the processes (systemd, a container engine), they can be asked all the same. Those of a directory are the
+            // ones that were last started from it, not whatever answers at the default ports.
+            bool isNamed = clusterPath is not null || Environment.GetEnvironmentVariable(ClusterFile.EnvironmentVariable) is { Length: > 0 };
+            ClusterFile cluster = !isNamed && File.Exists(data.ClusterFile) ? ClusterFile.Load(data.ClusterFile) : ClusterFile.Resolve(clusterPath);
             ClusterProcess[] processes = [.. cluster.Processes().Where(ComponentHost.CanRun)];
             return await _probe.StatusAsync(processes, _ => null, cancellationToken);
         }
