@@ -1,7 +1,15 @@
 using System.Diagnostics;
 using RotatingSequencer.Simulation;
+using RotatingSequencer.Simulation.Exhaustive;
 
+// --exhaustive [--members N] [--requests N] [--losses N] [--duplicates N] [--timers N] [--crashes N] [--reads N] [--journal] [--window N]:
+// a search through all that can happen within these bounds.
 // --seeds N [--from N] [--parallel N]: runs many; --seed N [--trace]: runs one.
+if (args.Contains("--exhaustive"))
+{
+    return SearchAll();
+}
+
 var seeds = Option("--seeds") ?? 1_000;
 var from = Option("--from") ?? 0;
 if (Option("--seed") is { } only)
@@ -43,6 +51,29 @@ Parallel.For(from, from + seeds, new ParallelOptions { MaxDegreeOfParallelism = 
 Console.WriteLine($"{done:N0} seeds from {from}, {failed} failed, {clock.Elapsed.TotalSeconds:F1} s");
 Console.Write(statistics);
 return failed == 0 ? 0 : 1;
+
+int SearchAll()
+{
+    var bounds = new Bounds
+    {
+        Members = Option("--members") ?? 3,
+        Requests = Option("--requests") ?? 2,
+        Losses = Option("--losses") ?? 0,
+        Duplicates = Option("--duplicates") ?? 0,
+        Timers = Option("--timers") ?? 0,
+        Crashes = Option("--crashes") ?? 0,
+        Reads = Option("--reads") ?? 0,
+        Window = Option("--window") ?? 256,
+        Journal = args.Contains("--journal"),
+        MaximumStates = Option("--states") ?? int.MaxValue,
+    };
+    var search = new Search(bounds);
+    var took = Stopwatch.StartNew();
+    var failure = search.Run();
+    Console.WriteLine($"{bounds}: {search}, {took.Elapsed.TotalSeconds:F1} s");
+    Console.WriteLine(failure ?? "no rule was broken");
+    return failure is null ? 0 : 1;
+}
 
 int? Option(string name)
 {

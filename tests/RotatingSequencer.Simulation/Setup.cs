@@ -67,6 +67,10 @@ internal sealed record Setup
     public required int LargestPayload { get; init; }
     public required double Barriers { get; init; }
 
+    /// <summary>A group to which nothing happens by itself: whoever drives it chooses.</summary>
+    public static Setup Small(int members, bool journal, int window, int maximumDatagram) =>
+        Draw(new Random(0)) with { Members = members, Journal = journal, Window = window, MaximumDatagram = maximumDatagram, Delay = 0 };
+
     public static Setup Draw(Random random)
     {
         var members = random.Chance(0.5) ? 5 : random.Next(1, 8);
