@@ -5,6 +5,8 @@ namespace RotatingSequencer.Simulation;
 /// <summary>The observer saw a rule broken.</summary>
 internal sealed class BrokenRule(string rule, string how) : Exception($"{rule}: {how}")
 {
+    public string Rule => rule;
+
     /// <summary>Throws unless the rule holds; says how it was broken only then.</summary>
     public static void Unless(bool holds, string rule, [InterpolatedStringHandlerArgument(nameof(holds))] ref Explanation how)
     {

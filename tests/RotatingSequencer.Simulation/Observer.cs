@@ -13,32 +13,39 @@ namespace RotatingSequencer.Simulation;
 /// </summary>
 internal sealed class Observer
 {
+    /// <summary>How often the same member is asked for the same thing in vain before it must be long ago.</summary>
+    private const int MostQuestions = 20;
+
     private readonly Setup _setup;
     private readonly int _majority;
     private readonly Holdings[] _holdings;
     private readonly Claims[] _claimed;
+
+    /// <summary>By member: the highest own Request and Sequence that it has sent to all.</summary>
+    private readonly Claims[] _said;
     private readonly long[] _delivered;
     private readonly long[] _restored;
     private readonly int[] _applied;
     private readonly long[] _couldBeServedFrom;
     private readonly Claims _claims;
     private readonly byte[] _anyCheckpoint;
-    private readonly Dictionary<(int Member, int To, int Sender, long Number), long> _asked = [];
-
+    private readonly Dictionary<(int Member, int To, int Sender, long Number), Questions> _asked = [];
+    private readonly long[][] _heard;
 
     public Observer(Setup setup)
     {
-
         _setup = setup;
         var members = setup.Members;
         _majority = (members / 2) + 1;
         History = new History(members);
         _holdings = [.. Enumerable.Range(0, members).Select(_ => new Holdings(History, members))];
         _claimed = [.. Enumerable.Range(0, members).Select(_ => new Claims(members))];
+        _said = [.. Enumerable.Range(0, members).Select(_ => new Claims(members))];
         _claims = new Claims(members);
         _delivered = new long[members];
         _couldBeServedFrom = new long[members];
         _restored = new long[members];
+        _heard = [.. Enumerable.Range(0, members).Select(_ => new long[members])];
         _applied = new int[members];
         var checkpoint = new ArrayBufferWriter<byte>();
         JournalFormat.WriteCheckpoint(checkpoint, JournalState.Fresh(0, members, 1));
@@ -81,10 +88,16 @@ internal sealed class Observer
         Add(member, JournalFormat.Read([.. _anyCheckpoint, .. bytes], out _)!);
     }
 
-    /// <summary>A datagram reached the core of a member without a journal: what it names is held from now on.</summary>
-    public void Receives(int member, ReadOnlySpan<byte> datagram)
+    /// <summary>A datagram reached the core of a member; without a journal what it names is held from now on.</summary>
+    public void Receives(int member, ReadOnlySpan<byte> datagram, long now)
     {
-        if (_setup.Journal || !DatagramReader.TryOpen(datagram, _claims, out var reader) || reader.Sender == member)
+        if (!DatagramReader.TryOpen(datagram, _claims, out var reader) || reader.Sender == member)
+        {
+            return;
+        }
+
+        _heard[member][reader.Sender] = now;
+        if (_setup.Journal)
         {
             return;
         }
@@ -113,6 +126,7 @@ internal sealed class Observer
         BrokenRule.Unless(DatagramReader.TryOpen(datagram, _claims, out var reader), "datagrams are well formed", $"member {member} sends garbage");
         while (reader.TryNext(out var message))
         {
+            CheckThatItIsForAll(member, to, message);
             switch (message.Kind)
             {
                 case MessageKind.Request when message.Id.Sender == member:
@@ -190,6 +204,27 @@ internal sealed class Observer
         }
     }
 
+    /// <summary>Everyone is told only what is new; what somebody missed goes to whoever asks.</summary>
+    private void CheckThatItIsForAll(int member, int to, in Message message)
+    {
+        var isNew = message.Kind switch
+        {
+            MessageKind.Request => message.Id.Sender == member && message.Id.Local > _said[member].Locals[member],
+            MessageKind.Sequence => message.Number % _setup.Members == member && message.Number > _said[member].Sequences,
+            _ => message.Missing.IsEmpty,
+        };
+        BrokenRule.Unless(
+            to != Outbox.All || isNew, "an answer goes to the asker only", $"member {member} sends {message.Kind} {message.Number} {message.Id} to all again");
+        if (to == Outbox.All && message.Kind == MessageKind.Request)
+        {
+            _said[member].Locals[member] = message.Id.Local;
+        }
+        else if (to == Outbox.All && message.Kind == MessageKind.Sequence)
+        {
+            _said[member].Sequences = message.Number;
+        }
+    }
+
     private void SendsOwnRequest(int member, RequestId id, ReadOnlySpan<byte> body)
     {
         var isNew = id.Local > _claimed[member].Locals[member];
@@ -216,7 +251,13 @@ internal sealed class Observer
             holdings.Held >= number - 1 && holdings.Requests[id.Sender].Contains(id.Local),
             "rule 1(a)",
             $"member {member} sends Sequence {number} = {id} but holds everything only up to {holdings.Held}");
+        var isNew = number == History.Numbers;
         History.OwnSequence(member, number, id);
+        if (isNew)
+        {
+            CheckFairness(number, id.Sender);
+        }
+
         if (_setup.Journal)
         {
             BrokenRule.Unless(holdings.Sequences.Contains(number), "a member says what is on disk", $"member {member} sends Sequence {number} before it is");
@@ -243,11 +284,18 @@ internal sealed class Observer
                 BrokenRule.Unless(!_setup.Journal || !held.Contains(i), "only what is missing is asked for", $"member {member} holds {i} of {range}");
                 ref var asked = ref CollectionsMarshal.GetValueRefOrAddDefault(_asked, (member, to, range.Sender, i), out var before);
                 BrokenRule.Unless(
-                    !before || now - asked >= roundTrip, "never asked twice within a round trip", $"member {member} asks {to} for {i} of {range} after {now - asked} µs");
-                asked = now;
+                    !before || now - asked.Last >= roundTrip, "never asked twice within a round trip", $"member {member} asks {to} for {i} of {range} after {now - asked.Last} µs");
+                var answered = to != Outbox.All && _heard[member][to] > asked.Last;
+                asked = before && !answered ? asked with { Last = now, Count = asked.Count + 1 } : new(now, now, 1);
+                BrokenRule.Unless(
+                    asked.Count <= MostQuestions + ((now - asked.First) / 200_000),
+                    "who does not answer is asked more and more seldom",
+                    $"member {member} asks {to} for {i} of {range} the {asked.Count}th time since {now - asked.First} µs");
             }
         }
     }
+
+    private readonly record struct Questions(long First, long Last, int Count);
 
     private void CheckClaims(int member, Claims claims)
     {

@@ -2,12 +2,18 @@ using System.Diagnostics;
 using RotatingSequencer.Simulation;
 using RotatingSequencer.Simulation.Exhaustive;
 
-// --exhaustive [--members N] [--requests N] [--losses N] [--duplicates N] [--timers N] [--crashes N] [--reads N] [--journal] [--window N]:
-// a search through all that can happen within these bounds.
-// --seeds N [--from N] [--parallel N]: runs many; --seed N [--trace]: runs one.
+// --seeds N [--from N] [--parallel N] [--until-found]: runs many; --seed N [--trace]: runs one.
+// --exhaustive [--members N] [--requests N] [--losses N] [--duplicates N] [--timers N] [--crashes N] [--reads N] [--window N] [--journal] [--states N]:
+// searches through all that can happen within these bounds; without any, through what the tests search.
+// --mutations [NAME...] [--seeds N]: brings in each deliberate bug and shows what finds it.
 if (args.Contains("--exhaustive"))
 {
     return SearchAll();
+}
+
+if (args.Contains("--mutations"))
+{
+    return MutationRuns.Run([.. args.Where((argument, i) => !argument.StartsWith('-') && (i == 0 || args[i - 1] != "--seeds"))], Option("--seeds") ?? 3_000, Console.Out) ? 0 : 1;
 }
 
 var seeds = Option("--seeds") ?? 1_000;
@@ -21,6 +27,20 @@ if (Option("--seed") is { } only)
     }
 
     (from, seeds) = (only, 1);
+}
+
+if (args.Contains("--until-found"))
+{
+    for (var seed = from; seed < from + seeds; seed++)
+    {
+        if (Runs.Finding(seed) is { } rule)
+        {
+            Console.WriteLine($"{MutationRuns.Found}{seed - from + 1} | {rule}");
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 var statistics = new Statistics();
@@ -67,12 +87,23 @@ int SearchAll()
         Journal = args.Contains("--journal"),
         MaximumStates = Option("--states") ?? int.MaxValue,
     };
-    var search = new Search(bounds);
-    var took = Stopwatch.StartNew();
-    var failure = search.Run();
-    Console.WriteLine($"{bounds}: {search}, {took.Elapsed.TotalSeconds:F1} s");
-    Console.WriteLine(failure ?? "no rule was broken");
-    return failure is null ? 0 : 1;
+    var steps = 0L;
+    var suite = args.All(argument => !argument.StartsWith("--", StringComparison.Ordinal) || argument is "--exhaustive" or "--states");
+    foreach (var within in suite ? Bounds.Suite.Select(b => b with { MaximumStates = bounds.MaximumStates }) : [bounds])
+    {
+        var search = new Search(within);
+        var took = Stopwatch.StartNew();
+        var failure = search.Run();
+        steps += search.Steps;
+        Console.WriteLine($"{within}: {search}, {took.Elapsed.TotalSeconds:F1} s");
+        if (failure is not null)
+        {
+            Console.WriteLine($"{MutationRuns.Found}{steps:N0} | {failure}");
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 int? Option(string name)

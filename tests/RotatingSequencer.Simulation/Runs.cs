@@ -25,6 +25,28 @@ internal static class Runs
         }
     }
 
+    /// <summary>Runs one seed; null when no rule was broken, otherwise which.</summary>
+    public static string? Finding(int seed)
+    {
+        try
+        {
+            new World(seed, null).Run();
+            return null;
+        }
+        catch (BrokenRule broken)
+        {
+            return broken.Rule;
+        }
+        catch (ProtocolViolationException violation)
+        {
+            return $"the core finds it itself: {violation.Message}";
+        }
+        catch (Exception exception)
+        {
+            return $"it breaks down: {exception.GetType().Name}";
+        }
+    }
+
     /// <summary>Runs seeds with a bug; what each of them found.</summary>
     public static IEnumerable<string> Find(Defect defect, int seeds)
     {

@@ -258,7 +258,7 @@ internal sealed class SimulatedMember
         for (var drain = _random.Chance(0.9) ? 128 : _random.Next(1, 4); drain > 0 && _socket.TryDequeue(out var datagram); drain--)
         {
             _world.Trace?.Add($"m{_id} ← {DatagramText.Describe(datagram, _setup.Members)}");
-            _world.Observer.Receives(_id, datagram);
+            _world.Observer.Receives(_id, datagram, now);
             core.Receive(_world.Defect == Defect.BelievesTooMuch ? Exaggerated(datagram) : datagram, now);
         }
     }

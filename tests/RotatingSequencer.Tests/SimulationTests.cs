@@ -52,6 +52,17 @@ public sealed class SimulationTests
         Assert.Contains(Runs.Find(Enum.Parse<Defect>(defect), seeds: 200), found => found.Contains(rule, StringComparison.Ordinal));
     }
 
+    /// <summary>So that the deliberate bugs, which <c>--mutations</c> builds and runs, do not rot.</summary>
+    [Fact]
+    public void Every_deliberate_bug_still_fits_the_source()
+    {
+        var mutations = Mutation.All(MutationRuns.Root);
+
+        Assert.True(mutations.Count >= 12);
+        Assert.All(mutations, mutation => Assert.NotEmpty(mutation.Apply(MutationRuns.Root)));
+        Assert.All(mutations, mutation => Assert.EndsWith(".", mutation.Description, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void The_same_seed_gives_the_same_run()
     {

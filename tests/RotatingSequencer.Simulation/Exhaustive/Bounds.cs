@@ -29,6 +29,18 @@ internal sealed record Bounds
     /// <summary>States after which the search gives up.</summary>
     public long MaximumStates { get; init; } = long.MaxValue;
 
+    /// <summary>What every change is searched through: half a minute of one core.</summary>
+    public static IReadOnlyList<Bounds> Suite { get; } =
+    [
+        new() { Members = 2, Requests = 3, Losses = 1, Duplicates = 1, Window = 1 },
+        new() { Members = 2, Requests = 2, Journal = true, Crashes = 1 },
+        new() { Members = 3, Requests = 1, Losses = 1, Reads = 1 },
+        new() { Members = 2, Requests = 3, Losses = 2, Duplicates = 1 },
+        new() { Members = 3, Requests = 1, Journal = true, Crashes = 1 },
+        new() { Members = 2, Requests = 2, Losses = 1, Duplicates = 1, Timers = 1 },
+        new() { Members = 3, Requests = 2, Losses = 1, Duplicates = 1 },
+    ];
+
     public override string ToString()
     {
         var text = $"{Members} members, {Requests} requests, at most {Losses} lost, {Duplicates} doubled, {Timers} timers";

@@ -25,7 +25,7 @@ internal static class ObjectGraph
         ["HeldRequest"] = ["Buffer"],
         ["Outbox"] = ["_buffers"],
         // Read only where a round trip takes time, which it does not here.
-        ["Observer"] = ["_asked"],
+        ["Observer"] = ["_asked", "_heard"],
     };
 
     private static readonly Func<object, object> _shallowCopy =

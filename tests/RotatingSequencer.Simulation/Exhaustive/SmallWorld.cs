@@ -248,7 +248,7 @@ internal sealed class SmallWorld
 
     private void Receive(SmallMember member, byte[] datagram)
     {
-        _observer.Receives(member.Id, datagram);
+        _observer.Receives(member.Id, datagram, _now);
         member.Core.Receive(datagram, _now);
     }
 
