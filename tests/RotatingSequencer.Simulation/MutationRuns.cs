@@ -10,7 +10,7 @@ internal static class MutationRuns
     public const string Found = "found: ";
 
     /// <summary>Of each search in the suite: enough for most, in a tenth of the time.</summary>
-    private const string MostStates = "40000";
+    private const string MostStates = "20000";
 
     private const string Simulation = "tests/RotatingSequencer.Simulation";
     private static readonly TimeSpan _longestBuild = TimeSpan.FromMinutes(10);
