@@ -13,6 +13,9 @@ internal sealed partial class Protocol
     private const long MeasurePause = 250_000;
 
     private readonly Probe[] _probes;
+
+    /// <summary>When each of the last questions was asked, by its token.</summary>
+    private readonly long[] _askedAt = new long[256];
     private readonly RoundTrip[] _roundTrips;
     private ulong _random;
     private long _token;
@@ -298,22 +301,16 @@ internal sealed partial class Protocol
         var token = ++_token;
         Outbox.AddRetransmit(destination, ask: token, answer: 0, missing);
         Counters.Asked++;
-        for (var m = 0; m < _members; m++)
-        {
-            if (m == destination || destination == Outbox.All)
-            {
-                _probes[m].Token = token;
-                _probes[m].AskedAt = now;
-            }
-        }
+        _askedAt[token % _askedAt.Length] = now;
     }
 
     private void OnAnswer(int from, long token, long now)
     {
-        if (token == _probes[from].Token)
+        // Not only of the last question: while the pauses are too short, another has always been asked before the answer comes.
+        if (token > Math.Max(_probes[from].Answered, _token - _askedAt.Length) && token <= _token)
         {
-            _roundTrips[from].Measured(now - _probes[from].AskedAt);
-            _probes[from].Token = 0;
+            _roundTrips[from].Measured(now - _askedAt[token % _askedAt.Length]);
+            _probes[from].Answered = token;
         }
 
         // Tokens only grow, so this answers a question asked within the round; its datagram's claims have been taken in already.
@@ -355,9 +352,8 @@ internal sealed partial class Protocol
         public long Due;
         public int Attempts;
 
-        /// <summary>The last question to this member, and when it was asked.</summary>
-        public long Token;
-        public long AskedAt;
+        /// <summary>The last question that this member has answered.</summary>
+        public long Answered;
     }
 
     /// <summary>What the chain of numbers waits for.</summary>

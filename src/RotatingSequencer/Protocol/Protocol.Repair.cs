@@ -101,6 +101,14 @@ internal sealed partial class Protocol
     private Reach AskFor(int owner, Reach above, Reach last, int? helper, long now)
     {
         var count = 0;
+        // Sequences first: of one owner few can be missing, since the chain waits; of its Requests there may be more than one message can name.
+        // Sequences of one owner are never neighbours: with one member nothing is missing.
+        var k = FirstMissingSequence(owner, above.Sequence, last.Sequence);
+        for (; k != long.MaxValue && count < _missing.Length; k = FirstMissingSequence(owner, k, last.Sequence))
+        {
+            _missing[count++] = new(MissingRange.Sequences, k, 1);
+        }
+
         var q = FirstMissingRequest(owner, above.Request, last.Request);
         for (; q != long.MaxValue && count < _missing.Length; q = FirstMissingRequest(owner, q, last.Request))
         {
@@ -111,13 +119,6 @@ internal sealed partial class Protocol
             }
 
             _missing[count++] = new(owner, start, q - start + 1);
-        }
-
-        // Sequences of one owner are never neighbours: with one member nothing is missing.
-        var k = FirstMissingSequence(owner, above.Sequence, last.Sequence);
-        for (; k != long.MaxValue && count < _missing.Length; k = FirstMissingSequence(owner, k, last.Sequence))
-        {
-            _missing[count++] = new(MissingRange.Sequences, k, 1);
         }
 
         if (count > 0)

@@ -94,6 +94,11 @@ internal sealed partial class Protocol
         _roundTrips = new RoundTrip[_members];
         _random = options.Seed;
         _token = options.FirstToken;
+        foreach (ref var probe in _probes.AsSpan())
+        {
+            probe.Answered = _token;
+        }
+
         Outbox = new Outbox(_self, _incarnations[_self], options.MaximumDatagram, _claims);
         _nextHeartbeat = now;
         _measureAt = now + MeasurePause;

@@ -25,7 +25,7 @@ internal static class ObjectGraph
         ["HeldRequest"] = ["Buffer"],
         ["Outbox"] = ["_buffers"],
         // Read only where a round trip takes time, which it does not here.
-        ["Observer"] = ["_asked", "_heard"],
+        ["Observer"] = ["_asked", "_heard", "_firstQuestion", "_lastQuestion", "_answered"],
     };
 
     private static readonly Func<object, object> _shallowCopy =

@@ -74,7 +74,47 @@ public sealed class GapTests
         script.Act(1);
         script.Wait(Grace);
 
-        Assert.Equal(["0: Retransmit asks: Request 0/0, Sequence 0"], script.Act(1));
+        Assert.Equal(["0: Retransmit asks: Sequence 0, Request 0/0"], script.Act(1));
+    }
+
+    [Fact]
+    public void A_round_trip_is_measured_although_more_was_asked_before_the_answer_came()
+    {
+        const long RoundTrip = 50_000;
+        var script = new Script(3);
+        script.Say(0, to: 1, Request(0, 1));
+        script.Act(1);
+        script.Wait(Grace);
+        script.Act(1);
+        var first = script.QuestionOf(1);
+        for (var i = 0; i < 50; i++)
+        {
+            script.Wait(RoundTrip / 50);
+            script.Act(1);
+        }
+
+        script.Say(0, to: 1, Request(0, 0), Request(0, 3), Answers(first));
+        script.Act(1);
+        var asked = 0;
+        for (var i = 0; i < 60; i++)
+        {
+            script.Wait(RoundTrip / 50);
+            asked += script.Act(1).Count(m => m == "0: Retransmit asks: Request 0/2");
+        }
+
+        Assert.Equal(1, asked);
+    }
+
+    /// <summary>With datagrams so small, new gaps in a sender's Requests would else keep a Sequence, for which all wait, from being asked for.</summary>
+    [Fact]
+    public void A_Sequence_is_asked_for_before_Requests_that_fill_the_message()
+    {
+        var script = new Script(3, configure: o => o with { MaximumDatagram = 120 });
+        script.Say(0, to: 1, Request(0, 1), Request(0, 3), HoldsSequences(0, 0, 3, -1, -1));
+        script.Act(1);
+        script.Wait(Grace);
+
+        Assert.Equal(["0: Retransmit asks: Sequence 0"], script.Act(1));
     }
 
     [Fact]
