@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -19,6 +21,9 @@ public sealed record ReplicaOptions
 
     /// <summary>How long connecting to a server may take.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The file, in PEM, of an authority whose certificates are trusted besides those that the system trusts.</summary>
+    public string? Authority { get; init; }
 
     /// <summary>Connections to the server in use; further calls wait for one. 1 is what one user needs.</summary>
     public int Connections { get; init; } = 1;
@@ -82,6 +87,7 @@ public sealed class ReplicaList : IDisposable
             UseCookies = false,
             // Servers are named by the address where they are; a proxy meant for the wide world would be a detour.
             UseProxy = false,
+            SslOptions = _options.Authority is { } authority ? Trusting(authority) : null,
         })
         {
             Timeout = Timeout.InfiniteTimeSpan,
@@ -258,6 +264,29 @@ public sealed class ReplicaList : IDisposable
             RetryAfter = RetryAfter(answer.Headers.RetryAfter),
             IdempotencyKey = key,
             OutcomeUnknown = AgoraException.IsFailover(status),
+        };
+    }
+
+    // The system's authorities were asked first; name and dates are as they always must be.
+    private static SslClientAuthenticationOptions Trusting(string authority)
+    {
+        X509Certificate2Collection roots = [];
+        roots.ImportFromPemFile(authority);
+        return new()
+        {
+            RemoteCertificateValidationCallback = (_, certificate, offered, errors) =>
+            {
+                if (errors != SslPolicyErrors.RemoteCertificateChainErrors || certificate is not X509Certificate2 theirs)
+                {
+                    return errors == SslPolicyErrors.None;
+                }
+                using X509Chain chain = new();
+                chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+                chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+                chain.ChainPolicy.CustomTrustStore.AddRange(roots);
+                chain.ChainPolicy.ExtraStore.AddRange(offered!.ChainPolicy.ExtraStore);
+                return chain.Build(theirs);
+            },
         };
     }
 

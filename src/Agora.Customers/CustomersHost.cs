@@ -1,4 +1,5 @@
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 using Agora.Replication.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -14,12 +15,13 @@ public static class CustomersHost
     /// <param name="cluster">Names every replica and the engine that orders commands.</param>
     /// <param name="replica">This replica's number.</param>
     /// <param name="directory">Its own data directory; made if missing.</param>
+    /// <param name="identity">Its identity; without one it speaks in the clear, which only tests do.</param>
     /// <exception cref="IOException">The directory or the address cannot be used; the message says which and why.</exception>
-    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, string directory)
+    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, string directory, ComponentIdentity? identity = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(cluster);
-        builder.AddReplica(cluster.Customers, replica, directory, new CustomersStateMachine());
+        builder.AddReplica(cluster.Customers, replica, directory, new CustomersStateMachine(), identity);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<CustomersService>();
         var app = builder.Build();

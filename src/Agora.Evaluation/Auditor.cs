@@ -7,6 +7,7 @@ using System.Text.Json.Serialization;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Replication;
+using Agora.Contracts.Security;
 using Google.Protobuf;
 using Grpc.Core;
 using Item = Agora.Contracts.Products.Item;
@@ -17,14 +18,14 @@ namespace Agora.Evaluation;
 /// Reads the books after a run: through gRPC from all replicas in turn, so that each is really read, and from the payment service. To read
 /// what belongs to an account it opens a session for it directly at the database.
 /// </summary>
-internal sealed class Auditor(ClusterFile cluster, Databases databases) : IDisposable
+internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, Databases databases) : IDisposable
 {
     // A purchase whose server died is settled within about a minute: 30 s until it counts as left, 15 s until somebody looks.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
     private const int AtOnce = 8;
 
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(30) };
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, SslOptions = identity.Towards(Components.Payments, 0) }) { Timeout = TimeSpan.FromSeconds(30) };
     private HashSet<string> _known = [];
     private DateTimeOffset _since = DateTimeOffset.UtcNow;
 
@@ -156,7 +157,7 @@ internal sealed class Auditor(ClusterFile cluster, Databases databases) : IDispo
     {
         var now = DateTimeOffset.UtcNow;
         var payments = cluster.Payments.Replicas[0];
-        UriBuilder address = new(Uri.UriSchemeHttp, payments.Host, payments.Port, "/audit/approved")
+        UriBuilder address = new(cluster.Payments.UsesHttps ? Uri.UriSchemeHttps : Uri.UriSchemeHttp, payments.Host, payments.Port, "/audit/approved")
         {
             Query = string.Create(CultureInfo.InvariantCulture, $"since={_since.AddMinutes(-1).ToUnixTimeMilliseconds()}"),
         };

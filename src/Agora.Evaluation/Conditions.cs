@@ -33,7 +33,7 @@ internal sealed record Condition(
     private static Task<IReadOnlyList<string>> ServersInUse(Scene scene, CancellationToken cancel)
     {
         IEnumerable<string> Used(string component, ServerGroup group, IReadOnlyList<Trader> clients) => clients is [var first, ..]
-            ? [FormattableString.Invariant($"{component}/{Load.Addresses(group).IndexOf(first.Server)}")]
+            ? [FormattableString.Invariant($"{component}/{scene.Cluster.AddressesOf(group).ToList().IndexOf(first.Server)}")]
             : [];
         return Task.FromResult<IReadOnlyList<string>>(
         [

@@ -2,6 +2,7 @@ using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Products;
 using Agora.Contracts.Replication;
+using Agora.Contracts.Security;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -24,10 +25,10 @@ internal sealed class Databases : IDisposable
 {
     private readonly List<GrpcChannel> _channels = [];
 
-    public Databases(ClusterFile cluster)
+    public Databases(ClusterFile cluster, ComponentIdentity? identity)
     {
-        Customers = Connect(Components.Customers, cluster.Customers);
-        Products = Connect(Components.Products, cluster.Products);
+        Customers = Connect(Components.Customers, cluster.Customers, identity);
+        Products = Connect(Components.Products, cluster.Products, identity);
     }
 
     public IReadOnlyList<DatabaseReplica> Customers { get; }
@@ -62,13 +63,18 @@ internal sealed class Databases : IDisposable
         }
     }
 
-    private DatabaseReplica[] Connect(string component, DatabaseGroup group) =>
+    private DatabaseReplica[] Connect(string component, DatabaseGroup group, ComponentIdentity? identity) =>
     [
         .. group.Replicas.Select((address, number) =>
         {
-            var channel = GrpcChannel.ForAddress(new UriBuilder(Uri.UriSchemeHttp, address.Host, address.GrpcPort).Uri, new GrpcChannelOptions
+            var channel = GrpcChannel.ForAddress(new UriBuilder(identity is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps, address.Host, address.GrpcPort).Uri, new GrpcChannelOptions
             {
-                HttpHandler = new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(2) },
+                HttpHandler = new SocketsHttpHandler
+                {
+                    UseProxy = false,
+                    ConnectTimeout = TimeSpan.FromSeconds(2),
+                    SslOptions = identity?.Towards(component, number),
+                },
                 MaxReceiveMessageSize = 16 << 20,
             });
             _channels.Add(channel);

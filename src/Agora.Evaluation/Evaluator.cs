@@ -26,8 +26,8 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
     {
         ArgumentNullException.ThrowIfNull(save);
         var report = Begin(command);
-        using Databases databases = new(marketplace.File);
-        using Auditor auditor = new(marketplace.File, databases);
+        using Databases databases = new(marketplace.File, marketplace.Identity);
+        using Auditor auditor = new(marketplace.File, marketplace.Identity, databases);
         await auditor.BeginAsync(cancel);
         List<ScaleResult> scales = [];
         foreach (var scale in options.Scales)

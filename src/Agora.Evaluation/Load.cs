@@ -25,8 +25,8 @@ internal sealed class Load : IDisposable
     public Load(ClusterFile cluster, Scale scale, Stall stall, long seed, int run, int calls, double? rate)
     {
         _rate = rate;
-        var sellerServers = Addresses(cluster.SellerServers);
-        var buyerServers = Addresses(cluster.BuyerServers);
+        Uri[] sellerServers = [.. cluster.AddressesOf(cluster.SellerServers)];
+        Uri[] buyerServers = [.. cluster.AddressesOf(cluster.BuyerServers)];
         // As much as all carts of the run could hold, twice over.
         var stock = 100 + scale.Buyers * calls / WholesaleItems;
         _wholesaler = new(Plan.OfWholesaler(seed, run, WholesaleItems), sellerServers, 0, 0, stall, stock);
@@ -79,10 +79,6 @@ internal sealed class Load : IDisposable
             client.Dispose();
         }
     }
-
-    /// <summary>The servers' addresses by replica number, as clients have them.</summary>
-    public static Uri[] Addresses(ServerGroup group) =>
-        [.. group.Replicas.Select(server => new UriBuilder(Uri.UriSchemeHttp, server.Host, server.Port).Uri)];
 
     private static PurchaseRequest Card(DateTimeOffset now) => new()
     {

@@ -1,4 +1,5 @@
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 
 namespace Agora.Evaluation;
 
@@ -7,6 +8,9 @@ public interface IMarketplace
 {
     /// <summary>Where everything listens.</summary>
     ClusterFile File { get; }
+
+    /// <summary>As whom the books are read.</summary>
+    ComponentIdentity Identity { get; }
 
     /// <summary>Every process runs and every function would be served.</summary>
     Task<bool> IsWholeAsync(CancellationToken cancel);

@@ -2,10 +2,12 @@ using System.Net;
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Payments;
+using Agora.Contracts.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -20,15 +22,28 @@ public static class PaymentsHost
     private const string Path = "/FinancialTransactions";
 
     /// <summary>Builds the service, not yet started. Its transactions lie in <paramref name="directory"/>.</summary>
+    /// <param name="builder">The process's builder, with logging as the program wants it.</param>
+    /// <param name="cluster">Says where it listens, and how it decides.</param>
+    /// <param name="replica">Its number.</param>
+    /// <param name="directory">Its own data directory; made if missing.</param>
+    /// <param name="identity">Its identity, where it speaks HTTPS: then only buyer servers and operators may call it.</param>
     /// <exception cref="IOException">The directory cannot be used, or the host is not known; the message says which and why.</exception>
-    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, string directory)
+    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, string directory, ComponentIdentity? identity = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(cluster);
         var address = cluster.Payments.Replicas[replica];
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            kestrel.Listen(Resolve(address.Host), address.Port, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(Resolve(address.Host), address.Port, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                if (cluster.Payments.UsesHttps)
+                {
+                    var tls = (identity ?? throw new IOException("payments: HTTPS needs a certificate")).ForCallers(Components.BuyerServer, ClusterSecrets.Operator);
+                    listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls) });
+                }
+            });
             kestrel.Limits.MaxRequestBodySize = SoapAdmission.LargestRequest;
             kestrel.AddServerHeader = false;
         });

@@ -3,6 +3,7 @@ using Agora.Client;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Products;
+using Agora.Contracts.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -24,18 +25,18 @@ public static class BuyerServer
     /// <param name="builder">Logging and whatever else the program prepares.</param>
     /// <param name="cluster">Says where this server listens, and where the databases and the payment service are.</param>
     /// <param name="replica">This server's place among the buyer servers.</param>
-    /// <param name="directory">Not used: a stateless server keeps nothing.</param>
-    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, string directory) =>
-        Build(builder, cluster, replica, new ServerSettings());
+    /// <param name="identity">Its identity towards the databases and the payment service.</param>
+    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, ComponentIdentity identity) =>
+        Build(builder, cluster, replica, new ServerSettings(), identity);
 
-    internal static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, ServerSettings settings)
+    internal static WebApplication Build(
+        WebApplicationBuilder builder, ClusterFile cluster, int replica, ServerSettings settings, ComponentIdentity? identity = null)
     {
         ArgumentNullException.ThrowIfNull(cluster);
-        RestServer.AddServices(builder, cluster, cluster.BuyerServers, replica, settings, "Agora buyer server");
-        var payments = cluster.Payments.Replicas[0];
-        builder.Services.TryAddSingleton(_ => Payments.Connect(payments, settings));
+        RestServer.AddServices(builder, cluster, cluster.BuyerServers, replica, settings, identity, "Agora buyer server");
+        builder.Services.TryAddSingleton(_ => Payments.Connect(cluster.Payments, settings, identity));
         builder.Services.AddSingleton<Payments>();
-        builder.Services.AddSingleton(ReadinessPart.OfPayments(payments));
+        builder.Services.AddSingleton(ReadinessPart.OfPayments(cluster.Payments, identity));
         builder.Services.AddSingleton<Accounts>();
         builder.Services.AddSingleton<PurchaseSaga>();
         builder.Services.AddSingleton<Votes>();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Security;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Replication;
 using Grpc.Core;
@@ -42,7 +43,7 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
     private protected DatabaseClient(string name, DatabaseGroup group, int server, Func<CallInvoker, TClient> client, ServerContext context)
     {
         _name = name;
-        _replicas = [.. group.Replicas.Select((address, number) => new DatabaseReplica(number, address, client))];
+        _replicas = [.. group.Replicas.Select((address, number) => new DatabaseReplica(number, address, client, context.Identity?.Towards(name, number)))];
         _first = server % _replicas.Length;
         _settings = context.Settings;
         _metrics = context.Metrics;
@@ -214,14 +215,16 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
     {
         private int _leftOut;
 
-        public DatabaseReplica(int number, DatabaseAddress address, Func<CallInvoker, TClient> client)
+        public DatabaseReplica(int number, DatabaseAddress address, Func<CallInvoker, TClient> client, SslClientAuthenticationOptions? tls)
         {
             Number = number;
-            Channel = GrpcChannel.ForAddress(new UriBuilder(Uri.UriSchemeHttp, address.Host, address.GrpcPort).Uri, new GrpcChannelOptions
+            var scheme = tls is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps;
+            Channel = GrpcChannel.ForAddress(new UriBuilder(scheme, address.Host, address.GrpcPort).Uri, new GrpcChannelOptions
             {
                 HttpHandler = new SocketsHttpHandler
                 {
                     UseProxy = false,
+                    SslOptions = tls,
                     AutomaticDecompression = DecompressionMethods.None,
                     ConnectTimeout = TimeSpan.FromSeconds(1),
                     EnableMultipleHttp2Connections = true,

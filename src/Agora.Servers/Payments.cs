@@ -1,6 +1,10 @@
 using System.ServiceModel;
+using System.ServiceModel.Channels;
+using System.ServiceModel.Description;
+using System.ServiceModel.Dispatcher;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Payments;
+using Agora.Contracts.Security;
 
 namespace Agora.Servers;
 
@@ -16,20 +20,30 @@ internal sealed class Payments(IFinancialTransactions service, ServerContext con
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>A channel that connects when it is used; WCF pools its HTTP connections.</summary>
-    public static IFinancialTransactions Connect(ServerAddress address, ServerSettings settings)
+    public static IFinancialTransactions Connect(PaymentsGroup payments, ServerSettings settings, ComponentIdentity? identity)
     {
-        var binding = new BasicHttpBinding
+        var binding = new BasicHttpBinding(payments.UsesHttps ? BasicHttpSecurityMode.Transport : BasicHttpSecurityMode.None)
         {
             OpenTimeout = settings.PaymentTimeout,
             SendTimeout = settings.PaymentTimeout,
             ReceiveTimeout = settings.PaymentTimeout,
             UseDefaultWebProxy = false,
         };
-        return new ChannelFactory<IFinancialTransactions>(binding, new EndpointAddress(Endpoint(address))).CreateChannel();
+        var factory = new ChannelFactory<IFinancialTransactions>(binding, new EndpointAddress(Endpoint(payments)));
+        factory.Endpoint.EndpointBehaviors.Add(new OwnHandler(() => Handler(payments, identity)));
+        return factory.CreateChannel();
     }
 
-    public static Uri Endpoint(ServerAddress address) =>
-        new UriBuilder(Uri.UriSchemeHttp, address.Host, address.Port, "/FinancialTransactions").Uri;
+    public static Uri Endpoint(PaymentsGroup payments) => new UriBuilder(
+        payments.UsesHttps ? Uri.UriSchemeHttps : Uri.UriSchemeHttp,
+        payments.Replicas[0].Host, payments.Replicas[0].Port, "/FinancialTransactions").Uri;
+
+    public static SocketsHttpHandler Handler(PaymentsGroup payments, ComponentIdentity? identity) => new()
+    {
+        UseProxy = false,
+        UseCookies = false,
+        SslOptions = payments.UsesHttps ? identity?.Towards(Components.Payments, 0) : null,
+    };
 
     /// <exception cref="FaultException{CardFault}">The service found the card malformed; nothing was charged.</exception>
     public Task<TransactionState> ChargeAsync(string transactionId, Card card, long cents, CancellationToken deadline) => RepeatAsync(
@@ -63,6 +77,25 @@ internal sealed class Payments(IFinancialTransactions service, ServerContext con
             }
             await Task.Delay(s_firstPause * (1 << (attempt - 1)), context.Time, deadline);
         }
+    }
+}
+
+/// <summary>Has WCF send its messages with a handler of ours, since its own settings know no certificates of a private authority.</summary>
+internal sealed class OwnHandler(Func<HttpMessageHandler> handler) : IEndpointBehavior
+{
+    public void AddBindingParameters(ServiceEndpoint endpoint, BindingParameterCollection bindingParameters) =>
+        bindingParameters.Add(new Func<HttpClientHandler, HttpMessageHandler>(_ => handler()));
+
+    public void ApplyClientBehavior(ServiceEndpoint endpoint, ClientRuntime clientRuntime)
+    {
+    }
+
+    public void ApplyDispatchBehavior(ServiceEndpoint endpoint, EndpointDispatcher endpointDispatcher)
+    {
+    }
+
+    public void Validate(ServiceEndpoint endpoint)
+    {
     }
 }
 

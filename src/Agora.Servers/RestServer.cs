@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Agora.Client;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
+using Agora.Contracts.Security;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -10,6 +11,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -24,9 +26,11 @@ namespace Agora.Servers;
 internal static class RestServer
 {
     public static void AddServices(
-        WebApplicationBuilder builder, ClusterFile cluster, ServerGroup group, int replica, ServerSettings settings, string title)
+        WebApplicationBuilder builder, ClusterFile cluster, ServerGroup group, int replica, ServerSettings settings, ComponentIdentity? identity,
+        string title)
     {
         var address = group.Replicas[replica];
+        var certificate = cluster.Https is { } https ? new UsersCertificate(https) : null;
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -34,7 +38,7 @@ internal static class RestServer
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
             kestrel.Limits.MaxRequestLineSize = 4 * 1024;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-            Listen(kestrel, address);
+            Listen(kestrel, address, certificate);
         });
         var services = builder.Services;
         services.AddRouting();
@@ -43,7 +47,9 @@ internal static class RestServer
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(settings);
         services.AddSingleton<ServerMetrics>();
-        services.AddSingleton<ServerContext>();
+        services.AddSingleton(provider => new ServerContext(
+            settings, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ServerMetrics>(),
+            provider.GetRequiredService<ILoggerFactory>(), identity));
         services.AddSingleton(provider => new CustomersDatabase(cluster.Customers, replica, provider.GetRequiredService<ServerContext>()));
         services.AddSingleton(provider => new ProductsDatabase(cluster.Products, replica, provider.GetRequiredService<ServerContext>()));
         services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<CustomersDatabase>()));
@@ -74,9 +80,16 @@ internal static class RestServer
         app.MapOpenApi("/openapi/v1.json");
     }
 
-    private static void Listen(KestrelServerOptions kestrel, ServerAddress address)
+    private static void Listen(KestrelServerOptions kestrel, ServerAddress address, UsersCertificate? certificate)
     {
-        static void Http1(ListenOptions listen) => listen.Protocols = HttpProtocols.Http1;
+        void Http1(ListenOptions listen)
+        {
+            listen.Protocols = HttpProtocols.Http1;
+            if (certificate is not null)
+            {
+                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(certificate.Options()) });
+            }
+        }
         if (IPAddress.TryParse(address.Host, out var ip))
         {
             kestrel.Listen(ip, address.Port, Http1);
@@ -106,6 +119,10 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
         headers.CacheControl = "no-store";
         headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'";
         headers["Referrer-Policy"] = "no-referrer";
+        if (http.Request.IsHttps)
+        {
+            headers.StrictTransportSecurity = "max-age=31536000";
+        }
         var function = http.GetEndpoint()?.Metadata.GetMetadata<Function>();
         Refusal? refusal;
         using (var deadline = new CancellationTokenSource(context.Settings.CallDeadline, context.Time))
@@ -187,10 +204,10 @@ internal sealed record ReadinessPart(string Name, Func<CancellationToken, Task> 
         new("The products database", deadline => products.GetItemAsync("0-0", deadline));
 
     /// <summary>The payment service's own description of itself.</summary>
-    public static ReadinessPart OfPayments(ServerAddress address)
+    public static ReadinessPart OfPayments(PaymentsGroup payments, ComponentIdentity? identity)
     {
-        var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
-        var wsdl = new Uri(Payments.Endpoint(address), "?wsdl");
+        var http = new HttpClient(Payments.Handler(payments, identity));
+        var wsdl = new Uri(Payments.Endpoint(payments), "?wsdl");
         return new("The payment service", async deadline =>
         {
             using var response = await http.GetAsync(wsdl, deadline);

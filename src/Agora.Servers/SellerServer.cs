@@ -2,6 +2,7 @@ using Agora.Client;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Products;
+using Agora.Contracts.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -21,14 +22,15 @@ public static class SellerServer
     /// <param name="builder">Logging and whatever else the program prepares.</param>
     /// <param name="cluster">Says where this server listens, and where the databases are.</param>
     /// <param name="replica">This server's place among the seller servers.</param>
-    /// <param name="directory">Not used: a stateless server keeps nothing.</param>
-    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, string directory) =>
-        Build(builder, cluster, replica, new ServerSettings());
+    /// <param name="identity">Its identity towards the databases and the payment service.</param>
+    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, ComponentIdentity identity) =>
+        Build(builder, cluster, replica, new ServerSettings(), identity);
 
-    internal static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, ServerSettings settings)
+    internal static WebApplication Build(
+        WebApplicationBuilder builder, ClusterFile cluster, int replica, ServerSettings settings, ComponentIdentity? identity = null)
     {
         ArgumentNullException.ThrowIfNull(cluster);
-        RestServer.AddServices(builder, cluster, cluster.SellerServers, replica, settings, "Agora seller server");
+        RestServer.AddServices(builder, cluster, cluster.SellerServers, replica, settings, identity, "Agora seller server");
         builder.Services.AddSingleton<Accounts>();
         builder.Services.AddSingleton<SellerFunctions>();
         var app = builder.Build();

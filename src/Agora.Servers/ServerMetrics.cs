@@ -1,12 +1,14 @@
 using System.Diagnostics.Metrics;
 using Agora.Contracts.Customers;
+using Agora.Contracts.Security;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 
 namespace Agora.Servers;
 
 /// <summary>What every part of a server is given.</summary>
-internal sealed record ServerContext(ServerSettings Settings, TimeProvider Time, ServerMetrics Metrics, ILoggerFactory Loggers)
+internal sealed record ServerContext(
+    ServerSettings Settings, TimeProvider Time, ServerMetrics Metrics, ILoggerFactory Loggers, ComponentIdentity? Identity)
 {
     public ILogger Logger(Type type) => Loggers.CreateLogger(type);
 }

@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text.Json;
 using Agora.Cluster.Tests;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Replication;
+using Agora.Contracts.Security;
 using Agora.Launcher;
 using Grpc.Net.Client;
 using Xunit;
@@ -26,21 +28,26 @@ public sealed class Marketplace : IAsyncLifetime
 
     private readonly string _directory = Directory.CreateTempSubdirectory("agora-cluster-").FullName;
 
+    private ComponentIdentity? _operator;
+
     public ClusterFile Cluster { get; } = OnFreePorts();
     public string Data => Path.Combine(_directory, "data");
     public Ledger Ledger { get; } = new();
+    public ClusterSecrets Secrets => new DataDirectory(Data).Secrets;
     private string ClusterPath => Path.Combine(_directory, "cluster.json");
 
     public async ValueTask InitializeAsync()
     {
         await File.WriteAllTextAsync(ClusterPath, Cluster.ToJson());
         await UpAsync();
+        _operator = Secrets.OfOperator(DateTimeOffset.UtcNow);
     }
 
     public async ValueTask DisposeAsync()
     {
         await RunAsync("down", "--data", Data);
         KeepLogs();
+        _operator?.Dispose();
         Directory.Delete(_directory, recursive: true);
     }
 
@@ -68,7 +75,8 @@ public sealed class Marketplace : IAsyncLifetime
     {
         foreach (DatabaseGroup database in new[] { Cluster.Customers, Cluster.Products })
         {
-            GrpcChannel[] channels = [.. database.Replicas.Select(r => GrpcChannel.ForAddress($"http://{r.Host}:{r.GrpcPort}"))];
+            string component = database == Cluster.Customers ? Components.Customers : Components.Products;
+            GrpcChannel[] channels = [.. database.Replicas.Select((r, i) => Channel($"{r.Host}:{r.GrpcPort}", _operator!.Towards(component, i)))];
             try
             {
                 DigestReply[] digests = await UntilAsync("all replicas have applied the same", async () =>
@@ -86,6 +94,10 @@ public sealed class Marketplace : IAsyncLifetime
             }
         }
     }
+
+    internal static GrpcChannel Channel(string address, SslClientAuthenticationOptions? tls) => GrpcChannel.ForAddress(
+        $"{(tls is null ? "http" : "https")}://{address}",
+        new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { UseProxy = false, SslOptions = tls }, DisposeHttpClient = true });
 
     /// <summary>Waits for a condition, never for a time.</summary>
     public static async Task<T> UntilAsync<T>(string what, Func<Task<T?>> condition)

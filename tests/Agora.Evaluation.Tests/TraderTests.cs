@@ -82,7 +82,7 @@ public sealed class TraderTests
     public async Task Condition_2_kills_the_servers_in_use()
     {
         using Load load = new(ClusterFile.Default, new(1, 1), new("t", 0), 1, 6, Plan.Fewest, null);
-        using Databases databases = new(ClusterFile.Default);
+        using Databases databases = new(ClusterFile.Default, identity: null);
 
         var victims = await Condition.All.Single(c => c.Number == 2).Victims!(new(load, databases, ClusterFile.Default, 6), s_cancel);
 
@@ -93,7 +93,7 @@ public sealed class TraderTests
     public async Task Condition_5_kills_another_customers_replica_each_run()
     {
         using Load load = new(ClusterFile.Default, new(1, 1), new("t", 0), 1, 0, Plan.Fewest, null);
-        using Databases databases = new(ClusterFile.Default);
+        using Databases databases = new(ClusterFile.Default, identity: null);
         List<string> victims = [];
         for (var run = 0; run < 6; run++)
         {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 using Agora.Replication.Hosting;
 using Agora.Replication.Raft;
 using Microsoft.AspNetCore.Builder;
@@ -21,8 +22,11 @@ internal sealed class Group : IAsyncDisposable
 
     private readonly RaftSettings _raft;
 
-    private Group(ReplicationEngine engine, int size, RaftSettings raft)
+    private readonly ClusterSecrets? _secrets;
+
+    private Group(ReplicationEngine engine, int size, RaftSettings raft, ClusterSecrets? secrets)
     {
+        _secrets = secrets;
         _raft = raft;
         _hosts = new WebApplication?[size];
         Definition = new DatabaseGroup { Engine = engine, Replicas = [.. Enumerable.Range(0, size).Select(_ => FreeAddress())] };
@@ -32,9 +36,9 @@ internal sealed class Group : IAsyncDisposable
 
     public IEnumerable<int> Running => Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is not null);
 
-    public static async Task<Group> StartAsync(ReplicationEngine engine, int size, RaftSettings? raft = null)
+    public static async Task<Group> StartAsync(ReplicationEngine engine, int size, RaftSettings? raft = null, ClusterSecrets? secrets = null)
     {
-        Group group = new(engine, size, raft ?? new RaftSettings());
+        Group group = new(engine, size, raft ?? new RaftSettings(), secrets);
         await group.StartAllAsync();
         return group;
     }
@@ -45,13 +49,16 @@ internal sealed class Group : IAsyncDisposable
 
     public Task StartAllAsync() => Task.WhenAll(Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is null).Select(StartAsync));
 
-    public async Task StartAsync(int replica)
+    public Task StartAsync(int replica) => StartAsync(replica, _secrets);
+
+    /// <summary>Starts a replica with keys of its own choice.</summary>
+    public async Task StartAsync(int replica, ClusterSecrets? secrets)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddProvider(new TestOutput(replica));
-        ReplicaHosting.AddReplica(builder, Definition, replica, _directory[$"{replica}"], new Ledger(), _raft);
+        ReplicaHosting.AddReplica(builder, Definition, replica, _directory[$"{replica}"], new Ledger(), Identity(replica, secrets), _raft);
         var host = builder.Build();
         host.MapReplica();
         try
@@ -156,6 +163,9 @@ internal sealed class Group : IAsyncDisposable
         await StopAllAsync();
         _directory.Dispose();
     }
+
+    private static ComponentIdentity? Identity(int replica, ClusterSecrets? secrets) =>
+        secrets?.Of(new ClusterProcess(Components.Products, replica, "127.0.0.1", []), TimeProvider.System.GetUtcNow());
 
     private static DatabaseAddress FreeAddress() => new() { GrpcPort = FreePort(), PeerPort = FreePort() };
 

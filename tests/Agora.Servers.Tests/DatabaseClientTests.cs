@@ -188,7 +188,7 @@ public sealed class DatabaseClientTests : IAsyncLifetime
         server,
         new ServerContext(
             new ServerSettings { ReplicaTimeout = TimeSpan.FromSeconds(1) }, TimeProvider.System,
-            new ServerMetrics(_services.GetRequiredService<IMeterFactory>()), NullLoggerFactory.Instance));
+            new ServerMetrics(_services.GetRequiredService<IMeterFactory>()), NullLoggerFactory.Instance, Identity: null));
 
     private async Task ReadAsync(CustomersDatabase client)
     {

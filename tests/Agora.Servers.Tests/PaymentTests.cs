@@ -27,8 +27,8 @@ public sealed class PaymentTests : IAsyncLifetime
         await StartAsync();
         var settings = new ServerSettings();
         var metrics = new ServerMetrics(_services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>());
-        var context = new ServerContext(settings, TimeProvider.System, metrics, NullLoggerFactory.Instance);
-        _payments = new Payments(Payments.Connect(new ServerAddress { Port = _port }, settings), context);
+        var context = new ServerContext(settings, TimeProvider.System, metrics, NullLoggerFactory.Instance, Identity: null);
+        _payments = new Payments(Payments.Connect(new PaymentsGroup { Replicas = [new ServerAddress { Port = _port }] }, settings, identity: null), context);
     }
 
     public async ValueTask DisposeAsync()

@@ -15,23 +15,6 @@ public sealed class DataDirectoryTests : IDisposable
     public void Dispose() => _scratch.Dispose();
 
     [Fact]
-    public async Task The_group_key_is_made_once_and_only_its_owner_can_read_it()
-    {
-        byte[] key;
-        await using (await TakeAsync())
-        {
-            key = File.ReadAllBytes(_data.GroupKey);
-            Assert.Equal(32, key.Length);
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_data.GroupKey));
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(_data.GroupKey)!));
-        }
-        await using (await TakeAsync())
-        {
-            Assert.Equal(key, File.ReadAllBytes(_data.GroupKey));
-        }
-    }
-
-    [Fact]
     public async Task A_second_supervisor_is_refused_while_the_first_holds_it()
     {
         await using (await TakeAsync())
@@ -67,15 +50,15 @@ public sealed class DataDirectoryTests : IDisposable
             File.WriteAllText(Path.Combine(_data.Prepare(Scratch.Process()), "state.db"), "old");
             File.WriteAllText(_data.LogOf(Scratch.Process()), "old");
             File.WriteAllText(Path.Combine(_data.Root, "notes.txt"), "mine");
+            await Keys.EnsureAsync(_data.Secrets, _data, ClusterFile.Default, TestContext.Current.CancellationToken);
         }
-        byte[] key = File.ReadAllBytes(_data.GroupKey);
 
         await using (await TakeAsync(fresh: true))
         {
             Assert.False(Directory.Exists(_data.Of(Scratch.Process())));
             Assert.False(File.Exists(_data.LogOf(Scratch.Process())));
             Assert.True(File.Exists(Path.Combine(_data.Root, "notes.txt")));
-            Assert.NotEqual(key, File.ReadAllBytes(_data.GroupKey));
+            Assert.False(_data.Secrets.Exist);
         }
     }
 

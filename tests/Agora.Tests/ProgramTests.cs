@@ -27,6 +27,7 @@ public sealed class ProgramTests : IDisposable
     [InlineData("kill")]
     [InlineData("start")]
     [InlineData("cluster init")]
+    [InlineData("cluster keys")]
     public async Task The_help_of_each_command_has_examples(string command)
     {
         (int code, string output, string error) = await AgoraAsync([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Serialization;
 
 namespace Agora.Contracts.Cluster;
@@ -26,6 +27,9 @@ public sealed record ClusterFile
     /// <summary>The products database.</summary>
     public DatabaseGroup Products { get; init; } = new() { Engine = ReplicationEngine.Raft };
 
+    /// <summary>The certificate that users see; without one, they are served over plain HTTP.</summary>
+    public HttpsSettings? Https { get; init; }
+
     /// <summary>Everything on 127.0.0.1 with the documented ports; what is used where no file is given.</summary>
     public static ClusterFile Default { get; } = Local(servers: 4, databaseReplicas: 5);
 
@@ -37,6 +41,13 @@ public sealed record ClusterFile
 
     /// <summary>Every process that the file names, in the order in which people list them.</summary>
     public IReadOnlyList<ClusterProcess> Processes() => [.. ClusterProcess.Of(this)];
+
+    /// <summary>Where users reach the replicas of a server, by replica number.</summary>
+    public IReadOnlyList<Uri> AddressesOf(ServerGroup group)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        return [.. group.Replicas.Select(r => new UriBuilder(Https is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps, r.Host, r.Port).Uri)];
+    }
 
     /// <summary>The file that a command works with: the one named on the command line, else by <c>AGORA_CLUSTER</c>, else <see cref="Default"/>.</summary>
     /// <exception cref="ClusterFileException">It cannot be read, or is wrong; the message says where and how to mend it.</exception>
@@ -59,7 +70,9 @@ public sealed record ClusterFile
         {
             throw new ClusterFileException(path, [$"cannot be read: {e.Message}"]);
         }
-        return Parse(json, path);
+        ClusterFile file = Parse(json, path);
+        string directory = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        return file.Https is { } https ? file with { Https = https.From(directory) } : file;
     }
 
     /// <summary>Reads and checks the text of a file; <paramref name="source"/> names it in messages.</summary>
@@ -107,6 +120,38 @@ public sealed record PaymentsGroup : ServerGroup
 
     /// <summary>Seed of the decisions; without one, a new one at each first start.</summary>
     public int? Seed { get; init; }
+
+    /// <summary>Whether it speaks HTTPS, and only with the cluster's own; unless said here, wherever it is not on a loopback address.</summary>
+    public bool? Https { get; init; }
+
+    /// <summary>What <see cref="Https"/> comes to.</summary>
+    [JsonIgnore]
+    public bool UsesHttps => Https ?? !Replicas.All(r => IsLoopback(r.Host));
+
+    private static bool IsLoopback(string host) =>
+        string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out IPAddress? ip) && IPAddress.IsLoopback(ip));
+}
+
+/// <summary>The certificate that the servers show to users, as files in PEM. Relative paths start at the cluster file's directory.</summary>
+public sealed record HttpsSettings
+{
+    /// <summary>The certificate, and behind it those of the authorities between it and the one that users trust.</summary>
+    [JsonRequired]
+    public string Certificate { get; init; } = "";
+
+    /// <summary>The certificate's key.</summary>
+    [JsonRequired]
+    public string Key { get; init; } = "";
+
+    /// <summary>An authority that the command-line clients trust besides those that the system trusts.</summary>
+    public string? Authority { get; init; }
+
+    internal HttpsSettings From(string directory) => this with
+    {
+        Certificate = Path.Combine(directory, Certificate),
+        Key = Path.Combine(directory, Key),
+        Authority = Authority is null ? null : Path.Combine(directory, Authority),
+    };
 }
 
 /// <summary>Replicas of a database, and the protocol that orders its commands.</summary>

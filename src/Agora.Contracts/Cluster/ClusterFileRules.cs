@@ -32,6 +32,10 @@ internal static class ClusterFileRules
             problems.Add(string.Create(CultureInfo.InvariantCulture,
                 $"payments.approvalProbability: {file.Payments.ApprovalProbability} is no probability; write a number from 0 to 1"));
         }
+        if (file.Https is { } https && (https.Certificate.Length == 0 || https.Key.Length == 0))
+        {
+            problems.Add("https: name both the certificate and its key, as files in PEM; or leave https out, and users are served over plain HTTP");
+        }
         Endpoints(problems, file);
         return problems;
     }

@@ -16,16 +16,16 @@ public sealed record ClusterProcess(string Component, int Replica, string Host, 
 
     internal static IEnumerable<ClusterProcess> Of(ClusterFile file) =>
     [
-        .. Servers(Components.Web, file.Web),
-        .. Servers(Components.Payments, file.Payments),
-        .. Servers(Components.SellerServer, file.SellerServers),
-        .. Servers(Components.BuyerServer, file.BuyerServers),
+        .. Servers(Components.Web, file.Web, file.Https is not null),
+        .. Servers(Components.Payments, file.Payments, file.Payments.UsesHttps),
+        .. Servers(Components.SellerServer, file.SellerServers, file.Https is not null),
+        .. Servers(Components.BuyerServer, file.BuyerServers, file.Https is not null),
         .. Databases(Components.Customers, file.Customers),
         .. Databases(Components.Products, file.Products),
     ];
 
-    private static IEnumerable<ClusterProcess> Servers(string component, ServerGroup group) =>
-        group.Replicas.Select((r, i) => new ClusterProcess(component, i, r.Host, [new("http", "port", r.Host, r.Port, ProtocolType.Tcp)]));
+    private static IEnumerable<ClusterProcess> Servers(string component, ServerGroup group, bool https) =>
+        group.Replicas.Select((r, i) => new ClusterProcess(component, i, r.Host, [new(https ? "https" : "http", "port", r.Host, r.Port, ProtocolType.Tcp)]));
 
     private static IEnumerable<ClusterProcess> Databases(string component, DatabaseGroup group)
     {
@@ -43,7 +43,7 @@ public sealed record ClusterProcess(string Component, int Replica, string Host, 
 }
 
 /// <summary>An address that a process listens on.</summary>
-/// <param name="Name"><c>http</c>, <c>grpc</c>, <c>raft</c> or <c>udp</c>.</param>
+/// <param name="Name"><c>http</c>, <c>https</c>, <c>grpc</c>, <c>raft</c> or <c>udp</c>.</param>
 /// <param name="Field">The field of the cluster file that holds the port.</param>
 /// <param name="Host">Host name or IP address.</param>
 /// <param name="Port">The port.</param>

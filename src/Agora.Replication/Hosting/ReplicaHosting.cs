@@ -1,9 +1,11 @@
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 using Agora.Replication.Broadcast;
 using Agora.Replication.Raft;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -19,20 +21,21 @@ public static class ReplicaHosting
 {
     /// <summary>
     /// Adds one replica of a database: <see cref="ReplicatedStore"/> and <see cref="IReplicator"/> to the services, gRPC over HTTP/2
-    /// without TLS on the replica's port. The store is opened at once.
+    /// on the replica's port. The store is opened at once.
     /// </summary>
     /// <param name="builder">The process's builder.</param>
     /// <param name="group">The database in the cluster file.</param>
     /// <param name="replica">The replica's number in it.</param>
     /// <param name="directory">The replica's own directory; made if missing.</param>
     /// <param name="stateMachine">What applies the commands.</param>
+    /// <param name="identity">The replica's identity: gRPC and Raft are spoken over TLS, both ends verified. Without one, in the clear.</param>
     /// <exception cref="IOException">The directory cannot be used; the message says which and why.</exception>
     public static WebApplicationBuilder AddReplica(
-        this WebApplicationBuilder builder, DatabaseGroup group, int replica, string directory, IStateMachine stateMachine) =>
-        AddReplica(builder, group, replica, directory, stateMachine, new RaftSettings());
+        this WebApplicationBuilder builder, DatabaseGroup group, int replica, string directory, IStateMachine stateMachine, ComponentIdentity? identity) =>
+        AddReplica(builder, group, replica, directory, stateMachine, identity, new RaftSettings());
 
     internal static WebApplicationBuilder AddReplica(
-        WebApplicationBuilder builder, DatabaseGroup group, int replica, string directory, IStateMachine stateMachine, RaftSettings raft)
+        WebApplicationBuilder builder, DatabaseGroup group, int replica, string directory, IStateMachine stateMachine, ComponentIdentity? identity, RaftSettings raft)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(group);
@@ -43,7 +46,15 @@ public static class ReplicaHosting
         {
             // A server keeps one connection to a replica, and all its calls wait there for their round of the group.
             kestrel.Limits.Http2.MaxStreamsPerConnection = 1024;
-            kestrel.Listen(HostNames.Resolve(address.Host), address.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(HostNames.Resolve(address.Host), address.GrpcPort, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                if (identity is not null)
+                {
+                    var tls = identity.ForCallers(identity.Component, Components.SellerServer, Components.BuyerServer, ClusterSecrets.Operator);
+                    listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls) });
+                }
+            });
         });
         builder.Services.AddGrpc(grpc =>
         {
@@ -55,7 +66,7 @@ public static class ReplicaHosting
         // Opened now, so that an unusable directory is reported before anything runs; made known by a factory, so that the container closes it.
         var store = ReplicatedStore.Open(directory, stateMachine);
         builder.Services.AddSingleton(_ => store);
-        builder.Services.AddSingleton(services => CreateReplicator(services, group, replica, directory, store, raft));
+        builder.Services.AddSingleton(services => CreateReplicator(services, group, replica, directory, store, identity, raft));
         builder.Services.AddHostedService<ReplicaLifetime>();
 
         // The library tells of every request to a member that is down.
@@ -75,12 +86,12 @@ public static class ReplicaHosting
     }
 
     private static IReplicator CreateReplicator(
-        IServiceProvider services, DatabaseGroup group, int replica, string directory, ReplicatedStore store, RaftSettings raft)
+        IServiceProvider services, DatabaseGroup group, int replica, string directory, ReplicatedStore store, ComponentIdentity? identity, RaftSettings raft)
     {
         var loggers = services.GetRequiredService<ILoggerFactory>();
         if (group.Engine == ReplicationEngine.Raft)
         {
-            return new RaftReplicator(group, replica, Path.Combine(directory, "raft"), store, new RaftPeers(group), raft, loggers);
+            return new RaftReplicator(group, replica, Path.Combine(directory, "raft"), store, new RaftPeers(group, identity), raft, identity, loggers);
         }
 
         var logger = loggers.CreateLogger<BroadcastReplicator>();

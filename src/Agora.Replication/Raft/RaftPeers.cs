@@ -1,15 +1,16 @@
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Replication;
+using Agora.Contracts.Security;
 using Grpc.Core;
 using Grpc.Net.Client;
 
 namespace Agora.Replication.Raft;
 
 /// <summary>What a replica asks the others over gRPC, beside the protocol.</summary>
-internal sealed class RaftPeers(DatabaseGroup group) : IDisposable
+internal sealed class RaftPeers(DatabaseGroup group, ComponentIdentity? identity) : IDisposable
 {
     private readonly Lazy<GrpcChannel>[] _channels =
-        [.. group.Replicas.Select(r => new Lazy<GrpcChannel>(() => GrpcChannel.ForAddress($"http://{r.Host}:{r.GrpcPort}")))];
+        [.. group.Replicas.Select((r, number) => new Lazy<GrpcChannel>(() => Connect(r, number, identity)))];
 
     /// <summary>A position that a read must reflect, from the replica that leads.</summary>
     /// <exception cref="ReplicaUnavailableException">The replica cannot be reached, or does not lead.</exception>
@@ -45,6 +46,19 @@ internal sealed class RaftPeers(DatabaseGroup group) : IDisposable
             return null;
         }
     }
+
+    private static GrpcChannel Connect(DatabaseAddress address, int replica, ComponentIdentity? identity) => GrpcChannel.ForAddress(
+        new UriBuilder(identity is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps, address.Host, address.GrpcPort).Uri,
+        new GrpcChannelOptions
+        {
+            HttpHandler = new SocketsHttpHandler
+            {
+                UseProxy = false,
+                PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+                SslOptions = identity?.Towards(identity.Component, replica),
+            },
+            DisposeHttpClient = true,
+        });
 
     private static DateTime Deadline(TimeSpan timeout) => TimeProvider.System.GetUtcNow().UtcDateTime + timeout;
 

@@ -1,12 +1,15 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.Membership;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
+using DotNext.Net.Security;
 using Microsoft.Extensions.Logging;
 
 namespace Agora.Replication.Raft;
@@ -43,6 +46,7 @@ internal sealed class RaftReplicator : IReplicator
     private readonly ReplicatedStore _store;
     private readonly RaftPeers _peers;
     private readonly RaftSettings _settings;
+    private readonly ComponentIdentity? _identity;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly CommandApplier _applier;
@@ -63,8 +67,10 @@ internal sealed class RaftReplicator : IReplicator
     private Task? _stopped;
 
     public RaftReplicator(
-        DatabaseGroup group, int replica, string directory, ReplicatedStore store, RaftPeers peers, RaftSettings settings, ILoggerFactory loggers)
+        DatabaseGroup group, int replica, string directory, ReplicatedStore store, RaftPeers peers, RaftSettings settings, ComponentIdentity? identity,
+        ILoggerFactory loggers)
     {
+        _identity = identity;
         _settings = settings;
         (_replica, _directory, _store, _peers, _loggers) = (replica, directory, store, peers, loggers);
         _logger = loggers.CreateLogger<RaftReplicator>();
@@ -202,11 +208,26 @@ internal sealed class RaftReplicator : IReplicator
             MaxReplicationLag = 4096,
             ServerBacklog = 32,
             LoggerFactory = _loggers,
+            SslOptions = _identity is null ? null : new PeersOnly(_identity, _members),
         };
         var members = ((InMemoryClusterConfigurationStorage<EndPoint>)configuration.ConfigurationStorage).CreateInitialConfigurationBuilder();
         members.UnionWith(_members);
         members.Build();
         return configuration;
+    }
+
+    /// <summary>TLS in which only replicas of the same database take part, each in its own place.</summary>
+    private sealed class PeersOnly : SslOptions
+    {
+        private readonly Dictionary<EndPoint, SslClientAuthenticationOptions> _towards;
+
+        public PeersOnly(ComponentIdentity identity, IReadOnlyList<EndPoint> members)
+        {
+            ServerOptions = identity.ForCallers(identity.Component);
+            _towards = members.Index().ToDictionary(m => m.Item, m => identity.Towards(identity.Component, m.Index));
+        }
+
+        public override SslClientAuthenticationOptions CreateClientOptions(EndPoint serverAddress) => _towards[serverAddress];
     }
 
     private async Task RunBatcherAsync()

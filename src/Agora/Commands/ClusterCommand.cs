@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 using Agora.Launcher;
 
 namespace Agora.Commands;
@@ -7,7 +8,7 @@ namespace Agora.Commands;
 /// <summary><c>agora cluster init</c>.</summary>
 internal static class ClusterCommand
 {
-    public static Command Create() => new("cluster", "Make a cluster file") { CreateInit() };
+    public static Command Create() => new("cluster", "Make a cluster file, and the keys of its processes") { CreateInit(), CreateKeys() };
 
     private static Command CreateInit()
     {
@@ -20,11 +21,14 @@ internal static class ClusterCommand
         };
         Option<string> output = new("--output", "-o") { Description = "Where to write it", HelpName = "FILE", DefaultValueFactory = _ => "cluster.json" };
         Option<bool> force = new("--force") { Description = "Replace a file that is there" };
-        Command command = new("init", "Write a cluster file that spreads the replicas so that no host holds a majority of either database")
+        Command command = new("init",
+            "Write a cluster file that spreads the replicas so that no host holds a majority of either database; and beside it, in 'secrets', the cluster's own "
+            + "certificate authority, a certificate and key for each process, and the key of the customers group. Only their owner can read them. Copy the "
+            + "cluster file and secrets/HOST to each host, as its 'secrets' beside the cluster file; authority.key stays where it is")
         {
             hosts, output, force,
         };
-        command.SetAction(parse =>
+        command.SetAction(async (parse, cancellationToken) =>
         {
             string path = Path.GetFullPath(parse.GetValue(output)!);
             ClusterFile file = Spread(parse.GetValue(hosts)!);
@@ -44,10 +48,57 @@ internal static class ClusterCommand
             {
                 Console.WriteLine($"  {host.Key,-16} {string.Join("  ", host.Select(p => p.Name))}");
             }
-            Console.WriteLine($"Written to {path}. Copy it to each host, and there: agora up --cluster {Path.GetFileName(path)}");
+            Console.WriteLine($"Written to {path}.");
+            await MakeKeysAsync(ClusterSecrets.BesideFile(path), file, path, renew: false, cancellationToken);
             return 0;
         });
         return command.WithExamples("agora cluster init --hosts shop-1,shop-2,shop-3,shop-4", "agora cluster init --hosts 10.0.0.1,10.0.0.2,10.0.0.3 --output /etc/agora/cluster.json");
+    }
+
+    private static Command CreateKeys()
+    {
+        Option<string?> cluster = SharedOptions.Cluster();
+        Option<string> data = SharedOptions.Data();
+        Option<string?> secrets = SharedOptions.Secrets();
+        Option<bool> renew = new("--renew") { Description = "Make new certificates, good from today on, for the keys that are there" };
+        Command command = new("keys",
+            "Make the keys and certificates that a cluster file's processes need and do not have yet, where the authority's key is. No key that is there is overwritten")
+        {
+            cluster, data, secrets, renew,
+        };
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            string? path = parse.GetValue(cluster) ?? Environment.GetEnvironmentVariable(ClusterFile.EnvironmentVariable);
+            ClusterFile file = ClusterFile.Resolve(path);
+            DataDirectory directory = new(parse.GetValue(data)!);
+            ClusterSecrets found = ClusterSecrets.Find(parse.GetValue(secrets), path, directory.Root);
+
+            // Those of several hosts belong beside the file that names them, not into one host's data.
+            ClusterSecrets keys = !found.Exist && path is not null && parse.GetValue(secrets) is null ? ClusterSecrets.BesideFile(path) : found;
+            await MakeKeysAsync(keys, file, path, parse.GetValue(renew), cancellationToken);
+            return 0;
+        });
+        return command.WithExamples(
+            "agora cluster keys --cluster /etc/agora/cluster.json",
+            "agora cluster keys --renew                            of the marketplace on ./.agora; then down and up");
+    }
+
+    private static async Task MakeKeysAsync(ClusterSecrets secrets, ClusterFile file, string? path, bool renew, CancellationToken cancellationToken)
+    {
+        await Keys.MakeAsync(secrets, file, renew, cancellationToken);
+        Console.WriteLine($"The keys are in {secrets.Directory}.");
+        string[] hosts = [.. file.Processes().Select(p => p.Host).Distinct()];
+        if (hosts.Length > 1 && path is not null)
+        {
+            string name = Path.GetFileName(path);
+            Console.WriteLine($"""
+                Copy to each host HOST of {string.Join(", ", hosts)}, over a channel that you trust and side by side:
+                  {path} as {name}
+                  {secrets.Directory}/HOST as {ClusterSecrets.DirectoryName}
+                and there: agora up --cluster {name}
+                {secrets.Directory}/authority.key stays here: whoever has it can join the cluster.
+                """);
+        }
     }
 
     /// <summary>The built-in default's ports, over several hosts.</summary>

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 using Agora.Evaluation;
 using Agora.Launcher;
 using Microsoft.AspNetCore.Builder;
@@ -181,6 +182,9 @@ internal sealed class ControlledMarketplace(DataDirectory data) : IMarketplace, 
         ? throw new CommandFailedException($"nothing is up on {data.Root}; 'agora up' starts it, or leave --data out")
         : ClusterFile.Load(data.ClusterFile);
 
+    public ComponentIdentity Identity { get; } = Keys.Operator(data.SecretsInUse)
+        ?? throw new CommandFailedException($"there is no operator's key in {data.SecretsInUse.Directory}, and without it the databases do not show their books");
+
     public async Task<bool> IsWholeAsync(CancellationToken cancel) =>
         await _control.StatusAsync(cancel) is { Ready: true } status && status.Processes.All(p => p.State == ProcessState.Running);
 
@@ -198,7 +202,11 @@ internal sealed class ControlledMarketplace(DataDirectory data) : IMarketplace, 
         }
     }
 
-    public void Dispose() => _control.Dispose();
+    public void Dispose()
+    {
+        Identity.Dispose();
+        _control.Dispose();
+    }
 }
 
 /// <summary>
@@ -218,6 +226,7 @@ internal sealed class OwnMarketplace : IAsyncDisposable
     private FileStream? _held;
     private Supervisor? _supervisor;
     private WebApplication? _control;
+    private ComponentIdentity? _identity;
 
     public OwnMarketplace(ClusterFile shape)
     {
@@ -233,8 +242,10 @@ internal sealed class OwnMarketplace : IAsyncDisposable
         Console.WriteLine($"{LogFiles.ComplaintPrefix}starting {_processes.Length} processes, data in {Data.Root}");
         long startedAt = Stopwatch.GetTimestamp();
         _held = await Data.TakeAsync(_cluster, fresh: false, cancellationToken);
-        ChildCommand child = new(Data, Data.ClusterFile, JsonLogs: false);
-        _supervisor = new Supervisor(_processes, _processes, Data, child.For, TimeProvider.System, line => Console.WriteLine(LogFiles.ComplaintPrefix + line));
+        await Keys.EnsureAsync(Data.Secrets, Data, _cluster, cancellationToken);
+        _identity = Keys.Operator(Data.Secrets);
+        ChildCommand child = new(Data, Data.Secrets, Data.ClusterFile, JsonLogs: false);
+        _supervisor = new Supervisor(_processes, _processes, Data, _identity, child.For, TimeProvider.System, line => Console.WriteLine(LogFiles.ComplaintPrefix + line));
         _control = await ControlServer.StartAsync(_supervisor, Data.ControlSocket, cancellationToken);
         _supervisor.Start();
         while (await _supervisor.StatusAsync(cancellationToken) is not { Ready: true } status || status.Processes.Any(p => p.State != ProcessState.Running))
@@ -259,6 +270,7 @@ internal sealed class OwnMarketplace : IAsyncDisposable
         {
             await _control.DisposeAsync();
         }
+        _identity?.Dispose();
         if (_held is not null)
         {
             await _held.DisposeAsync();

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 using Agora.Launcher;
 
 namespace Agora.Commands;
@@ -13,20 +14,25 @@ internal static class RunCommand
         Argument<int> replica = new("REPLICA") { Description = "Its number, from 0" };
         Option<string> data = SharedOptions.Data();
         Option<string?> cluster = SharedOptions.Cluster();
+        Option<string?> secretsOption = SharedOptions.Secrets();
         Option<bool> jsonLogs = SharedOptions.JsonLogs();
         component.AcceptOnlyFromAmong([.. ComponentHost.Components]);
         Command command = new("run", "Run one replica in the foreground: what a service manager or a container starts on each host")
         {
-            component, replica, data, cluster, jsonLogs,
+            component, replica, data, cluster, secretsOption, jsonLogs,
         };
-        command.SetAction((parse, _) =>
+        command.SetAction(async (parse, cancellationToken) =>
         {
             ClusterFile file = ClusterFile.Resolve(parse.GetValue(cluster));
             string name = $"{parse.GetValue(component)}/{parse.GetValue(replica)}";
             ClusterProcess process = file.Processes().FirstOrDefault(p => p.Name == name)
                 ?? throw new CommandFailedException(
                     $"the cluster file has no {name}; it has {string.Join(", ", file.Processes().Where(ComponentHost.CanRun).Select(p => p.Name))}");
-            return ComponentHost.RunAsync(file, process, new DataDirectory(parse.GetValue(data)!), parse.GetValue(jsonLogs));
+            DataDirectory directory = new(parse.GetValue(data)!);
+            directory.Prepare(process);
+            ClusterSecrets secrets = ClusterSecrets.Find(parse.GetValue(secretsOption), parse.GetValue(cluster), directory.Root);
+            await Keys.EnsureAsync(secrets, directory, file, cancellationToken);
+            return await ComponentHost.RunAsync(file, process, directory, secrets, parse.GetValue(jsonLogs));
         });
         return command.WithExamples(
             "agora run products 3 --data /var/lib/agora --cluster /etc/agora/cluster.json",

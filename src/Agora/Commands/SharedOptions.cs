@@ -19,5 +19,11 @@ internal static class SharedOptions
         HelpName = "FILE",
     };
 
+    public static Option<string?> Secrets() => new("--secrets")
+    {
+        Description = "The directory of keys and certificates; without it the one that AGORA_SECRETS names, else 'secrets' beside the cluster file, else in the data directory",
+        HelpName = "DIR",
+    };
+
     public static Option<bool> JsonLogs() => new("--json-logs") { Description = "Write logs as JSON, one object a line" };
 }

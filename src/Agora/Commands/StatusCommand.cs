@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 using Agora.Launcher;
 using Spectre.Console;
 
@@ -19,12 +20,13 @@ internal static class StatusCommand
     {
         Option<string> data = SharedOptions.Data();
         Option<string?> cluster = SharedOptions.Cluster();
+        Option<string?> secrets = SharedOptions.Secrets();
         Option<bool> json = new("--json") { Description = "For programs; with --watch one object a line" };
         Option<bool> watch = new("--watch", "-w") { Description = "Show it again every second, until Ctrl-C" };
-        Command command = new("status", "Show every process: up or not, role, how far it has applied and lags, memory") { data, cluster, json, watch };
+        Command command = new("status", "Show every process: up or not, role, how far it has applied and lags, memory") { data, cluster, secrets, json, watch };
         command.SetAction(async (parse, cancellationToken) =>
         {
-            using Source source = new(new DataDirectory(parse.GetValue(data)!), parse.GetValue(cluster));
+            using Source source = new(new DataDirectory(parse.GetValue(data)!), parse.GetValue(cluster), parse.GetValue(secrets));
             if (parse.GetValue(watch))
             {
                 await WatchAsync(source, parse.GetValue(json), cancellationToken);
@@ -128,10 +130,11 @@ internal static class StatusCommand
             $"{(status.Ready ? "ready" : "not ready")}: {up} of {status.Processes.Count} running{(memory > 0 ? ", " + Mebibytes(memory) : "")}"));
     }
 
-    private sealed class Source(DataDirectory data, string? clusterPath) : IDisposable
+    private sealed class Source(DataDirectory data, string? clusterPath, string? secrets) : IDisposable
     {
         private readonly ControlClient _control = new(data);
-        private readonly ClusterProbe _probe = new();
+        private ComponentIdentity? _identity;
+        private ClusterProbe? _probe;
 
         public async Task<ClusterStatus> ReadAsync(CancellationToken cancellationToken)
         {
@@ -145,13 +148,20 @@ internal static class StatusCommand
             bool isNamed = clusterPath is not null || Environment.GetEnvironmentVariable(ClusterFile.EnvironmentVariable) is { Length: > 0 };
             ClusterFile cluster = !isNamed && File.Exists(data.ClusterFile) ? ClusterFile.Load(data.ClusterFile) : ClusterFile.Resolve(clusterPath);
             ClusterProcess[] processes = [.. cluster.Processes().Where(ComponentHost.CanRun)];
+            _identity ??= Keys.Operator(ClusterSecrets.Find(secrets, clusterPath, data.Root));
+            if (_identity is null && _probe is null)
+            {
+                Console.Error.WriteLine($"{LogFiles.ComplaintPrefix}there is no operator's key here, without which the databases do not answer: name the data directory with --data, or the keys with --secrets");
+            }
+            _probe ??= new ClusterProbe(_identity);
             return await _probe.StatusAsync(processes, _ => null, cancellationToken);
         }
 
         public void Dispose()
         {
             _control.Dispose();
-            _probe.Dispose();
+            _probe?.Dispose();
+            _identity?.Dispose();
         }
     }
 }

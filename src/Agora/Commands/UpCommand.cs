@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 using Agora.Launcher;
 using Microsoft.AspNetCore.Builder;
 
@@ -13,6 +14,7 @@ internal static class UpCommand
     {
         Option<string> data = SharedOptions.Data();
         Option<string?> cluster = SharedOptions.Cluster();
+        Option<string?> secrets = SharedOptions.Secrets();
         Option<bool> fresh = new("--fresh") { Description = "Begin empty: remove what the data directory holds" };
         Option<int?> replicas = new("--replicas") { Description = "Run only the first N of each; 1 is the unreplicated system, to compare with", HelpName = "N" };
         Option<bool> detach = new("--detach", "-d") { Description = "Go on in the background once everything is ready" };
@@ -20,14 +22,16 @@ internal static class UpCommand
         Option<bool> background = new("--background") { Hidden = true };
         Command command = new("up", "Start the marketplace: every process of the cluster file that belongs on this host")
         {
-            data, cluster, fresh, replicas, detach, jsonLogs, background,
+            data, cluster, secrets, fresh, replicas, detach, jsonLogs, background,
         };
         command.SetAction(async (parse, cancellationToken) =>
         {
             string? path = parse.GetValue(cluster);
             ClusterFile file = ClusterFile.Resolve(path);
             int? count = parse.GetValue(replicas);
-            Plan plan = new(Limit(file, count), new DataDirectory(parse.GetValue(data)!), parse.GetValue(fresh), parse.GetValue(jsonLogs));
+            DataDirectory directory = new(parse.GetValue(data)!);
+            ClusterSecrets keys = ClusterSecrets.Find(parse.GetValue(secrets), path, directory.Root);
+            Plan plan = new(Limit(file, count), directory, keys, parse.GetValue(fresh), parse.GetValue(jsonLogs));
             if (!parse.GetValue(detach))
             {
                 return await RunAsync(plan, parse.GetValue(background));
@@ -36,6 +40,7 @@ internal static class UpCommand
             [
                 "--data", plan.Data.Root,
                 .. path is null ? (string[])[] : ["--cluster", Path.GetFullPath(path)],
+                "--secrets", plan.Secrets.Directory,
                 .. count is null ? (string[])[] : ["--replicas", count.Value.ToString(CultureInfo.InvariantCulture)],
                 .. plan.Fresh ? (string[])["--fresh"] : [],
                 .. plan.JsonLogs ? (string[])["--json-logs"] : [],
@@ -48,7 +53,7 @@ internal static class UpCommand
             "agora up --replicas 1 --data one    the unreplicated system, to compare with");
     }
 
-    private sealed record Plan(ClusterFile Cluster, DataDirectory Data, bool Fresh, bool JsonLogs);
+    private sealed record Plan(ClusterFile Cluster, DataDirectory Data, ClusterSecrets Secrets, bool Fresh, bool JsonLogs);
 
     private static async Task<int> RunAsync(Plan plan, bool background)
     {
@@ -60,9 +65,12 @@ internal static class UpCommand
         UpScreen screen = new(local, plan.Data, background);
         using StopSignals signals = new();
         await using FileStream held = await plan.Data.TakeAsync(plan.Cluster, plan.Fresh, signals.Token);
-        ChildCommand child = new(plan.Data, ReferenceEquals(plan.Cluster, ClusterFile.Default) ? null : plan.Data.ClusterFile, plan.JsonLogs);
+        await Keys.EnsureAsync(plan.Secrets, plan.Data, plan.Cluster, signals.Token);
+        plan.Data.SecretsInUse = plan.Secrets;
+        using ComponentIdentity? identity = Keys.Operator(plan.Secrets);
+        ChildCommand child = new(plan.Data, plan.Secrets, ReferenceEquals(plan.Cluster, ClusterFile.Default) ? null : plan.Data.ClusterFile, plan.JsonLogs);
         await using Supervisor supervisor = new(
-            [.. plan.Cluster.Processes().Where(ComponentHost.CanRun)], local, plan.Data, child.For, TimeProvider.System, screen.Say);
+            [.. plan.Cluster.Processes().Where(ComponentHost.CanRun)], local, plan.Data, identity, child.For, TimeProvider.System, screen.Say);
         if (await supervisor.EndLeftoversAsync(signals.Token) is > 0 and int leftovers)
         {
             screen.Say(string.Create(CultureInfo.InvariantCulture, $"ended {leftovers} processes that a killed supervisor had left"));

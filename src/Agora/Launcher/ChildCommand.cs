@@ -2,14 +2,16 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 
 namespace Agora.Launcher;
 
 /// <summary>How a supervisor starts one replica: this same program, as <c>agora run</c>.</summary>
 /// <param name="Data">The data directory.</param>
+/// <param name="Secrets">The cluster's keys.</param>
 /// <param name="ClusterFile">The cluster file; null for the built-in default.</param>
 /// <param name="JsonLogs">Log as JSON.</param>
-internal sealed record ChildCommand(DataDirectory Data, string? ClusterFile, bool JsonLogs)
+internal sealed record ChildCommand(DataDirectory Data, ClusterSecrets Secrets, string? ClusterFile, bool JsonLogs)
 {
     public ProcessStartInfo For(ClusterProcess process)
     {
@@ -29,10 +31,7 @@ internal sealed record ChildCommand(DataDirectory Data, string? ClusterFile, boo
         start.Environment["AGORA_LOG"] = Data.LogOf(process);
         start.Environment[ComponentHost.SupervisedVariable] = "1";
         start.Environment[Contracts.Cluster.ClusterFile.EnvironmentVariable] = ClusterFile;
-        if (process.Component is Components.Customers or Components.Products)
-        {
-            start.Environment["Agora__GroupKeyFile"] = Data.GroupKey;
-        }
+        start.Environment[ClusterSecrets.EnvironmentVariable] = Secrets.Directory;
         return start;
     }
 

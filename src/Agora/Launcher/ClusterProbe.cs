@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Security;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Replication;
+using Agora.Contracts.Security;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -20,11 +22,12 @@ internal sealed class ClusterProbe : IDisposable
 {
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(2);
 
-    private readonly HttpClient _http = new(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5), UseProxy = false })
-    {
-        Timeout = s_deadline,
-    };
+    private readonly ComponentIdentity? _identity;
+    private readonly ConcurrentDictionary<string, HttpClient> _clients = [];
     private readonly ConcurrentDictionary<string, GrpcChannel> _channels = [];
+
+    /// <param name="identity">Who asks; without one, what is spoken to only over TLS counts as not answering.</param>
+    public ClusterProbe(ComponentIdentity? identity) => _identity = identity;
 
     /// <summary>Asks the processes, save those of ours that are known to be down, and puts together, with what is known without asking, how the cluster is.</summary>
     public async Task<ClusterStatus> StatusAsync(
@@ -73,8 +76,9 @@ internal sealed class ClusterProbe : IDisposable
     {
         try
         {
-            using HttpResponseMessage response = await _http.GetAsync(
-                new Uri($"http://{process.Endpoints[0].Address}{path}"), HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            ClusterEndpoint endpoint = process.Endpoints[0];
+            using HttpResponseMessage response = await ClientOf(process).GetAsync(
+                new Uri($"{endpoint.Name}://{endpoint.Address}{path}"), HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             return response.StatusCode == HttpStatusCode.OK;
         }
         catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
@@ -85,8 +89,12 @@ internal sealed class ClusterProbe : IDisposable
 
     private async Task<ProbeAnswer> AskDatabaseAsync(ClusterProcess process, CancellationToken cancellationToken)
     {
-        GrpcChannel channel = _channels.GetOrAdd(process.Endpoints[0].Address, address => GrpcChannel.ForAddress(
-            $"http://{address}", new GrpcChannelOptions { HttpClient = _http }));
+        if (_identity is null)
+        {
+            return default;
+        }
+        GrpcChannel channel = _channels.GetOrAdd(process.Name, _ => GrpcChannel.ForAddress(
+            $"https://{process.Endpoints[0].Address}", new GrpcChannelOptions { HttpClient = ClientOf(process) }));
         try
         {
             StatusReply reply = await new Replica.ReplicaClient(channel)
@@ -99,12 +107,27 @@ internal sealed class ClusterProbe : IDisposable
         }
     }
 
+    // One for each process: each shows a certificate of its own. What users are shown is theirs to verify; here it is only asked for its health.
+    private HttpClient ClientOf(ClusterProcess process) => _clients.GetOrAdd(process.Name, _ => new HttpClient(new SocketsHttpHandler
+    {
+        // Between two looks of a supervisor a connection stays.
+        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5),
+        UseProxy = false,
+        SslOptions = process.Component is Components.SellerServer or Components.BuyerServer or Components.Web
+            ? new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = (_, _, _, errors) => !errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) }
+            : _identity?.Towards(process.Component, process.Replica),
+    })
+    { Timeout = s_deadline });
+
     public void Dispose()
     {
         foreach (GrpcChannel channel in _channels.Values)
         {
             channel.Dispose();
         }
-        _http.Dispose();
+        foreach (HttpClient client in _clients.Values)
+        {
+            client.Dispose();
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 using Agora.Customers;
 using Agora.Payments;
 using Agora.Products;
@@ -26,7 +27,8 @@ internal static class ComponentHost
     /// <summary>A cluster file may also name what does not exist yet.</summary>
     public static bool CanRun(ClusterProcess process) => Components.Contains(process.Component);
 
-    public static async Task<int> RunAsync(ClusterFile cluster, ClusterProcess process, DataDirectory data, bool jsonLogs)
+    public static async Task<int> RunAsync(
+        ClusterFile cluster, ClusterProcess process, DataDirectory data, ClusterSecrets secrets, bool jsonLogs)
     {
         WebApplication? app = null;
         try
@@ -37,8 +39,16 @@ internal static class ComponentHost
                 throw new CommandFailedException(Taken(process, taken));
             }
             string directory = data.Prepare(process);
-            app = Build(CreateBuilder(jsonLogs), cluster, process, directory);
+            using ComponentIdentity identity = secrets.Of(process, TimeProvider.System.GetUtcNow());
+            WebApplicationBuilder builder = CreateBuilder(jsonLogs);
+            builder.Configuration["Agora:GroupKeyFile"] ??= secrets.GroupKey(process);
+            app = Build(builder, cluster, process, directory, identity);
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Agora");
+            identity.Refused += why => logger.LogWarning("TLS: {Why}", why);
+            if (identity.Warning(TimeProvider.System.GetUtcNow()) is { } warning)
+            {
+                logger.LogWarning("{Warning}", warning);
+            }
             if (Environment.GetEnvironmentVariable(SupervisedVariable) is "1")
             {
                 EndWithSupervisor(app, logger);
@@ -62,13 +72,13 @@ internal static class ComponentHost
         }
     }
 
-    private static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, ClusterProcess process, string directory) => process.Component switch
+    private static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, ClusterProcess process, string directory, ComponentIdentity identity) => process.Component switch
     {
-        Names.Payments => PaymentsHost.Build(builder, cluster, process.Replica, directory),
-        Names.SellerServer => SellerServer.Build(builder, cluster, process.Replica, directory),
-        Names.BuyerServer => BuyerServer.Build(builder, cluster, process.Replica, directory),
-        Names.Customers => CustomersHost.Build(builder, cluster, process.Replica, directory),
-        Names.Products => ProductsHost.Build(builder, cluster, process.Replica, directory),
+        Names.Payments => PaymentsHost.Build(builder, cluster, process.Replica, directory, identity),
+        Names.SellerServer => SellerServer.Build(builder, cluster, process.Replica, identity),
+        Names.BuyerServer => BuyerServer.Build(builder, cluster, process.Replica, identity),
+        Names.Customers => CustomersHost.Build(builder, cluster, process.Replica, directory, identity),
+        Names.Products => ProductsHost.Build(builder, cluster, process.Replica, directory, identity),
         _ => throw new CommandFailedException($"{process.Component} cannot be run yet"),
     };
 

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 
 namespace Agora.Launcher;
 
@@ -14,7 +15,7 @@ namespace Agora.Launcher;
 /// cluster.json                       the cluster file in use, as it was at the last `up`
 /// &lt;component&gt;-&lt;replica&gt;/              a replica's own data
 /// logs/&lt;component&gt;-&lt;replica&gt;.log      what it said
-/// secrets/customers.key              what the customers group authenticates its datagrams with
+/// secrets/                           the cluster's keys, unless they lie elsewhere
 /// run/                               while up: lock, process ids, control socket
 /// </code>
 /// </summary>
@@ -23,7 +24,6 @@ internal sealed partial class DataDirectory
     public const string DefaultName = ".agora";
 
     private const UnixFileMode OwnerOnlyDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private const UnixFileMode OwnerOnlyFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     // Of sun_path's 108 bytes on Linux (104 elsewhere), the last is the terminator.
     private const int LongestSocketPath = 103;
@@ -33,10 +33,19 @@ internal sealed partial class DataDirectory
     public string Root { get; }
     public string Logs => Path.Combine(Root, "logs");
     public string ClusterFile => Path.Combine(Root, "cluster.json");
-    public string GroupKey => Path.Combine(Root, "secrets", "customers.key");
+    public ClusterSecrets Secrets => new(Path.Combine(Root, ClusterSecrets.DirectoryName));
+
+    /// <summary>The keys that the marketplace on this directory was started with last.</summary>
+    public ClusterSecrets SecretsInUse
+    {
+        get => File.Exists(SecretsNote) ? new ClusterSecrets(File.ReadAllText(SecretsNote)) : Secrets;
+        set => File.WriteAllText(SecretsNote, value.Directory);
+    }
+
     public string SupervisorLog => Path.Combine(Logs, "supervisor.log");
     private string Marker => Path.Combine(Root, "agora-data.json");
     private string RunDirectory => Path.Combine(Root, "run");
+    private string SecretsNote => Path.Combine(RunDirectory, "secrets");
     private string LockFile => Path.Combine(RunDirectory, "lock");
 
     public string Of(ClusterProcess process) => Path.Combine(Root, FileName(process));
@@ -81,7 +90,6 @@ internal sealed partial class DataDirectory
                 }
                 CheckShape(DataMarker.Of(cluster));
                 Directory.CreateDirectory(Logs);
-                CreateGroupKey();
                 CreatePrivate(Path.GetDirectoryName(ControlSocket)!);
                 File.Delete(ControlSocket);
                 File.WriteAllText(ClusterFile, cluster.ToJson());
@@ -229,25 +237,6 @@ internal sealed partial class DataDirectory
             throw new CommandFailedException(
                 $"{Root} holds the data of a cluster with {found}, and this one has {wanted}; '--fresh' begins empty, '--data' names another directory");
         }
-    }
-
-    private void CreateGroupKey()
-    {
-        if (File.Exists(GroupKey))
-        {
-            return;
-        }
-        CreatePrivate(Path.GetDirectoryName(GroupKey)!);
-
-        // Written aside and renamed, so that a death between two steps leaves no half key.
-        string aside = GroupKey + ".new";
-        File.Delete(aside);
-        using (FileStream stream = new(aside, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnlyFile }))
-        {
-            stream.Write(RandomNumberGenerator.GetBytes(32));
-            stream.Flush(flushToDisk: true);
-        }
-        File.Move(aside, GroupKey);
     }
 
     private static void CreatePrivate(string directory)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
 
 namespace Agora.Launcher;
 
@@ -15,22 +16,24 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly IReadOnlyList<ClusterProcess> _all;
     private readonly DataDirectory _data;
     private readonly Dictionary<string, SupervisedProcess> _own;
-    private readonly ClusterProbe _probe = new();
+    private readonly ClusterProbe _probe;
     private readonly CancellationTokenSource _end = new();
     private readonly List<Task> _loops = [];
 
     /// <param name="all">Every process of the cluster, for status.</param>
     /// <param name="local">Those that belong on this host.</param>
     /// <param name="data">Where they keep what is theirs; taken by the caller.</param>
+    /// <param name="identity">As whom it asks them how they are.</param>
     /// <param name="howToStart">The command of each.</param>
     /// <param name="time">For how long they ran.</param>
     /// <param name="announce">Told what happens to them, one line each.</param>
     public Supervisor(
-        IReadOnlyList<ClusterProcess> all, IReadOnlyList<ClusterProcess> local, DataDirectory data,
+        IReadOnlyList<ClusterProcess> all, IReadOnlyList<ClusterProcess> local, DataDirectory data, ComponentIdentity? identity,
         Func<ClusterProcess, ProcessStartInfo> howToStart, TimeProvider time, Action<string> announce)
     {
         _all = all;
         _data = data;
+        _probe = new ClusterProbe(identity);
         _own = local.ToDictionary(p => p.Name, p => new SupervisedProcess(p, data, howToStart, time, announce));
     }
 

@@ -70,7 +70,7 @@ internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDire
     {
         while (true)
         {
-            if (await ask(cancellationToken) is { } status)
+            if (await AskAsync(ask, cancellationToken) is { } status)
             {
                 show(status);
 
@@ -81,6 +81,19 @@ internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDire
                 }
             }
             await Task.Delay(_interval, cancellationToken);
+        }
+    }
+
+    // On a machine that is busy starting all of them an answer may take longer than its bound: the next one may not.
+    private static async Task<ClusterStatus?> AskAsync(Func<CancellationToken, Task<ClusterStatus?>> ask, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ask(cancellationToken);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
         }
     }
 
@@ -114,7 +127,7 @@ internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDire
         {
             foreach (IGrouping<string, ClusterEndpoint> protocol in component.SelectMany(p => p.Endpoints).GroupBy(e => e.Name))
             {
-                string scheme = protocol.Key == "http" ? "http://" : $"{protocol.Key} ";
+                string scheme = protocol.Key is "http" or "https" ? $"{protocol.Key}://" : $"{protocol.Key} ";
                 Console.WriteLine($"  {component.Key,-14} {string.Join("  ", protocol.Select(e => scheme + e.Address))}");
             }
         }

@@ -268,13 +268,15 @@ internal abstract class Trade<TClient>
     private Session Open(ParseResult parse)
     {
         var given = parse.GetValue(_servers) ?? [];
+        var cluster = given.Length > 0 && parse.GetValue(_cluster) is null ? null : ClusterFile.Resolve(parse.GetValue(_cluster));
         Uri[] servers = given.Length > 0
             ? [.. given.Select(url => new Uri(url))]
-            : [.. ServersOf(ClusterFile.Resolve(parse.GetValue(_cluster))).Replicas.Select(at => new UriBuilder("http", at.Host, at.Port).Uri)];
+            : [.. cluster!.AddressesOf(ServersOf(cluster))];
         var notices = parse.GetValue(_json) ? TextWriter.Null : parse.InvocationConfiguration.Error;
         var list = new ReplicaList(servers, new ReplicaOptions
         {
             Deadline = TimeSpan.FromSeconds(parse.GetValue(_patience)),
+            Authority = cluster?.Https?.Authority,
             OnChange = change => notices.WriteLine(Notice(change)),
         });
         string[] names = [.. list.Servers.Select(server => server.GetLeftPart(UriPartial.Path).TrimEnd('/'))];

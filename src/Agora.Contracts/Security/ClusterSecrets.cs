@@ -1,0 +1,283 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Agora.Contracts.Cluster;
+
+namespace Agora.Contracts.Security;
+
+/// <summary>
+/// The directory of a cluster's keys, for its owner only:
+/// <code>
+/// authority.crt, authority.key        the cluster's own authority; the key stays where it was made
+/// products-3.crt, products-3.key, …   a process's certificate and key, one pair for each
+/// operator.crt, operator.key          for status and audits
+/// customers.key                       what the datagrams of the rotating sequencer are authenticated with
+/// HOST/…                              where a cluster has several hosts: what belongs on each
+/// </code>
+/// Whatever is missing is made; what is there is never overwritten, save that a certificate can be renewed for the key that it has.
+/// </summary>
+public sealed class ClusterSecrets
+{
+    /// <summary>Its usual name: beside the cluster file, or in the data directory.</summary>
+    public const string DirectoryName = "secrets";
+
+    /// <summary>Name of the environment variable that names the directory where the command line does not.</summary>
+    public const string EnvironmentVariable = "AGORA_SECRETS";
+
+    /// <summary>Whoever looks after the marketplace.</summary>
+    public const string Operator = "operator";
+
+    internal const string HowToMake = "'agora cluster keys' makes what is missing, where the authority's key is";
+    internal const string HowToRenew = "'agora cluster keys --renew' makes new certificates, where the authority's key is; then restart what uses them";
+
+    private const UnixFileMode OwnerOnlyDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode OwnerOnlyFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const int GroupKeyBytes = 32;
+
+    private static readonly TimeSpan s_skew = TimeSpan.FromDays(1);
+    private static readonly TimeSpan s_authorityLife = TimeSpan.FromDays(20 * 365);
+    private static readonly TimeSpan s_certificateLife = TimeSpan.FromDays(3 * 365);
+
+    /// <summary>The secrets in a directory, which need not exist yet.</summary>
+    public ClusterSecrets(string directory) => Directory = Path.GetFullPath(directory);
+
+    /// <summary>The directory's full path.</summary>
+    public string Directory { get; }
+
+    /// <summary>The authority's certificate: with it the directory holds a cluster's secrets, without it none.</summary>
+    public string Authority => Path.Combine(Directory, "authority.crt");
+
+    private string AuthorityKey => Path.Combine(Directory, "authority.key");
+
+    private string OwnGroupKey => Path.Combine(Directory, "customers.key");
+
+    /// <summary>There are secrets in it.</summary>
+    public bool Exist => File.Exists(Authority);
+
+    /// <summary>Nothing is there yet, or the authority's key is: so what is missing can be made here.</summary>
+    public bool CanMake => !Exist || File.Exists(AuthorityKey);
+
+    /// <summary>
+    /// The secrets that a command works with: those in the directory that it was given or that <c>AGORA_SECRETS</c> names, else those beside the
+    /// cluster file where there are any, else those of the data directory.
+    /// </summary>
+    public static ClusterSecrets Find(string? explicitDirectory, string? clusterPath, string dataDirectory)
+    {
+        if ((explicitDirectory ?? Environment.GetEnvironmentVariable(EnvironmentVariable)) is { Length: > 0 } named)
+        {
+            return new ClusterSecrets(named);
+        }
+        if ((clusterPath ?? Environment.GetEnvironmentVariable(ClusterFile.EnvironmentVariable)) is { Length: > 0 } file && BesideFile(file) is { Exist: true } beside)
+        {
+            return beside;
+        }
+        return new ClusterSecrets(Path.Combine(dataDirectory, DirectoryName));
+    }
+
+    /// <summary>Those beside a cluster file.</summary>
+    public static ClusterSecrets BesideFile(string clusterPath) => new(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(clusterPath))!, DirectoryName));
+
+    /// <summary>Makes whatever the cluster needs and is not there.</summary>
+    /// <param name="cluster">Names the processes and their hosts.</param>
+    /// <param name="now">When the certificates begin.</param>
+    /// <param name="renew">Also make new certificates, with new dates, for the keys that are there.</param>
+    /// <param name="cancellationToken">Ends the wait for another process that makes them.</param>
+    /// <exception cref="IOException">The directory cannot be used; the message says which and why.</exception>
+    public async Task MakeAsync(ClusterFile cluster, DateTimeOffset now, bool renew, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        try
+        {
+            MakeDirectory(Directory);
+            await using FileStream held = await LockAsync(cancellationToken);
+            using X509Certificate2 authority = MakeAuthority(now);
+            Write(OwnGroupKey, () => RandomNumberGenerator.GetBytes(GroupKeyBytes));
+            IReadOnlyList<ClusterProcess> processes = cluster.Processes();
+            string[] hosts = [.. processes.Select(p => p.Host).Distinct()];
+            Issue(authority, Directory, Operator, host: null, now, renew);
+            foreach (string host in hosts)
+            {
+                string directory = hosts.Length == 1 ? Directory : Path.Combine(Directory, host);
+                if (hosts.Length > 1)
+                {
+                    MakeDirectory(directory);
+                    Write(Path.Combine(directory, "authority.crt"), () => File.ReadAllBytes(Authority));
+                    Issue(authority, directory, Operator, host: null, now, renew);
+                }
+                foreach (ClusterProcess process in processes.Where(p => p.Host == host))
+                {
+                    Issue(authority, directory, process.Name, process.Host, now, renew);
+                    if (NeedsGroupKey(cluster, process))
+                    {
+                        Write(Path.Combine(directory, "customers.key"), () => File.ReadAllBytes(OwnGroupKey));
+                    }
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new IOException($"the keys in {Directory} cannot be made: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The identity of one process.</summary>
+    /// <exception cref="IOException">Its files cannot be used; the message says which, why, and what mends it.</exception>
+    public ComponentIdentity Of(ClusterProcess process, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(process);
+        return Load(process.Name, process.Host, now);
+    }
+
+    /// <summary>The identity of whoever looks after the marketplace; null where this directory holds none.</summary>
+    /// <exception cref="IOException">Its files cannot be used; the message says which, why, and what mends it.</exception>
+    public ComponentIdentity? OfOperator(DateTimeOffset now) => File.Exists(CertificateFile(Directory, Operator)) ? Load(Operator, host: null, now) : null;
+
+    /// <summary>The file of the key for a process's datagrams.</summary>
+    public string GroupKey(ClusterProcess process)
+    {
+        ArgumentNullException.ThrowIfNull(process);
+        string own = Path.Combine(Directory, process.Host, "customers.key");
+        return File.Exists(OwnGroupKey) || !File.Exists(own) ? OwnGroupKey : own;
+    }
+
+    /// <summary>Those of the directory's files that others than their owner can read: their keys may be known.</summary>
+    public IEnumerable<string> ReadableByOthers() => !System.IO.Directory.Exists(Directory) ? [] : System.IO.Directory
+        .EnumerateFiles(Directory, "*.key", SearchOption.AllDirectories)
+        .Where(file => (File.GetUnixFileMode(file) & (UnixFileMode.GroupRead | UnixFileMode.OtherRead)) != 0);
+
+    private static bool NeedsGroupKey(ClusterFile cluster, ClusterProcess process) => process.Component switch
+    {
+        Components.Customers => cluster.Customers.Engine == ReplicationEngine.RotatingSequencer,
+        Components.Products => cluster.Products.Engine == ReplicationEngine.RotatingSequencer,
+        _ => false,
+    };
+
+    // In the directory itself, as on the host that it was copied to; or in the host's own, where all were made.
+    private ComponentIdentity Load(string name, string? host, DateTimeOffset now)
+    {
+        string directory = host is not null && !File.Exists(CertificateFile(Directory, name)) && File.Exists(CertificateFile(Path.Combine(Directory, host), name))
+            ? Path.Combine(Directory, host)
+            : Directory;
+        return ComponentIdentity.Load(name, Authority, CertificateFile(directory, name), KeyFile(directory, name), now);
+    }
+
+    private X509Certificate2 MakeAuthority(DateTimeOffset now)
+    {
+        if (Exist)
+        {
+            return File.Exists(AuthorityKey)
+                ? X509Certificate2.CreateFromPemFile(Authority, AuthorityKey)
+                : throw new IOException($"{AuthorityKey} is not here; make certificates where it is, and copy them");
+        }
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        string name = $"Agora cluster authority {Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}";
+        CertificateRequest request = new(new X500DistinguishedName($"CN={name}"), key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: true, pathLengthConstraint: 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
+        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
+        X509Certificate2 authority = request.CreateSelfSigned(now - s_skew, now + s_authorityLife);
+
+        // The key first: a certificate without its key would look like a host's copy, of which nothing can be made.
+        Replace(AuthorityKey, Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem() + "\n"));
+        Replace(Authority, Encoding.ASCII.GetBytes(authority.ExportCertificatePem() + "\n"));
+        return authority;
+    }
+
+    private static void Issue(X509Certificate2 authority, string directory, string name, string? host, DateTimeOffset now, bool renew)
+    {
+        string file = CertificateFile(directory, name), keyFile = KeyFile(directory, name);
+        if (File.Exists(file) && !renew)
+        {
+            return;
+        }
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        if (File.Exists(keyFile))
+        {
+            key.ImportFromPem(File.ReadAllText(keyFile));
+        }
+        else
+        {
+            Replace(keyFile, Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem() + "\n"));
+        }
+        CertificateRequest request = new(new X500DistinguishedName($"CN={name}"), key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], critical: false));
+        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(authority, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        SubjectAlternativeNameBuilder names = new();
+        foreach (string dnsName in ComponentIdentity.DnsNames(name))
+        {
+            names.AddDnsName(dnsName);
+        }
+
+        // For clients that are not ours, which know a server by its address.
+        if (IPAddress.TryParse(host, out IPAddress? ip))
+        {
+            names.AddIpAddress(ip);
+        }
+        else if (host is not null)
+        {
+            names.AddDnsName(host);
+        }
+        request.CertificateExtensions.Add(names.Build());
+        DateTimeOffset end = now + s_certificateLife, last = authority.NotAfter;
+        using X509Certificate2 certificate = request.Create(authority, now - s_skew, end < last ? end : last, RandomNumberGenerator.GetBytes(16));
+        Replace(file, Encoding.ASCII.GetBytes(certificate.ExportCertificatePem() + "\n"));
+    }
+
+    private static string CertificateFile(string directory, string name) => Path.Combine(directory, name.Replace('/', '-') + ".crt");
+
+    private static string KeyFile(string directory, string name) => Path.Combine(directory, name.Replace('/', '-') + ".key");
+
+    private static void MakeDirectory(string directory)
+    {
+        System.IO.Directory.CreateDirectory(directory, OwnerOnlyDirectory);
+
+        // One that was there before keeps its mode.
+        File.SetUnixFileMode(directory, OwnerOnlyDirectory);
+    }
+
+    private static void Write(string file, Func<byte[]> content)
+    {
+        if (!File.Exists(file))
+        {
+            Replace(file, content());
+        }
+    }
+
+    // Written aside and renamed, so that a death between two steps leaves no half key.
+    private static void Replace(string file, byte[] content)
+    {
+        string aside = file + ".new";
+        File.Delete(aside);
+        using (FileStream stream = new(aside, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnlyFile }))
+        {
+            stream.Write(content);
+            stream.Flush(flushToDisk: true);
+        }
+        File.Move(aside, file, overwrite: true);
+    }
+
+    // Several replicas may be started at once, each by itself: one makes the keys, the others wait for them.
+    private async Task<FileStream> LockAsync(CancellationToken cancellationToken)
+    {
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return new FileStream(Path.Combine(Directory, ".lock"), new FileStreamOptions
+                {
+                    Mode = FileMode.OpenOrCreate,
+                    Access = FileAccess.ReadWrite,
+                    Share = FileShare.None,
+                    UnixCreateMode = OwnerOnlyFile,
+                });
+            }
+            catch (IOException) when (attempt < 200)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Agora.Contracts.Security;
+
+/// <summary>
+/// Who a process is towards the others, and how it recognises them: a certificate of the cluster's own authority at both ends of every
+/// connection. A certificate is good for a component, wherever that listens: it carries the component's names, and whoever calls a component
+/// demands one of them; addresses and ports are not looked at, since a connection may come through something that forwards it.
+/// </summary>
+public sealed class ComponentIdentity : IDisposable
+{
+    /// <summary>A certificate with less time left is told of at each start.</summary>
+    public static readonly TimeSpan ExpiresSoon = TimeSpan.FromDays(30);
+
+    private const string Domain = ".agora.internal";
+
+    private readonly X509Certificate2 _authority;
+    private readonly X509Certificate2 _own;
+    private readonly SslStreamCertificateContext _context;
+    private long _toldAt = long.MinValue;
+
+    private ComponentIdentity(string name, X509Certificate2 authority, X509Certificate2 own)
+    {
+        (Name, _authority, _own) = (name, authority, own);
+
+        // One for all connections: what resumes a session is kept with it.
+        _context = SslStreamCertificateContext.Create(own, additionalCertificates: null, offline: true);
+    }
+
+    /// <summary>Whose it is, such as <c>products/3</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>The component that it is a replica of.</summary>
+    public string Component => Name.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash ? Name[..slash] : Name;
+
+    /// <summary>Told, at most once a second, why a connection was refused.</summary>
+    public event Action<string>? Refused;
+
+    /// <summary>Reads a certificate and its key.</summary>
+    /// <param name="name">Whose they are.</param>
+    /// <param name="authority">The file of the authority's certificate.</param>
+    /// <param name="certificate">The file of the certificate.</param>
+    /// <param name="key">The file of its key.</param>
+    /// <param name="now">What its dates are compared with.</param>
+    /// <exception cref="IOException">They cannot be used; the message says which, why, and what mends it.</exception>
+    public static ComponentIdentity Load(string name, string authority, string certificate, string key, DateTimeOffset now)
+    {
+        X509Certificate2? trusted = null, own = null;
+        try
+        {
+            trusted = X509CertificateLoader.LoadCertificateFromFile(authority);
+            own = X509Certificate2.CreateFromPemFile(certificate, key);
+            if ((Expiry(trusted, authority, now) ?? Expiry(own, certificate, now)) is { } expired)
+            {
+                throw new IOException(expired);
+            }
+            if (Foreign(own, trusted))
+            {
+                throw new IOException($"{certificate} was not issued by {authority}: they are of two clusters; {ClusterSecrets.HowToMake}");
+            }
+            return new ComponentIdentity(name, trusted, own);
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException or UnauthorizedAccessException or IOException)
+        {
+            trusted?.Dispose();
+            own?.Dispose();
+            throw e is FileNotFoundException or DirectoryNotFoundException
+                ? new IOException($"the certificate of {name} is missing: {e.Message} {ClusterSecrets.HowToMake}", e)
+                : e is CryptographicException or ArgumentException ? new IOException($"{certificate} or {key} holds no certificate and key in PEM, or they do not match: {e.Message}", e)
+                : new IOException(e.Message, e);
+        }
+    }
+
+    /// <summary>What is to be done soon; null where nothing is.</summary>
+    public string? Warning(DateTimeOffset now) => _own.NotAfter.ToUniversalTime() - now < ExpiresSoon
+        ? FormattableString.Invariant($"the certificate of {Name} expires on {_own.NotAfter.ToUniversalTime():yyyy-MM-dd}; {ClusterSecrets.HowToRenew}")
+        : null;
+
+    /// <summary>TLS for a port that only these components may call.</summary>
+    public SslServerAuthenticationOptions ForCallers(params IReadOnlyList<string> components) => new()
+    {
+        ServerCertificateContext = _context,
+        ClientCertificateRequired = true,
+        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+        CertificateChainPolicy = Trusting(_authority),
+        RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
+            Admit("a caller", certificate, chain, errors, names => components.Any(c => names.Contains(c + Domain, StringComparer.OrdinalIgnoreCase)),
+                $"only {string.Join(", ", components)} may call here"),
+    };
+
+    /// <summary>TLS towards one replica of a component, and nobody else in its place.</summary>
+    public SslClientAuthenticationOptions Towards(string component, int replica) => Towards(FormattableString.Invariant($"{component}/{replica}"));
+
+    private SslClientAuthenticationOptions Towards(string process) => new()
+    {
+        TargetHost = DnsName(process),
+        ClientCertificateContext = _context,
+        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+        CertificateChainPolicy = Trusting(_authority),
+        RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
+            Admit(process, certificate, chain, errors, names => names.Contains(DnsName(process), StringComparer.OrdinalIgnoreCase), $"it is not {process}"),
+    };
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _own.Dispose();
+        _authority.Dispose();
+    }
+
+    /// <summary>The names that a process's certificate carries: its own, and its component's.</summary>
+    internal static IEnumerable<string> DnsNames(string name) =>
+        name.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash ? [DnsName(name), name[..slash] + Domain] : [name + Domain];
+
+    private static string DnsName(string process) => process.Replace('/', '-') + Domain;
+
+    private bool Admit(
+        string who, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors, Func<IReadOnlyList<string>, bool> isExpected, string otherwise)
+    {
+        // Its name is looked at below; the address by which it was called says nothing.
+        errors &= ~SslPolicyErrors.RemoteCertificateNameMismatch;
+        string? why = certificate is not X509Certificate2 theirs ? "it shows no certificate"
+            : errors == SslPolicyErrors.None ? isExpected(NamesIn(theirs)) ? null : $"its certificate is that of {theirs.GetNameInfo(X509NameType.SimpleName, false)}, and {otherwise}"
+            : chain?.ChainStatus.Any(s => s.Status.HasFlag(X509ChainStatusFlags.NotTimeValid)) == true
+                ? FormattableString.Invariant($"its certificate is good from {theirs.NotBefore.ToUniversalTime():yyyy-MM-dd} to {theirs.NotAfter.ToUniversalTime():yyyy-MM-dd}; set the clocks, or {ClusterSecrets.HowToRenew}")
+            : "its certificate is not one of this cluster's authority";
+        if (why is not null)
+        {
+            Tell($"{who} is refused: {why}");
+        }
+        return why is null;
+    }
+
+    // Somebody who knocks again and again must not fill the log.
+    private void Tell(string what)
+    {
+        var told = Interlocked.Read(ref _toldAt);
+        var now = Environment.TickCount64;
+        if ((told == long.MinValue || now - told > 1000) && Interlocked.CompareExchange(ref _toldAt, now, told) == told)
+        {
+            Refused?.Invoke(what);
+        }
+    }
+
+    private static string[] NamesIn(X509Certificate2 certificate) =>
+        [.. certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(e => e.EnumerateDnsNames())];
+
+    private static X509ChainPolicy Trusting(X509Certificate2 authority)
+    {
+        X509ChainPolicy policy = new()
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
+        };
+        policy.CustomTrustStore.Add(authority);
+        return policy;
+    }
+
+    private static bool Foreign(X509Certificate2 own, X509Certificate2 authority)
+    {
+        using X509Chain chain = new() { ChainPolicy = Trusting(authority) };
+        return !chain.Build(own);
+    }
+
+    private static string? Expiry(X509Certificate2 certificate, string file, DateTimeOffset now) =>
+        certificate.NotAfter.ToUniversalTime() < now
+            ? FormattableString.Invariant($"{file} expired on {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}; {ClusterSecrets.HowToRenew}")
+            : certificate.NotBefore.ToUniversalTime() > now
+                ? FormattableString.Invariant($"{file} is good from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd} on only; is this host's clock right?")
+                : null;
+}

@@ -1,0 +1,171 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+
+namespace RotatingSequencer.Processes;
+
+/// <summary>A member's process as its campaign sees it, through all of its lives.</summary>
+internal sealed class MemberProcess(int id, IReadOnlyList<IPEndPoint> members, string directory, bool journal) : IDisposable
+{
+    private readonly List<Acknowledgement> _acknowledged = [];
+    private readonly Lock _gate = new();
+    private Process? _process;
+    private Task _reading = Task.CompletedTask;
+    private TaskCompletionSource<string> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _killed;
+
+    public int Id => id;
+
+    /// <summary>How often it was started.</summary>
+    public int Lives { get; private set; }
+
+    public string History => Path.Combine(directory, "history");
+
+    public bool HasAcknowledged
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _acknowledged.Count > 0;
+            }
+        }
+    }
+
+    /// <summary>What it said was delivered, in all of its lives.</summary>
+    public IReadOnlyList<Acknowledgement> Acknowledged
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _acknowledged];
+            }
+        }
+    }
+
+    /// <summary>Completes with the reason when the process ends without having been killed or told to.</summary>
+    public TaskCompletionSource<string> Died { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void Start(int outstanding)
+    {
+        Directory.CreateDirectory(directory);
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "RotatingSequencer.Processes"))
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var argument in new[]
+        {
+            "member", id.ToString(CultureInfo.InvariantCulture), Lives.ToString(CultureInfo.InvariantCulture), string.Join(',', members), directory,
+            journal ? "journal" : "memory",
+        })
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        _killed = false;
+        _process = Process.Start(start)!;
+        _reading = ReadAsync(_process, Lives++);
+        if (outstanding > 0)
+        {
+            Tell($"load {outstanding}");
+        }
+    }
+
+    /// <summary>kill −9; every acknowledgement that it wrote before is read.</summary>
+    public async Task KillAsync()
+    {
+        if (_process is not { } process)
+        {
+            return;
+        }
+
+        _killed = true;
+        process.Kill();
+        await EndedAsync(process);
+    }
+
+    /// <summary>Ends it in order.</summary>
+    public async Task StopAsync(CancellationToken cancellation)
+    {
+        if (_process is { } process)
+        {
+            _killed = true;
+            process.StandardInput.Close();
+            await process.WaitForExitAsync(cancellation);
+            await EndedAsync(process);
+        }
+    }
+
+    /// <summary>Tells it something, and waits for the answer.</summary>
+    public async Task<string> AskAsync(string command, CancellationToken cancellation)
+    {
+        _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Tell(command);
+        return await _answer.Task.WaitAsync(cancellation);
+    }
+
+    public void Dispose()
+    {
+        if (_process is { } process)
+        {
+            _killed = true;
+            process.Kill();
+            process.Dispose();
+        }
+    }
+
+    private void Tell(string command)
+    {
+        try
+        {
+            _process!.StandardInput.WriteLine(command);
+            _process.StandardInput.Flush();
+        }
+        catch (IOException)
+        {
+            // It has died; Died says why, unless it was killed.
+        }
+    }
+
+    private async Task EndedAsync(Process process)
+    {
+        await process.WaitForExitAsync();
+        await _reading;
+        process.Dispose();
+        _process = null;
+    }
+
+    private async Task ReadAsync(Process process, int life)
+    {
+        var errors = process.StandardError.ReadToEndAsync();
+        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            switch (line.Split(' '))
+            {
+                case ["ack", var counter, var number]:
+                    lock (_gate)
+                    {
+                        _acknowledged.Add(new(
+                            new(id, life, int.Parse(counter, CultureInfo.InvariantCulture)), long.Parse(number, CultureInfo.InvariantCulture)));
+                    }
+
+                    break;
+                case ["at", var position]:
+                    _answer.TrySetResult(position);
+                    break;
+                case ["settled"]:
+                    _answer.TrySetResult(line);
+                    break;
+            }
+        }
+
+        var reason = await errors;
+        if (!_killed)
+        {
+            Died.TrySetResult($"member {id} ended by itself in its life {life}: {reason.Trim()}");
+        }
+    }
+}
