@@ -1,11 +1,16 @@
 using System.Net;
 using System.Net.Sockets;
+using Agora.Contracts.Cluster;
 
 namespace Agora.Replication;
 
 /// <summary>Host names of the cluster file.</summary>
 internal static class HostNames
 {
+    /// <summary>Where a replica is for the others.</summary>
+    /// <exception cref="IOException">Its host's name is not known here.</exception>
+    public static IPEndPoint PeerOf(DatabaseAddress replica) => new(Resolve(replica.Host), replica.PeerPort);
+
     /// <summary>The address that a host name stands for; IPv4 where there are both.</summary>
     /// <exception cref="IOException">The name is not known here.</exception>
     public static IPAddress Resolve(string host)

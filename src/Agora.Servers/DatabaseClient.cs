@@ -219,7 +219,7 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
         {
             Number = number;
             var scheme = tls is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps;
-            Channel = GrpcChannel.ForAddress(new UriBuilder(scheme, address.Host, address.GrpcPort).Uri, new GrpcChannelOptions
+            Channel = GrpcChannel.ForAddress(new UriBuilder(scheme, address.Dial().Host, address.Dial().GrpcPort).Uri, new GrpcChannelOptions
             {
                 HttpHandler = new SocketsHttpHandler
                 {

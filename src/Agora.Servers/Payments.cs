@@ -36,7 +36,7 @@ internal sealed class Payments(IFinancialTransactions service, ServerContext con
 
     public static Uri Endpoint(PaymentsGroup payments) => new UriBuilder(
         payments.UsesHttps ? Uri.UriSchemeHttps : Uri.UriSchemeHttp,
-        payments.Replicas[0].Host, payments.Replicas[0].Port, "/FinancialTransactions").Uri;
+        payments.Replicas[0].Dial().Host, payments.Replicas[0].Dial().Port, "/FinancialTransactions").Uri;
 
     public static SocketsHttpHandler Handler(PaymentsGroup payments, ComponentIdentity? identity) => new()
     {

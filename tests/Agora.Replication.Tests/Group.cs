@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Security;
+using Agora.Lab;
 using Agora.Replication.Hosting;
 using Agora.Replication.Raft;
 using Microsoft.AspNetCore.Builder;
@@ -21,24 +22,28 @@ internal sealed class Group : IAsyncDisposable
     private readonly WebApplication?[] _hosts;
 
     private readonly RaftSettings _raft;
+    private readonly Relays? _relays;
 
     private readonly ClusterSecrets? _secrets;
 
-    private Group(ReplicationEngine engine, int size, RaftSettings raft, ClusterSecrets? secrets)
+    private Group(ReplicationEngine engine, int size, RaftSettings raft, ClusterSecrets? secrets, FaultyNetwork? network)
     {
         _secrets = secrets;
         _raft = raft;
         _hosts = new WebApplication?[size];
         Definition = new DatabaseGroup { Engine = engine, Replicas = [.. Enumerable.Range(0, size).Select(_ => FreeAddress())] };
+        _relays = network is null ? null : new Relays(network, Definition);
     }
 
     public DatabaseGroup Definition { get; }
 
     public IEnumerable<int> Running => Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is not null);
 
-    public static async Task<Group> StartAsync(ReplicationEngine engine, int size, RaftSettings? raft = null, ClusterSecrets? secrets = null)
+    /// <summary>Starts all; with a network, whatever they say to each other passes relays over its links, named by replica number.</summary>
+    public static async Task<Group> StartAsync(
+        ReplicationEngine engine, int size, RaftSettings? raft = null, ClusterSecrets? secrets = null, FaultyNetwork? network = null)
     {
-        Group group = new(engine, size, raft ?? new RaftSettings(), secrets);
+        Group group = new(engine, size, raft ?? new RaftSettings(), secrets, network);
         await group.StartAllAsync();
         return group;
     }
@@ -58,7 +63,7 @@ internal sealed class Group : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddProvider(new TestOutput(replica));
-        ReplicaHosting.AddReplica(builder, Definition, replica, _directory[$"{replica}"], new Ledger(), Identity(replica, secrets), _raft);
+        ReplicaHosting.AddReplica(builder, _relays?.SeenBy(replica) ?? Definition, replica, _directory[$"{replica}"], new Ledger(), Identity(replica, secrets), _raft);
         var host = builder.Build();
         host.MapReplica();
         try
@@ -161,6 +166,11 @@ internal sealed class Group : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAllAsync();
+        if (_relays is not null)
+        {
+            await _relays.DisposeAsync();
+        }
+
         _directory.Dispose();
     }
 

@@ -40,6 +40,17 @@ public sealed class ClusterFileTests : IDisposable
     }
 
     [Fact]
+    public void A_replica_may_be_reached_elsewhere_than_where_it_listens()
+    {
+        ClusterFile file = ClusterFile.Parse(Changed("\"peerPort\": 8141", "\"peerPort\": 8141, \"via\": {\"grpcPort\": 1, \"peerPort\": 2}"));
+
+        Assert.Equal((1, 2), (file.Customers.Replicas[1].Dial().GrpcPort, file.Customers.Replicas[1].Dial().PeerPort));
+        Assert.Equal(8140, file.Customers.Replicas[0].Dial().PeerPort);
+        Assert.Equal(["grpc 127.0.0.1:8131", "udp 127.0.0.1:8141"], file.Processes().Single(p => p.Name == "customers/1").Endpoints.Select(e => $"{e.Name} {e.Address}"));
+        Assert.Equal(file.ToJson(), ClusterFile.Parse(file.ToJson()).ToJson());
+    }
+
+    [Fact]
     public void Names_are_camel_case_and_engines_are_words()
     {
         string json = ClusterFile.Default.ToJson();
@@ -55,7 +66,7 @@ public sealed class ClusterFileTests : IDisposable
         Assert.Equal(0.5, ClusterFile.Parse(Changed("\"approvalProbability\": 0.9", "/* half */ \"approvalProbability\": 0.5 // of them\n")).Payments.ApprovalProbability);
 
     [Theory]
-    [InlineData("\"port\": 8110", "\"prot\": 8110", "sellerServers.replicas[0].prot: unknown field; mend the name or take it out (known here: host, port)")]
+    [InlineData("\"port\": 8110", "\"prot\": 8110", "sellerServers.replicas[0].prot: unknown field; mend the name or take it out (known here: host, port, via)")]
     [InlineData("\"buyerServers\"", "\"buyers\"", "buyers: unknown field")]
     [InlineData("\"port\": 8111", "\"port\": 8110", "sellerServers.replicas[1].port: TCP port 127.0.0.1:8110 is already sellerServers.replicas[0].port; give one of them another port")]
     [InlineData("\"peerPort\": 8160", "\"peerPort\": 8150", "products.replicas[0].peerPort: TCP port 127.0.0.1:8150 is already products.replicas[0].grpcPort")]
@@ -73,6 +84,11 @@ public sealed class ClusterFileTests : IDisposable
     [InlineData("\"host\": \"127.0.0.1\",\"port\": 8110", "\"host\": \"0.0.0.0\",\"port\": 8110", "sellerServers.replicas[0].host: 0.0.0.0 means every address")]
     [InlineData("\"host\": \"127.0.0.1\",\"port\": 8110", "\"host\": \"http://a\",\"port\": 8110", "sellerServers.replicas[0].host: \"http://a\" is no host")]
     [InlineData("\"host\": \"127.0.0.1\",\"port\": 8110", "\"host\": null,\"port\": 8110", "sellerServers.replicas[0].host: ")]
+    [InlineData("\"port\": 8110", "\"port\": 8110, \"via\": {\"port\": 0}", "sellerServers.replicas[0].via.port: missing; write a port from 1 to 65535")]
+    [InlineData("\"port\": 8110", "\"port\": 8110, \"via\": {\"host\": \"\", \"port\": 1}", "sellerServers.replicas[0].via.host: empty")]
+    [InlineData("\"port\": 8110", "\"port\": 8110, \"via\": {\"port\": 1, \"via\": {\"port\": 2}}", "sellerServers.replicas[0].via.via: one way is enough; take it out")]
+    [InlineData("\"peerPort\": 8141", "\"peerPort\": 8141, \"via\": {\"grpcPort\": 70000, \"peerPort\": 1}", "customers.replicas[1].via.grpcPort: 70000 is no port")]
+    [InlineData("\"peerPort\": 8141", "\"peerPort\": 8141, \"via\": {\"grpcPort\": 1}", "customers.replicas[1].via.peerPort: missing")]
     public void A_wrong_file_is_refused_with_the_place_and_the_mend(string right, string wrong, string complaint)
     {
         ClusterFileException e = Assert.Throws<ClusterFileException>(() => ClusterFile.Parse(Changed(right, wrong), "my.json"));

@@ -46,7 +46,7 @@ public sealed record ClusterFile
     public IReadOnlyList<Uri> AddressesOf(ServerGroup group)
     {
         ArgumentNullException.ThrowIfNull(group);
-        return [.. group.Replicas.Select(r => new UriBuilder(Https is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps, r.Host, r.Port).Uri)];
+        return [.. group.Replicas.Select(r => new UriBuilder(Https is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps, r.Dial().Host, r.Dial().Port).Uri)];
     }
 
     /// <summary>The file that a command works with: the one named on the command line, else by <c>AGORA_CLUSTER</c>, else <see cref="Default"/>.</summary>
@@ -186,6 +186,13 @@ public sealed record ServerAddress
 
     /// <summary>TCP port.</summary>
     public int Port { get; init; }
+
+    /// <summary>Where whoever reads this file reaches it, if not there: a proxy, a mapped port, the lab.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ServerAddress? Via { get; init; }
+
+    /// <summary>Where to connect to.</summary>
+    public ServerAddress Dial() => Via ?? this;
 }
 
 /// <summary>Where a database replica listens.</summary>
@@ -199,4 +206,14 @@ public sealed record DatabaseAddress
 
     /// <summary>Port for the other replicas: UDP with the rotating sequencer, TCP with Raft.</summary>
     public int PeerPort { get; init; }
+
+    /// <summary>
+    /// Where whoever reads this file reaches it, if not there: a proxy, mapped ports, the lab. Its own address stays its name: replicas of one database
+    /// know each other by it.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DatabaseAddress? Via { get; init; }
+
+    /// <summary>Where to connect or send to.</summary>
+    public DatabaseAddress Dial() => Via ?? this;
 }

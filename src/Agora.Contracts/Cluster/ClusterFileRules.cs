@@ -37,6 +37,7 @@ internal static class ClusterFileRules
             problems.Add("https: name both the certificate and its key, as files in PEM; or leave https out, and users are served over plain HTTP");
         }
         Endpoints(problems, file);
+        Vias(problems, file);
         return problems;
     }
 
@@ -98,6 +99,53 @@ internal static class ClusterFileRules
                     problems.Add($"{place}: {endpoint.Protocol.ToString().ToUpperInvariant()} port {endpoint.Address} is already {other}; give one of them another port");
                 }
             }
+        }
+    }
+
+    // Several replicas may be reached at one address (a gateway), so these need not differ.
+    private static void Vias(List<string> problems, ClusterFile file)
+    {
+        foreach ((string group, ServerGroup servers) in (ReadOnlySpan<(string, ServerGroup)>)
+            [("web", file.Web), ("payments", file.Payments), ("sellerServers", file.SellerServers), ("buyerServers", file.BuyerServers)])
+        {
+            for (int i = 0; i < servers.Replicas.Count; i++)
+            {
+                if (servers.Replicas[i].Via is { } via)
+                {
+                    Via(problems, Place(group, i), via.Host, via.Via is not null, ("port", via.Port));
+                }
+            }
+        }
+        foreach ((string group, DatabaseGroup database) in (ReadOnlySpan<(string, DatabaseGroup)>)[("customers", file.Customers), ("products", file.Products)])
+        {
+            for (int i = 0; i < database.Replicas.Count; i++)
+            {
+                if (database.Replicas[i].Via is { } via)
+                {
+                    Via(problems, Place(group, i), via.Host, via.Via is not null, ("grpcPort", via.GrpcPort), ("peerPort", via.PeerPort));
+                }
+            }
+        }
+
+        static string Place(string group, int replica) => string.Create(CultureInfo.InvariantCulture, $"{group}.replicas[{replica}].via");
+    }
+
+    private static void Via(List<string> problems, string place, string host, bool nested, params ReadOnlySpan<(string Field, int Number)> ports)
+    {
+        if (HostProblem(host) is { } problem)
+        {
+            problems.Add($"{place}.host: {problem}");
+        }
+        foreach ((string field, int number) in ports)
+        {
+            if (number is < 1 or > 65535)
+            {
+                problems.Add(string.Create(CultureInfo.InvariantCulture, $"{place}.{field}: {(number == 0 ? "missing" : $"{number} is no port")}; write a port from 1 to 65535"));
+            }
+        }
+        if (nested)
+        {
+            problems.Add($"{place}.via: one way is enough; take it out");
         }
     }
 

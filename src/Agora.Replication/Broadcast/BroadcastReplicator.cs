@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
 using Microsoft.Extensions.Logging;
@@ -64,7 +63,7 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
         MemberOptions options = new()
         {
             Id = _replica,
-            Members = [.. _group.Replicas.Select(r => new IPEndPoint(HostNames.Resolve(r.Host), r.PeerPort))],
+            Members = [.. _group.Replicas.Select((r, i) => HostNames.PeerOf(i == _replica ? r : r.Dial()))],
             GroupKey = _key,
             JournalDirectory = _journal,
         };

@@ -48,7 +48,7 @@ internal sealed class RaftPeers(DatabaseGroup group, ComponentIdentity? identity
     }
 
     private static GrpcChannel Connect(DatabaseAddress address, int replica, ComponentIdentity? identity) => GrpcChannel.ForAddress(
-        new UriBuilder(identity is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps, address.Host, address.GrpcPort).Uri,
+        new UriBuilder(identity is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps, address.Dial().Host, address.Dial().GrpcPort).Uri,
         new GrpcChannelOptions
         {
             HttpHandler = new SocketsHttpHandler

@@ -7,7 +7,6 @@ using System.Threading.Channels;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Security;
 using DotNext.Net.Cluster.Consensus.Raft;
-using DotNext.Net.Cluster.Consensus.Raft.Membership;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using DotNext.Net.Security;
 using Microsoft.Extensions.Logging;
@@ -50,7 +49,8 @@ internal sealed class RaftReplicator : IReplicator
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly CommandApplier _applier;
-    private readonly IPEndPoint[] _members;
+    private readonly RaftMembers _members;
+    private readonly IPEndPoint _own;
     private readonly SharedRound<long> _confirmation;
     private readonly SharedRound<long> _leadersPosition;
     private readonly CancellationTokenSource _stop = new();
@@ -75,7 +75,8 @@ internal sealed class RaftReplicator : IReplicator
         (_replica, _directory, _store, _peers, _loggers) = (replica, directory, store, peers, loggers);
         _logger = loggers.CreateLogger<RaftReplicator>();
         _applier = new CommandApplier(store);
-        _members = [.. group.Replicas.Select(r => new IPEndPoint(HostNames.Resolve(r.Host), r.PeerPort))];
+        _members = new RaftMembers(group, replica);
+        _own = HostNames.PeerOf(group.Replicas[replica]);
         _confirmation = new SharedRound<long>(ConfirmAsync);
         _leadersPosition = new SharedRound<long>(AskLeaderAsync);
     }
@@ -107,8 +108,7 @@ internal sealed class RaftReplicator : IReplicator
     {
         get
         {
-            var leader = _cluster?.Leader?.EndPoint;
-            var index = leader is null ? -1 : Array.FindIndex(_members, m => m.Equals(leader));
+            var index = _members.IndexOf(_cluster?.Leader?.EndPoint);
             return index < 0 || (index == _replica && !Leads) ? null : index;
         }
     }
@@ -119,7 +119,6 @@ internal sealed class RaftReplicator : IReplicator
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var own = _members[_replica];
         try
         {
             _log = RaftLog.Open(_directory, _applier);
@@ -130,14 +129,14 @@ internal sealed class RaftReplicator : IReplicator
             }
 
             _log.PartSent = () => _ = SendNextPartAsync();
-            _cluster = new RaftCluster(Configure(own)) { AuditTrail = _log };
+            _cluster = new RaftCluster(Configure()) { AuditTrail = _log };
 
             // Applies what is known to be committed before it listens.
             await _cluster.StartAsync(cancellationToken);
         }
         catch (SocketException e)
         {
-            throw new IOException($"The Raft port {own} of replica {_replica} cannot be used: {e.Message}", e);
+            throw new IOException($"The Raft port {_own} of replica {_replica} cannot be used: {e.Message}", e);
         }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
@@ -193,28 +192,22 @@ internal sealed class RaftReplicator : IReplicator
         }
     }
 
-    private RaftCluster.TcpConfiguration Configure(IPEndPoint own)
+    private RaftCluster.TcpConfiguration Configure() => new(_own)
     {
-        RaftCluster.TcpConfiguration configuration = new(own)
-        {
-            ConfigurationStorage = null!, // In memory: members do not change.
-            ColdStart = false,
-            LowerElectionTimeout = ShortestElection,
-            UpperElectionTimeout = LongestElection,
-            HeartbeatThreshold = (double)Heartbeat / ShortestElection,
-            RequestTimeout = RequestTimeout,
-            ConnectTimeout = TimeSpan.FromMilliseconds(250),
-            GracefulShutdownTimeout = TimeSpan.FromMilliseconds(200),
-            MaxReplicationLag = 4096,
-            ServerBacklog = 32,
-            LoggerFactory = _loggers,
-            SslOptions = _identity is null ? null : new PeersOnly(_identity, _members),
-        };
-        var members = ((InMemoryClusterConfigurationStorage<EndPoint>)configuration.ConfigurationStorage).CreateInitialConfigurationBuilder();
-        members.UnionWith(_members);
-        members.Build();
-        return configuration;
-    }
+        PublicEndPoint = _members.All[_replica],
+        ConfigurationStorage = _members,
+        ColdStart = false,
+        LowerElectionTimeout = ShortestElection,
+        UpperElectionTimeout = LongestElection,
+        HeartbeatThreshold = (double)Heartbeat / ShortestElection,
+        RequestTimeout = RequestTimeout,
+        ConnectTimeout = TimeSpan.FromMilliseconds(250),
+        GracefulShutdownTimeout = TimeSpan.FromMilliseconds(200),
+        MaxReplicationLag = 4096,
+        ServerBacklog = 32,
+        LoggerFactory = _loggers,
+        SslOptions = _identity is null ? null : new PeersOnly(_identity, _members.All),
+    };
 
     /// <summary>TLS in which only replicas of the same database take part, each in its own place.</summary>
     private sealed class PeersOnly : SslOptions
