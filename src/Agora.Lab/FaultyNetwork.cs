@@ -4,7 +4,8 @@ namespace Agora.Lab;
 
 /// <summary>All links between some parties, which follow from one seed, and what is bad about them at the moment. Thread-safe.</summary>
 /// <param name="seed">Decides everything that is left to chance.</param>
-public sealed class FaultyNetwork(ulong seed)
+/// <param name="streamsLoseBelow">Segments of streams are really lost, below the relays, and repaired there: they are not delayed for it as well.</param>
+public sealed class FaultyNetwork(ulong seed, bool streamsLoseBelow = false)
 {
     private readonly ConcurrentDictionary<(string From, string To), Link> _links = [];
     private readonly Lock _gate = new();
@@ -33,7 +34,7 @@ public sealed class FaultyNetwork(ulong seed)
     {
         lock (_gate)
         {
-            return new Link(key.From, key.To, Seed, _conditions);
+            return new Link(key.From, key.To, Seed, _conditions, streamsLoseBelow);
         }
     });
 

@@ -38,15 +38,16 @@ public sealed class Link
     private static readonly TimeSpan s_shortestRoundTrip = TimeSpan.FromMilliseconds(1);
 
     private readonly Lock _gate = new();
+    private readonly bool _streamsLoseBelow;
     private Dice _datagrams;
     private Dice _chunks;
     private LinkConditions _conditions;
     private LinkCounts _counts;
     private volatile TaskCompletionSource? _cut;
 
-    internal Link(string from, string to, ulong seed, LinkConditions conditions)
+    internal Link(string from, string to, ulong seed, LinkConditions conditions, bool streamsLoseBelow)
     {
-        (From, To, _conditions) = (from, to, conditions);
+        (From, To, _conditions, _streamsLoseBelow) = (from, to, conditions, streamsLoseBelow);
         _datagrams = Dice.For(seed, $"{from}>{to} datagrams");
         _chunks = Dice.For(seed, $"{from}>{to} chunks");
     }
@@ -186,7 +187,7 @@ public sealed class Link
 
     private TimeSpan Repair(LinkConditions conditions, int segments, TimeSpan timer)
     {
-        if (conditions.Loss == 0)
+        if (conditions.Loss == 0 || _streamsLoseBelow)
         {
             return TimeSpan.Zero;
         }

@@ -14,6 +14,7 @@ RootCommand root = new("Agora: an online marketplace whose every part is replica
     ProcessCommands.CreateStart(),
     RunCommand.Create(),
     ClusterCommand.Create(),
+    LabCommand.Create(),
     SellerCommand.Create(),
     BuyerCommand.Create(),
     EvaluateCommand.Create(),

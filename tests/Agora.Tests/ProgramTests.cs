@@ -27,6 +27,11 @@ public sealed class ProgramTests : IDisposable
     [InlineData("kill")]
     [InlineData("start")]
     [InlineData("cluster init")]
+    [InlineData("lab")]
+    [InlineData("lab set")]
+    [InlineData("lab cut")]
+    [InlineData("lab heal")]
+    [InlineData("lab status")]
     [InlineData("cluster keys")]
     public async Task The_help_of_each_command_has_examples(string command)
     {
@@ -35,6 +40,23 @@ public sealed class ProgramTests : IDisposable
         Assert.Equal((0, ""), (code, error));
         Assert.Contains($"Usage:\n  {$"agora {command}".Trim()}", output, StringComparison.Ordinal);
         Assert.Contains("Examples:\n  agora ", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("set", "say what is to change, e.g. 'agora lab set --loss 5% --delay 10ms'")]
+    [InlineData("set --loss 5", "'5' is no share of 0% to 100%; write a number with a percent sign, e.g. --loss 5%")]
+    [InlineData("set --loss 101%", "'101%' is no share")]
+    [InlineData("set --delay 10", "'10' is no time up to 10 s; write a number with its unit (us, ms or s), e.g. --delay 10ms")]
+    [InlineData("set --delay 1min", "'1min' is no time")]
+    [InlineData("set --loss 5%", "nothing is up on ")]
+    [InlineData("cut products/leader", "'agora up --lab' starts it")]
+    [InlineData("status", "'agora up --lab' starts it")]
+    public async Task A_wrong_lab_command_says_what_to_mend(string command, string complaint)
+    {
+        (int code, _, string error) = await AgoraAsync(["lab", .. command.Split(' '), "--data", _scratch["data"]]);
+
+        Assert.NotEqual(0, code);
+        Assert.Contains(complaint, error, StringComparison.Ordinal);
     }
 
     [Fact]

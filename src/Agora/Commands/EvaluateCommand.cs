@@ -246,7 +246,7 @@ internal sealed class OwnMarketplace : IAsyncDisposable
         _identity = Keys.Operator(Data.Secrets);
         ChildCommand child = new(Data, Data.Secrets, Data.ClusterFile, JsonLogs: false);
         _supervisor = new Supervisor(_processes, _processes, Data, _identity, child.For, TimeProvider.System, line => Console.WriteLine(LogFiles.ComplaintPrefix + line));
-        _control = await ControlServer.StartAsync(_supervisor, Data.ControlSocket, cancellationToken);
+        _control = await ControlServer.StartAsync(_supervisor, lab: null, Data.ControlSocket, cancellationToken);
         _supervisor.Start();
         while (await _supervisor.StatusAsync(cancellationToken) is not { Ready: true } status || status.Processes.Any(p => p.State != ProcessState.Running))
         {

@@ -18,7 +18,7 @@ internal sealed record ControlAnswer(bool Done, string Message);
 /// </summary>
 internal static class ControlServer
 {
-    public static async Task<WebApplication> StartAsync(Supervisor supervisor, string socket, CancellationToken cancellationToken)
+    public static async Task<WebApplication> StartAsync(Supervisor supervisor, LabNetwork? lab, string socket, CancellationToken cancellationToken)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(socket));
@@ -40,6 +40,7 @@ internal static class ControlServer
             return http.Response.WriteAsJsonAsync(new ControlAnswer(true, "stopping"), LauncherJson.Default.ControlAnswer, cancellationToken: http.RequestAborted);
         });
 
+        LabControl.Map(app, lab is null ? null : new LabControl(lab, supervisor.FindAsync));
         await app.StartAsync(cancellationToken);
         return app;
     }
@@ -88,9 +89,30 @@ internal sealed class ControlClient : IDisposable
     /// <summary>Asks that all be stopped, and does not wait for it; null when no supervisor is up.</summary>
     public Task<ControlAnswer?> DownAsync(CancellationToken cancellationToken) => AskAsync(() => PostAsync("down", cancellationToken));
 
-    private async Task<ControlAnswer?> PostAsync(string path, CancellationToken cancellationToken)
+    /// <summary>What is bad in the lab; null when no supervisor is up, or it has no lab.</summary>
+    public Task<LabStatus?> LabStatusAsync(CancellationToken cancellationToken) => AskAsync(async () =>
     {
-        using HttpResponseMessage response = await _http.PostAsync(new Uri(path, UriKind.Relative), content: null, cancellationToken);
+        using HttpResponseMessage response = await _http.GetAsync(new Uri("lab", UriKind.Relative), cancellationToken);
+        return response.StatusCode == HttpStatusCode.NotFound
+            ? null
+            : await response.EnsureSuccessStatusCode().Content.ReadFromJsonAsync(LabJson.Default.LabStatus, cancellationToken);
+    });
+
+    /// <summary>Changes what links do in the lab; null when no supervisor is up.</summary>
+    public Task<ControlAnswer?> SetLabAsync(LabChange change, CancellationToken cancellationToken) =>
+        AskAsync(() => PostAsync("lab/set", cancellationToken, JsonContent.Create(change, LabJson.Default.LabChange)));
+
+    /// <summary>Cuts links in the lab; null when no supervisor is up.</summary>
+    public Task<ControlAnswer?> CutLabAsync(LabCut cut, CancellationToken cancellationToken) =>
+        AskAsync(() => PostAsync("lab/cut", cancellationToken, JsonContent.Create(cut, LabJson.Default.LabCut)));
+
+    /// <summary>Mends links in the lab; null when no supervisor is up.</summary>
+    public Task<ControlAnswer?> HealLabAsync(LabCut cut, CancellationToken cancellationToken) =>
+        AskAsync(() => PostAsync("lab/heal", cancellationToken, JsonContent.Create(cut, LabJson.Default.LabCut)));
+
+    private async Task<ControlAnswer?> PostAsync(string path, CancellationToken cancellationToken, HttpContent? content = null)
+    {
+        using HttpResponseMessage response = await _http.PostAsync(new Uri(path, UriKind.Relative), content, cancellationToken);
         return await response.EnsureSuccessStatusCode().Content.ReadFromJsonAsync(LauncherJson.Default.ControlAnswer, cancellationToken);
     }
 

@@ -16,6 +16,7 @@ namespace Agora.Launcher;
 /// &lt;component&gt;-&lt;replica&gt;/              a replica's own data
 /// logs/&lt;component&gt;-&lt;replica&gt;.log      what it said
 /// secrets/                           the cluster's keys, unless they lie elsewhere
+/// lab/                               while up with --lab: each process's own cluster file, and the clients'
 /// run/                               while up: lock, process ids, control socket
 /// </code>
 /// </summary>
@@ -48,9 +49,28 @@ internal sealed partial class DataDirectory
     private string SecretsNote => Path.Combine(RunDirectory, "secrets");
     private string LockFile => Path.Combine(RunDirectory, "lock");
 
+    private string LabDirectory => Path.Combine(Root, "lab");
+
     public string Of(ClusterProcess process) => Path.Combine(Root, FileName(process));
     public string LogOf(ClusterProcess process) => Path.Combine(Logs, FileName(process) + ".log");
     public string PidFileOf(ClusterProcess process) => Path.Combine(RunDirectory, FileName(process) + ".pid");
+
+    /// <summary>The cluster file of a process, or of the clients, in the lab.</summary>
+    public string LabFileOf(string party) => Path.Combine(LabDirectory, party.Replace('/', '-') + ".json");
+
+    /// <summary>Writes those files anew; there are none from then on where there is nothing to write.</summary>
+    public void WriteLabFiles(IReadOnlyDictionary<string, string> files)
+    {
+        if (Directory.Exists(LabDirectory))
+        {
+            Directory.Delete(LabDirectory, recursive: true);
+        }
+        foreach ((string party, string json) in files)
+        {
+            Directory.CreateDirectory(LabDirectory);
+            File.WriteAllText(LabFileOf(party), json);
+        }
+    }
 
     private static string FileName(ClusterProcess process) =>
         string.Create(CultureInfo.InvariantCulture, $"{process.Component}-{process.Replica}");
@@ -247,7 +267,7 @@ internal sealed partial class DataDirectory
         File.SetUnixFileMode(directory, OwnerOnlyDirectory);
     }
 
-    [GeneratedRegex(@"^(agora-data\.json|cluster\.json|logs|secrets|run|(web|payments|seller-server|buyer-server|customers|products)-\d+)$")]
+    [GeneratedRegex(@"^(agora-data\.json|cluster\.json|logs|secrets|lab|run|(web|payments|seller-server|buyer-server|customers|products)-\d+)$")]
     private static partial Regex Ours();
 }
 

@@ -111,8 +111,8 @@ internal sealed class Supervisor : IAsyncDisposable
         };
     }
 
-    // By number, or by role: the first process of the component that says it has that role.
-    private async Task<string?> FindAsync(string component, string which, CancellationToken cancellationToken)
+    /// <summary>By number, or by role: the first process of the component that says it has that role; null for none.</summary>
+    public async Task<string?> FindAsync(string component, string which, CancellationToken cancellationToken)
     {
         if (int.TryParse(which, NumberStyles.None, CultureInfo.InvariantCulture, out int replica))
         {

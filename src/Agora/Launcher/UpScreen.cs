@@ -14,6 +14,9 @@ internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDire
     private readonly bool _live = AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected;
     private readonly long _startedAt = Stopwatch.GetTimestamp();
 
+    /// <summary>What is to be said besides, once everything is ready.</summary>
+    public string? Note { get; init; }
+
     /// <summary>Says something that happened. On a terminal it goes above the moving picture.</summary>
     public void Say(string message)
     {
@@ -132,6 +135,10 @@ internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDire
             }
         }
         Console.WriteLine("Trade with 'agora seller' and 'agora buyer'; look with 'agora status'.");
+        if (Note is not null)
+        {
+            Console.WriteLine(Note);
+        }
     }
 
     private double Elapsed() => Stopwatch.GetElapsedTime(_startedAt).TotalSeconds;
