@@ -3,7 +3,7 @@ using Agora.Contracts.Customers;
 namespace Agora.Servers;
 
 /// <summary>CreateAccount, Login and Logout, the same for sellers and buyers.</summary>
-internal sealed class Accounts(CustomersDatabase customers, Passwords passwords, FailedLogins failures)
+internal sealed class Accounts(CustomersDatabase customers, Passwords passwords, RateLimits limits)
 {
     private const int MaxUsernameLength = 64;
 
@@ -39,20 +39,21 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
         {
             return (default, invalid);
         }
-        if (failures.Wait(username) is { } wait)
+        if (Wait(username) is { } wait)
         {
             return (default, TooMany(wait));
         }
+        limits.Logins?.Add(username);
         var account = await customers.GetCredentialsAsync(new() { Role = call.Role, Username = username }, call.Deadline);
         var correct = await passwords.VerifyAsync(
-            password, account.Found ? account.PasswordHash : null, () => failures.Wait(username) is null, call.Deadline);
+            password, account.Found ? account.PasswordHash : null, () => limits.FailedLogins.Wait(username) is null, call.Deadline);
         if (correct is null)
         {
-            return (default, TooMany(failures.Wait(username) ?? TimeSpan.Zero));
+            return (default, TooMany(Wait(username) ?? TimeSpan.Zero));
         }
         if (correct is false)
         {
-            failures.Add(username);
+            limits.FailedLogins.Add(username);
             return (default, Refusal.WrongCredentials);
         }
         var (token, hash) = Call.NewToken();
@@ -68,6 +69,7 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
         return reply.Error != Error.None ? Refusal.Of(reply.Error) : null;
     }
 
-    private static Refusal TooMany(TimeSpan wait) =>
-        Refusal.TooManyRequests(wait, "Too many failed logins on this account; wait as long as Retry-After says, then try again.");
+    private TimeSpan? Wait(string username) => limits.FailedLogins.Wait(username) ?? limits.Logins?.Wait(username);
+
+    private static Refusal TooMany(TimeSpan wait) => Refusal.TooManyRequests(wait, "Too many logins on this account; wait a while, then try again.");
 }

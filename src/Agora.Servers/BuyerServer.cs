@@ -27,12 +27,17 @@ public static class BuyerServer
     /// <param name="replica">This server's place among the buyer servers.</param>
     /// <param name="identity">Its identity towards the databases and the payment service.</param>
     public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, ComponentIdentity identity) =>
-        Build(builder, cluster, replica, new ServerSettings(), identity);
+        Build(builder, cluster, replica, new ServerSettings { Limits = cluster.Limits }, identity);
 
     internal static WebApplication Build(
         WebApplicationBuilder builder, ClusterFile cluster, int replica, ServerSettings settings, ComponentIdentity? identity = null)
     {
         ArgumentNullException.ThrowIfNull(cluster);
+        if (Rehearsal.From(builder.Configuration, replica) is { } rehearsal)
+        {
+            settings = Rehearsal.Hasten(settings);
+            builder.Services.AddSingleton(rehearsal);
+        }
         RestServer.AddServices(builder, cluster, cluster.BuyerServers, replica, settings, identity, "Agora buyer server");
         builder.Services.TryAddSingleton(_ => Payments.Connect(cluster.Payments, settings, identity));
         builder.Services.AddSingleton<Payments>();

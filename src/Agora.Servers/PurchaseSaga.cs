@@ -41,13 +41,22 @@ using ProductsReply = Agora.Contracts.Products.Reply;
 namespace Agora.Servers;
 
 /// <summary>Drives purchases to their end.</summary>
-internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase products, Payments payments)
+internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase products, Payments payments, Rehearsal? rehearsal = null)
 {
     /// <summary>Buys the session's cart, or goes on with the purchase of this id.</summary>
     /// <returns>The purchase, settled; or why there is none.</returns>
     /// <exception cref="UnavailableException">The purchase may be pending; it will be settled, by a repeat or by a rescuer.</exception>
     public async Task<(Purchase?, Refusal?)> BuyAsync(Session session, ByteString purchaseId, Card card, CancellationToken deadline)
     {
+        rehearsal?.Plan(purchaseId, card);
+        var end = await DriveAsync(session, purchaseId, card, deadline);
+        rehearsal?.Before(Rehearsal.Answer, purchaseId);
+        return end;
+    }
+
+    private async Task<(Purchase?, Refusal?)> DriveAsync(Session session, ByteString purchaseId, Card card, CancellationToken deadline)
+    {
+        rehearsal?.Before(nameof(BeginPurchase), purchaseId);
         var begun = await customers.ExecuteAsync(
             RequestId.Random(), new CustomersCommand { BeginPurchase = new() { Session = session, PurchaseId = purchaseId } }, deadline);
         if (begun.Error != CustomersError.None)
@@ -60,7 +69,7 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
         }
         var reserve = new Reserve { PurchaseId = purchaseId };
         reserve.Lines.Add(begun.Purchase.Lines.Select(line => new ReservationLine { ItemId = line.ItemId, Quantity = line.Quantity }));
-        var reserved = await AskProductsAsync(new() { Reserve = reserve }, deadline);
+        var reserved = await AskProductsAsync(purchaseId, new() { Reserve = reserve }, deadline);
         switch (reserved.Error)
         {
             case ProductsError.None:
@@ -78,6 +87,7 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
         }
         try
         {
+            rehearsal?.Before("Charge", purchaseId);
             var state = await payments.ChargeAsync(TransactionId(purchaseId), card, reserved.Reservation.TotalCents, deadline);
             return (await FollowAsync(purchaseId, state, deadline), null);
         }
@@ -106,7 +116,7 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
     // Steps 4 and 5: the charge is approved.
     private async Task<Purchase> FinishAsync(ByteString purchaseId, CancellationToken deadline)
     {
-        var confirmed = await AskProductsAsync(new() { Confirm = new() { PurchaseId = purchaseId } }, deadline);
+        var confirmed = await AskProductsAsync(purchaseId, new() { Confirm = new() { PurchaseId = purchaseId } }, deadline);
         if (confirmed.Error is ProductsError.Released or ProductsError.NoSuchReservation)
         {
             return await GiveUpAsync(purchaseId, PurchaseState.Abandoned, Given.Up, declined: false, deadline);
@@ -123,14 +133,14 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
             UnitPriceCents = line.UnitPriceCents,
             SellerId = line.SellerId,
         }));
-        return await AskCustomersAsync(new() { CompletePurchase = complete }, deadline);
+        return await AskCustomersAsync(purchaseId, new() { CompletePurchase = complete }, deadline);
     }
 
     // Steps 4' to 6'.
     private async Task<Purchase> GiveUpAsync(
         ByteString purchaseId, PurchaseState outcome, string reason, bool declined, CancellationToken deadline)
     {
-        var released = await AskProductsAsync(new() { Release = new() { PurchaseId = purchaseId } }, deadline);
+        var released = await AskProductsAsync(purchaseId, new() { Release = new() { PurchaseId = purchaseId } }, deadline);
         if (released.Error == ProductsError.Confirmed)
         {
             // Somebody else was approved and quicker.
@@ -140,23 +150,29 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
         {
             throw Unexpected(released.Error);
         }
-        if (!declined
-            && await payments.VoidAsync(TransactionId(purchaseId),
-                deadline) is var end and not (TransactionState.Voided or TransactionState.Declined))
+        if (!declined)
         {
-            throw new InvalidOperationException($"The payment service answered Void with {end}.");
+            rehearsal?.Before("Void", purchaseId);
+            if (await payments.VoidAsync(TransactionId(purchaseId), deadline) is var end and not (TransactionState.Voided or TransactionState.Declined))
+            {
+                throw new InvalidOperationException($"The payment service answered Void with {end}.");
+            }
         }
         var abandon = new AbandonPurchase { PurchaseId = purchaseId, Outcome = outcome, Reason = reason };
-        return await AskCustomersAsync(new() { AbandonPurchase = abandon }, deadline);
+        return await AskCustomersAsync(purchaseId, new() { AbandonPurchase = abandon }, deadline);
     }
 
     // The steps carry fresh request ids: they are idempotent by the purchase's id, and a repeat must see the purchase as it stands
     // now, not as it stood when the first try was answered.
-    private Task<ProductsReply> AskProductsAsync(ProductsCommand command, CancellationToken deadline) =>
-        products.ExecuteAsync(RequestId.Random(), command, deadline);
-
-    private async Task<Purchase> AskCustomersAsync(CustomersCommand command, CancellationToken deadline)
+    private Task<ProductsReply> AskProductsAsync(ByteString purchaseId, ProductsCommand command, CancellationToken deadline)
     {
+        rehearsal?.Before(command.KindCase.ToString(), purchaseId);
+        return products.ExecuteAsync(RequestId.Random(), command, deadline);
+    }
+
+    private async Task<Purchase> AskCustomersAsync(ByteString purchaseId, CustomersCommand command, CancellationToken deadline)
+    {
+        rehearsal?.Before(command.KindCase.ToString(), purchaseId);
         var reply = await customers.ExecuteAsync(RequestId.Random(), command, deadline);
         return reply.Error == CustomersError.None ? reply.Purchase
             : throw new InvalidOperationException($"The customers database answered {reply.Error} to {command.KindCase}.");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Agora.Client;
+using Agora.Contracts.Cluster;
 using Microsoft.AspNetCore.Http;
 using CustomersError = Agora.Contracts.Customers.Error;
 using ProductsError = Agora.Contracts.Products.Error;
@@ -61,8 +62,8 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
     int? IStatusCodeHttpResult.StatusCode => Status;
 
     public static Refusal NotLoggedIn { get; } = new(401, ErrorCodes.NotLoggedIn,
-        "This call needs a session: log in with POST /sessions and send its token in the header Authorization, after the word Bearer. "
-        + "A session ends at logout or after five minutes without a call.");
+        "This needs a session: log in first. A session ends at logout or after five minutes without a call. "
+        + "(A program sends its token in the header Authorization, after the word Bearer.)");
 
     public static Refusal WrongCredentials { get; } = new(401, ErrorCodes.NotLoggedIn, "The username or the password is wrong.");
 
@@ -72,12 +73,12 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
     public static Refusal NoSuchSeller { get; } = new(404, ErrorCodes.NoSuchSeller, "No seller has this id.");
 
     public static Refusal NotInCart { get; } =
-        new(404, ErrorCodes.NotInCart, "The cart does not hold this item in this quantity; GET /cart shows what it holds.");
+        new(404, ErrorCodes.NotInCart, "The cart does not hold this item in this quantity; look into the cart to see what it holds.");
 
     public static Refusal NotYours { get; } = new(403, ErrorCodes.NotYours, "Only the seller who registered this item can change it.");
 
     public static Refusal CartEmpty { get; } =
-        new(409, ErrorCodes.CartEmpty, "There is nothing in the cart; put items into it with POST /cart/items first.");
+        new(409, ErrorCodes.CartEmpty, "There is nothing in the cart; put something into it first.");
 
     public static Refusal CartFull { get; } =
         new(409, ErrorCodes.CartFull, "The cart holds as many different items as a cart may; buy or remove some first.");
@@ -123,11 +124,11 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         $"{part} cannot be reached now. Repeat the call with the same Idempotency-Key, here or at another server.", 1);
 
     /// <summary>The refusals that HTTP itself makes: an unknown path, a method, a body.</summary>
-    public static Refusal OfStatus(int status) => status switch
+    public static Refusal OfStatus(int status, LimitSettings? limits = null) => status switch
     {
         404 => new(404, ErrorCodes.NoSuchResource, "Nothing answers at this path; GET /openapi/v1.json lists what there is."),
         405 => new(405, ErrorCodes.MethodNotAllowed, "This path does not take this method; the header Allow names those that it takes."),
-        413 => new(413, ErrorCodes.TooLarge, $"A body may have up to {ServerSettings.MaxBodyBytes} bytes."),
+        413 => new(413, ErrorCodes.TooLarge, $"A body may have up to {(limits ?? new()).BodyBytes} bytes."),
         415 => new(415, ErrorCodes.UnsupportedMediaType, "Send the body as JSON in UTF-8, and say so: Content-Type: application/json."),
         429 => TooManyRequests(TimeSpan.FromSeconds(1), "Slow down."),
         503 => Unavailable("The marketplace"),
@@ -186,7 +187,7 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
             Code = Code,
             Errors = Errors,
         };
-        return response.WriteAsJsonAsync(problem, AgoraJson.Default.Problem, Problem.MediaType);
+        return response.WriteAsJsonAsync(problem, AgoraJson.Readable.Problem, Problem.MediaType);
     }
 
     // A user's own words come back to them, but not without bound.

@@ -34,9 +34,9 @@ internal static class RestServer
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = ServerSettings.MaxBodyBytes;
-            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
-            kestrel.Limits.MaxRequestLineSize = 4 * 1024;
+            kestrel.Limits.MaxRequestBodySize = settings.Limits.BodyBytes;
+            kestrel.Limits.MaxRequestHeadersTotalSize = settings.Limits.HeaderBytes;
+            kestrel.Limits.MaxRequestLineSize = settings.Limits.UrlBytes;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             Listen(kestrel, address, certificate);
         });
@@ -55,7 +55,7 @@ internal static class RestServer
         services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<CustomersDatabase>()));
         services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<ProductsDatabase>()));
         services.AddSingleton<Passwords>();
-        services.AddSingleton<FailedLogins>();
+        services.AddSingleton(provider => new RateLimits(settings.Limits, provider.GetRequiredService<TimeProvider>()));
         services.AddOpenTelemetry().WithMetrics(metrics => metrics
             .AddMeter(ServerMetrics.MeterName)
             .AddRuntimeInstrumentation()
@@ -67,7 +67,7 @@ internal static class RestServer
     public static void Use(WebApplication app, Role role)
     {
         var settings = app.Services.GetRequiredService<ServerSettings>();
-        app.Use(next => new Pipeline(next, role, app.Services.GetRequiredService<ServerContext>()).InvokeAsync);
+        app.Use(next => new Pipeline(next, role, app.Services.GetRequiredService<ServerContext>(), app.Services.GetRequiredService<RateLimits>()).InvokeAsync);
         app.MapGet("/health/live", () => TypedResults.Text("""{"status":"live"}""", "application/json")).ExcludeFromDescription();
         app.MapGet("/health/ready", async (IEnumerable<ReadinessPart> parts) =>
         {
@@ -107,7 +107,7 @@ internal static class RestServer
 }
 
 /// <summary>Around every request: headers, the call's deadline and its checks, errors in one shape, measurement.</summary>
-internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext context)
+internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext context, RateLimits limits)
 {
     private readonly ILogger _logger = context.Logger(typeof(Pipeline));
 
@@ -144,6 +144,10 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
     {
         try
         {
+            if (function is not null && limits.Count(http.Connection.RemoteIpAddress) is { } wait)
+            {
+                return Refusal.TooManyRequests(wait, "Too many calls from this address; wait a while, then go on more slowly.");
+            }
             if (function is not null && Call.Begin(http, function, role, deadline) is (_, { } refusal))
             {
                 return refusal;
@@ -152,7 +156,7 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
             // What routing and HTTP refuse by themselves comes without a body.
             var response = http.Response;
             return response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0, ContentType: null }
-                ? Refusal.OfStatus(response.StatusCode)
+                ? Refusal.OfStatus(response.StatusCode, context.Settings.Limits)
                 : null;
         }
         catch (UnavailableException e)
@@ -162,7 +166,7 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
         }
         catch (BadHttpRequestException e)
         {
-            return Refusal.OfStatus(e.StatusCode);
+            return Refusal.OfStatus(e.StatusCode, context.Settings.Limits);
         }
         catch (RpcException e) when (e.StatusCode is StatusCode.InvalidArgument or StatusCode.OutOfRange)
         {

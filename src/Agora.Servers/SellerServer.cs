@@ -24,7 +24,7 @@ public static class SellerServer
     /// <param name="replica">This server's place among the seller servers.</param>
     /// <param name="identity">Its identity towards the databases and the payment service.</param>
     public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, ComponentIdentity identity) =>
-        Build(builder, cluster, replica, new ServerSettings(), identity);
+        Build(builder, cluster, replica, new ServerSettings { Limits = cluster.Limits }, identity);
 
     internal static WebApplication Build(
         WebApplicationBuilder builder, ClusterFile cluster, int replica, ServerSettings settings, ComponentIdentity? identity = null)

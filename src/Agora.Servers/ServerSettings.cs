@@ -1,9 +1,10 @@
+using Agora.Contracts.Cluster;
+
 namespace Agora.Servers;
 
-/// <summary>The bounds that a server keeps. Constants of the product, changed by tests only.</summary>
+/// <summary>The bounds that a server keeps: what operators set in the cluster file, and constants of the product, changed by tests only.</summary>
 internal sealed record ServerSettings
 {
-    public const int MaxBodyBytes = 64 * 1024;
     public const int SessionSeconds = 300;
 
     /// <summary>How long one REST call may take with everything it asks of others; after that it is 503.</summary>
@@ -29,10 +30,8 @@ internal sealed record ServerSettings
     /// <summary>Pause between two searches for what dead servers left behind; jittered by half.</summary>
     public TimeSpan RecoveryInterval { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Failed logins that an account may have within <see cref="LoginWindow"/>.</summary>
-    public int LoginFailures { get; init; } = 10;
-
-    public TimeSpan LoginWindow { get; init; } = TimeSpan.FromMinutes(1);
+    /// <summary>What users may send, and how often.</summary>
+    public LimitSettings Limits { get; init; } = new();
 
     /// <summary>Calls that may wait for a password to be hashed; more are told to come back.</summary>
     public int MaxHashesWaiting { get; init; } = 128;

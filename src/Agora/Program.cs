@@ -17,11 +17,13 @@ RootCommand root = new("Agora: an online marketplace whose every part is replica
     LabCommand.Create(),
     SellerCommand.Create(),
     BuyerCommand.Create(),
+    SeedCommand.Create(),
     EvaluateCommand.Create(),
 };
 root.HelpName = "agora";
 root.WithExamples(
     "agora up                   the whole marketplace, ready to trade",
+    "agora seed                 something to buy",
     "agora status               how every process is",
     "agora COMMAND --help       more about a command, with examples");
 Examples.ShowInHelp(root);

@@ -21,6 +21,9 @@ namespace Agora.Cluster.Tests;
 /// </summary>
 public sealed class Marketplace : IAsyncLifetime
 {
+    /// <summary>What one test kills, no other may need.</summary>
+    public const string OneAtATime = "one at a time";
+
     /// <summary>Only a fault reaches it, also on a machine that does much else.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
@@ -30,7 +33,9 @@ public sealed class Marketplace : IAsyncLifetime
 
     private ComponentIdentity? _operator;
 
-    public ClusterFile Cluster { get; } = OnFreePorts();
+    private Dictionary<string, string> _environment = new() { ["Agora__Rehearsal"] = "on" };
+
+    public ClusterFile Cluster { get; private init; } = OnFreePorts(ClusterFile.Default);
     public string Data => Path.Combine(_directory, "data");
     public Ledger Ledger { get; } = new();
     public ClusterSecrets Secrets => new DataDirectory(Data).Secrets;
@@ -43,10 +48,23 @@ public sealed class Marketplace : IAsyncLifetime
         _operator = Secrets.OfOperator(DateTimeOffset.UtcNow);
     }
 
+    /// <summary>Another one beside this, of another shape or told something else in its environment.</summary>
+    public static async Task<Marketplace> StartAnotherAsync(ClusterFile cluster, Dictionary<string, string> environment)
+    {
+        Marketplace other = new() { Cluster = cluster, _environment = environment, IsOther = true };
+        await other.InitializeAsync();
+        return other;
+    }
+
+    private bool IsOther { get; init; }
+
     public async ValueTask DisposeAsync()
     {
         await RunAsync("down", "--data", Data);
-        KeepLogs();
+        if (!IsOther)
+        {
+            KeepLogs();
+        }
         _operator?.Dispose();
         Directory.Delete(_directory, recursive: true);
     }
@@ -59,7 +77,7 @@ public sealed class Marketplace : IAsyncLifetime
 
     internal async Task<ClusterStatus> StatusAsync()
     {
-        (_, string output, _) = await RunAsync("status", "--json", "--data", Data);
+        string output = await UntilAsync("the supervisor answers", async () => (await RunAsync("status", "--json", "--data", Data)).Output is { Length: > 0 } answer ? answer : null);
         return JsonSerializer.Deserialize(output, LauncherJson.Default.ClusterStatus)!;
     }
 
@@ -76,7 +94,7 @@ public sealed class Marketplace : IAsyncLifetime
         foreach (DatabaseGroup database in new[] { Cluster.Customers, Cluster.Products })
         {
             string component = database == Cluster.Customers ? Components.Customers : Components.Products;
-            GrpcChannel[] channels = [.. database.Replicas.Select((r, i) => Channel($"{r.Host}:{r.GrpcPort}", _operator!.Towards(component, i)))];
+            GrpcChannel[] channels = [.. database.Replicas.Select((_, i) => Channel(component, i))];
             try
             {
                 DigestReply[] digests = await UntilAsync("all replicas have applied the same", async () =>
@@ -95,7 +113,14 @@ public sealed class Marketplace : IAsyncLifetime
         }
     }
 
-    internal static GrpcChannel Channel(string address, SslClientAuthenticationOptions? tls) => GrpcChannel.ForAddress(
+    /// <summary>gRPC to a replica, as the operator.</summary>
+    public GrpcChannel Channel(string component, int replica)
+    {
+        DatabaseAddress address = (component == Components.Customers ? Cluster.Customers : Cluster.Products).Replicas[replica];
+        return Channel($"{address.Host}:{address.GrpcPort}", _operator!.Towards(component, replica));
+    }
+
+    private static GrpcChannel Channel(string address, SslClientAuthenticationOptions? tls) => GrpcChannel.ForAddress(
         $"{(tls is null ? "http" : "https")}://{address}",
         new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { UseProxy = false, SslOptions = tls }, DisposeHttpClient = true });
 
@@ -125,14 +150,19 @@ public sealed class Marketplace : IAsyncLifetime
         return output;
     }
 
-    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
+    private async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(Path.Combine(s_root, "agora"), arguments)
+        ProcessStartInfo start = new(Path.Combine(s_root, "agora"), arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = Path.GetTempPath(),
-        })!;
+        };
+        foreach ((string name, string value) in _environment)
+        {
+            start.Environment[name] = value;
+        }
+        using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(5));
         return (process.ExitCode, await output, await error);
@@ -163,12 +193,11 @@ public sealed class Marketplace : IAsyncLifetime
         return directory ?? throw new InvalidOperationException("these tests run from a build inside the repository");
     }
 
-    private static ClusterFile OnFreePorts()
+    public static ClusterFile OnFreePorts(ClusterFile all)
     {
         Queue<int> ports = new(FreePorts(29));
         ServerAddress[] Servers(ServerGroup group) => [.. group.Replicas.Select(r => r with { Port = ports.Dequeue() })];
         DatabaseAddress[] Databases(DatabaseGroup group) => [.. group.Replicas.Select(r => r with { GrpcPort = ports.Dequeue(), PeerPort = ports.Dequeue() })];
-        ClusterFile all = ClusterFile.Default;
         return all with
         {
             Web = new(),

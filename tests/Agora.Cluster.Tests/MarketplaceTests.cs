@@ -9,6 +9,7 @@ namespace Agora.Cluster.Tests;
 /// One marketplace of real processes for all of these; each finds it whole and leaves it whole. The ledger is kept over all of them: what one
 /// wrote, those after it must still find.
 /// </summary>
+[Collection(Marketplace.OneAtATime)]
 public sealed class MarketplaceTests(Marketplace marketplace)
 {
     [Fact]

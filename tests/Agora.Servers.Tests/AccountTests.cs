@@ -92,7 +92,7 @@ public sealed class AccountTests
     public void Failed_logins_are_counted_by_username_within_a_window()
     {
         var time = new FakeTimeProvider();
-        var failures = new FailedLogins(time, new ServerSettings { LoginFailures = 3, LoginWindow = TimeSpan.FromMinutes(1) });
+        var failures = new LoginCounts(time, allowed: 3);
         for (var i = 0; i < 3; i++)
         {
             Assert.Null(failures.Wait("eve"));
@@ -110,7 +110,7 @@ public sealed class AccountTests
     [Fact]
     public void The_table_of_failed_logins_forgets_the_oldest_when_it_is_full()
     {
-        var failures = new FailedLogins(new FakeTimeProvider(), new ServerSettings { LoginFailures = 1 });
+        var failures = new LoginCounts(new FakeTimeProvider(), allowed: 1);
         for (var i = 0; i <= 10_000; i++)
         {
             failures.Add($"user{i}");

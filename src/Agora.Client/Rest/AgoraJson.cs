@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -36,6 +37,12 @@ namespace Agora.Client;
 [JsonSerializable(typeof(Problem))]
 public sealed partial class AgoraJson : JsonSerializerContext
 {
+    /// <summary>
+    /// As <see cref="Default"/>, with quotes and letters of any language as they are: for what is only ever read as JSON, never as a part of a page.
+    /// </summary>
+    public static AgoraJson Readable => field ??=
+        new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+
     /// <summary>Makes a server's options read and write the records as <see cref="Default"/> does.</summary>
     public static void Configure(JsonSerializerOptions options)
     {
@@ -46,6 +53,7 @@ public sealed partial class AgoraJson : JsonSerializerContext
         options.NumberHandling = JsonNumberHandling.Strict;
         options.RespectNullableAnnotations = true;
         options.MaxDepth = 16;
+        options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         options.TypeInfoResolverChain.Insert(0, Default);
     }
 }

@@ -30,6 +30,9 @@ public sealed record ClusterFile
     /// <summary>The certificate that users see; without one, they are served over plain HTTP.</summary>
     public HttpsSettings? Https { get; init; }
 
+    /// <summary>What the seller and buyer servers take from their users.</summary>
+    public LimitSettings Limits { get; init; } = new();
+
     /// <summary>Everything on 127.0.0.1 with the documented ports; what is used where no file is given.</summary>
     public static ClusterFile Default { get; } = Local(servers: 4, databaseReplicas: 5);
 
@@ -152,6 +155,31 @@ public sealed record HttpsSettings
         Key = Path.Combine(directory, Key),
         Authority = Authority is null ? null : Path.Combine(directory, Authority),
     };
+}
+
+/// <summary>What each seller and buyer server takes from its users. More is refused: with 413, 414 or 431 what is too large, with 429 what comes too often.</summary>
+public sealed record LimitSettings
+{
+    /// <summary>Bytes of a body.</summary>
+    public int BodyBytes { get; init; } = 64 * 1024;
+
+    /// <summary>Bytes of all headers together.</summary>
+    public int HeaderBytes { get; init; } = 16 * 1024;
+
+    /// <summary>Bytes of the request line: method, path and query.</summary>
+    public int UrlBytes { get; init; } = 4 * 1024;
+
+    /// <summary>Calls a second of one client, that is, one IP address; without a number as many as it likes.</summary>
+    public int? RequestsPerSecond { get; init; }
+
+    /// <summary>Calls that a client may make at once after a pause; unless said here, those of two seconds.</summary>
+    public int? RequestBurst { get; init; }
+
+    /// <summary>Failed logins of one account in a minute.</summary>
+    public int FailedLoginsPerMinute { get; init; } = 10;
+
+    /// <summary>Logins of one account in a minute, whatever becomes of them; without a number as many as it likes.</summary>
+    public int? LoginsPerMinute { get; init; }
 }
 
 /// <summary>Replicas of a database, and the protocol that orders its commands.</summary>

@@ -36,6 +36,13 @@ internal static class ClusterFileRules
         {
             problems.Add("https: name both the certificate and its key, as files in PEM; or leave https out, and users are served over plain HTTP");
         }
+        Limit(problems, "bodyBytes", file.Limits.BodyBytes, 1024, 1 << 20);
+        Limit(problems, "headerBytes", file.Limits.HeaderBytes, 1024, 1 << 20);
+        Limit(problems, "urlBytes", file.Limits.UrlBytes, 1024, 1 << 16);
+        Limit(problems, "requestsPerSecond", file.Limits.RequestsPerSecond, 1, 1_000_000);
+        Limit(problems, "requestBurst", file.Limits.RequestBurst, 1, 1_000_000);
+        Limit(problems, "failedLoginsPerMinute", file.Limits.FailedLoginsPerMinute, 1, 1_000_000);
+        Limit(problems, "loginsPerMinute", file.Limits.LoginsPerMinute, 1, 1_000_000);
         Endpoints(problems, file);
         Vias(problems, file);
         return problems;
@@ -54,6 +61,14 @@ internal static class ClusterFileRules
                 problems.Add(string.Create(CultureInfo.InvariantCulture,
                     $"{group}.replicas[{i}]: missing; every number up to the last needs its host and ports, or the ones behind it must move up"));
             }
+        }
+    }
+
+    private static void Limit(List<string> problems, string name, int? value, int least, int most)
+    {
+        if (value < least || value > most)
+        {
+            problems.Add(string.Create(CultureInfo.InvariantCulture, $"limits.{name}: {value} is out of bounds; write a number from {least} to {most}"));
         }
     }
 

@@ -20,6 +20,12 @@ internal static class ComponentHost
     /// <summary>Set for the processes of a supervisor: they end in order when their standard input closes, which it does when the supervisor dies.</summary>
     public const string SupervisedVariable = "AGORA_SUPERVISED";
 
+    /// <summary>
+    /// <c>Trace</c> to <c>Critical</c>: how much all parts of a process say, those of the framework included. Without it ours say what operators
+    /// want to know, and the framework's only what is wrong.
+    /// </summary>
+    public const string LogLevelVariable = "AGORA_LOG_LEVEL";
+
     /// <summary>The components that this program holds.</summary>
     public static IReadOnlyList<string> Components { get; } =
         [Names.Payments, Names.SellerServer, Names.BuyerServer, Names.Customers, Names.Products];
@@ -118,9 +124,16 @@ internal static class ComponentHost
             options.MaxQueueLength = 4096;
             options.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite;
         });
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
-        builder.Logging.AddFilter("Grpc", LogLevel.Warning);
-        builder.Logging.AddFilter("System", LogLevel.Warning);
+        if (Enum.TryParse(Environment.GetEnvironmentVariable(LogLevelVariable), ignoreCase: true, out LogLevel level))
+        {
+            builder.Logging.SetMinimumLevel(level);
+        }
+        else
+        {
+            builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+            builder.Logging.AddFilter("Grpc", LogLevel.Warning);
+            builder.Logging.AddFilter("System", LogLevel.Warning);
+        }
         return builder;
     }
 

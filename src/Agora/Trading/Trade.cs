@@ -302,7 +302,7 @@ internal abstract class Trade<TClient>
         if (json)
         {
             var problem = new Problem { Status = e.Status, Code = e.Code, Detail = e.Detail, Errors = e.Errors.Count > 0 ? e.Errors : null };
-            error.WriteLine(JsonSerializer.Serialize(problem, AgoraJson.Default.Problem));
+            error.WriteLine(JsonSerializer.Serialize(problem, AgoraJson.Readable.Problem));
             return;
         }
         // Fields are easier to read one a line than in a detail that strings them together.

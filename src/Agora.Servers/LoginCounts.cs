@@ -1,12 +1,14 @@
 namespace Agora.Servers;
 
 /// <summary>
-/// Counts failed logins per username within a window, so that guessing is slow. Kept in the memory of this server only: four servers
-/// allow four times as many, still few. Bounded: when the table is full, the oldest window is forgotten early.
+/// Counts logins per username within a minute, so that guessing is slow. Kept in the memory of this server only: four servers
+/// allow four times as many, still few. Bounded: when the table is full, the oldest minute is forgotten early.
 /// </summary>
-internal sealed class FailedLogins(TimeProvider time, ServerSettings settings)
+internal sealed class LoginCounts(TimeProvider time, int allowed)
 {
     private const int Capacity = 10_000;
+
+    private static readonly TimeSpan s_window = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Window> _windows = new(StringComparer.Ordinal);
@@ -19,8 +21,8 @@ internal sealed class FailedLogins(TimeProvider time, ServerSettings settings)
     {
         lock (_lock)
         {
-            return Current(username) is { } window && window.Failures >= settings.LoginFailures
-                ? settings.LoginWindow - time.GetElapsedTime(window.Began)
+            return Current(username) is { } window && window.Count >= allowed
+                ? s_window - time.GetElapsedTime(window.Began)
                 : null;
         }
     }
@@ -31,7 +33,7 @@ internal sealed class FailedLogins(TimeProvider time, ServerSettings settings)
         {
             if (Current(username) is { } window)
             {
-                window.Failures++;
+                window.Count++;
                 return;
             }
             while (_order.TryPeek(out var oldest) && (_order.Count >= Capacity || IsOver(oldest.Window)))
@@ -43,7 +45,7 @@ internal sealed class FailedLogins(TimeProvider time, ServerSettings settings)
                     _windows.Remove(oldest.Username);
                 }
             }
-            var begun = new Window { Began = time.GetTimestamp(), Failures = 1 };
+            var begun = new Window { Began = time.GetTimestamp(), Count = 1 };
             _windows[username] = begun;
             _order.Enqueue((username, begun));
         }
@@ -51,12 +53,12 @@ internal sealed class FailedLogins(TimeProvider time, ServerSettings settings)
 
     private Window? Current(string username) => _windows.TryGetValue(username, out var window) && !IsOver(window) ? window : null;
 
-    private bool IsOver(Window window) => time.GetElapsedTime(window.Began) >= settings.LoginWindow;
+    private bool IsOver(Window window) => time.GetElapsedTime(window.Began) >= s_window;
 
     private sealed class Window
     {
         public required long Began { get; init; }
 
-        public int Failures { get; set; }
+        public int Count { get; set; }
     }
 }

@@ -1,0 +1,78 @@
+using System.Globalization;
+using Agora.Client;
+using Bogus;
+
+namespace Agora.Trading;
+
+/// <summary>A shop's worth of things and people, made up from a seed: the same seed makes up the same.</summary>
+internal sealed class Catalogue
+{
+    private const int LongestName = 32;
+    private const int LongestKeyword = 8;
+
+    private static readonly string[] s_materials = ["wooden", "steel", "cotton", "leather", "bamboo", "glass", "linen", "oak", "cork", "wool"];
+    private static readonly string[] s_qualities = ["small", "large", "vintage", "compact", "classic", "sturdy", "light", "folding", "handmade", "modern"];
+    private static readonly string[] s_colours = ["red", "blue", "green", "black", "white", "yellow", "grey", "orange", "silver", "brown"];
+
+    /// <summary>What is sold under each category, and for about how much.</summary>
+    public static IReadOnlyList<Category> Categories { get; } =
+    [
+        new(1, "bicycles", 40, 900, ["bike", "tandem", "scooter", "unicycle", "trailer", "cargo bike"]),
+        new(2, "books", 4, 40, ["novel", "atlas", "cookbook", "notebook", "comic", "guide"]),
+        new(3, "furniture", 25, 600, ["chair", "table", "shelf", "lamp", "desk", "stool", "wardrobe"]),
+        new(4, "kitchen", 5, 150, ["kettle", "pan", "knife", "teapot", "bowl", "grinder", "whisk"]),
+        new(5, "music", 15, 1200, ["guitar", "violin", "drum", "flute", "piano", "ukulele", "record"]),
+        new(6, "electronics", 10, 800, ["radio", "camera", "keyboard", "speaker", "monitor", "charger"]),
+        new(7, "clothes", 8, 180, ["jacket", "scarf", "hat", "boots", "shirt", "coat", "gloves"]),
+        new(8, "garden", 6, 250, ["spade", "bench", "pot", "hammock", "lantern", "barrow"]),
+        new(9, "toys", 3, 90, ["puzzle", "train", "kite", "robot", "doll", "blocks", "yo-yo"]),
+        new(10, "sport", 8, 300, ["ball", "racket", "skates", "tent", "rucksack", "sledge", "canoe"]),
+    ];
+
+    public Catalogue(int seed, int items)
+    {
+        Faker faker = new("en") { Random = new Randomizer(seed) };
+        Sellers = [.. People(faker, "seller", seed, Math.Clamp(items / 50, 3, 20))];
+        Buyers = [.. People(faker, "buyer", seed, Math.Clamp(items / 50, 3, 20))];
+        Items = [.. Enumerable.Range(0, items).Select(_ => Item(faker))];
+    }
+
+    public IReadOnlyList<Person> Sellers { get; }
+
+    public IReadOnlyList<Person> Buyers { get; }
+
+    public IReadOnlyList<RegisterItemRequest> Items { get; }
+
+    private static IEnumerable<Person> People(Faker faker, string role, int seed, int count) => Enumerable.Range(1, count).Select(i =>
+    {
+        string name = faker.Name.FullName();
+        return new Person(name.Length <= LongestName ? name : name[..LongestName].TrimEnd(), string.Create(CultureInfo.InvariantCulture, $"{role}-{seed}-{i}"));
+    });
+
+    private static RegisterItemRequest Item(Faker faker)
+    {
+        Category category = faker.PickRandom<Category>(Categories);
+        string thing = faker.PickRandom(category.Things);
+        string[] words = [faker.PickRandom(s_qualities), faker.PickRandom(s_colours), faker.PickRandom(s_materials)];
+        string described = string.Join(' ', words.OrderBy(_ => faker.Random.Int()).Take(faker.Random.Int(1, 2)));
+        string name = $"{char.ToUpperInvariant(described[0])}{described[1..]} {thing}";
+        bool used = faker.Random.Bool(0.4f);
+
+        // More cheap things than dear ones, as everywhere.
+        double share = Math.Pow(faker.Random.Double(), 2.5);
+        decimal price = Math.Floor((decimal)(category.Least + share * (category.Most - category.Least)) * (used ? 0.6m : 1m)) + faker.PickRandom(0.00m, 0.50m, 0.90m, 0.95m, 0.99m);
+        return new RegisterItemRequest
+        {
+            Name = name.Length <= LongestName ? name : $"{char.ToUpperInvariant(thing[0])}{thing[1..]}",
+            Category = category.Number,
+            Keywords = [.. described.Split(' ').Append(thing.Split(' ')[^1]).Where(w => w.Length <= LongestKeyword).Distinct().Take(5)],
+            Condition = used ? ItemCondition.Used : ItemCondition.New,
+            Price = Math.Max(price, 1),
+            Quantity = faker.Random.Bool(0.3f) ? 1 : faker.Random.Int(2, 40),
+        };
+    }
+
+    internal sealed record Category(int Number, string Name, int Least, int Most, string[] Things);
+
+    internal sealed record Person(string Name, string Username);
+}
