@@ -107,7 +107,7 @@ internal static class SeedCommand
             Catalogue.Category shown = Catalogue.Categories[0];
             RegisterItemRequest example = catalogue.Items.FirstOrDefault(i => i.Category == shown.Number) ?? catalogue.Items[0];
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{ItemsWanted} items of {catalogue.Sellers.Count} sellers ({_newItems} new), {PurchasesWanted} purchases of {catalogue.Buyers.Count} buyers ({_newPurchases} new), after {Stopwatch.GetElapsedTime(_startedAt).TotalSeconds:0.0} s."));
+                $"{ItemsWanted} items of {catalogue.Sellers.Count} sellers ({_newItems} new); {_newPurchases} purchases by {catalogue.Buyers.Count} buyers; after {Stopwatch.GetElapsedTime(_startedAt).TotalSeconds:0.0} s."));
             output.WriteLine("Categories: " + string.Join(", ", Catalogue.Categories.Select(c => string.Create(CultureInfo.InvariantCulture, $"{c.Number} {c.Name}"))) + ".");
             output.WriteLine($"""
                 Look around as one of the buyers:
