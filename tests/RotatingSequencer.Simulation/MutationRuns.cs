@@ -1,20 +1,22 @@
-using System.Diagnostics;
-using System.Globalization;
+using System.Reflection;
+using System.Runtime.Loader;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using RotatingSequencer.Simulation.Exhaustive;
 
 namespace RotatingSequencer.Simulation;
 
 /// <summary>Shows that the checks have teeth: brings in each <see cref="Mutation"/> and runs the simulation, and the exhaustive search, until they find it.</summary>
 internal static class MutationRuns
 {
-    /// <summary>Printed by a run that <see cref="FirstFinding"/> drives, before what it found.</summary>
-    public const string Found = "found: ";
-
-    /// <summary>Of each search in the suite: enough for most, in a tenth of the time.</summary>
-    private const string MostStates = "20000";
+    /// <summary>States after which each search of the suite gives up on a bug: most are found long before.</summary>
+    private const long MostStates = 20_000;
 
     private const string Simulation = "tests/RotatingSequencer.Simulation";
-    private static readonly TimeSpan _longestBuild = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan _longestRun = TimeSpan.FromMinutes(10);
+
+    /// <summary>All that the simulation needs of the library: the core and what it is made of, not the process around it.</summary>
+    private static readonly string[] _sources =
+        ["src/RotatingSequencer/Protocol", "src/RotatingSequencer/Wire", "src/RotatingSequencer/Journal/JournalFormat.cs", "src/RotatingSequencer/Errors.cs", Simulation];
 
     /// <summary>The repository that this program was built in.</summary>
     public static string Root
@@ -31,86 +33,57 @@ internal static class MutationRuns
         }
     }
 
-    /// <summary>Writes a table of what was found; false when a bug was not found.</summary>
+    /// <summary>Writes a table of what was found; false when the simulation missed a bug.</summary>
     public static bool Run(IReadOnlyCollection<string> names, int seeds, TextWriter writer)
     {
         var all = true;
         writer.WriteLine("| bug | rule, as the simulation reports it | seeds | exhaustive search |");
         writer.WriteLine("|---|---|---|---|");
-        var copy = Directory.CreateTempSubdirectory("mutations-");
-        try
+        foreach (var mutation in Mutation.All(Root).Where(m => names.Count == 0 || names.Contains(m.Name)))
         {
-            CopySource(copy.FullName);
-            foreach (var mutation in Mutation.All(Root).Where(m => names.Count == 0 || names.Contains(m.Name)))
-            {
-                var files = mutation.Apply(Root);
-                foreach (var (file, text) in files)
-                {
-                    File.WriteAllText(Path.Combine(copy.FullName, file), text);
-                }
-
-                Build(copy.FullName, mutation.Name);
-                var (taken, rule) = FirstFinding(copy.FullName, "--until-found", "--seeds", seeds.ToString(CultureInfo.InvariantCulture), "--parallel", "1");
-                var (steps, _) = FirstFinding(copy.FullName, "--exhaustive", "--states", MostStates);
-                writer.WriteLine($"| {mutation.Name}: {mutation.Description} | {rule ?? "not found"} | {taken ?? "–"} | {(steps is null ? "–" : $"{steps} steps")} |");
-                writer.Flush();
-                all &= rule is not null;
-                foreach (var file in files.Keys)
-                {
-                    File.Copy(Path.Combine(Root, file), Path.Combine(copy.FullName, file), overwrite: true);
-                }
-            }
-        }
-        finally
-        {
-            copy.Delete(recursive: true);
+            var mutant = Compile(mutation);
+            var simulation = mutant.GetType(typeof(Runs).FullName!)!.GetMethod(nameof(Runs.FirstFinding))!;
+            var search = mutant.GetType(typeof(Search).FullName!)!.GetMethod(nameof(Search.FirstFinding))!;
+            var found = ((int Seeds, string Rule)?)simulation.Invoke(null, [seeds]);
+            var steps = (long?)search.Invoke(null, [MostStates]);
+            writer.WriteLine($"| {mutation.Name}: {mutation.Description} | {found?.Rule ?? "not found"} | {found?.Seeds.ToString() ?? "–"} | {(steps is null ? "–" : $"{steps:N0} steps")} |");
+            writer.Flush();
+            all &= found is not null;
         }
 
         return all;
     }
 
-    private static void CopySource(string copy)
+    /// <summary>The core, the simulation and the search as one assembly, with the bug in it.</summary>
+    private static Assembly Compile(Mutation mutation)
     {
-        string[] shared = ["Agora.slnx", "Directory.Build.props", "Directory.Packages.props", "global.json"];
-        string[] folders = ["src/RotatingSequencer", Simulation];
-        var files = folders.SelectMany(folder => Directory.GetFiles(Path.Combine(Root, folder), "*", SearchOption.AllDirectories));
-        foreach (var file in shared.Select(name => Path.Combine(Root, name)).Concat(files))
+        var changed = mutation.Apply(Root);
+        var options = CSharpParseOptions.Default.WithLanguageVersion(LanguageVersion.Latest);
+        var texts = _sources.SelectMany(FilesOf).Select(file => changed.TryGetValue(file, out var text) ? text : File.ReadAllText(Path.Combine(Root, file)));
+        const string Usings = "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading;";
+        var platform = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator);
+        var compilation = CSharpCompilation.Create(
+            mutation.Name,
+            texts.Append(Usings).Select(text => CSharpSyntaxTree.ParseText(text, options)),
+            platform.Where(file => !Path.GetFileName(file).StartsWith("RotatingSequencer", StringComparison.Ordinal)).Select(file => MetadataReference.CreateFromFile(file)),
+            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable));
+        using var image = new MemoryStream();
+        var result = compilation.Emit(image);
+        if (!result.Success)
         {
-            var target = Path.Combine(copy, Path.GetRelativePath(Root, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Copy(file, target);
-        }
-    }
-
-    private static void Build(string copy, string name)
-    {
-        // A bug need not be good style.
-        string[] arguments = ["build", Simulation, "-c", "Release", "-v", "q", "-nologo", "-p:RunAnalyzers=false", "-p:TreatWarningsAsErrors=false"];
-        var restored = Directory.Exists(Path.Combine(copy, "artifacts"));
-        var (code, output) = Start(copy, _longestBuild, "dotnet", [.. arguments, .. restored ? ["--no-restore"] : Array.Empty<string>()]);
-        if (code != 0)
-        {
-            throw new InvalidDataException($"{name}.patch cannot be built:\n{output}");
-        }
-    }
-
-    private static (string? After, string? Rule) FirstFinding(string copy, params string[] arguments)
-    {
-        var (_, output) = Start(copy, _longestRun, $"{copy}/artifacts/bin/RotatingSequencer.Simulation/release/RotatingSequencer.Simulation", arguments);
-        var line = output.Split('\n').FirstOrDefault(l => l.StartsWith(Found, StringComparison.Ordinal));
-        return line?[Found.Length..].Split(" | ") is [var after, var rule] ? (after, rule) : (null, null);
-    }
-
-    private static (int Code, string Output) Start(string directory, TimeSpan longest, string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { WorkingDirectory = directory, RedirectStandardOutput = true })!;
-        var output = process.StandardOutput.ReadToEndAsync();
-        if (!process.WaitForExit(longest))
-        {
-            process.Kill(entireProcessTree: true);
+            var errors = result.Diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error).Take(5);
+            throw new InvalidDataException($"With {mutation.Name}.patch the source does not compile:\n{string.Join('\n', errors)}");
         }
 
-        process.WaitForExit();
-        return (process.ExitCode, output.GetAwaiter().GetResult());
+        image.Position = 0;
+        return new AssemblyLoadContext(mutation.Name).LoadFromStream(image);
+    }
+
+    private static IEnumerable<string> FilesOf(string source)
+    {
+        var path = Path.Combine(Root, source);
+        var files = File.Exists(path) ? [path] : Directory.GetFiles(path, "*.cs", SearchOption.AllDirectories);
+        // This program's own entry, and what compiles the others, are not needed there.
+        return files.Select(file => Path.GetRelativePath(Root, file)).Where(file => Path.GetFileName(file) is not ("Program.cs" or "MutationRuns.cs"));
     }
 }

@@ -14,6 +14,7 @@ internal sealed class Network
     private readonly Seal _seal = new(_key);
     private readonly int[,] _cut;
     private bool _calm;
+    private int _losesNext;
 
     public Network(World world)
     {
@@ -29,6 +30,9 @@ internal sealed class Network
         _calm = true;
         Array.Clear(_cut);
     }
+
+    /// <summary>Loses the next datagrams, whatever they are.</summary>
+    public void LoseNext(int count) => _losesNext = count;
 
     /// <summary>Cuts one direction of a link for a while.</summary>
     public void Cut(int from, int to, long duration)
@@ -50,6 +54,13 @@ internal sealed class Network
         if (_cut[from, to] > 0 || (_world.Defect == Defect.StaysCut && from == 0 && to == 1))
         {
             statistics.LostToCuts++;
+            return;
+        }
+
+        if (_losesNext > 0)
+        {
+            _losesNext--;
+            statistics.Lost++;
             return;
         }
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using RotatingSequencer.Simulation;
 using RotatingSequencer.Simulation.Exhaustive;
 
-// --seeds N [--from N] [--parallel N] [--until-found]: runs many; --seed N [--trace]: runs one.
+// --seeds N [--from N] [--parallel N]: runs many; --seed N [--trace]: runs one.
 // --exhaustive [--members N] [--requests N] [--losses N] [--duplicates N] [--timers N] [--crashes N] [--reads N] [--window N] [--journal] [--states N]:
 // searches through all that can happen within these bounds; without any, through what the tests search.
 // --mutations [NAME...] [--seeds N]: brings in each deliberate bug and shows what finds it.
@@ -27,20 +27,6 @@ if (Option("--seed") is { } only)
     }
 
     (from, seeds) = (only, 1);
-}
-
-if (args.Contains("--until-found"))
-{
-    for (var seed = from; seed < from + seeds; seed++)
-    {
-        if (Runs.Finding(seed) is { } rule)
-        {
-            Console.WriteLine($"{MutationRuns.Found}{seed - from + 1} | {rule}");
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 var statistics = new Statistics();
@@ -87,18 +73,16 @@ int SearchAll()
         Journal = args.Contains("--journal"),
         MaximumStates = Option("--states") ?? int.MaxValue,
     };
-    var steps = 0L;
     var suite = args.All(argument => !argument.StartsWith("--", StringComparison.Ordinal) || argument is "--exhaustive" or "--states");
     foreach (var within in suite ? Bounds.Suite.Select(b => b with { MaximumStates = bounds.MaximumStates }) : [bounds])
     {
         var search = new Search(within);
         var took = Stopwatch.StartNew();
         var failure = search.Run();
-        steps += search.Steps;
         Console.WriteLine($"{within}: {search}, {took.Elapsed.TotalSeconds:F1} s");
         if (failure is not null)
         {
-            Console.WriteLine($"{MutationRuns.Found}{steps:N0} | {failure}");
+            Console.WriteLine(failure);
             return 1;
         }
     }

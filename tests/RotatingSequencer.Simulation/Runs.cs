@@ -25,26 +25,30 @@ internal static class Runs
         }
     }
 
-    /// <summary>Runs one seed; null when no rule was broken, otherwise which.</summary>
-    public static string? Finding(int seed)
+    /// <summary>Runs seeds until one breaks a rule: how many it took, and which rule; null when none did.</summary>
+    public static (int Seeds, string Rule)? FirstFinding(int seeds)
     {
-        try
+        for (var seed = 0; seed < seeds; seed++)
         {
-            new World(seed, null).Run();
-            return null;
+            try
+            {
+                new World(seed, null).Run();
+            }
+            catch (BrokenRule broken)
+            {
+                return (seed + 1, broken.Rule);
+            }
+            catch (ProtocolViolationException)
+            {
+                return (seed + 1, "the core itself stops: rules were broken");
+            }
+            catch (Exception exception)
+            {
+                return (seed + 1, $"it breaks down: {exception.GetType().Name}");
+            }
         }
-        catch (BrokenRule broken)
-        {
-            return broken.Rule;
-        }
-        catch (ProtocolViolationException violation)
-        {
-            return $"the core finds it itself: {violation.Message}";
-        }
-        catch (Exception exception)
-        {
-            return $"it breaks down: {exception.GetType().Name}";
-        }
+
+        return null;
     }
 
     /// <summary>Runs seeds with a bug; what each of them found.</summary>

@@ -61,6 +61,11 @@ internal sealed class SimulatedMember
         && core.Dropped == core.Known && core.Known == _world.Observer.History.Numbers - 1
         && core.Claims.Locals[_id] == _world.Observer.History.NumberedUpTo(_id, core.Known) - 1;
 
+    public long Delivered => _core?.Delivered ?? -1;
+
+    /// <summary>Whether something submitted here is not yet in a Request that the others may know.</summary>
+    public bool Waits => _submitted.Count > 0 || _core is not { WaitingBytes: 0 } core || core.Claims.Locals[_id] < _world.Observer.History.RequestsOf(_id) - 1;
+
     /// <summary>At most so many Requests are still to be made here.</summary>
     public long Waiting =>
         _core is { } core ? (core.WaitingBytes + _submitted.Sum(p => (long)p.Length)) / (_setup.MaximumDatagram - Datagram.OverheadOf(_setup.Members) - 4) + 1 : 0;

@@ -70,6 +70,8 @@ internal sealed class World
         RunUntil(Now + 3_000_000 + (2 * Setup.Storm));
         CheckSilence();
         LoneRequest();
+        LostTail();
+        Flood();
         foreach (var member in Members)
         {
             member.CountCore();
@@ -217,12 +219,63 @@ internal sealed class World
         Settle(1_000_000);
     }
 
+    /// <summary>
+    /// The same, and some of what it makes the members say first is lost: nothing follows that would show it, and a heartbeat would come too late. On a
+    /// network that was slow or fitful the members have learnt to be patient.
+    /// </summary>
+    private void LostTail()
+    {
+        if (Setup.Delay + Setup.Jitter > 2_000 || Setup.Scheduling > 1_000 || Setup.Late + Setup.Slow + Setup.Pauses + Setup.Crashes + Setup.Cuts > 0)
+        {
+            return;
+        }
+
+        Trace?.Add($"a lone request, of which something is lost");
+        Network.LoseNext(Random.Next(1, 2 * Setup.Members));
+        Members[Random.Next(Setup.Members)].Submit(Payload());
+        var deadline = Now + 300_000;
+        RunUntil(Now + 1);
+        while (Observer.History.WithoutNumber > 0 || Members.Any(m => m.Delivered < Observer.History.Numbers - 1 || m.Waits))
+        {
+            BrokenRule.Unless(Now < deadline, "what is lost last is delivered soon", $"it was not:\n{string.Join('\n', Members.Select(m => m.State))}");
+            RunUntil(Now + 1_000);
+        }
+
+        Network.LoseNext(0);
+    }
+
+    /// <summary>One member has far more to say than the others, all at once: the observer sees whether these get their turn.</summary>
+    private void Flood()
+    {
+        if (!Random.Chance(0.3))
+        {
+            return;
+        }
+
+        var flooder = Random.Next(Setup.Members);
+        Trace?.Add($"m{flooder} floods the group");
+        var body = Setup.MaximumDatagram - Wire.Datagram.OverheadOf(Setup.Members);
+        for (var i = 0; i < 4 * Setup.Members; i++)
+        {
+            Members[flooder].Submit(Payload(Math.Max(8, body - 4)));
+        }
+
+        foreach (var member in Members)
+        {
+            member.Submit(Payload(8));
+        }
+
+        RunUntil(Now + 1);
+        Settle(1_000_000);
+    }
+
     private long Outage() => Random.Between(100, Setup.Outage);
 
+    private byte[] Payload() => Payload(Random.Chance(0.8) ? Random.Next(8, 60) : (int)Random.Between(8, Math.Max(8, Setup.LargestPayload)));
+
     /// <summary>No two alike, so that none can be taken for another.</summary>
-    private byte[] Payload()
+    private byte[] Payload(int length)
     {
-        var length = Random.Chance(0.8) ? Random.Next(8, 60) : (int)Random.Between(8, Math.Max(8, Setup.LargestPayload));
         var payload = new byte[length];
         Random.NextBytes(payload);
         BinaryPrimitives.WriteInt64LittleEndian(payload, _payloads++);

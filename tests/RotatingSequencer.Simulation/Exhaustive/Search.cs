@@ -26,6 +26,24 @@ internal sealed class Search(Bounds bounds)
 
     public bool IsComplete { get; private set; } = true;
 
+    /// <summary>Searches the suite until a rule is broken: after how many steps; null when none was.</summary>
+    public static long? FirstFinding(long maximumStates)
+    {
+        var steps = 0L;
+        foreach (var bounds in Bounds.Suite)
+        {
+            var search = new Search(bounds with { MaximumStates = maximumStates });
+            var failure = search.Run();
+            steps += search.Steps;
+            if (failure is not null)
+            {
+                return steps;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Searches; null when no rule was broken, otherwise the rule and the steps that led there.</summary>
     public string? Run()
     {

@@ -56,6 +56,26 @@ public sealed class GapTests
     }
 
     [Fact]
+    public void On_a_slow_network_the_grace_is_longer()
+    {
+        var script = new Script(3);
+        script[1].StartBarrier(script.Now);
+        script.Act(1);
+        var question = script.QuestionOf(1);
+        script.Wait(100_000);
+        // An eighth of this makes the round trip some 12.6 ms, a quarter of which is the grace.
+        script.Say(0, to: 1, Answers(question));
+        script.Say(0, to: 1, Request(0, 1));
+        script.Act(1);
+
+        script.Wait(3_000);
+        Assert.DoesNotContain("0: Retransmit asks: Request 0/0", script.Act(1));
+        script.Wait(300);
+
+        Assert.Contains("0: Retransmit asks: Request 0/0", script.Act(1));
+    }
+
+    [Fact]
     public void Many_numbers_go_into_one_message_as_ranges()
     {
         var script = new Script(3);
