@@ -267,6 +267,49 @@ public sealed class ReplicatedStore : IDisposable
         return applied.Number() ?? throw new InvalidDataException($"{path} is not a snapshot of a replica's state.");
     }
 
+    /// <summary>
+    /// Replaces the state by that of a file which <see cref="Snapshot"/> wrote, durably, and returns its position. One transaction: whenever the process
+    /// dies, the state is the old or the new one. For the engine, while it applies nothing.
+    /// </summary>
+    /// <exception cref="IOException">The file is not such a snapshot; the state is the old one.</exception>
+    public long Restore(string path)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _failed = true;
+        try
+        {
+            using (var snapshot = Connect(path, SqliteOpenMode.ReadOnly))
+            {
+                using (Statement version = new(snapshot, "PRAGMA user_version"))
+                {
+                    if (version.Number() != FormatVersion)
+                    {
+                        throw new IOException($"{path} is not a snapshot of format {FormatVersion}");
+                    }
+                }
+
+                snapshot.BackupDatabase(_writer);
+            }
+
+            Load();
+            _stateMachine.Open(_writer);
+        }
+        catch (SqliteException e)
+        {
+            throw new IOException($"The state in {path} cannot be taken over: {e.Message}", e);
+        }
+
+        lock (_flushing)
+        {
+            _durable = -1;
+        }
+
+        _failed = false;
+        var applied = Flush();
+        ReleaseWaiters(applied);
+        return applied;
+    }
+
     /// <summary>A digest of the whole state, with its position. Replicas that applied the same commands have the same.</summary>
     public StateDigest Digest()
     {
@@ -378,16 +421,22 @@ public sealed class ReplicatedStore : IDisposable
             create.ExecuteNonQuery();
         }
 
+        _durable = -1;
+        Load();
+        _stateMachine.Open(_writer);
+    }
+
+    private void Load()
+    {
         using (var state = _writer.Prepared("SELECT applied, time FROM replication_state").Query())
         {
             state.Read();
-            (_applied, _time) = (state.Int64(0), state.Int64(1));
+            _time = state.Int64(1);
+            Volatile.Write(ref _applied, state.Int64(0));
         }
 
-        _durable = -1;
         _lastReply = _writer.Prepared("SELECT MAX(sequence) FROM replication_replies").Number() ?? 0;
         FindOldestReply();
-        _stateMachine.Open(_writer);
     }
 
     private ReadOnlyMemory<byte> ApplyOne(in Command command)

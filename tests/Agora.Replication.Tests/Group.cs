@@ -21,12 +21,12 @@ internal sealed class Group : IAsyncDisposable
     private readonly TemporaryDirectory _directory = new();
     private readonly WebApplication?[] _hosts;
 
-    private readonly RaftSettings _raft;
+    private readonly Func<int, RaftSettings> _raft;
     private readonly Relays? _relays;
 
     private readonly ClusterSecrets? _secrets;
 
-    private Group(ReplicationEngine engine, int size, RaftSettings raft, ClusterSecrets? secrets, FaultyNetwork? network)
+    private Group(ReplicationEngine engine, int size, Func<int, RaftSettings> raft, ClusterSecrets? secrets, FaultyNetwork? network)
     {
         _secrets = secrets;
         _raft = raft;
@@ -40,11 +40,19 @@ internal sealed class Group : IAsyncDisposable
     public IEnumerable<int> Running => Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is not null);
 
     /// <summary>Starts all; with a network, whatever they say to each other passes relays over its links, named by replica number.</summary>
+    public static Task<Group> StartAsync(
+        ReplicationEngine engine, int size, RaftSettings? raft = null, ClusterSecrets? secrets = null, FaultyNetwork? network = null) =>
+        StartAsync(engine, size, _ => raft ?? new RaftSettings(), secrets, network);
+
+    /// <summary>Starts all, each with settings of its own.</summary>
     public static async Task<Group> StartAsync(
-        ReplicationEngine engine, int size, RaftSettings? raft = null, ClusterSecrets? secrets = null, FaultyNetwork? network = null)
+        ReplicationEngine engine, int size, Func<int, RaftSettings> raft, ClusterSecrets? secrets = null, FaultyNetwork? network = null)
     {
-        Group group = new(engine, size, raft ?? new RaftSettings(), secrets, network);
+        Group group = new(engine, size, raft, secrets, network);
         await group.StartAllAsync();
+
+        // A replica that is still coming in counts as one that is away.
+        await EventuallyAsync(() => Task.FromResult(group.Running.All(i => group.Replicator(i).Status.Ready) ? true : (bool?)null));
         return group;
     }
 
@@ -63,7 +71,7 @@ internal sealed class Group : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddProvider(new TestOutput(replica));
-        ReplicaHosting.AddReplica(builder, _relays?.SeenBy(replica) ?? Definition, replica, _directory[$"{replica}"], new Ledger(), Identity(replica, secrets), _raft);
+        ReplicaHosting.AddReplica(builder, _relays?.SeenBy(replica) ?? Definition, replica, _directory[$"{replica}"], new Ledger(), Identity(replica, secrets), _raft(replica));
         var host = builder.Build();
         host.MapReplica();
         try

@@ -1,225 +1,353 @@
-using System.Buffers.Binary;
+using System.Security.Cryptography;
 using Agora.Replication.Raft;
-using DotNext.IO.Log;
-using DotNext.Net.Cluster.Consensus.Raft;
+using CsCheck;
+using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace Agora.Replication.Tests;
 
-public sealed class RaftLogTests : IAsyncDisposable
+public sealed class RaftLogTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
-    private readonly ReplicatedStore _store;
-    private readonly List<RaftLog> _open = [];
 
-    public RaftLogTests() => _store = ReplicatedStore.Open(_directory["state"], new Ledger());
+    public void Dispose() => _directory.Dispose();
 
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
-
-    public async ValueTask DisposeAsync()
+    /// <summary>What may happen to a log, as a seed draws it.</summary>
+    private enum Step
     {
-        foreach (var log in _open)
-        {
-            await log.DisposeAsync();
-        }
-
-        _store.Dispose();
-        _directory.Dispose();
+        Append,
+        AppendMany,
+        Replace,
+        Sync,
+        Cut,
+        Crash,
+        Reopen,
     }
 
     [Fact]
-    public async Task A_follower_has_entries_on_disk_when_it_acknowledges_them()
-    {
-        var log = Open("log");
-        for (var index = 1; index <= 50; index++)
-        {
-            await AppendAsync(log, index, Entry(term: 1));
-
-            // The length that a restart would go by, as it is on disk at this moment.
-            Assert.Equal(index, LengthOnDisk("log"));
-        }
-    }
-
-    [Fact]
-    public async Task A_follower_whose_request_was_given_up_has_its_entries_on_disk_before_it_acknowledges_an_empty_one()
-    {
-        var log = Open("log");
-        using CancellationTokenSource givenUp = new();
-        LogEntryProducerThat entries = new([Entry(term: 1)], () => givenUp.Cancel());
-        await AppendAsync(log, 1, entries, givenUp.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        Assert.Equal(1, log.LastEntryIndex);
-        await AppendAsync(log, log.LastEntryIndex + 1);
-        Assert.Equal(log.LastEntryIndex, LengthOnDisk("log"));
-    }
-
-    [Fact]
-    public async Task A_log_that_was_being_overwritten_when_the_process_died_ends_before_the_overwritten_part()
-    {
-        var log = Open("log");
-        await AppendAsync(log, 1, [.. Enumerable.Repeat(Entry(term: 1), 9)]);
-
-        // A new leader replaces entries 4 and 5. What the directory holds when the first of them is written is what kill -9 leaves.
-        var written = 0;
-        LogEntryProducerThat entries = new([Entry(term: 2), Entry(term: 2)], () =>
-        {
-            if (written++ == 1)
+    public void Whenever_the_power_fails_the_log_is_one_that_it_went_through_since_the_last_sync() =>
+        Gen.Select(Gen.Enum<Step>(), Gen.Int[0, 1000], Gen.Int[0, 60]).Array[1, 60].Sample(
+            steps =>
             {
-                Copy("log", "left");
+                using TemporaryDirectory directory = new();
+                using Run run = new(directory["log"]);
+                foreach (var (step, choice, size) in steps)
+                {
+                    run.Do(step, choice, size);
+                }
+            },
+            iter: 400);
+
+    [Fact]
+    public void An_entry_that_is_there_already_is_not_written_again_and_ends_nothing()
+    {
+        using var log = Create();
+        log.Append(1, [Entry(1), Entry(1), Entry(1)]);
+        var bytes = log.Bytes;
+        log.Append(1, [Entry(1), Entry(1)]);
+        Assert.Equal((3, bytes), (log.LastIndex, log.Bytes));
+    }
+
+    [Fact]
+    public void Entries_of_another_term_replace_those_that_are_there_and_all_behind_them()
+    {
+        using (var log = Create())
+        {
+            log.Append(1, [Entry(1), Entry(1), Entry(1), Entry(1)]);
+            log.Append(2, [Entry(1), Entry(2)]);
+            Assert.Equal("1 1 2", Terms(log));
+            log.Sync();
+        }
+
+        using var again = RaftLog.Open(_directory["log"], Small);
+        Assert.Equal("1 1 2", Terms(again));
+        Assert.Equal(-1, again.TermAt(4));
+    }
+
+    [Fact]
+    public void Entries_are_read_from_the_files_when_they_are_no_longer_in_memory()
+    {
+        using var log = Create();
+        for (var i = 1; i <= 200; i++)
+        {
+            log.Append(i, [new LogRecord(1, BitConverter.GetBytes(i))]);
+        }
+
+        List<LogRecord> read = [];
+        log.Read(1, 200, int.MaxValue, long.MaxValue, read);
+        Assert.Equal(Enumerable.Range(1, 200), read.Select(r => BitConverter.ToInt32(r.Payload)));
+    }
+
+    [Fact]
+    public void A_cut_log_gives_its_files_back_knows_the_terms_of_what_is_gone_and_goes_on_after_a_restart()
+    {
+        using (var log = Create())
+        {
+            for (var i = 1; i <= 300; i++)
+            {
+                log.Append(i, [Entry(1 + (i / 100))]);
             }
-        });
-        await AppendAsync(log, 4, entries, Cancelled);
-        Assert.Equal(5, log.LastEntryIndex);
 
-        var left = Open("left");
-        Assert.Equal(3, left.LastEntryIndex);
-        Assert.Equal("1 1 1", await TermsAsync(left));
-    }
-
-    [Fact]
-    public async Task A_log_that_was_overwritten_ends_where_the_new_leader_says_after_a_restart()
-    {
-        var log = Open("log");
-        await AppendAsync(log, 1, [.. Enumerable.Repeat(Entry(term: 1), 9)]);
-        await AppendAsync(log, 4, Entry(term: 2), Entry(term: 2));
-        Copy("log", "left");
-        var left = Open("left");
-        Assert.Equal("1 1 1 2 2", await TermsAsync(left));
-    }
-
-    [Fact]
-    public async Task A_leader_sends_a_long_log_in_parts_and_only_the_last_one_counts_for_the_majority()
-    {
-        var log = Open("log");
-        for (var i = 0; i < 30; i++)
-        {
-            await AppendAsync(log, i + 1, Entry(term: 1, size: 100_000));
+            log.Sync();
+            var files = Files();
+            log.Cut(250, kept: 1000);
+            Assert.InRange(Files(), 2, files - 1);
+            Assert.InRange(log.BaseIndex, 200, 250);
+            log.Append(301, [Entry(9)]);
+            log.Sync();
         }
 
-        var parts = 0;
-        log.PartSent = () => parts++;
-        List<HeartbeatResult> results = [];
-        for (long next = 1; next <= log.LastEntryIndex;)
-        {
-            Receiver receiver = new();
-            var result = await ((IAuditTrail<IRaftLogEntry>)log).ReadAsync(receiver, next, log.LastEntryIndex, Cancelled);
-            Assert.InRange(receiver.Bytes, 1, 1 << 20);
-            results.Add(result.Value.Result);
-            next += receiver.Count;
-        }
-
-        Assert.Equal(results.Count - 1, parts);
-        Assert.Equal(HeartbeatResult.ReplicatedWithLeaderTerm, results[^1]);
-        Assert.All(results.SkipLast(1), result => Assert.Equal(HeartbeatResult.Replicated, result));
+        using var again = RaftLog.Open(_directory["log"], Small);
+        Assert.InRange(again.BaseIndex, 200, 250);
+        Assert.Equal(301, again.LastIndex);
+        Assert.Equal((1, 2, 3, 9), (again.TermAt(99), again.TermAt(100), again.TermAt(200), again.TermAt(301)));
+        Assert.Throws<InvalidOperationException>(() => again.Append(again.BaseIndex, [Entry(10)]));
     }
 
     [Fact]
-    public async Task A_single_entry_larger_than_a_part_is_sent_alone()
+    public void A_log_is_not_cut_beyond_what_the_state_holds()
     {
-        var log = Open("log");
-        await AppendAsync(log, 1, Entry(term: 1, size: 3 << 20));
-        await AppendAsync(log, 2, [.. Enumerable.Repeat(Entry(term: 1), 9)]);
-        Receiver receiver = new();
-        await ((IAuditTrail<IRaftLogEntry>)log).ReadAsync(receiver, 1, 10, Cancelled);
-        Assert.Equal(1, receiver.Count);
+        using var log = Create();
+        for (var i = 1; i <= 300; i++)
+        {
+            log.Append(i, [Entry(1)]);
+        }
+
+        log.Cut(applied: 0, kept: 0);
+        Assert.Equal(0, log.BaseIndex);
     }
 
     [Fact]
-    public async Task A_cut_log_gives_its_files_back_and_goes_on_after_a_restart()
+    public void A_byte_that_changed_after_it_was_on_disk_is_told_from_a_torn_end()
     {
-        var log = Open("log");
-        await AppendAsync(log, 1, [.. Enumerable.Repeat(Entry(term: 1, size: 5_000), 600)]);
-        var commands = new ReadOnlyMemory<byte>[1];
-        _store.Apply(600, [Ledger.Count("x")], commands);
-        await log.CommitAsync(600, Cancelled);
-        await log.WaitForApplyAsync(600, Cancelled);
-        var before = Files("log");
-        await log.CutAsync(500, Cancelled);
-        await AppendAsync(log, 601, Entry(term: 1));
-        await Group.EventuallyAsync(() => Task.FromResult(Files("log") < before ? true : (bool?)null));
-        await log.DisposeAsync();
-
-        var again = Open("log");
-        await again.InitializeAsync(Cancelled);
-        Assert.Equal(500, again.CutIndex);
-        Assert.Equal(601, again.LastEntryIndex);
-        await AppendAsync(again, 602, Entry(term: 2));
-        using var entries = await again.ReadAsync(501, 602, Cancelled);
-        Assert.Equal(Enumerable.Repeat(1L, 101).Append(2), entries.Select(e => e.Term));
-    }
-
-    private RaftLog Open(string name)
-    {
-        var log = RaftLog.Open(_directory[name], new CommandApplier(_store));
-        _open.Add(log);
-        return log;
-    }
-
-    private int Files(string name) => Directory.GetFiles(_directory[name], "*", SearchOption.AllDirectories).Length;
-
-    // As the library writes it: version, commit index, last index.
-    private long LengthOnDisk(string name) =>
-        BinaryPrimitives.ReadInt64LittleEndian(File.ReadAllBytes(Path.Combine(_directory[name], "checkpoint")).AsSpan(12));
-
-    private void Copy(string from, string to)
-    {
-        foreach (var file in Directory.GetFiles(_directory[from], "*", SearchOption.AllDirectories))
+        string file;
+        using (var log = Create(new RaftLogOptions { SegmentBytes = 1 << 20 }))
         {
-            var copy = Path.Combine(_directory[to], Path.GetRelativePath(_directory[from], file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
-    }
-
-    private static BinaryLogEntry Entry(long term, int size = 100) => new() { Term = term, Content = new byte[size] };
-
-    private static Task AppendAsync(RaftLog log, long index, params BinaryLogEntry[] entries) =>
-        AppendAsync(log, index, new LogEntryProducer<BinaryLogEntry>(entries), Cancelled);
-
-    private static Task AppendAsync(RaftLog log, long index, ILogEntryProducer<BinaryLogEntry> entries, CancellationToken token) =>
-        ((IAuditTrail<IRaftLogEntry>)log).AppendAsync(entries, index, skipCommitted: true, token).AsTask();
-
-    private static async Task<string> TermsAsync(RaftLog log)
-    {
-        using var entries = await log.ReadAsync(1, log.LastEntryIndex, Cancelled);
-        return string.Join(' ', entries.Select(e => e.Term));
-    }
-
-    /// <summary>What a follower would answer to everything that it is sent.</summary>
-    private sealed class Receiver : ILogEntryConsumer<IRaftLogEntry, Result<ReplicationStatus>>
-    {
-        public int Count { get; private set; }
-
-        public long Bytes { get; private set; }
-
-        public ValueTask<Result<ReplicationStatus>> ReadAsync<TEntry, TList>(TList entries, long? snapshotIndex, CancellationToken token)
-            where TEntry : notnull, IRaftLogEntry
-            where TList : notnull, IReadOnlyList<TEntry>
-        {
-            Count = entries.Count;
-            Bytes = entries.Sum(e => e.Length ?? 0);
-            return ValueTask.FromResult(new Result<ReplicationStatus>
+            for (var i = 1; i <= 20; i++)
             {
-                Term = 1,
-                Value = new ReplicationStatus { Result = HeartbeatResult.ReplicatedWithLeaderTerm, LastIndex = 0 },
-            });
+                log.Append(i, [new LogRecord(1, new byte[100])]);
+                log.Sync();
+            }
+
+            file = Directory.GetFiles(_directory["log"], "*.log")[^1];
+        }
+
+        var content = File.ReadAllBytes(file);
+        content[650] ^= 1;
+        File.WriteAllBytes(file, content);
+        var refusal = Assert.Throws<IOException>(() => RaftLog.Open(_directory["log"], Small));
+        Assert.Contains(file, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void After_a_sync_that_failed_the_log_takes_nothing_more()
+    {
+        FailingDisk disk = new();
+        using var log = Create(Small with { Disk = disk });
+        log.Append(1, [Entry(1)]);
+        disk.Fails = true;
+        Assert.Throws<IOException>(log.Sync);
+        disk.Fails = false;
+        Assert.Throws<IOException>(log.Sync);
+        Assert.Throws<IOException>(() => log.Append(2, [Entry(1)]));
+        Assert.Equal(0, log.DurableIndex);
+    }
+
+    [Fact]
+    public void A_ballot_that_was_torn_while_it_was_written_is_the_one_before()
+    {
+        Directory.CreateDirectory(_directory["ballot"]);
+        using (var ballot = Ballot.Create(_directory["ballot"], new BallotState { Term = 3 }, LogDisk.System))
+        {
+            ballot.Write(new BallotState { Term = 4, AbstainsUpTo = 7 });
+        }
+
+        var path = Ballot.PathIn(_directory["ballot"]);
+        var content = File.ReadAllBytes(path);
+        for (var i = 0; i < content.Length; i++)
+        {
+            var torn = content.ToArray();
+            torn[i] ^= 1;
+            File.WriteAllBytes(path, torn);
+            using var again = Ballot.Open(_directory["ballot"], LogDisk.System);
+            Assert.InRange(again!.State.Term, 3, 4);
+        }
+
+        File.WriteAllBytes(path, content);
+        using var whole = Ballot.Open(_directory["ballot"], LogDisk.System);
+        Assert.Equal(new BallotState { Term = 4, AbstainsUpTo = 7 }, whole!.State);
+        File.WriteAllBytes(path, new byte[content.Length]);
+        Assert.Throws<IOException>(() => Ballot.Open(_directory["ballot"], LogDisk.System));
+    }
+
+    private static RaftLogOptions Small => new() { SegmentBytes = 1000, CacheBytes = 200 };
+
+    private static LogRecord Entry(long term) => new(term, new byte[10]);
+
+    private RaftLog Create(RaftLogOptions? options = null) => RaftLog.Create(_directory["log"], 0, [], options ?? Small);
+
+    private int Files() => Directory.GetFiles(_directory["log"], "*.log").Length;
+
+    private static string Terms(RaftLog log) => string.Join(' ', Enumerable.Range(1, (int)log.LastIndex).Select(i => log.TermAt(i)));
+
+    private sealed class FailingDisk : LogDisk
+    {
+        public bool Fails { get; set; }
+
+        public override void Sync(SafeFileHandle file, string path)
+        {
+            if (Fails)
+            {
+                throw new IOException("the disk is gone");
+            }
         }
     }
 
-    /// <summary>Entries from the network, which do something when the next one is asked for.</summary>
-    private sealed class LogEntryProducerThat(BinaryLogEntry[] entries, Action asked) : ILogEntryProducer<BinaryLogEntry>
+    /// <summary>
+    /// A log beside a model of it. A crash leaves of each file the sectors that were synced, and of every other sector the old or the new content; the
+    /// log must then be one of those that it was since the last sync.
+    /// </summary>
+    private sealed class Run : LogDisk, IDisposable
     {
-        private int _next;
+        private const int Sector = 64;
 
-        public long RemainingCount => entries.Length - _next;
+        private readonly string _path;
+        private readonly Dictionary<string, byte[]> _synced = [];
+        private readonly List<List<(long Term, string Content)>> _since = [];
+        private List<(long Term, string Content)> _model = [];
+        private RaftLog _log;
+        private long _term = 1;
 
-        public BinaryLogEntry Current => entries[_next - 1];
-
-        public ValueTask<bool> MoveNextAsync()
+        public Run(string path)
         {
-            asked();
-            return ValueTask.FromResult(_next++ < entries.Length);
+            _path = path;
+            _log = RaftLog.Create(path, 0, [], Options);
+            _since.Add([]);
         }
 
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        private RaftLogOptions Options => new() { SegmentBytes = 600, CacheBytes = 100, Disk = this };
+
+        public override void Sync(SafeFileHandle file, string path)
+        {
+            var content = new byte[RandomAccess.GetLength(file)];
+            RandomAccess.Read(file, content, 0);
+            _synced[Path.GetFileName(path)] = content;
+        }
+
+        public override void SyncDirectory(string directory)
+        {
+            // Names are on disk at once here.
+        }
+
+        public void Do(Step step, int choice, int size)
+        {
+            switch (step)
+            {
+                case Step.Append:
+                    Append(_model.Count + 1, 1, size);
+                    break;
+                case Step.AppendMany:
+                    Append(_model.Count + 1, 1 + (choice % 20), size);
+                    break;
+                case Step.Replace when _model.Count > _log.BaseIndex:
+                    _term++;
+                    Append(_model.Count - (choice % (int)(_model.Count - _log.BaseIndex)), 1 + (choice % 3), size);
+                    break;
+                case Step.Sync:
+                    _log.Sync();
+                    Assert.Equal(_model.Count, _log.DurableIndex);
+                    Settled();
+                    break;
+                case Step.Cut:
+                    _log.Cut(_log.DurableIndex, choice);
+                    break;
+                case Step.Crash:
+                    Crash(new Random(choice));
+                    break;
+                case Step.Reopen:
+                    _log.Sync();
+                    _log.Dispose();
+                    _log = RaftLog.Open(_path, Options);
+                    Settled();
+                    Compare(_model);
+                    break;
+            }
+        }
+
+        public void Dispose() => _log.Dispose();
+
+        private void Append(int first, int count, int size)
+        {
+            // What is replaced may be gone before its replacement is there: the leader has said that it is not a part of the log.
+            _model = [.. _model.Take(first - 1)];
+            _since.Add([.. _model]);
+            List<LogRecord> records = [];
+            for (var i = 0; i < count; i++)
+            {
+                var content = RandomNumberGenerator.GetBytes(size);
+                records.Add(new LogRecord(_term, content));
+                _model.Add((_term, Convert.ToHexString(content)));
+
+                // Each is written behind the one before; a crash may come between any two.
+                _since.Add([.. _model]);
+            }
+
+            _log.Append(first, [.. records]);
+            Assert.Equal(_model.Count, _log.LastIndex);
+        }
+
+        private void Settled()
+        {
+            _since.Clear();
+            _since.Add([.. _model]);
+        }
+
+        private void Crash(Random random)
+        {
+            _log.Dispose();
+            foreach (var path in Directory.GetFiles(_path, "*.log"))
+            {
+                var written = File.ReadAllBytes(path);
+                var synced = _synced[Path.GetFileName(path)];
+                for (var at = 0; at < written.Length; at += Sector)
+                {
+                    var length = Math.Min(Sector, written.Length - at);
+                    if (random.Next(2) == 0 && at + length <= synced.Length)
+                    {
+                        synced.AsSpan(at, length).CopyTo(written.AsSpan(at));
+                    }
+                }
+
+                File.WriteAllBytes(path, written);
+                _synced[Path.GetFileName(path)] = written;
+            }
+
+            _log = RaftLog.Open(_path, Options);
+            var found = Content();
+            _model = Assert.Single(_since.Where(s => s.Skip((int)_log.BaseIndex).SequenceEqual(found)).Take(1));
+            Settled();
+            Compare(_model);
+        }
+
+        private void Compare(List<(long Term, string Content)> expected)
+        {
+            Assert.Equal(expected.Count, _log.LastIndex);
+            Assert.Equal(expected.Skip((int)_log.BaseIndex), Content());
+            for (var i = 1; i <= expected.Count; i++)
+            {
+                Assert.Equal(expected[i - 1].Term, _log.TermAt(i));
+            }
+        }
+
+        private List<(long Term, string Content)> Content()
+        {
+            List<LogRecord> read = [];
+            if (_log.LastIndex > _log.BaseIndex)
+            {
+                _log.Read(_log.BaseIndex + 1, _log.LastIndex, int.MaxValue, long.MaxValue, read);
+            }
+
+            return [.. read.Select(r => (r.Term, Convert.ToHexString(r.Payload)))];
+        }
     }
 }

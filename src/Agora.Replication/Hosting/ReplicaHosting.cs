@@ -77,11 +77,12 @@ public static class ReplicaHosting
         return builder;
     }
 
-    /// <summary>Maps the <c>Replica</c> gRPC service: status, read position, digest.</summary>
+    /// <summary>Maps what replicas answer each other and whoever watches them: status, read position, digest; with Raft, how one comes in.</summary>
     public static WebApplication MapReplica(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
         app.MapGrpcService<ReplicaService>();
+        app.MapGrpcService<RaftPeerService>();
         return app;
     }
 
@@ -91,7 +92,7 @@ public static class ReplicaHosting
         var loggers = services.GetRequiredService<ILoggerFactory>();
         if (group.Engine == ReplicationEngine.Raft)
         {
-            return new RaftReplicator(group, replica, Path.Combine(directory, "raft"), store, new RaftPeers(group, identity), raft, identity, loggers);
+            return new RaftReplicator(group, replica, Path.Combine(directory, "raft"), store, new RaftPeers(group, replica, identity), raft, identity, loggers);
         }
 
         var logger = loggers.CreateLogger<BroadcastReplicator>();

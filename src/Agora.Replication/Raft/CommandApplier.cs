@@ -1,115 +1,143 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
-using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
-using IRaftStateMachine = DotNext.Net.Cluster.Consensus.Raft.StateMachine.IStateMachine;
+using DotNext.IO;
+using DotNext.Net.Cluster.Consensus.Raft;
 
 namespace Agora.Replication.Raft;
 
 /// <summary>
-/// Applies the log's entries to the store, one transaction an entry: the leader's batcher has put many commands into it. Hands the replies to
-/// the submissions that wait for them here.
+/// Applies committed entries to the store, in order, as many as there are in one transaction. Hands the replies to the submissions that wait
+/// for them here.
 /// </summary>
-/// <remarks>
-/// An entry is a batch's id (16 bytes), which finds the submissions, and the commands. The library's own way to carry the waiting caller
-/// from append to apply goes by index, which another leader's entry may take.
-/// </remarks>
-internal sealed class CommandApplier(ReplicatedStore store) : IRaftStateMachine
+internal sealed class CommandApplier(ReplicatedStore store) : IThreadPoolWorkItem
 {
-    private const int BatchIdSize = 16;
+    // Of one transaction, so that a replica that catches up is seen to move, and its WAL stays short.
+    private const int MostEntries = 256;
+    private const long MostBytes = 1 << 20;
 
-    private readonly ConcurrentDictionary<Guid, Submission[]> _waiting = new();
+    private readonly ConcurrentDictionary<long, CommandBatch> _waiting = new();
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<LogRecord> _entries = [];
     private readonly List<Command> _commands = [];
     private ReadOnlyMemory<byte>[] _replies = [];
+    private RaftLog? _log;
+    private long _committed;
+    private int _running;
 
     /// <summary>Faults when an entry could not be applied; nothing more is applied then.</summary>
     public Task Failed => _failed.Task;
 
-    /// <summary>Where the log begins, once it was cut.</summary>
-    public LogCut? Cut
-    {
-        get => Volatile.Read(ref field);
-        set => Volatile.Write(ref field, value);
-    }
-
-    /// <inheritdoc/>
-    public ISnapshot? Snapshot => Cut;
-
-    /// <inheritdoc/>
-    public ValueTask ReclaimGarbageAsync(long watermark, CancellationToken token) => ValueTask.CompletedTask;
-
-    /// <summary>Makes the batch known before it is appended, and encodes it.</summary>
-    public Guid Expect(Submission[] batch, IBufferWriter<byte> entry)
-    {
-        var id = Guid.NewGuid();
-        id.TryWriteBytes(entry.GetSpan(BatchIdSize));
-        entry.Advance(BatchIdSize);
-        foreach (var submission in batch)
-        {
-            submission.Command.EncodeWithLength(entry);
-        }
-
-        _waiting[id] = batch;
-        return id;
-    }
+    /// <summary>
+    /// Makes known who waits for an entry, before anybody can commit it. Should another leader's entry take the index, its term is another, and the
+    /// submissions are left to whoever gave them.
+    /// </summary>
+    public void Expect(long index, CommandBatch batch) => _waiting[index] = batch;
 
     /// <summary>Nobody waits for the batch any more.</summary>
-    public void Forget(Guid batch) => _waiting.TryRemove(batch, out _);
+    public void Forget(CommandBatch batch)
+    {
+        foreach (var waiting in _waiting)
+        {
+            if (waiting.Value == batch)
+            {
+                _waiting.TryRemove(waiting);
+            }
+        }
+    }
 
-    /// <inheritdoc/>
-    public ValueTask<long> ApplyAsync(LogEntry entry, CancellationToken token)
+    /// <summary>Entries of the log up to an index may be applied. Returns at once.</summary>
+    public void Commit(RaftLog log, long index)
+    {
+        Volatile.Write(ref _log, log);
+        Volatile.Write(ref _committed, index);
+        if (Interlocked.Exchange(ref _running, 1) == 0)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+    }
+
+    /// <summary>Completes when an entry is applied.</summary>
+    public Task WaitAsync(long index, CancellationToken cancellationToken) => store.WaitUntilAppliedAsync(index, cancellationToken);
+
+    /// <summary>Completes when nothing is being applied; nothing more may be committed meanwhile.</summary>
+    public async Task DrainAsync()
+    {
+        while (Volatile.Read(ref _running) != 0 && !_failed.Task.IsCompleted)
+        {
+            await Task.Delay(5, CancellationToken.None);
+        }
+    }
+
+    void IThreadPoolWorkItem.Execute()
     {
         try
         {
-            if (entry.IsSnapshot)
+            do
             {
-                throw new IOException(
-                    "The leader no longer has the entries that this replica lacks: its disk was lost, or replaced by an older one. Bring its directory back from another replica's.");
-            }
+                while (store.Applied < Volatile.Read(ref _committed))
+                {
+                    ApplyNext();
+                }
 
-            // After a restart the log begins before what the store holds: go on behind that.
-            if (entry.Index <= store.Applied)
-            {
-                return ValueTask.FromResult(store.Applied);
+                // Whoever commits after the look above and before this line starts nothing: hence the second look.
+                Volatile.Write(ref _running, 0);
+                Interlocked.MemoryBarrier();
             }
-
-            Apply(entry);
-            return ValueTask.FromResult(entry.Index);
+            while (store.Applied < Volatile.Read(ref _committed) && Interlocked.Exchange(ref _running, 1) == 0);
         }
         catch (Exception e)
         {
+            // Stays running: nothing is applied behind what could not be.
             _failed.TrySetException(e);
-            throw;
         }
     }
 
-    private void Apply(in LogEntry entry)
+    private void ApplyNext()
     {
-        if (!entry.TryGetPayload(out var sequence) || sequence.Length < BatchIdSize)
+        var first = Math.Max(store.Applied, 0) + 1;
+        _entries.Clear();
+        _commands.Clear();
+        _log!.Read(first, _committed, MostEntries, MostBytes, _entries);
+        foreach (var entry in _entries)
         {
-            throw new InvalidDataException($"Entry {entry.Index} of the Raft log is not a batch of commands.");
+            Command.DecodeBatch(entry.Payload, _commands);
         }
 
-        // A view of the log's page where the entry lies in one: it stays mapped until the entry is applied.
-        var payload = sequence.IsSingleSegment ? sequence.First : sequence.ToArray();
-        _commands.Clear();
-        Command.DecodeBatch(payload[BatchIdSize..], _commands);
         if (_replies.Length < _commands.Count)
         {
             _replies = new ReadOnlyMemory<byte>[Math.Max(_commands.Count, 64)];
         }
 
-        store.Apply(entry.Index, CollectionsMarshal.AsSpan(_commands), _replies);
-        if (_waiting.TryRemove(new Guid(payload.Span[..BatchIdSize]), out var batch))
+        store.Apply(first + _entries.Count - 1, CollectionsMarshal.AsSpan(_commands), _replies);
+        var reply = 0;
+        for (var i = 0; i < _entries.Count; i++)
         {
-            for (var i = 0; i < batch.Length; i++)
+            if (_waiting.TryRemove(first + i, out var batch) && batch.Term == _entries[i].Term)
             {
-                batch[i].TrySetResult(_replies[i]);
+                foreach (var submission in batch.Submissions)
+                {
+                    submission.TrySetResult(_replies[reply++]);
+                }
+            }
+            else
+            {
+                reply += CommandsIn(_entries[i].Payload);
             }
         }
 
         Array.Clear(_replies, 0, _commands.Count);
+    }
+
+    private static int CommandsIn(ReadOnlySpan<byte> payload)
+    {
+        var count = 0;
+        for (; !payload.IsEmpty; payload = payload[(sizeof(int) + MemoryMarshal.Read<int>(payload))..])
+        {
+            count++;
+        }
+
+        return count;
     }
 }
 
@@ -118,4 +146,32 @@ internal sealed class Submission(Command command)
     : TaskCompletionSource<ReadOnlyMemory<byte>>(TaskCreationOptions.RunContinuationsAsynchronously)
 {
     public Command Command { get; } = command;
+}
+
+/// <summary>What a leader appends: the commands of many submissions in one entry.</summary>
+internal sealed class CommandBatch(long term, Submission[] submissions, byte[] payload) : IRaftLogEntry
+{
+    public long Term => term;
+
+    public Submission[] Submissions => submissions;
+
+    public byte[] Payload => payload;
+
+    long? IDataTransferObject.Length => payload.Length;
+
+    bool IDataTransferObject.IsReusable => true;
+
+    public ValueTask WriteToAsync<TWriter>(TWriter writer, CancellationToken token)
+        where TWriter : IAsyncBinaryWriter => writer.WriteAsync(payload, null, token);
+
+    public static CommandBatch Encode(long term, Submission[] submissions, ArrayBufferWriter<byte> buffer)
+    {
+        buffer.ResetWrittenCount();
+        foreach (var submission in submissions)
+        {
+            submission.Command.EncodeWithLength(buffer);
+        }
+
+        return new CommandBatch(term, submissions, buffer.WrittenSpan.ToArray());
+    }
 }

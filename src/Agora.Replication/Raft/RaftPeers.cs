@@ -7,10 +7,18 @@ using Grpc.Net.Client;
 namespace Agora.Replication.Raft;
 
 /// <summary>What a replica asks the others over gRPC, beside the protocol.</summary>
-internal sealed class RaftPeers(DatabaseGroup group, ComponentIdentity? identity) : IDisposable
+internal sealed class RaftPeers(DatabaseGroup group, int self, ComponentIdentity? identity) : IDisposable
 {
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
+
+    // A state of several gigabytes on a slow network; a replica that is stopped gives up at once.
+    private static readonly TimeSpan FetchTimeout = TimeSpan.FromMinutes(10);
+
     private readonly Lazy<GrpcChannel>[] _channels =
         [.. group.Replicas.Select((r, number) => new Lazy<GrpcChannel>(() => Connect(r, number, identity)))];
+
+    /// <summary>The numbers of the others, beginning behind this replica's, so that not all ask the same one.</summary>
+    public IEnumerable<int> Others => Enumerable.Range(1, _channels.Length - 1).Select(i => (self + i) % _channels.Length);
 
     /// <summary>A position that a read must reflect, from the replica that leads.</summary>
     /// <exception cref="ReplicaUnavailableException">The replica cannot be reached, or does not lead.</exception>
@@ -32,18 +40,49 @@ internal sealed class RaftPeers(DatabaseGroup group, ComponentIdentity? identity
         }
     }
 
-    /// <summary>The lowest position that every other replica holds durably in its state; null where one does not answer.</summary>
-    public async Task<long?> LowestDurableAsync(int self, TimeSpan timeout, CancellationToken cancellationToken)
+    /// <summary>How the others stand; null for each that does not answer.</summary>
+    public Task<StandingReply?[]> StandingsAsync(CancellationToken cancellationToken) => Task.WhenAll(Others.Select(async other =>
     {
         try
         {
-            var replies = await Task.WhenAll(_channels.Where((_, i) => i != self).Select(channel =>
-                new Replica.ReplicaClient(channel.Value).GetStatusAsync(new StatusRequest(), null, Deadline(timeout), cancellationToken).ResponseAsync));
-            return replies.Select(r => r.Durable).DefaultIfEmpty(long.MaxValue).Min();
+            return (StandingReply?)await Client(other).GetStandingAsync(new StandingRequest(), null, Deadline(AnswerTimeout), cancellationToken);
         }
         catch (RpcException)
         {
             return null;
+        }
+    }));
+
+    /// <exception cref="RpcException">The replica does not answer or cannot prove that it leads.</exception>
+    public async Task<RestorePointReply> RestorePointAsync(int leader, TimeSpan timeout, CancellationToken cancellationToken) =>
+        await Client(leader).GetRestorePointAsync(new RestorePointRequest(), null, Deadline(timeout), cancellationToken);
+
+    /// <summary>Writes another's state to a file.</summary>
+    /// <exception cref="RpcException">The replica does not answer, or not to the end.</exception>
+    public async Task<StateHeader> FetchStateAsync(int replica, long atLeast, string path, CancellationToken cancellationToken)
+    {
+        using var call = Client(replica).FetchState(new FetchStateRequest { AtLeast = atLeast }, null, Deadline(FetchTimeout), cancellationToken);
+        StateHeader? header = null;
+        await using var file = new FileStream(path, FileMode.Create, FileAccess.Write);
+        await foreach (var part in call.ResponseStream.ReadAllAsync(cancellationToken))
+        {
+            header ??= part.Header;
+            await file.WriteAsync(part.Content.Memory, cancellationToken);
+        }
+
+        return header is not null && header.Length == file.Length && header.Position >= atLeast
+            ? header
+            : throw new RpcException(new Status(StatusCode.DataLoss, $"Replica {replica} sent {file.Length} bytes of a state of {header?.Length}."));
+    }
+
+    public void Dispose()
+    {
+        foreach (var channel in _channels)
+        {
+            if (channel.IsValueCreated)
+            {
+                channel.Value.Dispose();
+            }
         }
     }
 
@@ -60,16 +99,7 @@ internal sealed class RaftPeers(DatabaseGroup group, ComponentIdentity? identity
             DisposeHttpClient = true,
         });
 
-    private static DateTime Deadline(TimeSpan timeout) => TimeProvider.System.GetUtcNow().UtcDateTime + timeout;
+    private RaftPeer.RaftPeerClient Client(int replica) => new(_channels[replica].Value);
 
-    public void Dispose()
-    {
-        foreach (var channel in _channels)
-        {
-            if (channel.IsValueCreated)
-            {
-                channel.Value.Dispose();
-            }
-        }
-    }
+    private static DateTime Deadline(TimeSpan timeout) => TimeProvider.System.GetUtcNow().UtcDateTime + timeout;
 }

@@ -1,14 +1,10 @@
 using System.Buffers;
 using System.Diagnostics;
-using System.Net;
-using System.Net.Security;
-using System.Net.Sockets;
 using System.Threading.Channels;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Security;
 using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
-using DotNext.Net.Security;
 using Microsoft.Extensions.Logging;
 
 namespace Agora.Replication.Raft;
@@ -26,18 +22,10 @@ internal sealed class RaftReplicator : IReplicator
     private const int MaxBatchBytes = 256 << 10;
     private const int MaxQueuedCommands = 4096;
     private const long MaxQueuedBytes = 32 << 20;
+    private const int FlushEveryBeats = 5;
 
-    // In milliseconds. A busy machine may hold a heartbeat up for twice its interval before anybody stands for election; each one costs every
-    // member a wake-up, which is most of what an idle group does.
-    private const int Heartbeat = 200;
-    private const int ShortestElection = 600;
-    private const int LongestElection = 1000;
-
-    // Shorter than the shortest election: a vote waits for every member, and one that hangs must not hold it up for longer than it lasts.
-    private static readonly TimeSpan RequestTimeout = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RoundTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BatchTimeout = TimeSpan.FromSeconds(10);
-    private const int FlushEveryBeats = 5;
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromMilliseconds(500);
 
     private readonly int _replica;
@@ -45,14 +33,12 @@ internal sealed class RaftReplicator : IReplicator
     private readonly ReplicatedStore _store;
     private readonly RaftPeers _peers;
     private readonly RaftSettings _settings;
-    private readonly ComponentIdentity? _identity;
-    private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly CommandApplier _applier;
-    private readonly RaftMembers _members;
-    private readonly IPEndPoint _own;
+    private readonly RaftNode _node;
     private readonly SharedRound<long> _confirmation;
     private readonly SharedRound<long> _leadersPosition;
+    private readonly SemaphoreSlim _snapshots = new(1, 1);
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _stopping = new();
@@ -60,8 +46,6 @@ internal sealed class RaftReplicator : IReplicator
         new BoundedChannelOptions(MaxQueuedCommands) { SingleReader = true });
 
     private long _queuedBytes;
-    private RaftLog? _log;
-    private RaftCluster? _cluster;
     private Task _batcher = Task.CompletedTask;
     private Task _watch = Task.CompletedTask;
     private Task? _stopped;
@@ -70,13 +54,10 @@ internal sealed class RaftReplicator : IReplicator
         DatabaseGroup group, int replica, string directory, ReplicatedStore store, RaftPeers peers, RaftSettings settings, ComponentIdentity? identity,
         ILoggerFactory loggers)
     {
-        _identity = identity;
-        _settings = settings;
-        (_replica, _directory, _store, _peers, _loggers) = (replica, directory, store, peers, loggers);
+        (_replica, _directory, _store, _peers, _settings) = (replica, directory, store, peers, settings);
         _logger = loggers.CreateLogger<RaftReplicator>();
         _applier = new CommandApplier(store);
-        _members = new RaftMembers(group, replica);
-        _own = HostNames.PeerOf(group.Replicas[replica]);
+        _node = new RaftNode(group, replica, directory, store, _applier, peers, settings, identity, loggers);
         _confirmation = new SharedRound<long>(ConfirmAsync);
         _leadersPosition = new SharedRound<long>(AskLeaderAsync);
     }
@@ -84,68 +65,36 @@ internal sealed class RaftReplicator : IReplicator
     /// <inheritdoc/>
     public Task Completion => _completion.Task;
 
+    /// <summary>It has never promised anything and holds nothing: it is new, or has lost everything.</summary>
+    public bool IsBlank => _node.IsBlank;
+
     /// <inheritdoc/>
     public ReplicatorStatus Status
     {
         get
         {
-            var (cluster, log) = (_cluster, _log);
-            if (cluster is null || log is null || _stopped is not null)
+            if (_node.Current is not { } member || _stopped is not null)
             {
-                return new ReplicatorStatus(Engine, "follower", _store.Applied, _store.Applied, false, null);
+                return new ReplicatorStatus(Engine, "candidate", _store.Applied, _store.Applied, false, null);
             }
 
             var leader = Leader;
-            var leads = leader == _replica;
-            var role = leads ? "leader" : leader is null ? "candidate" : "follower";
-            var applied = Math.Max(log.LastAppliedIndex, _store.Applied);
-            return new ReplicatorStatus(Engine, role, applied, Math.Max(log.LastEntryIndex, applied), leader is not null, leader);
+            var role = leader == _replica ? "leader" : leader is null ? "candidate" : "follower";
+            var applied = _store.Applied;
+            return new ReplicatorStatus(Engine, role, applied, Math.Max(member.Trail.Log.LastIndex, applied), leader is not null, leader);
         }
     }
 
-    // The replica that leads, as far as known here; itself only while it may serve.
-    private int? Leader
-    {
-        get
-        {
-            var index = _members.IndexOf(_cluster?.Leader?.EndPoint);
-            return index < 0 || (index == _replica && !Leads) ? null : index;
-        }
-    }
-
-    // True only once this term's own first entry is committed: what earlier leaders acknowledged is then known to be committed too.
-    private bool Leads => _cluster is { } cluster && !cluster.LeadershipToken.IsCancellationRequested;
+    private int? Leader => _node.Leader;
 
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            _log = RaftLog.Open(_directory, _applier);
-            if (_store.Applied > _log.LastEntryIndex || Math.Max(_store.Applied, 0) < _log.CutIndex)
-            {
-                throw new IOException(
-                    $"it holds entries {_log.CutIndex + 1} to {_log.LastEntryIndex}, while the state stands at {_store.Applied}: they do not belong together");
-            }
-
-            _log.PartSent = () => _ = SendNextPartAsync();
-            _cluster = new RaftCluster(Configure()) { AuditTrail = _log };
-
-            // Applies what is known to be committed before it listens.
-            await _cluster.StartAsync(cancellationToken);
-        }
-        catch (SocketException e)
-        {
-            throw new IOException($"The Raft port {_own} of replica {_replica} cannot be used: {e.Message}", e);
-        }
-        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
-        {
-            throw new IOException($"The Raft log in {Path.GetFullPath(_directory)} cannot be used: {e.Message}", e);
-        }
-
+        await _node.StartAsync(cancellationToken);
         _batcher = Task.Run(RunBatcherAsync, CancellationToken.None);
         _watch = Task.Run(WatchAsync, CancellationToken.None);
-        _ = FailWithApplierAsync();
+        _ = FailWithAsync(_applier.Failed);
+        _ = FailWithAsync(_node.Failed);
     }
 
     /// <inheritdoc/>
@@ -156,7 +105,7 @@ internal sealed class RaftReplicator : IReplicator
             throw new ArgumentException($"A command's payload is at most {Command.MaxPayload} bytes.", nameof(command));
         }
 
-        ThrowUnlessLeading();
+        _ = Leading();
         if (Interlocked.Add(ref _queuedBytes, command.EncodedSize) <= MaxQueuedBytes)
         {
             Submission submission = new(command);
@@ -173,7 +122,7 @@ internal sealed class RaftReplicator : IReplicator
     /// <inheritdoc/>
     public async Task ReadBarrierAsync(CancellationToken cancellationToken)
     {
-        var position = Leads
+        var position = _node.Current is { Leads: true }
             ? await _confirmation.JoinAsync(cancellationToken)
             : await _leadersPosition.JoinAsync(cancellationToken);
         await WaitForApplyAsync(position, cancellationToken);
@@ -181,6 +130,39 @@ internal sealed class RaftReplicator : IReplicator
 
     /// <inheritdoc/>
     public Task<long> ConfirmReadPositionAsync(CancellationToken cancellationToken) => _confirmation.JoinAsync(cancellationToken);
+
+    /// <summary>
+    /// Leader only: its last entry at the time of the call, once that is committed, and the term in which it has proved to lead since the call. See <see cref="RaftNode"/>.
+    /// </summary>
+    public async Task<(long Position, long Term)> ConfirmRestorePointAsync(CancellationToken cancellationToken)
+    {
+        var trail = Leading().Trail;
+        var (position, term) = (trail.Log.LastIndex, trail.Ballot.State.Term);
+        await _confirmation.JoinAsync(cancellationToken);
+        await WaitForApplyAsync(position, cancellationToken);
+        return Leading().Trail == trail && trail.Ballot.State.Term == term
+            ? (position, term)
+            : throw new ReplicaUnavailableException("This replica lost its leadership.", Leader);
+    }
+
+    /// <summary>The state at a position at or above the one given, in a file that is gone when it is disposed. One at a time.</summary>
+    public async Task<StateSnapshot> SnapshotAsync(long atLeast, CancellationToken cancellationToken)
+    {
+        await WaitForApplyAsync(atLeast, cancellationToken);
+        await _snapshots.WaitAsync(cancellationToken);
+        try
+        {
+            var trail = _node.Current?.Trail ?? throw new ReplicaUnavailableException("This replica is not in the group.");
+            var path = Path.Combine(_directory, $"outgoing-{Guid.NewGuid():N}.db");
+            var position = _store.Snapshot(path);
+            FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
+            return new StateSnapshot(position, trail.Log.TermsUpTo(position), file);
+        }
+        finally
+        {
+            _snapshots.Release();
+        }
+    }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
@@ -192,41 +174,13 @@ internal sealed class RaftReplicator : IReplicator
         }
     }
 
-    private RaftCluster.TcpConfiguration Configure() => new(_own)
-    {
-        PublicEndPoint = _members.All[_replica],
-        ConfigurationStorage = _members,
-        ColdStart = false,
-        LowerElectionTimeout = ShortestElection,
-        UpperElectionTimeout = LongestElection,
-        HeartbeatThreshold = (double)Heartbeat / ShortestElection,
-        RequestTimeout = RequestTimeout,
-        ConnectTimeout = TimeSpan.FromMilliseconds(250),
-        GracefulShutdownTimeout = TimeSpan.FromMilliseconds(200),
-        MaxReplicationLag = 4096,
-        ServerBacklog = 32,
-        LoggerFactory = _loggers,
-        SslOptions = _identity is null ? null : new PeersOnly(_identity, _members.All),
-    };
-
-    /// <summary>TLS in which only replicas of the same database take part, each in its own place.</summary>
-    private sealed class PeersOnly : SslOptions
-    {
-        private readonly Dictionary<EndPoint, SslClientAuthenticationOptions> _towards;
-
-        public PeersOnly(ComponentIdentity identity, IReadOnlyList<EndPoint> members)
-        {
-            ServerOptions = identity.ForCallers(identity.Component);
-            _towards = members.Index().ToDictionary(m => m.Item, m => identity.Towards(identity.Component, m.Index));
-        }
-
-        public override SslClientAuthenticationOptions CreateClientOptions(EndPoint serverAddress) => _towards[serverAddress];
-    }
+    internal static bool IsLossOfLeadership(Exception e) => e is NotLeaderException or QuorumUnreachableException or OperationCanceledException
+        or ObjectDisposedException or UnreachableException or WriteAheadLog.InternalException or DotNext.Threading.PendingTaskInterruptedException;
 
     private async Task RunBatcherAsync()
     {
         List<Submission> batch = [];
-        ArrayBufferWriter<byte> entry = new(MaxBatchBytes / 4);
+        ArrayBufferWriter<byte> buffer = new(MaxBatchBytes / 4);
         try
         {
             while (await _queue.Reader.WaitToReadAsync())
@@ -239,10 +193,10 @@ internal sealed class RaftReplicator : IReplicator
                 }
 
                 // An array of its own, as the applier may still be completing it when the batcher has given it up.
-                await ReplicateAsync([.. batch], entry);
-                if (entry.Capacity > 4 * MaxBatchBytes)
+                await ReplicateAsync([.. batch], buffer);
+                if (buffer.Capacity > 4 * MaxBatchBytes)
                 {
-                    entry = new ArrayBufferWriter<byte>(MaxBatchBytes / 4);
+                    buffer = new ArrayBufferWriter<byte>(MaxBatchBytes / 4);
                 }
             }
         }
@@ -260,31 +214,32 @@ internal sealed class RaftReplicator : IReplicator
     }
 
     // Every submission of the batch is answered when this returns.
-    private async Task ReplicateAsync(Submission[] batch, ArrayBufferWriter<byte> entry)
+    private async Task ReplicateAsync(Submission[] submissions, ArrayBufferWriter<byte> buffer)
     {
-        entry.ResetWrittenCount();
-        var id = _applier.Expect(batch, entry);
         Exception? failure = null;
-        try
+        if (_node.Current is { } member)
         {
-            // In this order: had the term moved on in between, the leadership would be over, and nothing of a wrong term is appended.
-            var cluster = _cluster!;
-            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, cluster.LeadershipToken);
-            timeout.CancelAfter(BatchTimeout);
-            await cluster.ReplicateAsync(new BinaryLogEntry { Term = cluster.Term, Content = entry.WrittenMemory }, timeout.Token);
-        }
-        catch (Exception e)
-        {
-            failure = e;
-            if (!IsLossOfLeadership(e))
+            var batch = CommandBatch.Encode(member.Trail.Ballot.State.Term, submissions, buffer);
+            try
             {
-                Fail(e);
+                using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, member.Cluster.LeadershipToken);
+                timeout.CancelAfter(BatchTimeout);
+                await member.Cluster.ReplicateAsync(batch, timeout.Token);
             }
+            catch (Exception e)
+            {
+                failure = e;
+                if (!IsLossOfLeadership(e))
+                {
+                    Fail(e);
+                }
+            }
+
+            _applier.Forget(batch);
         }
 
         // Another leader may still commit the entry: the outcome is unknown, and a repeat finds the reply if there is one.
-        _applier.Forget(id);
-        foreach (var submission in batch)
+        foreach (var submission in submissions)
         {
             Interlocked.Add(ref _queuedBytes, -submission.Command.EncodedSize);
             if (!submission.Task.IsCompleted)
@@ -296,42 +251,27 @@ internal sealed class RaftReplicator : IReplicator
 
     private async Task<long> ConfirmAsync()
     {
-        ThrowUnlessLeading();
+        var member = Leading();
         try
         {
-            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, member.Cluster.LeadershipToken);
             timeout.CancelAfter(RoundTimeout);
 
-            // What was acknowledged by this leader is committed here, and what earlier ones acknowledged as well, since it leads. The round
-            // below proves that nobody else led when it was sent; and it tells the followers to apply up to here.
-            var leadership = _cluster!.LeadershipToken;
-            var position = _log!.LastCommittedEntryIndex;
-            await ReplicateAfterNowAsync(timeout.Token);
-            if (!leadership.IsCancellationRequested)
+            // What was acknowledged by this leader is committed here, and what earlier ones acknowledged as well, since it leads. Answers to what
+            // is sent from now on prove that nobody else led before; what is sent also tells the followers to apply up to here.
+            var position = member.Trail.CommitIndex;
+            var proof = member.Trail.Prove();
+            if (!proof.Proved.IsCompleted)
             {
-                return position;
+                _ = member.ReplicateSoonAsync(_logger, _stop.Token);
+                await proof.Proved.WaitAsync(timeout.Token);
             }
+
+            return position;
         }
         catch (Exception e) when (IsLossOfLeadership(e))
         {
             throw new ReplicaUnavailableException("This replica cannot confirm that it leads.", Leader, e);
-        }
-
-        throw new ReplicaUnavailableException("This replica lost its leadership.", Leader);
-    }
-
-    // The library lets a caller pass without a round when one starts between its two looks at the round's number; that shows as completion at once.
-    private async Task ReplicateAfterNowAsync(CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            var round = _cluster!.ForceReplicationAsync(cancellationToken);
-            var suspect = round.IsCompletedSuccessfully;
-            await round;
-            if (!suspect)
-            {
-                return;
-            }
         }
     }
 
@@ -348,7 +288,7 @@ internal sealed class RaftReplicator : IReplicator
 
     private async Task WaitForApplyAsync(long position, CancellationToken cancellationToken)
     {
-        if (_log!.LastAppliedIndex >= position || _store.Applied >= position)
+        if (_store.Applied >= position)
         {
             return;
         }
@@ -357,24 +297,11 @@ internal sealed class RaftReplicator : IReplicator
         timeout.CancelAfter(RoundTimeout);
         try
         {
-            await _log.WaitForApplyAsync(position, timeout.Token);
+            await _applier.WaitAsync(position, timeout.Token);
         }
         catch (Exception e) when (IsLossOfLeadership(e) && !cancellationToken.IsCancellationRequested)
         {
             throw new ReplicaUnavailableException("This replica lags behind.", Leader, e);
-        }
-    }
-
-    // A follower is far behind: go on with its next part at once instead of with the next heartbeat.
-    private async Task SendNextPartAsync()
-    {
-        try
-        {
-            await _cluster!.ForceReplicationAsync(_stop.Token);
-        }
-        catch (Exception e) when (IsLossOfLeadership(e))
-        {
-            _logger.LogDebug(e, "A follower's next part waits for the next leader");
         }
     }
 
@@ -385,22 +312,20 @@ internal sealed class RaftReplicator : IReplicator
             using PeriodicTimer timer = new(_settings.WatchInterval);
             for (var beats = 1; await timer.WaitForNextTickAsync(_stop.Token); beats++)
             {
-                // Both throw once the library has given up in the background, which ends nothing by itself.
-                await _log!.WaitForApplyAsync(0, _stop.Token);
-                _ = _cluster!.LeadershipToken;
-                if (_cluster.Standby)
+                if (_node.Current is { } member)
                 {
-                    await _cluster.RevertToNormalModeAsync(_stop.Token);
-                }
-
-                if (beats % FlushEveryBeats == 0)
-                {
-                    _store.Flush();
-                    await CutLogAsync();
+                    try
+                    {
+                        await LookAfterAsync(member, flush: beats % FlushEveryBeats == 0);
+                    }
+                    catch (ObjectDisposedException) when (_node.Current != member)
+                    {
+                        // It has left the group meanwhile.
+                    }
                 }
             }
         }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        catch (Exception) when (_stop.IsCancellationRequested)
         {
             // Stopped in order.
         }
@@ -410,28 +335,27 @@ internal sealed class RaftReplicator : IReplicator
         }
     }
 
-    // Behind what every member holds durably in its state, so that nobody will ask for it; not at all while one does not answer.
-    private async Task CutLogAsync()
+    private async Task LookAfterAsync(Membership member, bool flush)
     {
-        var own = _store.Durable - _settings.KeptEntries;
-        if (own - _log!.CutIndex < _settings.KeptEntries)
+        // Throws once the library has given up in the background, which ends nothing by itself.
+        _ = member.Cluster.LeadershipToken;
+        if (member.Cluster.Standby)
         {
-            return;
+            await member.Cluster.RevertToNormalModeAsync(_stop.Token);
         }
 
-        var others = await _peers.LowestDurableAsync(_replica, RoundTimeout, _stop.Token) - _settings.KeptEntries;
-        if (others is { } lowest && Math.Min(own, lowest) > _log.CutIndex)
+        if (flush)
         {
-            await _log.CutAsync(Math.Min(own, lowest), _stop.Token);
-            _logger.LogInformation("Cut the log behind entry {Index}", _log.CutIndex);
+            // A replica that needs what is cut here fetches the state instead: the log is bounded, whoever is away.
+            member.Trail.Log.Cut(_store.Flush(), _settings.KeptBytes);
         }
     }
 
-    private async Task FailWithApplierAsync()
+    private async Task FailWithAsync(Task failure)
     {
         try
         {
-            await _applier.Failed;
+            await failure;
         }
         catch (Exception e)
         {
@@ -456,37 +380,33 @@ internal sealed class RaftReplicator : IReplicator
         await _stop.CancelAsync();
         await _batcher;
         await _watch;
-        if (_cluster is { } cluster)
-        {
-            await cluster.StopAsync(CancellationToken.None);
-            await cluster.DisposeAsync();
-        }
-
-        if (_log is { } log)
-        {
-            await log.DisposeAsync();
-        }
-
+        await _node.DisposeAsync();
+        await _applier.DrainAsync();
         _peers.Dispose();
         _completion.TrySetResult();
     }
 
-    private void ThrowUnlessLeading()
+    private Membership Leading()
     {
         if (_stopped is not null || _completion.Task.IsCompleted)
         {
             throw new ReplicaUnavailableException("This replica is stopping.", Leader);
         }
 
-        if (!Leads)
+        if (_node.Current is { Leads: true } member)
         {
-            var leader = Leader;
-            throw new ReplicaUnavailableException(leader is null ? "No leader is known here." : $"Replica {leader} leads.", leader);
+            return member;
         }
-    }
 
-    private static bool IsLossOfLeadership(Exception e) => e is NotLeaderException or QuorumUnreachableException or OperationCanceledException
-        or ObjectDisposedException or UnreachableException or WriteAheadLog.InternalException or DotNext.Threading.PendingTaskInterruptedException;
+        var leader = Leader;
+        throw new ReplicaUnavailableException(leader is null ? "No leader is known here." : $"Replica {leader} leads.", leader);
+    }
+}
+
+/// <summary>The state at one position, with the terms of the entries up to it.</summary>
+internal sealed record StateSnapshot(long Position, TermRun[] Terms, FileStream File) : IAsyncDisposable
+{
+    public ValueTask DisposeAsync() => File.DisposeAsync();
 }
 
 /// <summary>What tests set otherwise than the product does.</summary>
@@ -495,6 +415,8 @@ internal sealed record RaftSettings
     /// <summary>How often the background is looked after; every fifth time the state is flushed and the log cut.</summary>
     public TimeSpan WatchInterval { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Entries that stay in the log behind what all members hold durably; as many must be there to go before it is cut.</summary>
-    public long KeptEntries { get; init; } = 8192;
+    /// <summary>What stays of the log, so that a replica that was away for a while needs no state: minutes of a full load.</summary>
+    public long KeptBytes { get; init; } = 128 << 20;
+
+    public RaftLogOptions Log { get; init; } = new();
 }

@@ -1,0 +1,135 @@
+using System.Buffers.Binary;
+using DotNext.Net.Cluster;
+using Microsoft.Win32.SafeHandles;
+
+namespace Agora.Replication.Raft;
+
+/// <summary>
+/// What a replica has promised beside its log: the term that it has reached and its vote in it. A replica without this file has either never promised
+/// anything or lost what it promised.
+/// </summary>
+/// <remarks>
+/// Two places in the file are written in turn, each with a number and a checksum; the newer good one counts. So a crash leaves the promise of before or of after.
+/// </remarks>
+internal sealed class Ballot : IDisposable
+{
+    // A sector each.
+    private const int SlotSize = 512;
+    private const int Used = 96;
+    private const int VotePlace = 48;
+
+    private readonly SafeFileHandle _file;
+    private readonly string _path;
+    private readonly LogDisk _disk;
+    private long _number;
+
+    private Ballot(string path, SafeFileHandle file, LogDisk disk) => (_path, _file, _disk) = (path, file, disk);
+
+    public BallotState State { get; private set; } = new();
+
+    public static string PathIn(string directory) => Path.Combine(directory, "ballot");
+
+    /// <summary>Opens the file; null where there is none.</summary>
+    public static Ballot? Open(string directory, LogDisk disk)
+    {
+        var path = PathIn(directory);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        Ballot ballot = new(path, File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read), disk);
+        if (!ballot.TryRead())
+        {
+            ballot.Dispose();
+            throw new IOException($"{path} is damaged: this replica no longer knows what it promised");
+        }
+
+        return ballot;
+    }
+
+    /// <summary>Makes the file, complete on disk or not there at all.</summary>
+    public static Ballot Create(string directory, BallotState state, LogDisk disk)
+    {
+        var path = PathIn(directory);
+        var begun = path + ".begun";
+        File.Delete(begun);
+        Ballot ballot = new(path, File.OpenHandle(begun, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read), disk);
+        try
+        {
+            RandomAccess.SetLength(ballot._file, 2 * SlotSize);
+            ballot.Write(state);
+            File.Move(begun, path, overwrite: true);
+            disk.SyncDirectory(directory);
+            return ballot;
+        }
+        catch
+        {
+            ballot.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Returns when the new state is on disk; only then may anybody learn of it.</summary>
+    public void Write(BallotState state)
+    {
+        Span<byte> slot = stackalloc byte[Used];
+        slot.Clear();
+        BinaryPrimitives.WriteInt64LittleEndian(slot[8..], _number + 1);
+        BinaryPrimitives.WriteInt64LittleEndian(slot[16..], state.Term);
+        BinaryPrimitives.WriteInt64LittleEndian(slot[24..], state.AbstainsUpTo);
+        slot[32] = state.LacksState ? (byte)1 : (byte)0;
+        if (state.Vote is { } vote)
+        {
+            slot[33] = 1;
+            vote.Format(slot[VotePlace..]);
+        }
+
+        BinaryPrimitives.WriteUInt32LittleEndian(slot, LogSegment.Checksum(slot[8..]));
+        RandomAccess.Write(_file, slot, (_number + 1) % 2 * SlotSize);
+        _disk.Sync(_file, _path);
+        _number++;
+        State = state;
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private bool TryRead()
+    {
+        Span<byte> slot = stackalloc byte[Used];
+        for (var place = 0; place < 2; place++)
+        {
+            if (RandomAccess.Read(_file, slot, place * SlotSize) < Used
+                || BinaryPrimitives.ReadUInt32LittleEndian(slot) != LogSegment.Checksum(slot[8..])
+                || BinaryPrimitives.ReadInt64LittleEndian(slot[8..]) <= _number)
+            {
+                continue;
+            }
+
+            _number = BinaryPrimitives.ReadInt64LittleEndian(slot[8..]);
+            State = new BallotState
+            {
+                Term = BinaryPrimitives.ReadInt64LittleEndian(slot[16..]),
+                AbstainsUpTo = BinaryPrimitives.ReadInt64LittleEndian(slot[24..]),
+                LacksState = slot[32] != 0,
+                Vote = slot[33] == 0 ? null : new ClusterMemberId(slot[VotePlace..]),
+            };
+        }
+
+        return _number > 0;
+    }
+}
+
+/// <summary>A replica's promises.</summary>
+internal sealed record BallotState
+{
+    public long Term { get; init; }
+
+    public ClusterMemberId? Vote { get; init; }
+
+    /// <summary>In terms up to this one the replica neither votes nor stands: it may have voted in them before it lost its disk.</summary>
+    public long AbstainsUpTo { get; init; }
+
+    /// <summary>The others' log no longer holds what this replica lacks: it must fetch the state before it takes part.</summary>
+    public bool LacksState { get; init; }
+}

@@ -1,0 +1,478 @@
+using DotNext.IO;
+using DotNext.IO.Log;
+using DotNext.Net.Cluster;
+using DotNext.Net.Cluster.Consensus.Raft;
+using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
+using IRaftStateMachine = DotNext.Net.Cluster.Consensus.Raft.StateMachine.IStateMachine;
+
+namespace Agora.Replication.Raft;
+
+/// <summary>
+/// The replica's log and ballot as the library's cluster uses them, with the rules that the library itself does not keep. Everything that the leader
+/// sends and every answer that counts comes through here, so what is committed is decided here.
+/// </summary>
+/// <remarks>
+/// <list type="number">
+/// <item>A follower acknowledges entries once they are on its disk, a leader counts itself once they are on its own: its sync runs beside its sends.</item>
+/// <item>An entry is committed when a majority is known to hold it, by their answers in this term. The library proposes the median of the
+/// answers that came, which is lower or higher than that where they end at different entries; it is never believed.</item>
+/// <item>A leader's right to serve a read is proved by answers to what was sent after the read arrived.</item>
+/// <item>A follower that is far behind gets the log in parts, each small enough for one request's time.</item>
+/// <item>A follower that needs what was cut is told so in the form of a snapshot without content. It takes no snapshot from the library, but
+/// leaves the group, fetches the state from another replica and comes back behind it.</item>
+/// <item>A replica that lost what it promised abstains for as long as it may have promised something else.</item>
+/// </list>
+/// The base class is the library's own log; it lies idle and empty. Only a class derived from it can implement the interface, which has a setter that is
+/// internal to the library.
+/// </remarks>
+internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
+{
+    // Together far below what a request's time allows for on a slow disk; a batch of commands is at most a quarter of this unless a single one is larger.
+    private const int MaxPartBytes = 1 << 20;
+    private const int MaxPartEntries = 512;
+
+    private const long Follows = -1;
+
+    private readonly int _majority;
+    private readonly CommandApplier _applier;
+    private readonly Lock _gate = new();
+    private readonly TaskCompletionSource _lacksState = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Dictionary<object, long> _held = new(ReferenceEqualityComparer.Instance);
+
+    private long _committed;
+    private long _leads = Follows;      // The term in which this replica leads and appends.
+    private long _agreed;               // A follower's log up to here is known to be the leader's.
+    private Task _sync = Task.CompletedTask;
+    private LeadershipProof? _proof;
+
+    private RaftAuditTrail(string idle, RaftLog log, Ballot ballot, CommandApplier applier, int members, long committed)
+        : base(new Options { Location = idle, MemoryManagement = MemoryManagementStrategy.PrivateMemory }, new Idle())
+    {
+        (Log, Ballot, _applier, _majority, _committed, _agreed) = (log, ballot, applier, (members / 2) + 1, committed, committed);
+    }
+
+    public RaftLog Log { get; }
+
+    public Ballot Ballot { get; }
+
+    public long CommitIndex => Volatile.Read(ref _committed);
+
+    /// <summary>Called on the leader after a part was sent that others must follow.</summary>
+    public Action? PartSent { get; set; }
+
+    /// <summary>Completes when the leader no longer has what this replica lacks; the ballot remembers it.</summary>
+    public Task LacksState => _lacksState.Task;
+
+    /// <summary>Faults when the disk failed; the process must end.</summary>
+    public Task Failed => _failed.Task;
+
+    bool IAuditTrail.IsLogEntryLengthAlwaysPresented => true;
+
+    long IAuditTrail.LastCommittedEntryIndex => CommitIndex;
+
+    long IAuditTrail.LastEntryIndex => Log.LastIndex;
+
+    long IPersistentState.Term => Ballot.State.Term;
+
+    int IPersistentState.Version => 0;
+
+    /// <summary>Puts log and ballot behind the library's interface; both belong to the result.</summary>
+    /// <param name="directory">Where the library's own log may lie idle.</param>
+    /// <param name="log">The log.</param>
+    /// <param name="ballot">The ballot.</param>
+    /// <param name="applier">Gets what is committed.</param>
+    /// <param name="members">How many replicas the group has.</param>
+    /// <param name="applied">What the state holds, which is committed.</param>
+    public static RaftAuditTrail Create(string directory, RaftLog log, Ballot ballot, CommandApplier applier, int members, long applied) =>
+        new(Path.Combine(directory, "idle"), log, ballot, applier, members, Math.Max(applied, log.BaseIndex));
+
+    /// <summary>Begins to collect answers that prove that this replica leads now, as those do that were given to later requests.</summary>
+    public LeadershipProof Prove()
+    {
+        lock (_gate)
+        {
+            // The one before is over, proved or given up: there is one reader's round at a time.
+            return _proof = new LeadershipProof(_majority - 1);
+        }
+    }
+
+    Task IAuditTrail.InitializeAsync(CancellationToken token) => Task.CompletedTask;
+
+    ValueTask IAuditTrail.WaitForApplyAsync(long index, CancellationToken token) => new(_applier.WaitAsync(index, token));
+
+    ValueTask IAuditTrail.WaitForApplyAsync(CancellationToken token) => new(_applier.WaitAsync(CommitIndex + 1, token));
+
+    /// <summary>How a leader appends: an entry without content begins its term, the others are batches.</summary>
+    async ValueTask<long> IAuditTrail<IRaftLogEntry>.AppendAsync<TEntry>(TEntry entry, CancellationToken token)
+    {
+        var batch = entry as CommandBatch;
+        var payload = batch?.Payload ?? await entry.ToByteArrayAsync(token: token);
+        try
+        {
+            lock (_gate)
+            {
+                // The term may have moved on since the caller looked: then this would be an entry that no leader of its term made.
+                if (entry.Term != Ballot.State.Term || (batch is not null && _leads != entry.Term && _majority > 1))
+                {
+                    throw new NotLeaderException();
+                }
+
+                if (_leads != entry.Term)
+                {
+                    _leads = entry.Term;
+                    _held.Clear();
+                    _proof = null;
+                }
+
+                var index = Log.LastIndex + 1;
+                if (batch is not null)
+                {
+                    _applier.Expect(index, batch);
+                }
+
+                Log.Append(index, [new LogRecord(entry.Term, payload)]);
+                _sync = Task.Run(Sync, CancellationToken.None);
+                return index;
+            }
+        }
+        catch (IOException e)
+        {
+            _failed.TrySetException(e);
+            throw;
+        }
+    }
+
+    /// <summary>How a follower takes the leader's entries: when this completes, they and all before them are on disk.</summary>
+    async ValueTask IAuditTrail<IRaftLogEntry>.AppendAsync<TEntry>(
+        ILogEntryProducer<TEntry> entries, long startIndex, bool skipCommitted, CancellationToken token)
+    {
+        List<LogRecord> records = new((int)Math.Min(entries.RemainingCount, MaxPartEntries));
+        while (await entries.MoveNextAsync())
+        {
+            var entry = entries.Current;
+            if (entry.IsSnapshot)
+            {
+                throw new InvalidDataException("A snapshot came where entries belong.");
+            }
+
+            records.Add(new LogRecord(entry.Term, await entry.ToByteArrayAsync(token: token)));
+        }
+
+        Follow(startIndex, [.. records]);
+    }
+
+    /// <summary>How a follower learns that what it lacks was cut.</summary>
+    ValueTask IAuditTrail<IRaftLogEntry>.AppendAsync<TEntry>(TEntry entry, long startIndex, CancellationToken token)
+    {
+        if (!entry.IsSnapshot)
+        {
+            throw new InvalidOperationException("The library appends entries of a leader as a list.");
+        }
+
+        lock (_gate)
+        {
+            _leads = Follows;
+            if (Log.TermAt(startIndex) == entry.Term)
+            {
+                // It is all here, only not known to be committed.
+                return ValueTask.CompletedTask;
+            }
+
+            Ballot.Write(Ballot.State with { LacksState = true });
+        }
+
+        _lacksState.TrySetResult();
+        throw new IOException($"The leader's log begins behind entry {startIndex}, this replica's ends at {Log.LastIndex}: it fetches the state.");
+    }
+
+    /// <summary>How a leader reads what it sends to a follower, and gets its answer.</summary>
+    async ValueTask<TResult> IAuditTrail<IRaftLogEntry>.ReadAsync<TResult>(
+        ILogEntryConsumer<IRaftLogEntry, TResult> reader, long startIndex, long endIndex, CancellationToken token)
+    {
+        if (reader.LogEntryMetadataOnly)
+        {
+            return await reader.ReadAsync<Entry, Entry[]>([new Entry(Log.TermAt(startIndex), [])], null, token);
+        }
+
+        LeadershipProof? proof;
+        long term;
+        lock (_gate)
+        {
+            (proof, term) = (_proof, _leads);
+        }
+
+        // Looked at once: the log may be cut beside this.
+        var cut = Log.BaseIndex;
+        if (startIndex <= cut)
+        {
+            var offer = await reader.ReadAsync<Entry, Entry[]>([new Entry(Log.TermAt(cut), [], IsSnapshot: true)], cut, token);
+            return Answered(reader, offer, term, proof, cut, last: false, offered: true);
+        }
+
+        var part = ReadPart(startIndex, endIndex);
+        var partEnd = startIndex + part.Length - 1;
+        var result = await reader.ReadAsync<Entry, Entry[]>(part, null, token);
+        if (partEnd < endIndex)
+        {
+            PartSent?.Invoke();
+        }
+
+        return Answered(reader, result, term, proof, partEnd, last: partEnd >= endIndex, offered: false);
+    }
+
+    /// <summary>Commits as much of what the library proposes as is known to be safe.</summary>
+    async ValueTask<long> IAuditTrail.CommitAsync(long endIndex, CancellationToken token)
+    {
+        Task sync;
+        lock (_gate)
+        {
+            sync = _sync;
+        }
+
+        if (Log.DurableIndex < endIndex && !sync.IsCompleted)
+        {
+            await sync;
+        }
+
+        lock (_gate)
+        {
+            var leads = _leads != Follows || _majority == 1;
+            var index = Math.Min(endIndex, leads ? HeldByMajority() : _agreed);
+
+            // A leader commits entries of earlier terms only with one of its own.
+            if (index <= _committed || (leads && _majority > 1 && Log.TermAt(index) != _leads))
+            {
+                return 0;
+            }
+
+            var count = index - _committed;
+            Volatile.Write(ref _committed, index);
+            _applier.Commit(Log, index);
+            return count;
+        }
+    }
+
+    bool IPersistentState.IsVotedFor(in ClusterMemberId id)
+    {
+        var state = Ballot.State;
+        return state.Term > state.AbstainsUpTo && (state.Vote is not { } vote || vote == id);
+    }
+
+    ValueTask<long> IPersistentState.IncrementTermAsync(ClusterMemberId member, CancellationToken token)
+    {
+        lock (_gate)
+        {
+            var term = Math.Max(Ballot.State.Term, Ballot.State.AbstainsUpTo) + 1;
+            Promise(Ballot.State with { Term = term, Vote = member });
+            return ValueTask.FromResult(term);
+        }
+    }
+
+    ValueTask IPersistentState.UpdateTermAsync(long term, bool resetLastVote, CancellationToken token)
+    {
+        lock (_gate)
+        {
+            if (term > Ballot.State.Term)
+            {
+                Promise(Ballot.State with { Term = term, Vote = resetLastVote ? null : Ballot.State.Vote });
+            }
+
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    ValueTask IPersistentState.UpdateVotedForAsync(ClusterMemberId member, CancellationToken token)
+    {
+        lock (_gate)
+        {
+            Promise(Ballot.State with { Vote = member });
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override async ValueTask DisposeAsyncCore()
+    {
+        await base.DisposeAsyncCore();
+        Log.Dispose();
+        Ballot.Dispose();
+    }
+
+    private void Follow(long first, ReadOnlySpan<LogRecord> records)
+    {
+        try
+        {
+            var end = first + records.Length - 1;
+            lock (_gate)
+            {
+                _leads = Follows;
+                _agreed = Math.Min(_agreed, end);
+                var committed = (int)Math.Clamp(_committed - first + 1, 0, records.Length);
+                if (committed < records.Length)
+                {
+                    Log.Append(first + committed, records[committed..]);
+                }
+            }
+
+            // Even without new entries: what this answer stands for may have been written for a request that was given up, or as a leader.
+            Log.Sync();
+            lock (_gate)
+            {
+                _agreed = end;
+            }
+        }
+        catch (IOException e)
+        {
+            _failed.TrySetException(e);
+            throw;
+        }
+    }
+
+    private Entry[] ReadPart(long first, long last)
+    {
+        if (first > last)
+        {
+            return [];
+        }
+
+        List<LogRecord> records = [];
+        Log.Read(first, last, MaxPartEntries, MaxPartBytes, records);
+        return [.. records.Select(r => new Entry(r.Term, r.Payload))];
+    }
+
+    // Whoever answered in this term holds the log up to the end of what it was sent.
+    private TResult Answered<TResult>(object member, TResult result, long term, LeadershipProof? proof, long end, bool last, bool offered)
+    {
+        if (result is not Result<ReplicationStatus> answer)
+        {
+            return result;
+        }
+
+        var holds = answer.Value.Result is HeartbeatResult.Replicated or HeartbeatResult.ReplicatedWithLeaderTerm;
+        var recognizes = holds || (answer.Value.Result == HeartbeatResult.Rejected && answer.Term <= term);
+
+        // An offer of a snapshot is rejected by a member that knows these entries to be committed: so it holds them too.
+        holds |= offered && recognizes;
+        lock (_gate)
+        {
+            if (term == Follows || term != _leads)
+            {
+                return result;
+            }
+
+            if (holds)
+            {
+                _held[member] = Math.Max(_held.GetValueOrDefault(member), end);
+            }
+
+            if (recognizes)
+            {
+                proof?.Add(member);
+            }
+        }
+
+        // The library takes all answers to end at the same entry. One that ends earlier must move the member's place on and nothing else.
+        return holds && !last
+            ? (TResult)(object)(answer with { Value = answer.Value with { Result = HeartbeatResult.Replicated } })
+            : result;
+    }
+
+    private long HeldByMajority()
+    {
+        Span<long> held = stackalloc long[_held.Count + 1];
+        var count = 0;
+        foreach (var index in _held.Values)
+        {
+            held[count++] = index;
+        }
+
+        held[count] = Log.DurableIndex;
+        held.Sort();
+        return held.Length < _majority ? 0 : held[^_majority];
+    }
+
+    private void Promise(BallotState state)
+    {
+        try
+        {
+            if (state.Term > Ballot.State.Term)
+            {
+                _leads = Follows;
+            }
+
+            Ballot.Write(state);
+        }
+        catch (IOException e)
+        {
+            _failed.TrySetException(e);
+            throw;
+        }
+    }
+
+    private void Sync()
+    {
+        try
+        {
+            Log.Sync();
+        }
+        catch (IOException e)
+        {
+            _failed.TrySetException(e);
+        }
+    }
+
+    /// <summary>An entry on its way to a follower.</summary>
+    private readonly record struct Entry(long Term, byte[] Payload, bool IsSnapshot = false) : IRaftLogEntry
+    {
+        long? IDataTransferObject.Length => Payload.Length;
+
+        bool IDataTransferObject.IsReusable => true;
+
+        bool IDataTransferObject.TryGetMemory(out ReadOnlyMemory<byte> memory)
+        {
+            memory = Payload;
+            return true;
+        }
+
+        public ValueTask WriteToAsync<TWriter>(TWriter writer, CancellationToken token)
+            where TWriter : IAsyncBinaryWriter => writer.WriteAsync(Payload, null, token);
+    }
+
+    /// <summary>What the idle log of the library applies to.</summary>
+    private sealed class Idle : IRaftStateMachine
+    {
+        public ISnapshot? Snapshot => null;
+
+        public ValueTask ReclaimGarbageAsync(long watermark, CancellationToken token) => ValueTask.CompletedTask;
+
+        public ValueTask<long> ApplyAsync(LogEntry entry, CancellationToken token) => ValueTask.FromResult(entry.Index);
+    }
+}
+
+/// <summary>Answers that prove to a leader that nobody else led when the question was asked. Guarded by the trail's gate.</summary>
+internal sealed class LeadershipProof
+{
+    private readonly HashSet<object> _members = new(ReferenceEqualityComparer.Instance);
+    private readonly TaskCompletionSource _proved = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly int _needed;
+
+    public LeadershipProof(int needed)
+    {
+        _needed = needed;
+        if (needed == 0)
+        {
+            _proved.SetResult();
+        }
+    }
+
+    public Task Proved => _proved.Task;
+
+    public void Add(object member)
+    {
+        if (_members.Add(member) && _members.Count >= _needed)
+        {
+            _proved.TrySetResult();
+        }
+    }
+}

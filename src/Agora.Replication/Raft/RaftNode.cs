@@ -1,0 +1,377 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Replication;
+using Agora.Contracts.Security;
+using DotNext.Net.Cluster.Consensus.Raft;
+using DotNext.Net.Security;
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+
+namespace Agora.Replication.Raft;
+
+/// <summary>
+/// This replica as a member of the Raft group: how it comes in, takes part, and leaves to fetch the state when the others' log no longer reaches back
+/// to where it stands.
+/// </summary>
+/// <remarks>
+/// <para>A replica without a ballot has never promised anything, or has lost what it promised with its disk; it cannot tell which. Were it to vote as if
+/// it were new, a majority that lacks an acknowledged entry could elect a leader with its help. So it comes in by one of two ways:</para>
+/// <list type="number">
+/// <item>All others have no ballot either or have never used theirs. Whatever was acknowledged is held by a majority, so by one of the others if this
+/// replica was ever among them: nothing was. The group begins. This needs every replica once, at its very first start.</item>
+/// <item>It fetches the state. The leader notes its last entry M when it is asked, proves after that with a majority, to which this replica does not
+/// belong, that it leads in term T, and waits until M is committed; any replica then gives its state at M or above. Every entry that this replica
+/// ever acknowledged and that anybody relies on came from a leader of T or before, so it lies at or below M. What it may have voted is not known: in
+/// terms up to T it did not matter, as T has its leader. A candidate of a later term may still be collecting votes with this replica's among them.
+/// So it abstains, and does not stand, in the <see cref="TermsOfAbstinence"/> terms behind T; a candidacy raises the term by one, and needs a majority's
+/// consent beforehand, so no candidate is further ahead of a leader than that.</item>
+/// </list>
+/// <para>A replica that only fell behind keeps its ballot and its votes, and fetches the state in the same way. Its ballot says so from the moment at which it
+/// learns it until log and state fit again: whenever the process dies in between, the next one begins from there.</para>
+/// </remarks>
+internal sealed class RaftNode : IAsyncDisposable
+{
+    private const long TermsOfAbstinence = 1000;
+
+    // In milliseconds. A busy machine may hold a heartbeat up for twice its interval before anybody stands for election; each one costs every
+    // member a wake-up, which is most of what an idle group does.
+    private const int Heartbeat = 200;
+    private const int ShortestElection = 600;
+    private const int LongestElection = 1000;
+
+    // Shorter than the shortest election: a vote waits for every member, and one that hangs must not hold it up for longer than it lasts.
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan RestorePointTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+    private readonly int _replica;
+    private readonly string _directory;
+    private readonly ReplicatedStore _store;
+    private readonly CommandApplier _applier;
+    private readonly RaftPeers _peers;
+    private readonly RaftSettings _settings;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger _logger;
+    private readonly DatabaseGroup _group;
+    private readonly ComponentIdentity? _identity;
+    private readonly RaftMembers _members;
+    private readonly IPEndPoint _own;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private volatile Membership? _membership;
+    private Ballot? _ballot;
+    private Task _life = Task.CompletedTask;
+
+    public RaftNode(
+        DatabaseGroup group, int replica, string directory, ReplicatedStore store, CommandApplier applier, RaftPeers peers, RaftSettings settings,
+        ComponentIdentity? identity, ILoggerFactory loggers)
+    {
+        (_group, _identity) = (group, identity);
+        (_replica, _directory, _store, _applier, _peers, _settings, _loggers) = (replica, directory, store, applier, peers, settings, loggers);
+        _logger = loggers.CreateLogger<RaftNode>();
+        _members = new RaftMembers(group, replica);
+        _own = HostNames.PeerOf(group.Replicas[replica]);
+    }
+
+    /// <summary>What this replica takes part with; null while it is out of the group.</summary>
+    public Membership? Current => _membership;
+
+    /// <summary>Faults when the node had to stop by itself.</summary>
+    public Task Failed => _failed.Task;
+
+    /// <summary>It has never promised anything and holds nothing: it is new, or has lost everything.</summary>
+    public bool IsBlank => _membership is { } member
+        ? member.Trail.Ballot.State.Term == 0 && member.Trail.Log.LastIndex == 0
+        : _ballot is null && _store.Applied <= 0;
+
+    /// <summary>The replica that leads, as far as known here; itself only while it may serve.</summary>
+    public int? Leader
+    {
+        get
+        {
+            var member = _membership;
+            var index = _members.IndexOf(member?.Cluster.Leader?.EndPoint);
+            return index < 0 || (index == _replica && !member!.Leads) ? null : index;
+        }
+    }
+
+    /// <summary>Takes part where log and state are there, and otherwise begins to come in, without waiting for the others.</summary>
+    /// <exception cref="IOException">The directory or the port cannot be used, or what is there does not fit together.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            Directory.CreateDirectory(_directory);
+            foreach (var left in Directory.GetFiles(_directory, "*.db"))
+            {
+                File.Delete(left);
+            }
+
+            _ballot = Ballot.Open(_directory, _settings.Log.Disk);
+            if (_ballot is { State.LacksState: false })
+            {
+                await TakePartAsync(OpenLog(), cancellationToken);
+            }
+            else if (_members.All.Count == 1 && (_ballot is not null || _store.Applied > 0))
+            {
+                throw new IOException($"the state stands at {_store.Applied}, and the log that it comes from is gone");
+            }
+            else
+            {
+                ThrowIfTaken(_own);
+            }
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"The Raft port {_own} of replica {_replica} cannot be used: {e.Message}", e);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            throw new IOException($"The Raft log in {Path.GetFullPath(_directory)} cannot be used: {e.Message}", e);
+        }
+
+        _life = Task.Run(LiveAsync, CancellationToken.None);
+    }
+
+    /// <summary>Leaves the group.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _life;
+        await LeaveAsync();
+        _ballot?.Dispose();
+    }
+
+    private async Task LiveAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                if (_membership is null)
+                {
+                    await TakePartAsync(await ComeInAsync(), _stop.Token);
+                }
+
+                await _membership!.Trail.LacksState.WaitAsync(_stop.Token);
+                _logger.LogWarning("The others' log no longer reaches back to {Index}: this replica leaves the group and fetches the state", _store.Applied);
+                await LeaveAsync();
+                _ballot = Ballot.Open(_directory, _settings.Log.Disk);
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Stopped in order.
+        }
+        catch (Exception e)
+        {
+            _failed.TrySetException(e);
+        }
+    }
+
+    private RaftLog OpenLog()
+    {
+        var log = RaftLog.Open(_directory, _settings.Log);
+        if (_store.Applied <= log.LastIndex && Math.Max(_store.Applied, 0) >= log.BaseIndex)
+        {
+            return log;
+        }
+
+        log.Dispose();
+        throw new IOException(
+            $"it holds entries {log.BaseIndex + 1} to {log.LastIndex}, while the state stands at {_store.Applied}: they do not belong together. "
+            + "To bring the replica back from the others, remove its whole directory");
+    }
+
+    private async Task TakePartAsync(RaftLog log, CancellationToken cancellationToken)
+    {
+        var trail = RaftAuditTrail.Create(_directory, log, _ballot!, _applier, _members.All.Count, _store.Applied);
+        RaftCluster cluster = new(Configure()) { AuditTrail = trail };
+        Membership membership = new(cluster, trail);
+        try
+        {
+            trail.PartSent = () => _ = membership.ReplicateSoonAsync(_logger, _stop.Token);
+            await cluster.StartAsync(cancellationToken);
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            await trail.DisposeAsync();
+            throw;
+        }
+
+        _ = FailWithAsync(trail.Failed);
+        _membership = membership;
+    }
+
+    private async Task LeaveAsync()
+    {
+        if (_membership is { } membership)
+        {
+            _membership = null;
+            await membership.Cluster.StopAsync(CancellationToken.None);
+            await membership.Cluster.DisposeAsync();
+            await _applier.DrainAsync();
+            await membership.Trail.DisposeAsync();
+        }
+    }
+
+    private async Task<RaftLog> ComeInAsync()
+    {
+        var told = false;
+        for (var pause = FirstPause; ;)
+        {
+            var standings = await _peers.StandingsAsync(_stop.Token);
+            if (_ballot is null && _store.Applied <= 0 && Array.TrueForAll(standings, s => s is { Blank: true }))
+            {
+                // In this order: without the ballot the next start begins here again.
+                var log = RaftLog.Create(_directory, 0, [], _settings.Log);
+                _ballot = Ballot.Create(_directory, new BallotState(), _settings.Log.Disk);
+                return log;
+            }
+
+            foreach (var leader in standings.Where(s => s is { HasLeader: true }).Select(s => s!.Leader).Distinct())
+            {
+                try
+                {
+                    return await RestoreAsync(leader);
+                }
+                catch (RpcException e) when (!_stop.IsCancellationRequested)
+                {
+                    _logger.LogWarning("The state cannot be fetched now: {Reason}", e.Status.Detail);
+                }
+            }
+
+            if (!told && pause == LongestPause)
+            {
+                told = true;
+                _logger.LogWarning("This replica holds no state that fits the group's; it waits for {For}", Array.Exists(standings, s => s is { Blank: false })
+                    ? "a leader, to fetch the state" : "every other replica, as a group begins with all of them");
+            }
+
+            // A group that is about to begin is soon no longer blank: whoever looks too late has to fetch what little there is.
+            await Task.Delay(pause, _stop.Token);
+            if (Array.Exists(standings, s => s is not { Blank: true }))
+            {
+                pause = pause < LongestPause ? pause * 2 : LongestPause;
+            }
+        }
+    }
+
+    private async Task<RaftLog> RestoreAsync(int leader)
+    {
+        var point = await _peers.RestorePointAsync(leader, RestorePointTimeout, _stop.Token);
+        var path = Path.Combine(_directory, "incoming.db");
+        var header = await FetchAsync(leader, point.Position, path);
+        _logger.LogInformation("Fetched the state at {Position}, {Bytes} bytes", header.Position, header.Length);
+        _store.Restore(path);
+        File.Delete(path);
+
+        // Until the ballot says otherwise, the next start fetches the state again.
+        var log = RaftLog.Create(_directory, header.Position, [.. header.Terms.Select(t => new TermRun(t.First, t.Term))], _settings.Log);
+        if (_ballot is null)
+        {
+            _ballot = Ballot.Create(_directory, new BallotState { Term = point.Term, AbstainsUpTo = point.Term + TermsOfAbstinence }, _settings.Log.Disk);
+        }
+        else
+        {
+            _ballot.Write(_ballot.State with { LacksState = false });
+        }
+
+        return log;
+    }
+
+    // From a follower where one can, as the leader has enough to do.
+    private async Task<StateHeader> FetchAsync(int leader, long position, string path)
+    {
+        foreach (var follower in _peers.Others.Where(other => other != leader))
+        {
+            try
+            {
+                return await _peers.FetchStateAsync(follower, position, path, _stop.Token);
+            }
+            catch (RpcException e) when (!_stop.IsCancellationRequested)
+            {
+                _logger.LogDebug(e, "Replica {Replica} gives no state", follower);
+            }
+        }
+
+        return await _peers.FetchStateAsync(leader, position, path, _stop.Token);
+    }
+
+    private RaftCluster.TcpConfiguration Configure() => new(_own)
+    {
+        PublicEndPoint = _members.All[_replica],
+
+        // One of its own for each time that this replica takes part, as it ends with it.
+        ConfigurationStorage = new RaftMembers(_group, _replica),
+        ColdStart = false,
+        LowerElectionTimeout = ShortestElection,
+        UpperElectionTimeout = LongestElection,
+        HeartbeatThreshold = (double)Heartbeat / ShortestElection,
+        RequestTimeout = RequestTimeout,
+        ConnectTimeout = TimeSpan.FromMilliseconds(250),
+        GracefulShutdownTimeout = TimeSpan.FromMilliseconds(200),
+        MaxReplicationLag = 4096,
+        ServerBacklog = 32,
+        LoggerFactory = _loggers,
+        SslOptions = _identity is null ? null : new PeersOnly(_identity, _members.All),
+    };
+
+    private async Task FailWithAsync(Task failure)
+    {
+        try
+        {
+            await failure;
+        }
+        catch (Exception e)
+        {
+            _failed.TrySetException(e);
+        }
+    }
+
+    // It is taken for good only when this replica takes part; a port that is in use is better known at once.
+    private static void ThrowIfTaken(IPEndPoint own)
+    {
+        using TcpListener probe = new(own);
+        probe.Start();
+    }
+
+    /// <summary>TLS in which only replicas of the same database take part, each in its own place.</summary>
+    private sealed class PeersOnly : SslOptions
+    {
+        private readonly Dictionary<EndPoint, SslClientAuthenticationOptions> _towards;
+
+        public PeersOnly(ComponentIdentity identity, IReadOnlyList<EndPoint> members)
+        {
+            ServerOptions = identity.ForCallers(identity.Component);
+            _towards = members.Index().ToDictionary(m => m.Item, m => identity.Towards(identity.Component, m.Index));
+        }
+
+        public override SslClientAuthenticationOptions CreateClientOptions(EndPoint serverAddress) => _towards[serverAddress];
+    }
+}
+
+/// <summary>The library's node and the log under it.</summary>
+internal sealed record Membership(RaftCluster Cluster, RaftAuditTrail Trail)
+{
+    /// <summary>True only once this term's own first entry is committed: what earlier leaders acknowledged is then known to be committed too.</summary>
+    public bool Leads => !Cluster.LeadershipToken.IsCancellationRequested;
+
+    /// <summary>Begins a round of replication after the one under way; its outcome shows elsewhere.</summary>
+    public async Task ReplicateSoonAsync(ILogger logger, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Cluster.ForceReplicationAsync(cancellationToken);
+        }
+        catch (Exception e) when (RaftReplicator.IsLossOfLeadership(e))
+        {
+            logger.LogDebug(e, "A round of replication was given up");
+        }
+    }
+}
