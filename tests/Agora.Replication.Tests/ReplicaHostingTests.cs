@@ -31,7 +31,7 @@ public sealed class ReplicaHostingTests
             var status = await Group.EventuallyAsync(async () =>
             {
                 var reply = await client.GetStatusAsync(new StatusRequest(), cancellationToken: Cancelled);
-                return reply.Ready ? (reply.Engine, reply.Applied, reply.Known) : ((string, long, long)?)null;
+                return reply.Ready && reply.Applied >= expected.Position ? (reply.Engine, reply.Applied, reply.Known) : ((string, long, long)?)null;
             });
             Assert.Equal(name, status.Item1);
             Assert.InRange(status.Item2, expected.Position, status.Item3);

@@ -116,9 +116,10 @@ internal sealed class RaftNode : IAsyncDisposable
             {
                 await TakePartAsync(OpenLog(), cancellationToken);
             }
-            else if (_members.All.Count == 1 && (_ballot is not null || _store.Applied > 0))
+            else if (_members.All.Count == 1)
             {
-                throw new IOException($"the state stands at {_store.Applied}, and the log that it comes from is gone");
+                await TakePartAsync(
+                    IsBlank ? Begin() : throw new IOException($"the state stands at {_store.Applied}, and the log that it comes from is gone"), cancellationToken);
             }
             else
             {
@@ -187,6 +188,14 @@ internal sealed class RaftNode : IAsyncDisposable
             + "To bring the replica back from the others, remove its whole directory");
     }
 
+    private RaftLog Begin()
+    {
+        // In this order: without the ballot the next start begins here again.
+        var log = RaftLog.Create(_directory, 0, [], _settings.Log);
+        _ballot = Ballot.Create(_directory, new BallotState(), _settings.Log.Disk);
+        return log;
+    }
+
     private async Task TakePartAsync(RaftLog log, CancellationToken cancellationToken)
     {
         var trail = RaftAuditTrail.Create(_directory, log, _ballot!, _applier, _members.All.Count, _store.Applied);
@@ -226,12 +235,9 @@ internal sealed class RaftNode : IAsyncDisposable
         for (var pause = FirstPause; ;)
         {
             var standings = await _peers.StandingsAsync(_stop.Token);
-            if (_ballot is null && _store.Applied <= 0 && Array.TrueForAll(standings, s => s is { Blank: true }))
+            if (IsBlank && Array.TrueForAll(standings, s => s is { Blank: true }))
             {
-                // In this order: without the ballot the next start begins here again.
-                var log = RaftLog.Create(_directory, 0, [], _settings.Log);
-                _ballot = Ballot.Create(_directory, new BallotState(), _settings.Log.Disk);
-                return log;
+                return Begin();
             }
 
             foreach (var leader in standings.Where(s => s is { HasLeader: true }).Select(s => s!.Leader).Distinct())
