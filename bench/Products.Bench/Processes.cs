@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Products.Bench;
+
+/// <summary>Processes of this benchmark's own, in a directory that goes with them.</summary>
+internal sealed class Processes : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("products-bench-");
+    private readonly Dictionary<string, Process> _running = [];
+
+    public string Location => _directory.FullName;
+
+    public IEnumerable<int> Ids => _running.Values.Select(p => p.Id);
+
+    /// <summary>CPU time of all of them, in milliseconds.</summary>
+    public double Cpu => _running.Values.Sum(p =>
+    {
+        p.Refresh();
+        return p.TotalProcessorTime.TotalMilliseconds;
+    });
+
+    public void Start(string name, string program, params string[] arguments)
+    {
+        // The shell becomes the program: its id is the program's.
+        ProcessStartInfo start = new("/bin/sh", ["-c", "exec \"$0\" \"$@\" >>\"$LOG\" 2>&1", program, .. arguments]);
+        start.Environment["LOG"] = Path.Combine(_directory.FullName, name + ".log");
+        _running[name] = Process.Start(start)!;
+    }
+
+    public bool Runs(string name) => _running.TryGetValue(name, out var process) && !process.HasExited;
+
+    public void Kill(string name)
+    {
+        var process = _running[name];
+        process.Kill();
+        process.WaitForExit();
+    }
+
+    public void Signal(string name, string signal)
+    {
+        using var kill = Process.Start("/bin/kill", [signal, _running[name].Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
+    /// <summary>Resident memory in MiB, open files and mappings of a process.</summary>
+    public (long Memory, int Descriptors, int Mappings) Resources(string name)
+    {
+        var id = _running[name].Id;
+        return (long.Parse(File.ReadAllText($"/proc/{id}/statm").Split(' ')[1], CultureInfo.InvariantCulture) * Environment.SystemPageSize >> 20,
+            System.IO.Directory.GetFiles($"/proc/{id}/fd").Length, File.ReadLines($"/proc/{id}/maps").Count());
+    }
+
+    public string LastLines(string name) => string.Join('\n', File.ReadLines(Path.Combine(_directory.FullName, name + ".log")).TakeLast(5));
+
+    public void Dispose()
+    {
+        foreach (var process in _running.Values)
+        {
+            if (!process.HasExited)
+            {
+                process.Kill();
+                process.WaitForExit();
+            }
+
+            process.Dispose();
+        }
+
+        _directory.Delete(recursive: true);
+    }
+
+    public static int[] FreePorts(int count)
+    {
+        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
+        listeners.ForEach(l => l.Start());
+        int[] ports = [.. listeners.Select(l => ((IPEndPoint)l.LocalEndpoint).Port)];
+        listeners.ForEach(l => l.Dispose());
+        return ports;
+    }
+}

@@ -1,0 +1,26 @@
+using System.CommandLine;
+using System.Globalization;
+using Products.Bench;
+
+// What is measured are processes of their own, as in real use: this program's replicas, and etcd's.
+if (args is ["replica", var number, var clusterFile, var directory])
+{
+    return await ProductsGroup.RunReplicaAsync(int.Parse(number, CultureInfo.InvariantCulture), clusterFile, directory);
+}
+
+Option<double> seconds = new("--seconds") { Description = "Length of each measurement.", DefaultValueFactory = _ => 8 };
+Option<double> warmUp = new("--warm-up") { Description = "Seconds before each measurement.", DefaultValueFactory = _ => 4 };
+Command compare = new("compare", "Writes and linearizable reads, beside five etcd nodes (Debian package etcd-server)") { seconds, warmUp };
+compare.SetAction((parsed, cancellation) =>
+    Compare.RunAsync(TimeSpan.FromSeconds(parsed.GetValue(seconds)), TimeSpan.FromSeconds(parsed.GetValue(warmUp)), cancellation));
+
+Option<int> kills = new("--kills") { Description = "Leaders to kill.", DefaultValueFactory = _ => 100 };
+Option<int?> seed = new("--seed") { Description = "What is drawn at random; another one each time unless given." };
+Command failover = new("failover", "Kills leaders and others under load; checks that histories are linearizable and stock is conserved") { kills, seed };
+failover.SetAction((parsed, cancellation) => Failover.RunAsync(parsed.GetValue(kills), parsed.GetValue(seed), cancellation));
+
+Option<long> writes = new("--writes") { Description = "How many.", DefaultValueFactory = _ => 1_000_000 };
+Command fill = new("fill", "Many writes; memory, descriptors, mappings and disk along the way") { writes };
+fill.SetAction((parsed, cancellation) => Fill.RunAsync(parsed.GetValue(writes), cancellation));
+
+return await new RootCommand("Measures the products database as the marketplace runs it: five replicas, Raft.") { compare, failover, fill }.Parse(args).InvokeAsync();
