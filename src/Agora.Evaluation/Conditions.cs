@@ -11,11 +11,15 @@ internal sealed record Scene(Load Load, Databases Databases, ClusterFile Cluster
 /// <param name="Victims">Whom it kills, a third into the run; null for nobody.</param>
 /// <param name="Restart">The supervisor brings them back at once; else they stay dead until the run has ended.</param>
 /// <param name="Affects">The functions that need what was killed: whose pause is looked for.</param>
+/// <param name="Loss">The share of datagrams and segments that the network loses meanwhile; zero for a good network.</param>
 internal sealed record Condition(
-    int Number, string Name, Func<Scene, CancellationToken, Task<IReadOnlyList<string>>>? Victims, bool Restart, Func<Function, bool> Affects)
+    int Number, string Name, Func<Scene, CancellationToken, Task<IReadOnlyList<string>>>? Victims, bool Restart, Func<Function, bool> Affects, double Loss = 0)
 {
     /// <summary>Condition 6, datagrams lost and late, needs a network that can be made bad on purpose.</summary>
     public const int NeedsLab = 6;
+
+    /// <summary>One way, wherever something is lost.</summary>
+    public static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(10);
 
     public static IReadOnlyList<Condition> All { get; } =
     [
@@ -24,7 +28,12 @@ internal sealed record Condition(
         new(3, "a products replica that is not the leader is killed", ProductsFollower, Restart: false, Functions.UsesProducts),
         new(4, "the products leader is killed", ProductsLeader, Restart: false, Functions.UsesProducts),
         new(5, "a customers replica is killed, and restarted by the supervisor", CustomersReplica, Restart: true, Functions.WritesCustomers),
+        new(NeedsLab, "1% of all datagrams and segments are lost, and all come 10 ms late", null, Restart: false, _ => true, Loss: 0.01),
+        new(NeedsLab, "5% of all datagrams and segments are lost, and all come 10 ms late", null, Restart: false, _ => true, Loss: 0.05),
     ];
+
+    /// <summary>What tells it from another of the same number; null where there is no other.</summary>
+    public string? Part => Loss > 0 ? FormattableString.Invariant($"{Loss * 100:0.#}%") : null;
 
     /// <summary>Kills somebody.</summary>
     public bool Kills => Victims is not null;

@@ -42,17 +42,22 @@ public sealed record EvaluationOptions
     /// <summary>What decides the calls.</summary>
     public long Seed { get; init; } = 1;
 
+    /// <summary>Some condition needs a network that can be made bad on purpose.</summary>
+    [JsonIgnore]
+    public bool NeedsLab => Conditions.Contains(Condition.NeedsLab);
+
     /// <summary>What cannot be measured, each with how to mend it; empty where all can.</summary>
     /// <param name="conditionsNeedReplicas">There is only one replica of each, so that a kill would be an outage.</param>
-    public IEnumerable<string> Problems(bool conditionsNeedReplicas)
+    /// <param name="lab">The network can be made bad on purpose.</param>
+    public IEnumerable<string> Problems(bool conditionsNeedReplicas, bool lab)
     {
-        if (Conditions.Contains(Condition.NeedsLab))
+        if (Conditions.Contains(Condition.NeedsLab) && !lab)
         {
-            yield return "condition 6 (datagrams lost and late) needs the lab, a network that is bad on purpose, which this version does not have; leave it out";
+            yield return "condition 6 (datagrams lost and late) needs the lab, and this marketplace is up without it; start it with 'agora up --lab', or leave --data out";
         }
-        foreach (var number in Conditions.Where(n => n != Condition.NeedsLab && !Condition.All.Any(c => c.Number == n)))
+        foreach (var number in Conditions.Where(n => !Condition.All.Any(c => c.Number == n)))
         {
-            yield return FormattableString.Invariant($"there is no condition {number}; there are {string.Join(", ", Condition.All.Select(c => $"{c.Number} ({c.Name})"))}");
+            yield return FormattableString.Invariant($"there is no condition {number}; there are {string.Join(", ", Condition.All.DistinctBy(c => c.Number).Select(c => $"{c.Number} ({c.Name})"))}");
         }
         if (conditionsNeedReplicas && Condition.All.Any(c => c.Kills && Conditions.Contains(c.Number)))
         {

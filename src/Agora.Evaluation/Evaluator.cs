@@ -45,8 +45,10 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
                         Complain(cold);
                         report = report with { WrongWhileWarmingUp = [.. report.WrongWhileWarmingUp, .. cold.Wrong] };
                     }
-                    var title = string.Create(CultureInfo.InvariantCulture, $"{scale}, condition {condition.Number}, run {run + 1} of {options.Runs}");
-                    var (measured, result) = await RunAsync(databases, auditor, scale, condition, run, options.Calls, title, cancel);
+                    var part = condition.Part is { } p ? $" ({p})" : "";
+                    var title = string.Create(CultureInfo.InvariantCulture, $"{scale}, condition {condition.Number}{part}, run {run + 1} of {options.Runs}");
+                    var (measured, result) = await InNetworkAsync(
+                        condition, () => RunAsync(databases, auditor, scale, condition, run, options.Calls, title, cancel), cancel);
                     tally.Add(measured, result);
                     screen.Say($"{title}: {Summary(result)}");
                     Complain(result);
@@ -60,6 +62,24 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
             scales.Add(new(scale.Sellers, scale.Buyers, conditions));
         }
         return report;
+    }
+
+    private async Task<(MeasuredRun, RunResult)> InNetworkAsync(Condition condition, Func<Task<(MeasuredRun, RunResult)>> measure, CancellationToken cancel)
+    {
+        if (condition.Loss == 0)
+        {
+            return await measure();
+        }
+        await marketplace.SetNetworkAsync(condition.Loss, Condition.Delay, cancel);
+        try
+        {
+            return await measure();
+        }
+        finally
+        {
+            // Also when it was given up: a marketplace that was up before is left as it was found.
+            await marketplace.SetNetworkAsync(0, TimeSpan.Zero, CancellationToken.None);
+        }
     }
 
     private async Task<(MeasuredRun, RunResult)> RunAsync(
@@ -168,6 +188,7 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
             Replicas = file.Processes().Where(p => p.Component != Components.Web).GroupBy(p => p.Component).ToDictionary(g => g.Key, g => g.Count()),
             Engines = new Dictionary<string, string> { [Components.Customers] = Engine(file.Customers), [Components.Products] = Engine(file.Products) },
             Options = options,
+            Lab = marketplace.HasLab,
             Mix =
             [
                 .. new[] { (Seller: true, scale.Sellers), (Seller: false, scale.Buyers) }.Where(r => r.Item2 > 0).SelectMany(role =>

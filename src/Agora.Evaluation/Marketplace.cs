@@ -12,6 +12,12 @@ public interface IMarketplace
     /// <summary>As whom the books are read.</summary>
     ComponentIdentity Identity { get; }
 
+    /// <summary>There is a network between its processes and to its clients that can be made bad on purpose.</summary>
+    bool HasLab { get; }
+
+    /// <summary>Makes that network lose a share of everything, and delay all of it; good again with zero and zero.</summary>
+    Task SetNetworkAsync(double loss, TimeSpan delay, CancellationToken cancel);
+
     /// <summary>Every process runs and every function would be served.</summary>
     Task<bool> IsWholeAsync(CancellationToken cancel);
 

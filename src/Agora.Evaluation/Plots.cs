@@ -86,7 +86,7 @@ internal static class Plots
         for (var c = 0; c < conditions.Count; c++)
         {
             drawing.Dot(x + c * 110 + 5, y - 4, Colour(c));
-            drawing.Text(x + c * 110 + 14, y, string.Create(CultureInfo.InvariantCulture, $"condition {conditions[c].Number}"));
+            drawing.Text(x + c * 110 + 14, y, conditions[c].Label);
         }
     }
 

@@ -49,7 +49,7 @@ public static class Report
     public static string Summary(ScaleResult scale)
     {
         ArgumentNullException.ThrowIfNull(scale);
-        Grid grid = new(["role", "function", .. scale.Conditions.Select(c => string.Create(CultureInfo.InvariantCulture, $"condition {c.Number}"))], leftColumns: 2);
+        Grid grid = new(["role", "function", .. scale.Conditions.Select(c => c.Label)], leftColumns: 2);
         foreach (var function in scale.Conditions.SelectMany(c => c.Functions).Select(f => (f.Role, f.Function)).Distinct())
         {
             grid.Add([function.Role, function.Function, .. scale.Conditions.Select(c => Find(c, function) is { } f ? Spread(f.MeanOfRuns, c, "0.0") : "")]);
@@ -77,6 +77,10 @@ public static class Report
         setting.Add("load before", machine.LoadBefore is { } load ? string.Create(CultureInfo.InvariantCulture, $"{load:0.0} runnable tasks in the minute before") : "not known");
         setting.Add("replicas", string.Join(", ", report.Replicas.Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.Value} {r.Key}"))));
         setting.Add("ordered by", string.Join(", ", report.Engines.Select(e => $"{e.Key}: {e.Value}")));
+        if (report.Lab)
+        {
+            setting.Add("network", "everything between processes, and from and to the clients, passes the lab's relays, in every condition; so do the lost segments of streams, which come late by the time of their repair");
+        }
         setting.Add("runs", string.Create(CultureInfo.InvariantCulture, $"{options.Runs} of each condition, {options.Calls} calls a client each; {options.WarmUpCalls} calls a client before the first, and again after each run with a kill, are not counted"));
         setting.Add("pace", options.Rate is { } rate ? string.Create(CultureInfo.InvariantCulture, $"{rate:0.##} calls a second of all clients together") : "each client calls again as soon as it has its answer");
         setting.Add("seed", string.Create(CultureInfo.InvariantCulture, $"{options.Seed}"));
@@ -102,7 +106,7 @@ public static class Report
         text.Append(Summary(scale)).AppendLine();
         foreach (var condition in scale.Conditions)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"- condition {condition.Number}: {condition.Name}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"- {condition.Label}: {condition.Name}");
         }
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"![Response time of each function under each condition](times-{scale.Sellers}-{scale.Buyers}.svg)").AppendLine();
         foreach (var condition in scale.Conditions)
@@ -113,7 +117,7 @@ public static class Report
 
     private static void Condition(StringBuilder text, ScaleResult scale, ConditionResult condition)
     {
-        text.AppendLine(CultureInfo.InvariantCulture, $"### {scale.Sellers} + {scale.Buyers}, condition {condition.Number}: {condition.Name}").AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"### {scale.Sellers} + {scale.Buyers}, {condition.Label}: {condition.Name}").AppendLine();
         var kills = condition.Runs.Any(r => r.Kill is not null);
         Grid runs = new([
             "run", "seconds", "succeeded", "refused", "failed", "ops/s", "books",

@@ -7,6 +7,9 @@ namespace Agora.Evaluation;
 /// <summary>A whole evaluation.</summary>
 public sealed record EvaluationReport
 {
+    /// <summary>Everything passed the lab's relays.</summary>
+    public bool Lab { get; init; }
+
     /// <summary>The program's version.</summary>
     public required string Version { get; init; }
 
@@ -55,6 +58,14 @@ public sealed record ConditionResult
 
     /// <summary>In a few words.</summary>
     public required string Name { get; init; }
+
+    /// <summary>What tells it from another of the same number; null where there is no other.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Part { get; init; }
+
+    /// <summary>As tables name it.</summary>
+    [JsonIgnore]
+    public string Label => Part is null ? FormattableString.Invariant($"condition {Number}") : FormattableString.Invariant($"condition {Number} ({Part})");
 
     /// <summary>Successful calls a second.</summary>
     public required Spread OperationsPerSecond { get; init; }

@@ -76,6 +76,7 @@ internal sealed class Tally(Condition condition)
     {
         Number = condition.Number,
         Name = condition.Name,
+        Part = condition.Part,
         OperationsPerSecond = Spread.Of([.. _runs.Select(r => r.OperationsPerSecond)]),
         Runs = [.. _runs],
         Functions =

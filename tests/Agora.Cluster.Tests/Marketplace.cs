@@ -19,7 +19,7 @@ namespace Agora.Cluster.Tests;
 /// A whole marketplace of real processes, on ports and in a directory of its own, driven with <c>./agora</c> as a person drives it. Its logs
 /// are kept in <c>artifacts/cluster-logs</c>.
 /// </summary>
-public sealed class Marketplace : IAsyncLifetime
+public class Marketplace : IAsyncLifetime
 {
     /// <summary>What one test kills, no other may need.</summary>
     public const string OneAtATime = "one at a time";
@@ -31,11 +31,25 @@ public sealed class Marketplace : IAsyncLifetime
 
     private readonly string _directory = Directory.CreateTempSubdirectory("agora-cluster-").FullName;
 
+    private readonly string[] _options;
     private ComponentIdentity? _operator;
 
     private Dictionary<string, string> _environment = new() { ["Agora__Rehearsal"] = "on" };
 
-    public ClusterFile Cluster { get; private init; } = OnFreePorts(ClusterFile.Default);
+    public Marketplace()
+        : this(ClusterFile.Default)
+    {
+    }
+
+    /// <param name="shape">How many replicas of each.</param>
+    /// <param name="options">What <c>agora up</c> is told besides.</param>
+    protected Marketplace(ClusterFile shape, params string[] options) => (Cluster, _options) = (OnFreePorts(shape), options);
+
+    public ClusterFile Cluster { get; private init; }
+
+    /// <summary>The cluster file that clients take.</summary>
+    public virtual ClusterFile Clients => Cluster;
+
     public string Data => Path.Combine(_directory, "data");
     public Ledger Ledger { get; } = new();
     public ClusterSecrets Secrets => new DataDirectory(Data).Secrets;
@@ -67,9 +81,10 @@ public sealed class Marketplace : IAsyncLifetime
         }
         _operator?.Dispose();
         Directory.Delete(_directory, recursive: true);
+        GC.SuppressFinalize(this);
     }
 
-    public Task UpAsync() => AgoraAsync("up", "--detach", "--cluster", ClusterPath, "--data", Data);
+    public Task UpAsync() => AgoraAsync(["up", "--detach", "--cluster", ClusterPath, "--data", Data, .. _options]);
 
     public Task DownAsync() => AgoraAsync("down", "--data", Data);
 
@@ -174,7 +189,7 @@ public sealed class Marketplace : IAsyncLifetime
 
     private void KeepLogs()
     {
-        string kept = Path.Combine(s_root, "artifacts", "cluster-logs");
+        string kept = Path.Combine(s_root, "artifacts", "cluster-logs", GetType().Name);
         Directory.CreateDirectory(kept);
         Array.ForEach(Directory.GetFiles(kept), File.Delete);
         foreach (string log in Directory.GetFiles(Path.Combine(Data, "logs")))
@@ -195,7 +210,7 @@ public sealed class Marketplace : IAsyncLifetime
 
     public static ClusterFile OnFreePorts(ClusterFile all)
     {
-        Queue<int> ports = new(FreePorts(29));
+        Queue<int> ports = new(FreePorts(all.Processes().Sum(p => p.Endpoints.Count)));
         ServerAddress[] Servers(ServerGroup group) => [.. group.Replicas.Select(r => r with { Port = ports.Dequeue() })];
         DatabaseAddress[] Databases(DatabaseGroup group) => [.. group.Replicas.Select(r => r with { GrpcPort = ports.Dequeue(), PeerPort = ports.Dequeue() })];
         return all with

@@ -28,11 +28,11 @@ public sealed class Traders : IAsyncDisposable
     /// <summary>Calls that failed though they should not have.</summary>
     public ConcurrentQueue<string> Failures { get; } = new();
 
-    public static IEnumerable<Uri> Servers(ServerGroup group) => group.Replicas.Select(r => new Uri($"http://{r.Host}:{r.Port}"));
+    public static IEnumerable<Uri> Servers(ServerGroup group) => group.Replicas.Select(r => new Uri($"http://{r.Dial().Host}:{r.Dial().Port}"));
 
-    public SellerClient Seller(int? server = null) => new(Servers(_marketplace.Cluster.SellerServers), new ReplicaOptions { Start = server });
+    public SellerClient Seller(int? server = null) => new(Servers(_marketplace.Clients.SellerServers), new ReplicaOptions { Start = server });
 
-    public BuyerClient Buyer(int? server = null) => new(Servers(_marketplace.Cluster.BuyerServers), new ReplicaOptions { Start = server });
+    public BuyerClient Buyer(int? server = null) => new(Servers(_marketplace.Clients.BuyerServers), new ReplicaOptions { Start = server });
 
     /// <summary>Opens the accounts, puts the first items up for sale, and then trades until disposed.</summary>
     public async Task StartAsync(int sellers, int buyers)

@@ -100,19 +100,20 @@ public sealed class ReportTests : IDisposable
     {
         EvaluationOptions options = new() { Conditions = [.. conditions.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)] };
 
-        Assert.Contains(problem, Assert.Single(options.Problems(conditionsNeedReplicas: false)), StringComparison.Ordinal);
+        Assert.Contains(problem, Assert.Single(options.Problems(conditionsNeedReplicas: false, lab: false)), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Bounds_of_all_numbers_are_checked()
     {
-        Assert.Empty(new EvaluationOptions().Problems(false));
-        Assert.Single(new EvaluationOptions { Calls = Plan.Fewest - 1 }.Problems(false));
-        Assert.Single(new EvaluationOptions { Runs = 0 }.Problems(false));
-        Assert.Single(new EvaluationOptions { Rate = double.NaN }.Problems(false));
-        Assert.Single(new EvaluationOptions { Scales = [new(0, 0)] }.Problems(false));
-        Assert.Single(new EvaluationOptions().Problems(conditionsNeedReplicas: true));
-        Assert.Empty(new EvaluationOptions { Conditions = [1] }.Problems(conditionsNeedReplicas: true));
+        Assert.Empty(new EvaluationOptions().Problems(false, lab: false));
+        Assert.Empty(new EvaluationOptions { Conditions = [1, 6] }.Problems(false, lab: true));
+        Assert.Single(new EvaluationOptions { Calls = Plan.Fewest - 1 }.Problems(false, lab: false));
+        Assert.Single(new EvaluationOptions { Runs = 0 }.Problems(false, lab: false));
+        Assert.Single(new EvaluationOptions { Rate = double.NaN }.Problems(false, lab: false));
+        Assert.Single(new EvaluationOptions { Scales = [new(0, 0)] }.Problems(false, lab: false));
+        Assert.Single(new EvaluationOptions().Problems(conditionsNeedReplicas: true, lab: false));
+        Assert.Empty(new EvaluationOptions { Conditions = [1] }.Problems(conditionsNeedReplicas: true, lab: false));
     }
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);

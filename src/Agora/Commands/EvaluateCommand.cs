@@ -28,8 +28,8 @@ internal static class EvaluateCommand
         scale.Description = "Sellers, and as many buyers, at once; several are measured one after the other";
         Option<int?> sellers = new("--sellers") { Description = "Sellers at once, where not as many as buyers", HelpName = "S" };
         Option<int?> buyers = new("--buyers") { Description = "Buyers at once, where not as many as sellers", HelpName = "B" };
-        Option<int[]> conditions = Numbers("--conditions", "1,2,3,4,5", [1, 2, 3, 4, 5]);
-        conditions.Description = "1 all replicas run; killed in the middle of the run: 2 a seller server and a buyer server in use, 3 a products replica that does not lead, 4 the products leader, 5 a customers replica";
+        Option<int[]> conditions = Numbers("--conditions", "1,2,3,4,5,6", [1, 2, 3, 4, 5]);
+        conditions.Description = "1 all replicas run; killed in the middle of the run: 2 a seller server and a buyer server in use, 3 a products replica that does not lead, 4 the products leader, 5 a customers replica; 6 the network loses 1%, and then 5%, of everything, and delays it by 10 ms (the own marketplace then runs in the lab in every condition)";
         Option<int?> runs = new("--runs") { Description = "Runs of each condition; 10 unless given", HelpName = "N" };
         Option<int?> calls = new("--calls") { Description = "Functions that each client calls in a run; 1000 unless given", HelpName = "N" };
         Option<bool> quick = new("--quick") { Description = "About two minutes: one run of 200 calls a client of each condition, at 1 + 1 and 10 + 10 clients" };
@@ -74,8 +74,8 @@ internal static class EvaluateCommand
                     return await RunAsync(marketplace, options, Save, cancellationToken);
                 }
                 ClusterFile shape = UpCommand.Limit(ClusterFile.Resolve(parse.GetValue(cluster)), parse.GetValue(replicas));
-                Check(shape, options);
-                await using OwnMarketplace own = new(shape with { Payments = shape.Payments with { Seed = shape.Payments.Seed ?? (int)options.Seed } });
+                Check(shape, options, lab: true);
+                await using OwnMarketplace own = new(shape with { Payments = shape.Payments with { Seed = shape.Payments.Seed ?? (int)options.Seed } }, options.NeedsLab ? (ulong)options.Seed : null);
                 await own.StartAsync(cancellationToken);
                 using ControlledMarketplace controlled = new(own.Data);
                 return await RunAsync(controlled, options, Save, cancellationToken);
@@ -96,7 +96,7 @@ internal static class EvaluateCommand
 
     private static async Task<int> RunAsync(ControlledMarketplace marketplace, EvaluationOptions options, Action<EvaluationReport> save, CancellationToken cancellationToken)
     {
-        Check(marketplace.File, options);
+        Check(marketplace.File, options, marketplace.HasLab);
         string command = "agora " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1).Select(word => word.Contains(' ', StringComparison.Ordinal) ? $"'{word}'" : word));
         EvaluationReport report = await new Evaluator(marketplace, new Screen(), options).RunAsync(command, save, cancellationToken);
         foreach (ScaleResult scale in report.Scales)
@@ -112,10 +112,10 @@ internal static class EvaluateCommand
         return report.BooksBalance ? 0 : 1;
     }
 
-    private static void Check(ClusterFile cluster, EvaluationOptions options)
+    private static void Check(ClusterFile cluster, EvaluationOptions options, bool lab)
     {
         bool alone = cluster.Processes().Where(p => p.Component is not (Components.Web or Components.Payments)).GroupBy(p => p.Component).Any(g => g.Count() == 1);
-        string[] problems = [.. options.Problems(alone)];
+        string[] problems = [.. options.Problems(alone, lab)];
         if (problems.Length > 0)
         {
             throw new CommandFailedException(string.Join(Environment.NewLine, problems));
@@ -180,7 +180,19 @@ internal sealed class ControlledMarketplace(DataDirectory data) : IMarketplace, 
 
     public ClusterFile File { get; } = data.Holder() is null
         ? throw new CommandFailedException($"nothing is up on {data.Root}; 'agora up' starts it, or leave --data out")
-        : ClusterFile.Load(data.ClusterFile);
+        : ClusterFile.Load(System.IO.File.Exists(data.LabFileOf(LabNetwork.Clients)) ? data.LabFileOf(LabNetwork.Clients) : data.ClusterFile);
+
+    public bool HasLab { get; } = System.IO.File.Exists(data.LabFileOf(LabNetwork.Clients));
+
+    public async Task SetNetworkAsync(double loss, TimeSpan delay, CancellationToken cancel)
+    {
+        ControlAnswer answer = await _control.SetLabAsync(new LabChange(loss, delay, null, null, null, null, null, null, null, null), cancel)
+            ?? throw new CommandFailedException($"the marketplace on {data.Root} is no longer up");
+        if (!answer.Done)
+        {
+            throw new CommandFailedException(answer.Message);
+        }
+    }
 
     public ComponentIdentity Identity { get; } = Keys.Operator(data.SecretsInUse)
         ?? throw new CommandFailedException($"there is no operator's key in {data.SecretsInUse.Directory}, and without it the databases do not show their books");
@@ -225,11 +237,16 @@ internal sealed class OwnMarketplace : IAsyncDisposable
     private readonly ClusterProcess[] _processes;
     private FileStream? _held;
     private Supervisor? _supervisor;
+    private readonly ulong? _labSeed;
     private WebApplication? _control;
     private ComponentIdentity? _identity;
+    private LabNetwork? _lab;
 
-    public OwnMarketplace(ClusterFile shape)
+    /// <param name="shape">Engines, numbers of replicas and settings.</param>
+    /// <param name="labSeed">The seed of the lab that it runs in; null for none.</param>
+    public OwnMarketplace(ClusterFile shape, ulong? labSeed)
     {
+        _labSeed = labSeed;
         _cluster = OnFreePorts(shape);
         _processes = [.. _cluster.Processes().Where(ComponentHost.CanRun)];
         Data = new DataDirectory(Directory.CreateTempSubdirectory("agora-evaluate-").FullName);
@@ -245,8 +262,10 @@ internal sealed class OwnMarketplace : IAsyncDisposable
         await Keys.EnsureAsync(Data.Secrets, Data, _cluster, cancellationToken);
         _identity = Keys.Operator(Data.Secrets);
         ChildCommand child = new(Data, Data.Secrets, Data.ClusterFile, JsonLogs: false);
-        _supervisor = new Supervisor(_processes, _processes, Data, _identity, child.For, TimeProvider.System, line => Console.WriteLine(LogFiles.ComplaintPrefix + line));
-        _control = await ControlServer.StartAsync(_supervisor, lab: null, Data.ControlSocket, cancellationToken);
+        _lab = _labSeed is { } seed ? LabNetwork.Start(_cluster, _processes, Data, seed, namespaces: null) : null;
+        _supervisor = new Supervisor(
+            _processes, _processes, Data, _identity, process => _lab?.Place(child.For(process), process) ?? child.For(process), TimeProvider.System, line => Console.WriteLine(LogFiles.ComplaintPrefix + line));
+        _control = await ControlServer.StartAsync(_supervisor, _lab, Data.ControlSocket, cancellationToken);
         _supervisor.Start();
         while (await _supervisor.StatusAsync(cancellationToken) is not { Ready: true } status || status.Processes.Any(p => p.State != ProcessState.Running))
         {
@@ -269,6 +288,10 @@ internal sealed class OwnMarketplace : IAsyncDisposable
         if (_control is not null)
         {
             await _control.DisposeAsync();
+        }
+        if (_lab is not null)
+        {
+            await _lab.DisposeAsync();
         }
         _identity?.Dispose();
         if (_held is not null)

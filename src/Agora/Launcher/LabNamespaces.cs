@@ -30,7 +30,7 @@ internal sealed class LabNamespaces : IAsyncDisposable
             throw new CommandFailedException("--lab=namespaces needs root on Linux; '--lab' alone does not");
         }
         byte[] hash = HashOf(data);
-        _prefix = PrefixOf(hash);
+        _prefix = PrefixOf(data);
 
         // One of 16,384 networks of 254 hosts, in a range that few others use.
         _net = [10, (byte)(192 + (hash[3] & 0x3F)), hash[4]];
@@ -49,7 +49,7 @@ internal sealed class LabNamespaces : IAsyncDisposable
     {
         if (OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess && Directory.Exists("/run/netns"))
         {
-            await RemoveAsync(PrefixOf(HashOf(data)), cancellationToken);
+            await RemoveAsync(PrefixOf(data), cancellationToken);
         }
     }
 
@@ -165,7 +165,7 @@ internal sealed class LabNamespaces : IAsyncDisposable
     private static byte[] HashOf(DataDirectory data) => SHA256.HashData(Encoding.UTF8.GetBytes(data.Root));
 
     // An interface's name has at most 15 characters.
-    private static string PrefixOf(byte[] hash) => $"ag{Convert.ToHexStringLower(hash.AsSpan(0, 3))}";
+    internal static string PrefixOf(DataDirectory data) => $"ag{Convert.ToHexStringLower(HashOf(data).AsSpan(0, 3))}";
 
     private IPAddress Address(int host) => new([.. _net, (byte)host]);
 
