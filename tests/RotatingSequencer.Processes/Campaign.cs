@@ -225,7 +225,11 @@ internal sealed class Campaign : IAsyncDisposable
         try
         {
             await Task.WhenAll(_members.Select(m => m.AskAsync("settle", cancellation)));
-            while ((await Task.WhenAll(_members.Select(m => m.AskAsync("where", cancellation)))).Distinct().Count() > 1)
+
+            // Each member's last submission is acknowledged, and with it, being the last, all that it ever submitted has a number. A position that is told may
+            // lag behind what is delivered, so that equal ones alone prove nothing.
+            var last = _members.SelectMany(m => m.Acknowledged).Max(a => a.Number);
+            while ((await Task.WhenAll(_members.Select(m => m.AskAsync("where", cancellation)))).Any(at => long.Parse(at, CultureInfo.InvariantCulture) < last))
             {
                 await Task.Delay(20, cancellation);
             }
