@@ -56,21 +56,21 @@ public static class BuyerServer
     private static void Map(IEndpointRouteBuilder app, BuyerFunctions functions)
     {
         app.MapPost("/buyers", functions.CreateAccount).Takes<CreateAccountRequest>()
-            .As(new("CreateAccount") { NeedsSession = false }, "Creates a buyer's account.", 409);
+            .As(new("CreateAccount") { NeedsSession = false }, "Creates a buyer's account.", ErrorCodes.UsernameTaken);
         app.MapPost("/sessions", functions.Login).Takes<LoginRequest>()
-            .As(new("Login") { NeedsSession = false }, "Begins a session.", 401, 429);
+            .As(new("Login") { NeedsSession = false }, "Begins a session.", ErrorCodes.NotLoggedIn);
         app.MapDelete("/sessions/current", functions.Logout)
             .As(new("Logout"), "Ends the session.");
         app.MapGet("/items", functions.SearchItemsForSale)
             .As(new("SearchItemsForSale") { Query = BuyerFunctions.SearchParameters },
                 "Items of a category that are on sale, best match first.");
         app.MapGet("/items/{itemId}", functions.GetItem)
-            .As(new("GetItem"), "One item.", 404);
+            .As(new("GetItem"), "One item.", ErrorCodes.NoSuchItem);
         app.MapPost("/cart/items", functions.AddItemToCart).Takes<AddToCartRequest>()
-            .As(new("AddItemToCart"), "Puts units of an item into the cart.", 404, 409);
+            .As(new("AddItemToCart"), "Puts units of an item into the cart.", ErrorCodes.NoSuchItem, ErrorCodes.NotEnoughUnits, ErrorCodes.CartFull);
         app.MapDelete("/cart/items/{itemId}", functions.RemoveItemFromCart)
             .As(new("RemoveItemFromCart") { Query = [new("quantity", "Units to remove; all without it.", IsInteger: true)] },
-                "Takes units of an item out of the cart.", 404);
+                "Takes units of an item out of the cart.", ErrorCodes.NotInCart);
         app.MapPost("/cart/save", functions.SaveCart)
             .As(new("SaveCart"), "Copies the cart to the account, for later sessions.");
         app.MapDelete("/cart", functions.ClearCart)
@@ -78,11 +78,13 @@ public static class BuyerServer
         app.MapGet("/cart", functions.DisplayCart)
             .As(new("DisplayCart"), "The cart.");
         app.MapPost("/purchases", functions.MakePurchase).Takes<PurchaseRequest>()
-            .As(new("MakePurchase"), "Buys the whole cart or nothing.", 402, 409);
+            .As(new("MakePurchase"), "Buys the whole cart or nothing.", ErrorCodes.PaymentDeclined, ErrorCodes.CartEmpty,
+                ErrorCodes.NotEnoughUnits, ErrorCodes.PurchasePending, ErrorCodes.PurchaseAbandoned);
         app.MapPost("/items/{itemId}/feedback", functions.ProvideFeedback).Takes<FeedbackRequest>()
-            .As(new("ProvideFeedback"), "Votes on an item, once for each purchase of it.", 404, 409);
+            .As(new("ProvideFeedback"), "Votes on an item, once for each purchase of it.",
+                ErrorCodes.NoSuchItem, ErrorCodes.NotPurchased, ErrorCodes.AlreadyRated);
         app.MapGet("/sellers/{sellerId}/rating", functions.GetSellerRating)
-            .As(new("GetSellerRating"), "The votes on a seller's items.", 404);
+            .As(new("GetSellerRating"), "The votes on a seller's items.", ErrorCodes.NoSuchSeller);
         app.MapGet("/purchases", functions.GetBuyerPurchases)
             .As(new("GetBuyerPurchases") { Query = QueryParameter.Page }, "This buyer's purchases, newest first.");
     }

@@ -12,6 +12,9 @@ internal sealed record Function(string Name)
 {
     public bool NeedsSession { get; init; } = true;
 
+    /// <summary>The codes of all errors that it may answer with, the same over its life.</summary>
+    public IReadOnlyList<string> Refusals { get; init; } = [];
+
     /// <summary>The query's parameters that the handler reads.</summary>
     public IReadOnlyList<QueryParameter> Query { get; init; } = [];
 }
@@ -29,12 +32,19 @@ internal sealed record QueryParameter(string Name, string Description, bool IsIn
 /// <summary>How the route tables say what each line is.</summary>
 internal static class FunctionRoutes
 {
-    /// <summary>Names the function of an endpoint and everything that it may answer with instead of success.</summary>
-    public static RouteHandlerBuilder As(this RouteHandlerBuilder route, Function function, string summary, params int[] refusals)
+    /// <summary>Names the function of an endpoint and everything that it may answer with instead of success, beside what every function may.</summary>
+    public static RouteHandlerBuilder As(this RouteHandlerBuilder route, Function function, string summary, params string[] refusals)
     {
+        function = function with
+        {
+            Refusals =
+            [
+                ErrorCodes.InvalidRequest, .. function.NeedsSession ? [ErrorCodes.NotLoggedIn] : Array.Empty<string>(), .. refusals,
+                ErrorCodes.TooManyRequests, ErrorCodes.Unavailable,
+            ],
+        };
         route.WithName(function.Name).WithSummary(summary).WithMetadata(function);
-        IEnumerable<int> all = [400, .. function.NeedsSession ? [401] : Array.Empty<int>(), .. refusals, 503];
-        foreach (var status in all.Distinct().Order())
+        foreach (var status in function.Refusals.Select(code => Refusal.Kinds[code].Status).Distinct().Order())
         {
             route.Produces<Problem>(status, Problem.MediaType);
         }

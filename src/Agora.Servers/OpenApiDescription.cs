@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Agora.Client;
 using Microsoft.AspNetCore.OpenApi;
@@ -12,6 +14,34 @@ namespace Agora.Servers;
 internal static class OpenApiDescription
 {
     private const string BearerScheme = "bearer";
+
+    private static readonly Dictionary<Type, string> s_examples = new()
+    {
+        [typeof(CreateAccountRequest)] = """{ "name": "Sam Seller", "username": "sam", "password": "correct-horse" }""",
+        [typeof(LoginRequest)] = """{ "username": "sam", "password": "correct-horse" }""",
+        [typeof(RegisterItemRequest)] =
+            """{ "name": "Red bike", "category": 3, "keywords": ["red", "bike"], "condition": "used", "price": 99.90, "quantity": 10 }""",
+        [typeof(ChangePriceRequest)] = """{ "price": 89.90 }""",
+        [typeof(WithdrawUnitsRequest)] = """{ "quantity": 2 }""",
+        [typeof(AddToCartRequest)] = """{ "itemId": "3-1", "quantity": 2 }""",
+        [typeof(PurchaseRequest)] =
+            """{ "cardholderName": "Bea Buyer", "cardNumber": "4111111111111111", "expirationDate": "12/39", "securityCode": "123" }""",
+        [typeof(FeedbackRequest)] = """{ "thumb": "up" }""",
+        [typeof(SellerCreated)] = """{ "sellerId": 1 }""",
+        [typeof(BuyerCreated)] = """{ "buyerId": 2 }""",
+        [typeof(SellerSession)] = """{ "token": "2Vw…", "sellerId": 1, "expiresInSeconds": 300 }""",
+        [typeof(BuyerSession)] = """{ "token": "2Vw…", "buyerId": 2, "expiresInSeconds": 300 }""",
+        [typeof(SellerRating)] = """{ "sellerId": 1, "thumbsUp": 7, "thumbsDown": 1 }""",
+        [typeof(ItemRegistered)] = """{ "itemId": "3-1" }""",
+        [typeof(Item)] = AnItem,
+        [typeof(ItemPage)] = $$"""{ "items": [{{AnItem}}], "nextCursor": null }""",
+        [typeof(Cart)] = """{ "lines": [{ "itemId": "3-1", "quantity": 2 }] }""",
+        [typeof(Receipt)] =
+            """{ "purchaseId": "abb2c32749e9de0581288da042a50c1e", "lines": [{ "itemId": "3-1", "quantity": 2, "unitPrice": 99.90 }], "total": 199.80 }""",
+    };
+
+    private const string AnItem =
+        """{ "id": "3-1", "name": "Red bike", "category": 3, "keywords": ["red", "bike"], "condition": "used", "price": 99.90, "quantity": 10, "sellerId": 1, "feedback": { "thumbsUp": 7, "thumbsDown": 1 } }""";
 
     public static void AddTo(IServiceCollection services, string title) => services.AddOpenApi("v1", options =>
     {
@@ -55,6 +85,10 @@ internal static class OpenApiDescription
             {
                 OneOf(schema, "up", "down");
             }
+            else if (s_examples.TryGetValue(type, out var example))
+            {
+                schema.Examples = [JsonNode.Parse(example)!];
+            }
             return Task.CompletedTask;
         });
     });
@@ -86,11 +120,33 @@ internal static class OpenApiDescription
                 Schema = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = 64 },
             });
         }
+        operation.Description = $"{operation.Summary} {(context.Description.HttpMethod == HttpMethod.Get.Method
+            ? "Changes nothing." : "May be repeated under the same Idempotency-Key, at any server: it happens once.")}";
+        foreach (var (status, response) in operation.Responses ?? [])
+        {
+            if (response.Content is { } content && content.TryGetValue(Problem.MediaType, out var media) && media is OpenApiMediaType problem)
+            {
+                DescribeProblems(response, problem, int.Parse(status, CultureInfo.InvariantCulture), function);
+            }
+        }
         if (function.NeedsSession)
         {
             operation.Security =
                 [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(BearerScheme, context.Document)] = [] }];
         }
+    }
+
+    // What the media type or the size of a body refuses belongs to no function: its status has one code only.
+    private static void DescribeProblems(IOpenApiResponse response, OpenApiMediaType problem, int status, Function function)
+    {
+        var codes = Refusal.Kinds.Where(kind => kind.Value.Status == status).Select(kind => kind.Key).ToArray();
+        var possible = codes.Length == 1 ? codes : codes.Intersect(function.Refusals).ToArray();
+        response.Description = string.Join("; ", possible.Select(code => $"{code}: {Refusal.Kinds[code].Title}"));
+        problem.Examples = possible.ToDictionary(code => code, code => (IOpenApiExample)new OpenApiExample
+        {
+            Summary = Refusal.Kinds[code].Title,
+            Value = JsonSerializer.SerializeToNode(Refusal.ProblemOf(code), AgoraJson.Readable.Problem),
+        });
     }
 
     private static void OneOf(OpenApiSchema schema, params string[] words)

@@ -13,30 +13,31 @@ namespace Agora.Servers;
 /// </summary>
 internal sealed class Refusal : IResult, IStatusCodeHttpResult
 {
-    private static readonly Dictionary<string, string> s_titles = new(StringComparer.Ordinal)
+    /// <summary>Every code, with its status and what it is called.</summary>
+    public static IReadOnlyDictionary<string, (int Status, string Title)> Kinds { get; } = new Dictionary<string, (int, string)>(StringComparer.Ordinal)
     {
-        [ErrorCodes.InvalidRequest] = "The request is not valid",
-        [ErrorCodes.NotLoggedIn] = "Not logged in",
-        [ErrorCodes.PaymentDeclined] = "The card was declined",
-        [ErrorCodes.NotYours] = "The item is another seller's",
-        [ErrorCodes.NoSuchItem] = "No such item",
-        [ErrorCodes.NoSuchSeller] = "No such seller",
-        [ErrorCodes.NotInCart] = "Not in the cart",
-        [ErrorCodes.NoSuchResource] = "Nothing answers here",
-        [ErrorCodes.MethodNotAllowed] = "Method not allowed",
-        [ErrorCodes.UsernameTaken] = "The username is taken",
-        [ErrorCodes.NotEnoughUnits] = "Not enough units",
-        [ErrorCodes.CartEmpty] = "The cart is empty",
-        [ErrorCodes.CartFull] = "The cart is full",
-        [ErrorCodes.PurchasePending] = "A purchase is being settled",
-        [ErrorCodes.PurchaseAbandoned] = "The purchase was given up",
-        [ErrorCodes.NotPurchased] = "Not purchased",
-        [ErrorCodes.AlreadyRated] = "Already rated",
-        [ErrorCodes.TooLarge] = "The request is too large",
-        [ErrorCodes.UnsupportedMediaType] = "The body must be JSON",
-        [ErrorCodes.TooManyRequests] = "Too many requests",
-        [ErrorCodes.Unavailable] = "Not available now",
-        [ErrorCodes.Internal] = "A fault of the server",
+        [ErrorCodes.InvalidRequest] = (400, "The request is not valid"),
+        [ErrorCodes.NotLoggedIn] = (401, "Not logged in"),
+        [ErrorCodes.PaymentDeclined] = (402, "The card was declined"),
+        [ErrorCodes.NotYours] = (403, "The item is another seller's"),
+        [ErrorCodes.NoSuchItem] = (404, "No such item"),
+        [ErrorCodes.NoSuchSeller] = (404, "No such seller"),
+        [ErrorCodes.NotInCart] = (404, "Not in the cart"),
+        [ErrorCodes.NoSuchResource] = (404, "Nothing answers here"),
+        [ErrorCodes.MethodNotAllowed] = (405, "Method not allowed"),
+        [ErrorCodes.UsernameTaken] = (409, "The username is taken"),
+        [ErrorCodes.NotEnoughUnits] = (409, "Not enough units"),
+        [ErrorCodes.CartEmpty] = (409, "The cart is empty"),
+        [ErrorCodes.CartFull] = (409, "The cart is full"),
+        [ErrorCodes.PurchasePending] = (409, "A purchase is being settled"),
+        [ErrorCodes.PurchaseAbandoned] = (409, "The purchase was given up"),
+        [ErrorCodes.NotPurchased] = (409, "Not purchased"),
+        [ErrorCodes.AlreadyRated] = (409, "Already rated"),
+        [ErrorCodes.TooLarge] = (413, "The request is too large"),
+        [ErrorCodes.UnsupportedMediaType] = (415, "The body must be JSON"),
+        [ErrorCodes.TooManyRequests] = (429, "Too many requests"),
+        [ErrorCodes.Unavailable] = (503, "Not available now"),
+        [ErrorCodes.Internal] = (500, "A fault of the server"),
     };
 
     private Refusal(
@@ -178,17 +179,17 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         {
             response.Headers.WWWAuthenticate = "Bearer";
         }
-        var problem = new Problem
-        {
-            Type = $"urn:agora:problem:{Code}",
-            Title = s_titles[Code],
-            Status = Status,
-            Detail = Detail,
-            Code = Code,
-            Errors = Errors,
-        };
-        return response.WriteAsJsonAsync(problem, AgoraJson.Readable.Problem, Problem.MediaType);
+        return response.WriteAsJsonAsync(ProblemOf(Code) with { Status = Status, Detail = Detail, Errors = Errors }, AgoraJson.Readable.Problem, Problem.MediaType);
     }
+
+    /// <summary>What a problem of this code says at any time.</summary>
+    public static Problem ProblemOf(string code) => new()
+    {
+        Type = $"urn:agora:problem:{code}",
+        Title = Kinds[code].Title,
+        Status = Kinds[code].Status,
+        Code = code,
+    };
 
     // A user's own words come back to them, but not without bound.
     private static string Shown(string text) => text.Length <= 40 ? text : $"{text.AsSpan(0, 40)}…";

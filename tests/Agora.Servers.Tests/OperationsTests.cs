@@ -145,7 +145,7 @@ public sealed class OperationsTests(Marketplace marketplace)
     {
         using var document = await OpenApiAsync(marketplace.Buyer);
         var purchase = document.RootElement.GetProperty("paths").GetProperty("/purchases").GetProperty("post");
-        Assert.Equal(["201", "400", "401", "402", "409", "413", "415", "503"], Statuses(purchase));
+        Assert.Equal(["201", "400", "401", "402", "409", "413", "415", "429", "503"], Statuses(purchase));
         var condition = document.RootElement.GetProperty("components").GetProperty("schemas").GetProperty("ItemCondition");
         Assert.Equal(["new", "used"], condition.GetProperty("enum").EnumerateArray().Select(word => word.GetString()));
     }

@@ -1,0 +1,289 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Agora.Client;
+using Agora.Contracts.Cluster;
+using Microsoft.AspNetCore.Builder;
+
+namespace Agora.Servers.Tests;
+
+/// <summary>
+/// Everything in the OpenAPI documents is real: each function is served, each of its errors is provoked here; and nothing that a function was
+/// seen to answer is missing from them.
+/// </summary>
+public sealed class OpenApiTests : IAsyncLifetime
+{
+    private readonly Open _marketplace = new();
+    private readonly HashSet<(string Function, string Answer)> _seen = [];
+    private WebApplication[] _others = [];
+    private Caller _seller = null!;
+    private Caller _buyer = null!;
+    private string _item = "";
+
+    private sealed class Open : Marketplace
+    {
+        public Open()
+        {
+            HasFakePayments = true;
+            Settings = new ServerSettings { AbandonedAfter = TimeSpan.FromDays(-1), RecoveryInterval = TimeSpan.FromDays(10) };
+        }
+    }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        await _marketplace.InitializeAsync();
+        _seller = await _marketplace.NewSellerAsync();
+        _buyer = await _marketplace.NewBuyerAsync();
+        _item = await Marketplace.NewItemAsync(_seller, 1000);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var app in _others)
+        {
+            await app.DisposeAsync();
+        }
+        await _marketplace.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Every_function_and_every_error_in_the_documents_is_real_and_none_is_missing()
+    {
+        var documented = await DocumentedAsync();
+        await SucceedAsync();
+        await ProvokeWhatEveryFunctionRefusesAsync();
+        await ProvokeWhatOnlySomeRefuseAsync();
+
+        Assert.Equal(documented.Order(), _seen.Select(s => $"{s.Function} {s.Answer}").Order());
+    }
+
+    [Fact]
+    public async Task A_public_linter_finds_no_error_in_the_documents()
+    {
+        var spectral = Path.Combine(Root(), "artifacts", "tools", "node_modules", ".bin", "spectral");
+        Assert.SkipUnless(File.Exists(spectral), "Spectral is not installed (npm install --prefix artifacts/tools @stoplight/spectral-cli)");
+        var directory = Directory.CreateTempSubdirectory("agora-openapi-");
+        try
+        {
+            string rules = Path.Combine(directory.FullName, "rules.yaml"), sellers = Path.Combine(directory.FullName, "seller.json"), buyers = Path.Combine(directory.FullName, "buyer.json");
+            await File.WriteAllTextAsync(rules, "extends: [\"spectral:oas\"]\n", Cancellation);
+            await File.WriteAllTextAsync(sellers, await DocumentAsync(_marketplace.Seller), Cancellation);
+            await File.WriteAllTextAsync(buyers, await DocumentAsync(_marketplace.Buyer), Cancellation);
+            using var lint = Process.Start(new ProcessStartInfo(spectral, ["lint", "--ruleset", rules, "--fail-severity", "error", "--quiet", "--display-only-failures", sellers, buyers])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
+            var said = await lint.StandardOutput.ReadToEndAsync(Cancellation) + await lint.StandardError.ReadToEndAsync(Cancellation);
+            await lint.WaitForExitAsync(Cancellation);
+            Assert.True(lint.ExitCode == 0, said);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Every_body_and_every_answer_has_an_example()
+    {
+        foreach (var server in new[] { _marketplace.Seller, _marketplace.Buyer })
+        {
+            using var document = JsonDocument.Parse(await DocumentAsync(server));
+            var schemas = document.RootElement.GetProperty("components").GetProperty("schemas").EnumerateObject();
+            string[] parts = ["ItemFeedback", "ItemCondition", "NullableOfItemCondition", "Thumb", "NullableOfThumb", "CartLine", "PurchaseLine", "Purchase", "PurchasePage", "Problem"];
+            Assert.All(schemas.Where(s => !parts.Contains(s.Name)), schema => Assert.True(schema.Value.TryGetProperty("examples", out _), schema.Name));
+        }
+    }
+
+    // All 22 functions as they are meant to be called, each by its name.
+    private static Call[] Calls(Caller seller, Caller buyer, string item) =>
+    [
+        new(seller, "CreateAccount", HttpMethod.Post, "/sellers", new { name = "Sam", username = Marketplace.NewName("open"), password = "secret" }, NeedsSession: false),
+        new(seller, "Login", HttpMethod.Post, "/sessions", new { username = seller.Username, password = "secret" }, NeedsSession: false),
+        new(seller, "GetSellerRating", HttpMethod.Get, "/sellers/me/rating"),
+        new(seller, "RegisterItemForSale", HttpMethod.Post, "/items", new { name = "Bike", category = 3, keywords = new[] { "red" }, condition = "used", price = 1.5m, quantity = 10 }),
+        new(seller, "ChangeItemPrice", HttpMethod.Put, $"/items/{item}/price", new { price = 2 }),
+        new(seller, "UpdateUnitsForSale", HttpMethod.Post, $"/items/{item}/withdrawals", new { quantity = 1 }),
+        new(seller, "DisplayItemsForSale", HttpMethod.Get, "/items"),
+        new(seller, "Logout", HttpMethod.Delete, "/sessions/current"),
+        new(buyer, "CreateAccount", HttpMethod.Post, "/buyers", new { name = "Bea", username = Marketplace.NewName("open"), password = "secret" }, NeedsSession: false),
+        new(buyer, "Login", HttpMethod.Post, "/sessions", new { username = buyer.Username, password = "secret" }, NeedsSession: false),
+        new(buyer, "SearchItemsForSale", HttpMethod.Get, "/items?category=3"),
+        new(buyer, "GetItem", HttpMethod.Get, $"/items/{item}"),
+        new(buyer, "AddItemToCart", HttpMethod.Post, "/cart/items", new { itemId = item, quantity = 2 }),
+        new(buyer, "RemoveItemFromCart", HttpMethod.Delete, $"/cart/items/{item}?quantity=1"),
+        new(buyer, "SaveCart", HttpMethod.Post, "/cart/save"),
+        new(buyer, "DisplayCart", HttpMethod.Get, "/cart"),
+        new(buyer, "MakePurchase", HttpMethod.Post, "/purchases", Card(FakePayments.GoodCard)),
+        new(buyer, "ProvideFeedback", HttpMethod.Post, $"/items/{item}/feedback", new { thumb = "up" }),
+        new(buyer, "GetSellerRating", HttpMethod.Get, $"/sellers/{seller.Id}/rating"),
+        new(buyer, "GetBuyerPurchases", HttpMethod.Get, "/purchases"),
+        new(buyer, "ClearCart", HttpMethod.Delete, "/cart"),
+        new(buyer, "Logout", HttpMethod.Delete, "/sessions/current"),
+    ];
+
+    private async Task SucceedAsync()
+    {
+        foreach (var call in Calls(_seller, _buyer, _item).Where(c => c.Function != "Logout"))
+        {
+            await SeeAsync(call);
+        }
+        await SeeAsync(new(await _marketplace.NewSellerAsync(), "Logout", HttpMethod.Delete, "/sessions/current"));
+        await SeeAsync(new(await _marketplace.NewBuyerAsync(), "Logout", HttpMethod.Delete, "/sessions/current"));
+    }
+
+    private async Task ProvokeWhatEveryFunctionRefusesAsync()
+    {
+        var nowhere = new DatabaseGroup { Replicas = [new() { GrpcPort = 1 }] };
+        var alone = _marketplace.Cluster with { Customers = nowhere, Products = nowhere };
+        var brief = new ServerSettings { CallDeadline = TimeSpan.FromMilliseconds(300) };
+        var strict = new ServerSettings { Limits = new LimitSettings { RequestsPerSecond = 1, RequestBurst = 1 } };
+        _others =
+        [
+            SellerServer.Build(Marketplace.Builder(), alone, 0, brief), BuyerServer.Build(Marketplace.Builder(), alone, 0, brief),
+            SellerServer.Build(Marketplace.Builder(), _marketplace.Cluster, 0, strict), BuyerServer.Build(Marketplace.Builder(), _marketplace.Cluster, 0, strict),
+        ];
+        HttpClient[] servers = await Task.WhenAll(_others.Select(async app =>
+        {
+            await app.StartAsync(Cancellation);
+            return new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(app.Urls.Single()) };
+        }));
+        foreach (var call in Calls(_seller, _buyer, _item))
+        {
+            var isSeller = call.Caller == _seller;
+            await SeeAsync(call with { Path = call.Path + (call.Path.Contains('?', StringComparison.Ordinal) ? "&" : "?") + "nonsense=1" });
+            await SeeAsync(call.NeedsSession ? call with { Caller = call.Caller with { Token = "none" } } : call with { Body = new { username = _seller.Username, password = "wrong" } },
+                onlyIf: call.NeedsSession || call.Function == "Login");
+            if (call.Body is not null)
+            {
+                await SeeAsync(call with { Body = new StringContent("{}", Encoding.UTF8, "text/plain") });
+                await SeeAsync(call with { Body = new ByteArrayContent(new byte[100_000]) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } });
+            }
+            await SeeAsync(call with { Caller = call.Caller with { Server = servers[isSeller ? 0 : 1] } });
+            var often = call with { Caller = call.Caller with { Server = servers[isSeller ? 2 : 3], Token = Convert.ToBase64String(new byte[32]).TrimEnd('=') } };
+            while (await AnswerAsync(often) != ErrorCodes.TooManyRequests)
+            {
+                Cancellation.ThrowIfCancellationRequested();
+            }
+            await SeeAsync(often);
+        }
+        Array.ForEach(servers, s => s.Dispose());
+    }
+
+    private async Task ProvokeWhatOnlySomeRefuseAsync()
+    {
+        var other = await _marketplace.NewSellerAsync();
+        foreach (var (caller, path) in new[] { (_seller, "/sellers"), (_buyer, "/buyers") })
+        {
+            await SeeAsync(new(caller, "CreateAccount", HttpMethod.Post, path, new { name = "X", username = caller.Username, password = "x" }, NeedsSession: false));
+        }
+        foreach (var (function, method, path, body) in new (string, HttpMethod, string, object)[]
+        {
+            ("ChangeItemPrice", HttpMethod.Put, "price", new { price = 2 }), ("UpdateUnitsForSale", HttpMethod.Post, "withdrawals", new { quantity = 1 }),
+        })
+        {
+            await SeeAsync(new(other, function, method, $"/items/{_item}/{path}", body));
+            await SeeAsync(new(_seller, function, method, $"/items/3-999999/{path}", body));
+        }
+        await SeeAsync(new(_seller, "UpdateUnitsForSale", HttpMethod.Post, $"/items/{_item}/withdrawals", new { quantity = 5000 }));
+        await SeeAsync(new(_buyer, "GetItem", HttpMethod.Get, "/items/3-999999"));
+        await SeeAsync(new(_buyer, "GetSellerRating", HttpMethod.Get, "/sellers/999999/rating"));
+        await SeeAsync(new(_buyer, "AddItemToCart", HttpMethod.Post, "/cart/items", new { itemId = "3-999999", quantity = 1 }));
+        await SeeAsync(new(_buyer, "AddItemToCart", HttpMethod.Post, "/cart/items", new { itemId = _item, quantity = 5000 }));
+        await SeeAsync(new(_buyer, "RemoveItemFromCart", HttpMethod.Delete, $"/cart/items/{_item}"));
+        await SeeAsync(new(_buyer, "ProvideFeedback", HttpMethod.Post, $"/items/{_item}/feedback", new { thumb = "up" }));
+        await SeeAsync(new(_buyer, "ProvideFeedback", HttpMethod.Post, "/items/3-999999/feedback", new { thumb = "up" }));
+        var newcomer = await _marketplace.NewBuyerAsync();
+        await SeeAsync(new(newcomer, "ProvideFeedback", HttpMethod.Post, $"/items/{_item}/feedback", new { thumb = "up" }));
+
+        await SeeAsync(Purchase(newcomer, FakePayments.GoodCard, "empty"));
+        var scarce = await Marketplace.NewItemAsync(_seller, 2);
+        await newcomer.PostAsync<Cart>("/cart/items", new { itemId = scarce, quantity = 2 });
+        await SeeAsync(Purchase(newcomer, FakePayments.DeclinedCard, "declined"));
+        _marketplace.Wire.Request = step => Task.FromResult(step is not ("Charge" or "Find" or "Void"));
+        await SeeAsync(Purchase(newcomer, FakePayments.GoodCard, "lost"));
+        await SeeAsync(Purchase(newcomer, FakePayments.GoodCard, "meanwhile"));
+        _marketplace.Wire.Reset();
+        await _marketplace.Recovery.SettleAllAsync(Cancellation);
+        await SeeAsync(Purchase(newcomer, FakePayments.GoodCard, "lost"));
+        await _seller.SendAsync(HttpMethod.Post, $"/items/{scarce}/withdrawals", new { quantity = 1 });
+        await SeeAsync(Purchase(newcomer, FakePayments.GoodCard, "scarce"));
+
+        // As many different items as a cart may hold.
+        for (var i = 0; await AnswerAsync(new(newcomer, "AddItemToCart", HttpMethod.Post, "/cart/items", new { itemId = await Marketplace.NewItemAsync(_seller, 1), quantity = 1 })) == "200"; i++)
+        {
+            Assert.True(i < 1000);
+        }
+        await SeeAsync(new(newcomer, "AddItemToCart", HttpMethod.Post, "/cart/items", new { itemId = await Marketplace.NewItemAsync(_seller, 1), quantity = 1 }));
+    }
+
+    private async Task SeeAsync(Call call, bool onlyIf = true)
+    {
+        if (onlyIf)
+        {
+            // The fixture names its people by their role.
+            _seen.Add(($"{(call.Caller.Username.StartsWith("seller", StringComparison.Ordinal) ? "seller" : "buyer")} {call.Function}", await AnswerAsync(call)));
+        }
+    }
+
+    /// <summary>The status of a success, or the code of a refusal.</summary>
+    private static async Task<string> AnswerAsync(Call call)
+    {
+        using var answer = await call.Caller.Server.SendAsync(call.Method, call.Path, call.Body, call.Key, call.NeedsSession ? call.Caller.Token : null);
+        if (answer.IsSuccessStatusCode)
+        {
+            return ((int)answer.StatusCode).ToString(provider: null);
+        }
+        var text = await answer.Content.ReadAsStringAsync(Cancellation);
+        Assert.True(answer.Content.Headers.ContentType?.MediaType == Problem.MediaType, $"{call.Function}: {(int)answer.StatusCode} {text}");
+        Assert.NotEqual(HttpStatusCode.InternalServerError, answer.StatusCode);
+        var problem = JsonSerializer.Deserialize(text, AgoraJson.Default.Problem)!;
+        Assert.Equal((int)answer.StatusCode, Refusal.Kinds[problem.Code!].Status);
+        return problem.Code!;
+    }
+
+    private async Task<IEnumerable<string>> DocumentedAsync()
+    {
+        List<string> all = [];
+        foreach (var (role, server) in new[] { ("seller", _marketplace.Seller), ("buyer", _marketplace.Buyer) })
+        {
+            using var document = JsonDocument.Parse(await DocumentAsync(server));
+            foreach (var operation in document.RootElement.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject()))
+            {
+                var function = $"{role} {operation.Value.GetProperty("operationId").GetString()}";
+                foreach (var response in operation.Value.GetProperty("responses").EnumerateObject())
+                {
+                    all.AddRange(response.Name.StartsWith('2') ? [$"{function} {response.Name}"]
+                        : response.Value.GetProperty("content").GetProperty(Problem.MediaType).GetProperty("examples").EnumerateObject().Select(code => $"{function} {code.Name}"));
+                }
+            }
+        }
+        return all;
+    }
+
+    private static Task<string> DocumentAsync(HttpClient server) => server.GetStringAsync(new Uri("/openapi/v1.json", UriKind.Relative), Cancellation);
+
+    private static Call Purchase(Caller buyer, string card, string key) => new(buyer, "MakePurchase", HttpMethod.Post, "/purchases", Card(card)) { Key = key };
+
+    private static object Card(string number) => new { cardholderName = "Bea", cardNumber = number, expirationDate = "12/39", securityCode = "123" };
+
+    private static string Root()
+    {
+        var directory = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(directory, "Agora.slnx")))
+        {
+            directory = Path.GetDirectoryName(directory) ?? throw new InvalidOperationException("these tests run from a build inside the repository");
+        }
+        return directory;
+    }
+
+    private sealed record Call(Caller Caller, string Function, HttpMethod Method, string Path, object? Body = null, bool NeedsSession = true)
+    {
+        public string? Key { get; init; }
+    }
+}
