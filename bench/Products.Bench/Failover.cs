@@ -10,7 +10,7 @@ namespace Products.Bench;
 /// Kills replicas under load, again and again, and looks at everything that callers saw: each item's price must be a linearizable register, and every unit
 /// of stock must be accounted for.
 /// </summary>
-internal sealed class Failover(ProductsGroup group, int seed)
+internal sealed class Failover(ProductsGroup group, int seed, TextWriter output)
 {
     private const int Items = 6;
     private const int Writers = 6;
@@ -30,13 +30,13 @@ internal sealed class Failover(ProductsGroup group, int seed)
     private long _sold;
     private long _reads;
 
-    public static async Task<int> RunAsync(int kills, int? seed, CancellationToken cancellation)
+    public static async Task<int> RunAsync(int kills, int? seed, TextWriter output, CancellationToken cancellation)
     {
         var drawn = seed ?? Random.Shared.Next();
-        Console.WriteLine($"seed {drawn}, {Environment.ProcessorCount} cores");
+        output.WriteLine($"seed {drawn}, {Environment.ProcessorCount} cores");
         using ProductsGroup group = new();
         await group.StartAsync(cancellation);
-        return await new Failover(group, drawn).RunAsync(kills, cancellation);
+        return await new Failover(group, drawn, output).RunAsync(kills, cancellation);
     }
 
     private async Task<int> RunAsync(int kills, CancellationToken cancellation)
@@ -71,14 +71,14 @@ internal sealed class Failover(ProductsGroup group, int seed)
             gaps.Add(await GapAsync([await group.LeaderAsync(cancellation)], cancellation));
             if (i % 10 == 0)
             {
-                Console.WriteLine($"{i} leaders killed");
+                output.WriteLine($"{i} leaders killed");
             }
         }
 
         gaps.Sort();
         if (kills > 0)
         {
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"largest gap in writes after a leader's kill, s: least {gaps[0]:N2}, median {gaps[gaps.Count / 2]:N2}, 95th of 100 {gaps[(gaps.Count * 95 / 100) - (gaps.Count >= 20 ? 1 : 0)]:N2}, most {gaps[^1]:N2}; below 2 s {gaps.Count(g => g < 2)} of {gaps.Count}"));
         }
     }
@@ -110,7 +110,7 @@ internal sealed class Failover(ProductsGroup group, int seed)
             await group.ReadyAsync(cancellation);
         }, cancellation));
 
-        static void Report(string what, double gap) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}: largest gap {gap:N2} s"));
+        void Report(string what, double gap) => output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}: largest gap {gap:N2} s"));
     }
 
     private Task<double> GapAsync(int[] victims, CancellationToken cancellation) => GapOfAsync(async () =>
@@ -216,21 +216,21 @@ internal sealed class Failover(ProductsGroup group, int seed)
         var good = _faults.IsEmpty;
         foreach (var fault in _faults.Values)
         {
-            Console.WriteLine(fault);
+            output.WriteLine(fault);
         }
 
         for (var i = 0; i < Items; i++)
         {
             if (!Linearizability.Holds(_histories[i], initial: 1))
             {
-                Console.WriteLine($"the history of item {_items[i]} is not linearizable");
+                output.WriteLine($"the history of item {_items[i]} is not linearizable");
                 good = false;
             }
         }
 
         var left = (await group.GetAsync(0, _stock, cancellation))!.Item.Quantity;
         good &= left == Stock - _sold;
-        Console.WriteLine($"{_price:N0} writes and {_reads:N0} reads of {Items} items, {_sold:N0} units sold, {Stock - left:N0} units gone");
+        output.WriteLine($"{_price:N0} writes and {_reads:N0} reads of {Items} items, {_sold:N0} units sold, {Stock - left:N0} units gone");
         var digests = new HashSet<string?>();
         for (var tries = 0; tries < 50 && digests.Count != 1; tries++)
         {
@@ -239,7 +239,7 @@ internal sealed class Failover(ProductsGroup group, int seed)
         }
 
         good &= digests.Count == 1;
-        Console.WriteLine(good ? "linearizable, stock conserved, all replicas equal" : $"NOT as it should be; {digests.Count} different states");
+        output.WriteLine(good ? "linearizable, stock conserved, all replicas equal" : $"NOT as it should be; {digests.Count} different states");
         return good ? 0 : 1;
     }
 }

@@ -45,21 +45,20 @@ internal static class Linearizability
                 }
             }
 
-            for (var i = place.First; i < calls.Count && calls[i].Invoked <= limit; i++)
+            // A read that may come next and sees what is there may as well come at once: it changes nothing.
+            var allowed = Enumerable.Range(place.First, calls.Count - place.First).TakeWhile(i => calls[i].Invoked <= limit)
+                .Where(i => Array.BinarySearch(place.Ahead, i) < 0 && (calls[i].IsWrite || calls[i].Value == place.Value)).ToList();
+            var read = allowed.FindIndex(i => !calls[i].IsWrite);
+            foreach (var next in read < 0 ? allowed : [allowed[read]])
             {
-                var call = calls[i];
-                if (Array.BinarySearch(place.Ahead, i) >= 0 || (!call.IsWrite && call.Value != place.Value))
-                {
-                    continue;
-                }
-
-                SortedSet<int> ahead = [.. place.Ahead, i];
+                SortedSet<int> ahead = [.. place.Ahead, next];
                 var first = place.First;
                 while (ahead.Remove(first))
                 {
                     first++;
                 }
 
+                var call = calls[next];
                 places.Push((first, [.. ahead], call.IsWrite ? call.Value : place.Value, place.Returned + (call.Returned == long.MaxValue ? 0 : 1)));
             }
         }

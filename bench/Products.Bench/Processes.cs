@@ -55,16 +55,21 @@ internal sealed class Processes : IDisposable
 
     public string LastLines(string name) => string.Join('\n', File.ReadLines(Path.Combine(_directory.FullName, name + ".log")).TakeLast(5));
 
+    /// <summary>Kills all that still run.</summary>
+    public void Stop()
+    {
+        foreach (var process in _running.Values.Where(p => !p.HasExited))
+        {
+            process.Kill();
+            process.WaitForExit();
+        }
+    }
+
     public void Dispose()
     {
+        Stop();
         foreach (var process in _running.Values)
         {
-            if (!process.HasExited)
-            {
-                process.Kill();
-                process.WaitForExit();
-            }
-
             process.Dispose();
         }
 

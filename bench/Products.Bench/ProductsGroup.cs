@@ -65,7 +65,7 @@ internal sealed class ProductsGroup : IDisposable
     }
 
     public void Start(int replica) => _processes.Start(
-        LogName(replica), Environment.ProcessPath!, "replica", $"{replica}", _clusterFile, DataOf(replica));
+        LogName(replica), Path.Combine(AppContext.BaseDirectory, "Products.Bench"), "replica", $"{replica}", _clusterFile, DataOf(replica));
 
     public void Kill(int replica) => _processes.Kill(LogName(replica));
 

@@ -17,7 +17,7 @@ compare.SetAction((parsed, cancellation) =>
 Option<int> kills = new("--kills") { Description = "Leaders to kill.", DefaultValueFactory = _ => 100 };
 Option<int?> seed = new("--seed") { Description = "What is drawn at random; another one each time unless given." };
 Command failover = new("failover", "Kills leaders and others under load; checks that histories are linearizable and stock is conserved") { kills, seed };
-failover.SetAction((parsed, cancellation) => Failover.RunAsync(parsed.GetValue(kills), parsed.GetValue(seed), cancellation));
+failover.SetAction((parsed, cancellation) => Failover.RunAsync(parsed.GetValue(kills), parsed.GetValue(seed), Console.Out, cancellation));
 
 Option<long> writes = new("--writes") { Description = "How many.", DefaultValueFactory = _ => 1_000_000 };
 Command fill = new("fill", "Many writes; memory, descriptors, mappings and disk along the way") { writes };

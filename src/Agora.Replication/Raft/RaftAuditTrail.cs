@@ -173,7 +173,7 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
         lock (_gate)
         {
             _leads = Follows;
-            if (Log.TermAt(startIndex) == entry.Term)
+            if (entry.Term > 0 && Log.TermAt(startIndex) == entry.Term)
             {
                 // It is all here, only not known to be committed.
                 return ValueTask.CompletedTask;
