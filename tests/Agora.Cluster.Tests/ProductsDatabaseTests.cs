@@ -7,6 +7,7 @@ using Xunit;
 namespace Agora.Cluster.Tests;
 
 /// <summary>Five real processes of the products database, killed under load. The benchmark's campaign does the same at length.</summary>
+[Collection(Marketplace.OneAtATime)]
 public sealed class ProductsDatabaseTests
 {
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;

@@ -19,6 +19,7 @@ public sealed class RaftSafetyTests : IAsyncDisposable
     private readonly TemporaryDirectory _directory = new();
     private readonly ReplicatedStore _store;
     private readonly List<RaftAuditTrail> _trails = [];
+    private readonly SlowDisk _disk = new();
 
     public RaftSafetyTests() => _store = ReplicatedStore.Open(_directory["state"], new Ledger());
 
@@ -26,6 +27,8 @@ public sealed class RaftSafetyTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // A test that failed may have left it held.
+        _disk.Release();
         foreach (var trail in _trails)
         {
             await trail.DisposeAsync();
@@ -64,7 +67,7 @@ public sealed class RaftSafetyTests : IAsyncDisposable
     [Fact]
     public async Task A_leader_counts_itself_only_when_it_has_the_entry_on_disk()
     {
-        SlowDisk disk = new();
+        var disk = _disk;
         var trail = Trail(members: 3, disk);
         await LeadAsync(trail, term: 1);
         disk.Hold();
@@ -166,7 +169,7 @@ public sealed class RaftSafetyTests : IAsyncDisposable
     [Fact]
     public async Task A_follower_has_on_disk_what_it_answers_for_though_the_request_brought_nothing_new()
     {
-        SlowDisk disk = new();
+        var disk = _disk;
         var trail = Trail(members: 3, disk);
         await LeadAsync(trail, term: 1);
         disk.Hold();
