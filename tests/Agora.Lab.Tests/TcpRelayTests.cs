@@ -118,8 +118,14 @@ public sealed class TcpRelayTests : IAsyncDisposable
     public async Task A_target_that_refuses_is_told_by_a_reset()
     {
         _target.Stop();
-        using Socket client = await DialAsync();
-        await AssertResetAsync(client);
+
+        // On this machine it may come before the connection is known to be there.
+        SocketException reset = await Assert.ThrowsAsync<SocketException>(async () =>
+        {
+            using Socket client = await DialAsync();
+            await client.ReceiveAsync(new byte[1], _bound.Token);
+        });
+        Assert.Equal(SocketError.ConnectionReset, reset.SocketErrorCode);
     }
 
     [Fact]
