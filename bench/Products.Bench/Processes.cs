@@ -53,7 +53,7 @@ internal sealed class Processes : IDisposable
             System.IO.Directory.GetFiles($"/proc/{id}/fd").Length, File.ReadLines($"/proc/{id}/maps").Count());
     }
 
-    public string LastLines(string name) => string.Join('\n', File.ReadLines(Path.Combine(_directory.FullName, name + ".log")).TakeLast(5));
+    public string LastLines(string name) => string.Join('\n', File.ReadLines(Path.Combine(_directory.FullName, name + ".log")).TakeLast(60));
 
     /// <summary>Kills all that still run.</summary>
     public void Stop()
