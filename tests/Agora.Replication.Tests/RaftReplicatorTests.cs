@@ -23,6 +23,17 @@ public sealed class RaftReplicatorTests
         Assert.Equal(digest.Position, group.Store(0).Applied);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task A_read_before_the_first_write_sees_an_empty_state(int size)
+    {
+        await using var group = await Group.StartAsync(ReplicationEngine.Raft, size);
+        var leader = await group.LeaderAsync();
+        await group.Replicator(leader).ReadBarrierAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, await group.ReadAsync(leader, "x"));
+    }
+
     [Fact]
     public async Task Everything_answered_before_the_leader_died_is_there_afterwards()
     {

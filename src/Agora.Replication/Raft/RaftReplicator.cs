@@ -288,7 +288,8 @@ internal sealed class RaftReplicator : IReplicator
 
     private async Task WaitForApplyAsync(long position, CancellationToken cancellationToken)
     {
-        if (_store.Applied >= position)
+        // 0 lies before the first entry: a group of one may lead without having made any, and its state then stands at −1.
+        if (position == 0 || _store.Applied >= position)
         {
             return;
         }
