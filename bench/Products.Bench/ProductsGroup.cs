@@ -170,6 +170,10 @@ internal sealed class ProductsGroup : IDisposable
         }
     }
 
+    /// <summary>One linearizable search at a replica.</summary>
+    public async Task<ItemsReply> SearchAsync(int replica, SearchQuery query, CancellationToken cancellation) =>
+        await _clients[replica].SearchAsync(query, null, Deadline(10), cancellation);
+
     public void Dispose()
     {
         Array.ForEach(_channels, c => c.Dispose());

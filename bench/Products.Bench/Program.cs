@@ -23,4 +23,8 @@ Option<long> writes = new("--writes") { Description = "How many.", DefaultValueF
 Command fill = new("fill", "Many writes; memory, descriptors, mappings and disk along the way") { writes };
 fill.SetAction((parsed, cancellation) => Fill.RunAsync(parsed.GetValue(writes), cancellation));
 
-return await new RootCommand("Measures the products database as the marketplace runs it: five replicas, Raft.") { compare, failover, fill }.Parse(args).InvokeAsync();
+Option<int> items = new("--items") { Description = "Size of the catalogue.", DefaultValueFactory = _ => 100_000 };
+Command search = new("search", "Searches in a large catalogue") { items, seconds };
+search.SetAction((parsed, cancellation) => Search.RunAsync(parsed.GetValue(items), TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancellation));
+
+return await new RootCommand("Measures the products database as the marketplace runs it: five replicas, Raft.") { compare, failover, fill, search }.Parse(args).InvokeAsync();

@@ -51,7 +51,12 @@ public sealed class ProductsDatabaseTests
             {
                 RegisterItem = new RegisterItem
                 {
-                    SellerId = 1, Category = 1, Condition = Condition.New, PriceCents = 1, Quantity = 1, Name = new string('n', 250),
+                    SellerId = 1,
+                    Category = 1,
+                    Condition = Condition.New,
+                    PriceCents = 1,
+                    Quantity = 1,
+                    Name = new string('n', 250),
                     Keywords = { Enumerable.Range(0, 16).Select(i => new string((char)('a' + i), 60)) },
                 },
             },

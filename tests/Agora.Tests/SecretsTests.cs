@@ -47,6 +47,20 @@ public sealed class SecretsTests : IDisposable
     }
 
     [Fact]
+    public async Task A_process_that_has_its_own_waits_for_nobody_that_makes_others()
+    {
+        ClusterProcess process = ClusterFile.Default.Processes().First(p => p.Name == "customers/2");
+        Assert.False(_secrets.SufficeFor(ClusterFile.Default, process));
+
+        await _secrets.MakeAsync(ClusterFile.Default, s_now, renew: false, Cancel);
+        File.Delete(Path.Combine(_secrets.Directory, "customers-3.crt"));
+        Assert.All(ClusterFile.Default.Processes(), p => Assert.Equal(p.Name != "customers/3", _secrets.SufficeFor(ClusterFile.Default, p)));
+
+        File.Delete(Path.Combine(_secrets.Directory, "customers.key"));
+        Assert.False(_secrets.SufficeFor(ClusterFile.Default, process));
+    }
+
+    [Fact]
     public async Task Nothing_that_is_there_is_ever_overwritten_and_what_is_missing_is_made()
     {
         await _secrets.MakeAsync(ClusterFile.Unreplicated, s_now, renew: false, Cancel);

@@ -121,6 +121,16 @@ public sealed class ClusterSecrets
         }
     }
 
+    /// <summary>All that one process needs is there: nothing has to be made for it, and nobody waited for.</summary>
+    public bool SufficeFor(ClusterFile cluster, ClusterProcess process)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        ArgumentNullException.ThrowIfNull(process);
+        // A certificate is written behind its key.
+        return Exist && File.Exists(CertificateFile(DirectoryOf(process.Name, process.Host), process.Name))
+            && (!NeedsGroupKey(cluster, process) || File.Exists(GroupKey(process)));
+    }
+
     /// <summary>The identity of one process.</summary>
     /// <exception cref="IOException">Its files cannot be used; the message says which, why, and what mends it.</exception>
     public ComponentIdentity Of(ClusterProcess process, DateTimeOffset now)
@@ -153,14 +163,17 @@ public sealed class ClusterSecrets
         _ => false,
     };
 
-    // In the directory itself, as on the host that it was copied to; or in the host's own, where all were made.
     private ComponentIdentity Load(string name, string? host, DateTimeOffset now)
     {
-        string directory = host is not null && !File.Exists(CertificateFile(Directory, name)) && File.Exists(CertificateFile(Path.Combine(Directory, host), name))
-            ? Path.Combine(Directory, host)
-            : Directory;
+        string directory = DirectoryOf(name, host);
         return ComponentIdentity.Load(name, Authority, CertificateFile(directory, name), KeyFile(directory, name), now);
     }
+
+    // The directory itself, as on the host that it was copied to; or the host's own, where all were made.
+    private string DirectoryOf(string name, string? host) =>
+        host is not null && !File.Exists(CertificateFile(Directory, name)) && File.Exists(CertificateFile(Path.Combine(Directory, host), name))
+            ? Path.Combine(Directory, host)
+            : Directory;
 
     private X509Certificate2 MakeAuthority(DateTimeOffset now)
     {

@@ -31,7 +31,10 @@ internal static class RunCommand
             DataDirectory directory = new(parse.GetValue(data)!);
             directory.Prepare(process);
             ClusterSecrets secrets = ClusterSecrets.Find(parse.GetValue(secretsOption), parse.GetValue(cluster), directory.Root);
-            await Keys.EnsureAsync(secrets, directory, file, cancellationToken);
+            if (!secrets.SufficeFor(file, process))
+            {
+                await Keys.EnsureAsync(secrets, directory, file, cancellationToken);
+            }
             return await ComponentHost.RunAsync(file, process, directory, secrets, parse.GetValue(jsonLogs));
         });
         return command.WithExamples(

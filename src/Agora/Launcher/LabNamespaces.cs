@@ -15,7 +15,10 @@ namespace Agora.Launcher;
 /// </summary>
 internal sealed class LabNamespaces : IAsyncDisposable
 {
+    private const string Interfaces = "/sys/class/net";
+
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
 
     private readonly string _prefix;
     private readonly Dictionary<string, (string Name, IPAddress Address)> _spaces;
@@ -49,7 +52,19 @@ internal sealed class LabNamespaces : IAsyncDisposable
     {
         if (OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess && Directory.Exists("/run/netns"))
         {
-            await RemoveAsync(PrefixOf(data), cancellationToken);
+            string prefix = PrefixOf(data);
+            await RemoveAsync(prefix, cancellationToken);
+
+            // Cables go by themselves, but later than their namespaces; new ones of the same names would be refused until then.
+            long begun = Stopwatch.GetTimestamp();
+            while (Directory.GetDirectories(Interfaces, prefix + "-*") is [string link, ..])
+            {
+                if (Stopwatch.GetElapsedTime(begun) > s_bound)
+                {
+                    throw new CommandFailedException($"the interface {Path.GetFileName(link)} of an earlier lab does not go away; 'ip link del {Path.GetFileName(link)}' may remove it");
+                }
+                await Task.Delay(s_pause, cancellationToken);
+            }
         }
     }
 
@@ -144,7 +159,7 @@ internal sealed class LabNamespaces : IAsyncDisposable
         }
     }
 
-    // A namespace takes its end of the cable, and thereby both, with it.
+    // A namespace takes its end of the cable, and thereby both, with it, some time after.
     private static async Task RemoveAsync(string prefix, CancellationToken cancellationToken)
     {
         StringBuilder batch = new();
@@ -152,7 +167,7 @@ internal sealed class LabNamespaces : IAsyncDisposable
         {
             batch.AppendLine(CultureInfo.InvariantCulture, $"netns del {Path.GetFileName(space)}");
         }
-        if (Directory.Exists($"/sys/class/net/{prefix}"))
+        if (Directory.Exists(Path.Combine(Interfaces, prefix)))
         {
             batch.AppendLine(CultureInfo.InvariantCulture, $"link del {prefix}");
         }
