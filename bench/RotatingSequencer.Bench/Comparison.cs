@@ -9,6 +9,9 @@ namespace RotatingSequencer.Bench;
 internal sealed partial class Comparison(
     int members, int payload, int outstanding, TimeSpan length, double[] losses, string[] only, bool loopback)
 {
+    /// <summary>A group of corosync daemons does not always come up.</summary>
+    private const int Attempts = 2;
+
     private readonly string _directory = Directory.CreateTempSubdirectory("rotating-sequencer-bench-").FullName;
 
     public async Task<int> RunAsync(CancellationToken cancellation)
@@ -94,21 +97,32 @@ internal sealed partial class Comparison(
             return;
         }
 
-        // Many lost datagrams keep it from forming a group at all, which is not what is measured here.
-        if (loss > 0)
-        {
-            hosts.Lose(0);
-        }
-
-        using var corosync = Corosync.Corosync.Start(hosts, transport, tuned: loss > 0, Path.Combine(_directory, $"{transport}-{loss}"));
         var name = $"corosync {transport}{(transport == "knet" ? " sha256" : "")}{(loss > 0 ? ", tuned" : "")}";
-        await RunAsync(corosync.Clients, 1, 1, length / 4, cancellation);
-        if (loss > 0)
+        for (var attempt = 1; attempt <= Attempts; attempt++)
         {
-            hosts.Lose(loss);
-        }
+            // Many lost datagrams keep it from forming a group at all, which is not what is measured here.
+            if (loss > 0)
+            {
+                hosts.Lose(0);
+            }
 
-        await MeasureAsync(name, corosync.Clients, loss, cancellation);
+            using var corosync = Corosync.Corosync.Start(hosts, transport, tuned: loss > 0, Path.Combine(_directory, $"{transport}-{loss}-{attempt}"));
+            try
+            {
+                await RunAsync(corosync.Clients, 1, 1, length / 4, cancellation);
+                if (loss > 0)
+                {
+                    hosts.Lose(loss);
+                }
+
+                await MeasureAsync(name, corosync.Clients, loss, cancellation);
+                return;
+            }
+            catch (InvalidOperationException)
+            {
+                Console.Error.WriteLine($"{name} did not form its group or broke up (attempt {attempt} of {Attempts}).");
+            }
+        }
     }
 
     private async Task MeasureAsync(string system, List<BenchProcess> processes, double loss, CancellationToken cancellation)
