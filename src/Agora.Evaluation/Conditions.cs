@@ -5,21 +5,26 @@ namespace Agora.Evaluation;
 /// <summary>What a condition may look at when it chooses whom to kill.</summary>
 internal sealed record Scene(Load Load, Databases Databases, ClusterFile Cluster, int Run);
 
+/// <summary>What the lab does to everything that passes its relays.</summary>
+/// <param name="Name">In a word.</param>
+/// <param name="Loss">The share of datagrams and segments that are lost.</param>
+/// <param name="Delay">How late all come, one way.</param>
+internal sealed record BadNetwork(string Name, double Loss, TimeSpan Delay);
+
 /// <summary>One of the conditions under which the marketplace is measured.</summary>
 /// <param name="Number">As in the specification.</param>
 /// <param name="Name">In a few words.</param>
 /// <param name="Victims">Whom it kills, a third into the run; null for nobody.</param>
 /// <param name="Restart">The supervisor brings them back at once; else they stay dead until the run has ended.</param>
 /// <param name="Affects">The functions that need what was killed: whose pause is looked for.</param>
-/// <param name="Loss">The share of datagrams and segments that the network loses meanwhile; zero for a good network.</param>
+/// <param name="Network">How bad the network is meanwhile; null where it is left alone.</param>
 internal sealed record Condition(
-    int Number, string Name, Func<Scene, CancellationToken, Task<IReadOnlyList<string>>>? Victims, bool Restart, Func<Function, bool> Affects, double Loss = 0)
+    int Number, string Name, Func<Scene, CancellationToken, Task<IReadOnlyList<string>>>? Victims, bool Restart, Func<Function, bool> Affects, BadNetwork? Network = null)
 {
     /// <summary>Condition 6, datagrams lost and late, needs a network that can be made bad on purpose.</summary>
     public const int NeedsLab = 6;
 
-    /// <summary>One way, wherever something is lost.</summary>
-    public static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_delay = TimeSpan.FromMilliseconds(10);
 
     public static IReadOnlyList<Condition> All { get; } =
     [
@@ -28,12 +33,14 @@ internal sealed record Condition(
         new(3, "a products replica that is not the leader is killed", ProductsFollower, Restart: false, Functions.UsesProducts),
         new(4, "the products leader is killed", ProductsLeader, Restart: false, Functions.UsesProducts),
         new(5, "a customers replica is killed, and restarted by the supervisor", CustomersReplica, Restart: true, Functions.WritesCustomers),
-        new(NeedsLab, "1% of all datagrams and segments are lost, and all come 10 ms late", null, Restart: false, _ => true, Loss: 0.01),
-        new(NeedsLab, "5% of all datagrams and segments are lost, and all come 10 ms late", null, Restart: false, _ => true, Loss: 0.05),
+        // What the relays themselves cost, without which the others cannot be read.
+        new(NeedsLab, "everything passes the lab's relays, which lose and delay nothing", null, Restart: false, _ => true, new("relays", 0, TimeSpan.Zero)),
+        new(NeedsLab, "1% of all datagrams and segments are lost, and all come 10 ms late", null, Restart: false, _ => true, new("1%", 0.01, s_delay)),
+        new(NeedsLab, "5% of all datagrams and segments are lost, and all come 10 ms late", null, Restart: false, _ => true, new("5%", 0.05, s_delay)),
     ];
 
     /// <summary>What tells it from another of the same number; null where there is no other.</summary>
-    public string? Part => Loss > 0 ? FormattableString.Invariant($"{Loss * 100:0.#}%") : null;
+    public string? Part => Network?.Name;
 
     /// <summary>Kills somebody.</summary>
     public bool Kills => Victims is not null;

@@ -24,17 +24,26 @@ public sealed record EvaluationOptions
     /// <summary>Conditions by number.</summary>
     public IReadOnlyList<int> Conditions { get; init; } = [1, 2, 3, 4, 5];
 
-    /// <summary>Runs of each condition.</summary>
-    public int Runs { get; init; } = 10;
+    /// <summary>Runs of each condition: one number for all scales, or one for each.</summary>
+    public IReadOnlyList<int> Runs { get; init; } = [10];
 
-    /// <summary>Calls of each client in a run.</summary>
-    public int Calls { get; init; } = 1000;
+    /// <summary>Calls of each client in a run: one number for all scales, or one for each.</summary>
+    public IReadOnlyList<int> Calls { get; init; } = [1000];
 
     /// <summary>
-    /// Calls of each client before the first measured run of a scale, and after a run in which processes were killed: a fresh process is slow
-    /// at first, which is measured once (in the run with the kill) and not again in the next run.
+    /// Calls of all clients together, or a little more, before the first measured run of a scale, and after a run in which processes were killed: a
+    /// fresh process is slow at first, which is measured once (in the run with the kill) and not again in the next run.
     /// </summary>
-    public int WarmUpCalls { get; init; } = 100;
+    public int WarmUpCalls { get; init; } = 2000;
+
+    /// <summary>Runs at the scale with this index.</summary>
+    public int RunsAt(int scale) => Runs[Runs.Count == 1 ? 0 : scale];
+
+    /// <summary>Calls of each client in a run at the scale with this index.</summary>
+    public int CallsAt(int scale) => Calls[Calls.Count == 1 ? 0 : scale];
+
+    /// <summary>Calls of each client that warm up a scale.</summary>
+    internal int WarmUpCallsOf(Scale scale) => Math.Max(Plan.Fewest, WarmUpCalls / scale.Clients);
 
     /// <summary>Calls a second of all clients together; without it each calls again as soon as it has its answer.</summary>
     public double? Rate { get; init; }
@@ -42,9 +51,8 @@ public sealed record EvaluationOptions
     /// <summary>What decides the calls.</summary>
     public long Seed { get; init; } = 1;
 
-    /// <summary>Some condition needs a network that can be made bad on purpose.</summary>
-    [JsonIgnore]
-    public bool NeedsLab => Conditions.Contains(Condition.NeedsLab);
+    /// <summary>A condition needs a network that can be made bad on purpose.</summary>
+    public static bool NeedsLab(int condition) => condition == Condition.NeedsLab;
 
     /// <summary>What cannot be measured, each with how to mend it; empty where all can.</summary>
     /// <param name="conditionsNeedReplicas">There is only one replica of each, so that a kill would be an outage.</param>
@@ -71,11 +79,15 @@ public sealed record EvaluationOptions
         {
             yield return "there must be 1 to 10,000 clients";
         }
-        if (Calls is < Plan.Fewest or > 1_000_000)
+        if ((Calls.Count != 1 && Calls.Count != Scales.Count) || (Runs.Count != 1 && Runs.Count != Scales.Count))
+        {
+            yield return "calls and runs must be one number for all scales, or one for each scale";
+        }
+        if (Calls.Any(calls => calls is < Plan.Fewest or > 1_000_000))
         {
             yield return FormattableString.Invariant($"calls must be {Plan.Fewest} to 1,000,000: fewer do not hold all functions");
         }
-        if (Runs is < 1 or > 1000)
+        if (Runs.Any(runs => runs is < 1 or > 1000))
         {
             yield return "runs must be 1 to 1,000";
         }

@@ -30,25 +30,26 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
         using Auditor auditor = new(marketplace.File, marketplace.Identity, databases);
         await auditor.BeginAsync(cancel);
         List<ScaleResult> scales = [];
-        foreach (var scale in options.Scales)
+        foreach (var (index, scale) in options.Scales.Index())
         {
+            var (runs, calls) = (options.RunsAt(index), options.CallsAt(index));
             List<ConditionResult> conditions = [];
             var warm = false;
             foreach (var condition in Condition.All.Where(c => options.Conditions.Contains(c.Number)))
             {
                 Tally tally = new(condition);
-                for (var run = 0; run < options.Runs; run++)
+                for (var run = 0; run < runs; run++)
                 {
                     if (!warm)
                     {
-                        var (_, cold) = await RunAsync(databases, auditor, scale, Condition.All[0], -1, options.WarmUpCalls, $"{scale}, warming up", cancel);
+                        var (_, cold) = await RunAsync(databases, auditor, scale, Condition.All[0], -1, options.WarmUpCallsOf(scale), $"{scale}, warming up", cancel);
                         Complain(cold);
                         report = report with { WrongWhileWarmingUp = [.. report.WrongWhileWarmingUp, .. cold.Wrong] };
                     }
                     var part = condition.Part is { } p ? $" ({p})" : "";
-                    var title = string.Create(CultureInfo.InvariantCulture, $"{scale}, condition {condition.Number}{part}, run {run + 1} of {options.Runs}");
+                    var title = string.Create(CultureInfo.InvariantCulture, $"{scale}, condition {condition.Number}{part}, run {run + 1} of {runs}");
                     var (measured, result) = await InNetworkAsync(
-                        condition, () => RunAsync(databases, auditor, scale, condition, run, options.Calls, title, cancel), cancel);
+                        condition, () => RunAsync(databases, auditor, scale, condition, run, calls, title, cancel), cancel);
                     tally.Add(measured, result);
                     screen.Say($"{title}: {Summary(result)}");
                     Complain(result);
@@ -66,11 +67,11 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
 
     private async Task<(MeasuredRun, RunResult)> InNetworkAsync(Condition condition, Func<Task<(MeasuredRun, RunResult)>> measure, CancellationToken cancel)
     {
-        if (condition.Loss == 0)
+        if (condition.Network is not { } network)
         {
             return await measure();
         }
-        await marketplace.SetNetworkAsync(condition.Loss, Condition.Delay, cancel);
+        await marketplace.SetNetworkAsync(network.Loss, network.Delay, cancel);
         try
         {
             return await measure();
@@ -178,7 +179,7 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
     private EvaluationReport Begin(string command)
     {
         var file = marketplace.File;
-        var scale = options.Scales[0];
+        var (scale, runs, calls) = (options.Scales[0], options.RunsAt(0), options.CallsAt(0));
         return new()
         {
             Version = typeof(Evaluator).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "",
@@ -188,13 +189,13 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
             Replicas = file.Processes().Where(p => p.Component != Components.Web).GroupBy(p => p.Component).ToDictionary(g => g.Key, g => g.Count()),
             Engines = new Dictionary<string, string> { [Components.Customers] = Engine(file.Customers), [Components.Products] = Engine(file.Products) },
             Options = options,
-            Lab = marketplace.HasLab,
+            Lab = marketplace.HasLab ? options.Conditions : [],
             Mix =
             [
                 .. new[] { (Seller: true, scale.Sellers), (Seller: false, scale.Buyers) }.Where(r => r.Item2 > 0).SelectMany(role =>
-                    Enumerable.Range(0, options.Runs).SelectMany(run => Enumerable.Range(0, role.Item2).SelectMany(client => Plan.Of(role.Seller, options.Seed, run, client, options.Calls)))
+                    Enumerable.Range(0, runs).SelectMany(run => Enumerable.Range(0, role.Item2).SelectMany(client => Plan.Of(role.Seller, options.Seed, run, client, calls)))
                         .CountBy(step => step.Function).OrderBy(f => f.Key)
-                        .Select(f => new MixLine(f.Key.Role(), f.Key.Name(), Math.Round(1000.0 * f.Value / (options.Runs * role.Item2 * options.Calls), 1)))),
+                        .Select(f => new MixLine(f.Key.Role(), f.Key.Name(), Math.Round(1000.0 * f.Value / (runs * role.Item2 * calls), 1)))),
             ],
             WrongWhileWarmingUp = [],
             Scales = [],

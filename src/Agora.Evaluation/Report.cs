@@ -77,11 +77,11 @@ public static class Report
         setting.Add("load before", machine.LoadBefore is { } load ? string.Create(CultureInfo.InvariantCulture, $"{load:0.0} runnable tasks in the minute before") : "not known");
         setting.Add("replicas", string.Join(", ", report.Replicas.Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.Value} {r.Key}"))));
         setting.Add("ordered by", string.Join(", ", report.Engines.Select(e => $"{e.Key}: {e.Value}")));
-        if (report.Lab)
+        if (report.Lab.Count > 0)
         {
-            setting.Add("network", "everything between processes, and from and to the clients, passes the lab's relays, in every condition; so do the lost segments of streams, which come late by the time of their repair");
+            setting.Add("network", $"under {(report.Lab.Count == 1 ? "condition" : "conditions")} {string.Join(", ", report.Lab)} everything between processes, and from and to the clients, passes the lab's relays, on one marketplace of its own; a lost segment of a stream comes late by the time of its repair");
         }
-        setting.Add("runs", string.Create(CultureInfo.InvariantCulture, $"{options.Runs} of each condition, {options.Calls} calls a client each; {options.WarmUpCalls} calls a client before the first, and again after each run with a kill, are not counted"));
+        setting.Add("runs", string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", options.Runs)} of each condition, {string.Join(", ", options.Calls)} calls a client each{(options.Runs.Count + options.Calls.Count > 2 ? " (scale by scale)" : "")}; some {options.WarmUpCalls} calls before the first, and again after each run with a kill, are not counted"));
         setting.Add("pace", options.Rate is { } rate ? string.Create(CultureInfo.InvariantCulture, $"{rate:0.##} calls a second of all clients together") : "each client calls again as soon as it has its answer");
         setting.Add("seed", string.Create(CultureInfo.InvariantCulture, $"{options.Seed}"));
         text.Append(setting).AppendLine();

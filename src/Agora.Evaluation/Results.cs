@@ -7,8 +7,8 @@ namespace Agora.Evaluation;
 /// <summary>A whole evaluation.</summary>
 public sealed record EvaluationReport
 {
-    /// <summary>Everything passed the lab's relays.</summary>
-    public bool Lab { get; init; }
+    /// <summary>Numbers of the conditions under which everything passed the lab's relays.</summary>
+    public IReadOnlyList<int> Lab { get; init; } = [];
 
     /// <summary>The program's version.</summary>
     public required string Version { get; init; }
@@ -39,6 +39,22 @@ public sealed record EvaluationReport
 
     /// <summary>What the audits after the runs that are not counted found wrong.</summary>
     public required IReadOnlyList<string> WrongWhileWarmingUp { get; init; }
+
+    /// <summary>This and what was then measured on another marketplace, at the same scales under other conditions.</summary>
+    public EvaluationReport With(EvaluationReport other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return this with
+        {
+            Lab = [.. Lab, .. other.Lab],
+            Options = Options with { Conditions = [.. Options.Conditions, .. other.Options.Conditions] },
+            WrongWhileWarmingUp = [.. WrongWhileWarmingUp, .. other.WrongWhileWarmingUp],
+            Scales = [.. Scales.Select(scale => scale with
+            {
+                Conditions = [.. scale.Conditions, .. other.Scales.FirstOrDefault(s => (s.Sellers, s.Buyers) == (scale.Sellers, scale.Buyers))?.Conditions ?? []],
+            })],
+        };
+    }
 
     /// <summary>The books balance after every run.</summary>
     public bool BooksBalance => WrongWhileWarmingUp.Count == 0 && Scales.All(s => s.Conditions.All(c => c.Runs.All(r => r.Wrong.Count == 0)));

@@ -22,7 +22,10 @@ internal static class Card
         return sum % 10 == 0 ? null : "has a wrong check digit (Luhn): is a digit mistyped?";
     }
 
-    /// <summary>MM/YY, a month not past: a card is good to the end of its month, UTC.</summary>
+    /// <summary>
+    /// MM/YY, a month not past: a card is good to the end of its month everywhere on Earth, which is 12 hours after the month has ended in UTC. The
+    /// buyer servers look at it in the same way.
+    /// </summary>
     public static string? WrongExpiration(string? expiration, DateTimeOffset now)
     {
         if (expiration is not { Length: 5 } || expiration[2] != '/'
@@ -32,7 +35,8 @@ internal static class Card
         {
             return "must be a month and a year, MM/YY";
         }
-        return (2000 + year) * 12 + month < now.UtcDateTime.Year * 12 + now.UtcDateTime.Month ? "is past: the card has expired" : null;
+        var latest = now.UtcDateTime.AddHours(-12);
+        return (2000 + year) * 12 + month < latest.Year * 12 + latest.Month ? "is past: the card has expired" : null;
     }
 
     /// <summary>3 or 4 digits.</summary>

@@ -226,6 +226,9 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
                     UseProxy = false,
                     SslOptions = tls,
                     AutomaticDecompression = DecompressionMethods.None,
+                    // Layers that every call would pass for nothing: replicas do not redirect, and nobody traces.
+                    AllowAutoRedirect = false,
+                    ActivityHeadersPropagator = null,
                     ConnectTimeout = TimeSpan.FromSeconds(1),
                     EnableMultipleHttp2Connections = true,
                     // A replica whose host is gone answers no ping: its connection, and every call on it, ends then.

@@ -108,12 +108,38 @@ public sealed class ReportTests : IDisposable
     {
         Assert.Empty(new EvaluationOptions().Problems(false, lab: false));
         Assert.Empty(new EvaluationOptions { Conditions = [1, 6] }.Problems(false, lab: true));
-        Assert.Single(new EvaluationOptions { Calls = Plan.Fewest - 1 }.Problems(false, lab: false));
-        Assert.Single(new EvaluationOptions { Runs = 0 }.Problems(false, lab: false));
+        Assert.Single(new EvaluationOptions { Calls = [Plan.Fewest - 1] }.Problems(false, lab: false));
+        Assert.Single(new EvaluationOptions { Runs = [0] }.Problems(false, lab: false));
         Assert.Single(new EvaluationOptions { Rate = double.NaN }.Problems(false, lab: false));
         Assert.Single(new EvaluationOptions { Scales = [new(0, 0)] }.Problems(false, lab: false));
         Assert.Single(new EvaluationOptions().Problems(conditionsNeedReplicas: true, lab: false));
         Assert.Empty(new EvaluationOptions { Conditions = [1] }.Problems(conditionsNeedReplicas: true, lab: false));
+    }
+
+    [Fact]
+    public void Runs_and_calls_are_one_number_or_one_for_each_scale()
+    {
+        EvaluationOptions options = new() { Scales = [new(1, 1), new(10, 10)], Runs = [3], Calls = [1000, 200] };
+
+        Assert.Empty(options.Problems(false, lab: false));
+        Assert.Equal((3, 1000, 3, 200), (options.RunsAt(0), options.CallsAt(0), options.RunsAt(1), options.CallsAt(1)));
+        Assert.Contains("one for each scale", Assert.Single((options with { Runs = [1, 2, 3] }).Problems(false, lab: false)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_another_marketplace_has_measured_joins_scale_by_scale()
+    {
+        var one = Evaluation();
+        var other = Evaluation("a unit is missing") with { Lab = [6], Options = new() { Conditions = [6] } };
+
+        var both = one with { Options = new() { Conditions = [1, 4] } };
+        both = both.With(other);
+
+        Assert.Equal([1, 4, 6], both.Options.Conditions);
+        Assert.Equal([6], both.Lab);
+        Assert.Equal([1, 4, 1, 4], Assert.Single(both.Scales).Conditions.Select(c => c.Number));
+        Assert.True(one.BooksBalance);
+        Assert.False(both.BooksBalance);
     }
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);

@@ -19,7 +19,7 @@ public sealed class SoapTests : IAsyncLifetime
     private static readonly XNamespace _ours = Namespaces.FinancialTransactions;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("agora-payments-").FullName;
-    private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 7, 1, 0, 0, 0, TimeSpan.Zero));
+    private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 7, 2, 0, 0, 0, TimeSpan.Zero));
     private readonly HttpClient _http = new();
     private WebApplication _app = null!;
     private Uri _address = null!;

@@ -184,6 +184,12 @@ public sealed class TransactionStoreTests : IDisposable
     public void A_card_is_good_to_the_end_of_its_month(string? expiration, bool good) =>
         Assert.Equal(good, Card.WrongExpiration(expiration, new DateTimeOffset(2026, 12, 31, 23, 59, 59, TimeSpan.Zero)) is null);
 
+    [Theory]
+    [InlineData(11, true)]
+    [InlineData(12, false)]
+    public void Its_month_has_ended_when_it_has_ended_everywhere_on_Earth(int hoursInUtc, bool good) =>
+        Assert.Equal(good, Card.WrongExpiration("12/26", new DateTimeOffset(2027, 1, 1, hoursInUtc, 0, 0, TimeSpan.Zero)) is null);
+
     private TransactionStore Open(int? seed, double approvalProbability = 0.9, string name = "data") =>
         TransactionStore.Open(Path.Combine(_root, name), seed, approvalProbability, TimeProvider.System);
 }

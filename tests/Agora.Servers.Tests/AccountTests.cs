@@ -13,7 +13,7 @@ public sealed class AccountTests
     {
         using var passwords = new Passwords(new ServerSettings());
         var hash = await passwords.HashAsync("secret", Cancellation);
-        Assert.StartsWith("$argon2id$v=19$m=19456,t=2,p=1$", hash, StringComparison.Ordinal);
+        Assert.StartsWith("$argon2id$v=19$m=7168,t=5,p=1$", hash, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", hash, StringComparison.Ordinal);
         Assert.NotEqual(hash, await passwords.HashAsync("secret", Cancellation));
         Assert.True(await passwords.VerifyAsync("secret", hash, () => true, Cancellation));

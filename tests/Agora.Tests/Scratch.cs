@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -9,6 +10,8 @@ namespace Agora.Tests;
 /// <summary>A directory of a test's own, and what it needs around it.</summary>
 public sealed class Scratch : IDisposable
 {
+    private static readonly ConcurrentDictionary<int, bool> s_given = new();
+
     public string Root { get; } = Directory.CreateTempSubdirectory("agora-test-").FullName;
 
     public string this[string name] => Path.Combine(Root, name);
@@ -19,11 +22,19 @@ public sealed class Scratch : IDisposable
     public static ClusterProcess Process(string component = Components.Products, int replica = 0) =>
         new(component, replica, "127.0.0.1", [new("http", "port", "127.0.0.1", FreePort(), ProtocolType.Tcp)]);
 
+    /// <summary>A port that nobody has, and that nobody was given here before: the system may offer one again as soon as it is let go.</summary>
     public static int FreePort()
     {
-        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        while (true)
+        {
+            using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            int port = ((IPEndPoint)socket.LocalEndPoint!).Port;
+            if (s_given.TryAdd(port, true))
+            {
+                return port;
+            }
+        }
     }
 
     /// <summary>Waits for a condition, with a bound that only a fault reaches.</summary>

@@ -38,6 +38,7 @@ internal static class ClusterCommand
             }
             try
             {
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
                 File.WriteAllText(path, file.ToJson());
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)

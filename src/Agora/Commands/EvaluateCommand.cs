@@ -29,10 +29,12 @@ internal static class EvaluateCommand
         Option<int?> sellers = new("--sellers") { Description = "Sellers at once, where not as many as buyers", HelpName = "S" };
         Option<int?> buyers = new("--buyers") { Description = "Buyers at once, where not as many as sellers", HelpName = "B" };
         Option<int[]> conditions = Numbers("--conditions", "1,2,3,4,5,6", [1, 2, 3, 4, 5]);
-        conditions.Description = "1 all replicas run; killed in the middle of the run: 2 a seller server and a buyer server in use, 3 a products replica that does not lead, 4 the products leader, 5 a customers replica; 6 the network loses 1%, and then 5%, of everything, and delays it by 10 ms (the own marketplace then runs in the lab in every condition)";
-        Option<int?> runs = new("--runs") { Description = "Runs of each condition; 10 unless given", HelpName = "N" };
-        Option<int?> calls = new("--calls") { Description = "Functions that each client calls in a run; 1000 unless given", HelpName = "N" };
-        Option<bool> quick = new("--quick") { Description = "About two minutes: one run of 200 calls a client of each condition, at 1 + 1 and 10 + 10 clients" };
+        conditions.Description = "1 all replicas run; killed in the middle of the run: 2 a seller server and a buyer server in use, 3 a products replica that does not lead, 4 the products leader, 5 a customers replica; 6 the network loses 1%, and then 5%, of everything, and delays it by 10 ms (measured on a marketplace in the lab, and what its relays themselves cost)";
+        Option<int[]> runs = Numbers("--runs", "N", [10]);
+        runs.Description = "Runs of each condition; several numbers, with commas, are those of each scale";
+        Option<int[]> calls = Numbers("--calls", "N", [1000]);
+        calls.Description = "Functions that each client calls in a run; several numbers, with commas, are those of each scale";
+        Option<bool> quick = new("--quick") { Description = "About two minutes: one run of each of the first five conditions, at 1 + 1 and 10 + 10 clients, of 500 and 100 calls a client" };
         Option<double?> rate = new("--rate") { Description = "Calls a second of all clients together, each timed from when it was due; without it a client calls again as soon as it has its answer", HelpName = "R" };
         Option<long> seed = new("--seed") { Description = "Decides which functions are called, with what, in which order", HelpName = "N", DefaultValueFactory = _ => 1 };
         Option<string> output = new("--out", "-o") { Description = "Where report.md, report.json and the plots go", HelpName = "DIR", DefaultValueFactory = _ => "evaluation-report" };
@@ -57,9 +59,9 @@ internal static class EvaluateCommand
                     : [.. parse.GetValue(scale)!.Select(n => new Scale(n, n))],
                 // Without replicas every kill would be an outage.
                 Conditions = parse.GetValue(replicas) == 1 && !Given(conditions) ? [1] : parse.GetValue(conditions)!,
-                Runs = parse.GetValue(runs) ?? (isQuick ? 1 : 10),
-                Calls = parse.GetValue(calls) ?? (isQuick ? 200 : 1000),
-                WarmUpCalls = isQuick ? 50 : 100,
+                Runs = isQuick && !Given(runs) ? [1] : parse.GetValue(runs)!,
+                Calls = !isQuick || Given(calls) ? parse.GetValue(calls)! : Given(scale) || Given(sellers) || Given(buyers) ? [100] : [500, 100],
+                WarmUpCalls = isQuick ? 200 : 2000,
                 Rate = parse.GetValue(rate),
                 Seed = parse.GetValue(seed),
             };
@@ -75,10 +77,8 @@ internal static class EvaluateCommand
                 }
                 ClusterFile shape = UpCommand.Limit(ClusterFile.Resolve(parse.GetValue(cluster)), parse.GetValue(replicas));
                 Check(shape, options, lab: true);
-                await using OwnMarketplace own = new(shape with { Payments = shape.Payments with { Seed = shape.Payments.Seed ?? (int)options.Seed } }, options.NeedsLab ? (ulong)options.Seed : null);
-                await own.StartAsync(cancellationToken);
-                using ControlledMarketplace controlled = new(own.Data);
-                return await RunAsync(controlled, options, Save, cancellationToken);
+                shape = shape with { Payments = shape.Payments with { Seed = shape.Payments.Seed ?? (int)options.Seed } };
+                return await RunOnOwnAsync(shape, options, Save, cancellationToken);
             }
             catch (Exception e) when (e is EvaluationException or IOException or UnauthorizedAccessException)
             {
@@ -97,8 +97,35 @@ internal static class EvaluateCommand
     private static async Task<int> RunAsync(ControlledMarketplace marketplace, EvaluationOptions options, Action<EvaluationReport> save, CancellationToken cancellationToken)
     {
         Check(marketplace.File, options, marketplace.HasLab);
+        return Conclude(await MeasureAsync(marketplace, options, save, cancellationToken));
+    }
+
+    /// <summary>Measures on marketplaces of its own. What needs the lab has one in it, so that its relays are in the way of nothing else.</summary>
+    private static async Task<int> RunOnOwnAsync(ClusterFile shape, EvaluationOptions options, Action<EvaluationReport> save, CancellationToken cancellationToken)
+    {
+        EvaluationReport? report = null;
+        foreach (IGrouping<bool, int> conditions in options.Conditions.Order().GroupBy(EvaluationOptions.NeedsLab))
+        {
+            await using OwnMarketplace own = new(shape, conditions.Key ? (ulong)options.Seed : null);
+            await own.StartAsync(cancellationToken);
+            using ControlledMarketplace marketplace = new(own.Data);
+            EvaluationReport? before = report;
+            report = await MeasureAsync(
+                marketplace, options with { Conditions = [.. conditions] }, so => save(before?.With(so) ?? so), cancellationToken);
+            report = before?.With(report) ?? report;
+        }
+        return Conclude(report!);
+    }
+
+    private static Task<EvaluationReport> MeasureAsync(
+        ControlledMarketplace marketplace, EvaluationOptions options, Action<EvaluationReport> save, CancellationToken cancellationToken)
+    {
         string command = "agora " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1).Select(word => word.Contains(' ', StringComparison.Ordinal) ? $"'{word}'" : word));
-        EvaluationReport report = await new Evaluator(marketplace, new Screen(), options).RunAsync(command, save, cancellationToken);
+        return new Evaluator(marketplace, new Screen(), options).RunAsync(command, save, cancellationToken);
+    }
+
+    private static int Conclude(EvaluationReport report)
+    {
         foreach (ScaleResult scale in report.Scales)
         {
             Console.WriteLine($"\n{scale.Sellers} + {scale.Buyers} clients, mean response time in ms\n");
