@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using Agora.Contracts.Products;
+using Agora.Evaluation;
 using Google.Protobuf;
+using Condition = Agora.Contracts.Products.Condition;
 
 namespace Products.Bench;
 
@@ -22,7 +24,7 @@ internal sealed class Failover(ProductsGroup group, int seed, TextWriter output)
 
     private readonly Random _random = new(seed);
     private readonly string[] _items = new string[Items];
-    private readonly ConcurrentBag<Operation>[] _histories = [.. Enumerable.Range(0, Items).Select(_ => new ConcurrentBag<Operation>())];
+    private readonly ConcurrentBag<Timed<Access>>[] _histories = [.. Enumerable.Range(0, Items).Select(_ => new ConcurrentBag<Timed<Access>>())];
     private readonly ConcurrentQueue<long> _answers = [];
     private readonly ConcurrentDictionary<int, string> _faults = [];
     private string _stock = "";
@@ -156,7 +158,7 @@ internal sealed class Failover(ProductsGroup group, int seed, TextWriter output)
             var reply = await group.ExecuteAsync(
                 new Command { ChangePrice = new ChangePrice { ItemId = _items[item], SellerId = 1, PriceCents = price } }, Patience, CancellationToken.None);
             var ended = Stopwatch.GetTimestamp();
-            _histories[item].Add(new Operation(IsWrite: true, price, begun, reply is null ? long.MaxValue : ended));
+            _histories[item].Add(new(new(IsWrite: true, price), begun, reply is null ? long.MaxValue : ended));
             if (reply is not null)
             {
                 _answers.Enqueue(ended);
@@ -175,7 +177,7 @@ internal sealed class Failover(ProductsGroup group, int seed, TextWriter output)
             var begun = Stopwatch.GetTimestamp();
             if (await group.GetAsync(random.Next(ProductsGroup.Size), _items[item], CancellationToken.None) is { Item: { } seen })
             {
-                _histories[item].Add(new Operation(IsWrite: false, seen.PriceCents, begun, Stopwatch.GetTimestamp()));
+                _histories[item].Add(new(new(IsWrite: false, seen.PriceCents), begun, Stopwatch.GetTimestamp()));
                 Interlocked.Increment(ref _reads);
             }
 
@@ -221,7 +223,7 @@ internal sealed class Failover(ProductsGroup group, int seed, TextWriter output)
 
         for (var i = 0; i < Items; i++)
         {
-            if (!Linearizability.Holds(_histories[i], initial: 1))
+            if (!Register.Explains(_histories[i], initial: 1))
             {
                 output.WriteLine($"the history of item {_items[i]} is not linearizable");
                 good = false;

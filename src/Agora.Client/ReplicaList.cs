@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -218,6 +219,11 @@ public sealed class ReplicaList : IDisposable
         {
             var silence = $"{server.Authority} did not answer within {limit.TotalSeconds:0.#} s.";
             return (null, new AgoraException(ErrorCodes.Unavailable, silence, inner: e) { OutcomeUnknown = true });
+        }
+        catch (Exception e) when (e is SocketException or IOException)
+        {
+            // A connection that is reset in the instant in which it was made comes through HttpClient as it is.
+            return (null, new AgoraException(ErrorCodes.Unavailable, $"{server.Authority}: the connection broke.", inner: e) { OutcomeUnknown = true });
         }
         catch (HttpRequestException e)
         {

@@ -35,27 +35,31 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
     /// <summary>What is wrong after a run; empty where the books balance.</summary>
     public async Task<IReadOnlyList<string>> AuditAsync(Load load, CancellationToken cancel)
     {
+        var wrong = await AuditAsync([.. load.AllSellers.Select(s => s.Answers)], [.. load.Buyers.Select(b => b.Answers)], cancel);
+        var outlived = await ReadAsync(load.AllSellers.Cast<Trader>().Concat(load.Buyers).ToList(), (client, _) => client.OutlivesLogoutAsync(cancel), cancel);
+        return outlived.Count(o => o) is > 0 and var sessions
+            ? [.. wrong, string.Create(CultureInfo.InvariantCulture, $"{sessions} sessions still serve after their logout")]
+            : wrong;
+    }
+
+    /// <summary>What is wrong with the books of some sellers and buyers, and with the replicas; all charges since the audit before must be for them.</summary>
+    public async Task<IReadOnlyList<string>> AuditAsync(IReadOnlyList<SellersAnswers> sellers, IReadOnlyList<BuyersAnswers> buyers, CancellationToken cancel)
+    {
         List<string> wrong = [];
-        SellerTrader[] sellers = [.. load.AllSellers];
-        await SettledAsync(load, wrong, cancel);
-        var sellersBooks = await ReadAsync(sellers, (seller, turn) => SellersBookAsync(seller.Answers, turn, cancel), cancel);
-        var buyersBooks = await ReadAsync(load.Buyers, (buyer, turn) => BuyersBookAsync(buyer.Answers, turn, cancel), cancel);
+        await SettledAsync(buyers, wrong, cancel);
+        var sellersBooks = await ReadAsync(sellers, (seller, turn) => SellersBookAsync(seller, turn, cancel), cancel);
+        var buyersBooks = await ReadAsync(buyers, (buyer, turn) => BuyersBookAsync(buyer, turn, cancel), cancel);
         Books books = new(sellersBooks, buyersBooks, await NewChargesAsync(cancel));
-        wrong.AddRange(Audit.Of([.. sellers.Select(s => s.Answers)], [.. load.Buyers.Select(b => b.Answers)], books));
-        var outlived = await ReadAsync([.. sellers.Cast<Trader>(), .. load.Buyers], (client, _) => client.OutlivesLogoutAsync(cancel), cancel);
-        if (outlived.Count(o => o) is > 0 and var sessions)
-        {
-            wrong.Add(string.Create(CultureInfo.InvariantCulture, $"{sessions} sessions still serve after their logout"));
-        }
+        wrong.AddRange(Audit.Of(sellers, buyers, books));
         await SameAsync(databases.Customers, wrong, cancel);
         await SameAsync(databases.Products, wrong, cancel);
         return wrong;
     }
 
     /// <summary>Waits until no purchase is pending, and, where a vote was not answered, until every recorded one has reached its item.</summary>
-    private async Task SettledAsync(Load load, List<string> wrong, CancellationToken cancel)
+    private async Task SettledAsync(IReadOnlyList<BuyersAnswers> buyers, List<string> wrong, CancellationToken cancel)
     {
-        var votes = load.Buyers.Any(b => b.Answers.Votes.Values.Any(v => v.Maybe > 0));
+        var votes = buyers.Any(b => b.Votes.Values.Any(v => v.Maybe > 0));
         var started = Stopwatch.GetTimestamp();
         while (true)
         {

@@ -80,7 +80,7 @@ internal sealed class Load : IDisposable
         }
     }
 
-    private static PurchaseRequest Card(DateTimeOffset now) => new()
+    internal static PurchaseRequest Card(DateTimeOffset now) => new()
     {
         CardholderName = "Eva Luation",
         CardNumber = "4242424242424242",

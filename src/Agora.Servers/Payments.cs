@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.ServiceModel;
 using System.ServiceModel.Channels;
 using System.ServiceModel.Description;
@@ -64,7 +65,8 @@ internal sealed class Payments(IFinancialTransactions service, ServerContext con
             {
                 return await operation().WaitAsync(deadline);
             }
-            catch (Exception e) when (e is TimeoutException or CommunicationException and not FaultException<CardFault>)
+            // A connection that is reset in the instant in which it was made comes through WCF as it is.
+            catch (Exception e) when (e is TimeoutException or CommunicationException and not FaultException<CardFault> or SocketException or IOException)
             {
                 if (attempt == Tries || deadline.IsCancellationRequested)
                 {

@@ -19,6 +19,7 @@ RootCommand root = new("Agora: an online marketplace whose every part is replica
     BuyerCommand.Create(),
     SeedCommand.Create(),
     EvaluateCommand.Create(),
+    ChaosCommand.Create(),
 };
 root.HelpName = "agora";
 root.WithExamples(

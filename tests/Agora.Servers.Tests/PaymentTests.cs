@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.ServiceModel;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Payments;
@@ -65,6 +66,29 @@ public sealed class PaymentTests : IAsyncLifetime
         await Assert.ThrowsAsync<UnavailableException>(() => _payments.FindAsync("t", Cancellation));
         await StartAsync();
         Assert.Equal(TransactionState.Approved, await _payments.FindAsync("t", Cancellation));
+    }
+
+    // Seen under chaos: the connection to a service that was just killed is reset between connecting and the first question about it.
+    [Fact]
+    public async Task A_connection_that_is_reset_as_soon_as_it_is_made_is_made_again()
+    {
+        var context = new ServerContext(
+            new ServerSettings(), TimeProvider.System, new ServerMetrics(_services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>()), NullLoggerFactory.Instance, Identity: null);
+        var payments = new Payments(new ResetOnce(), context);
+        Assert.Equal(TransactionState.Approved, await payments.FindAsync("t", Cancellation));
+    }
+
+    private sealed class ResetOnce : IFinancialTransactions
+    {
+        private int _calls;
+
+        public Task<TransactionState> ChargeAsync(
+            string transactionId, string cardholderName, string cardNumber, string expirationDate, string securityCode, long amountInCents) => FindAsync(transactionId);
+
+        public Task<TransactionState> FindAsync(string transactionId) =>
+            _calls++ == 0 ? Task.FromException<TransactionState>(new SocketException((int)SocketError.NotConnected)) : Task.FromResult(TransactionState.Approved);
+
+        public Task<TransactionState> VoidAsync(string transactionId) => FindAsync(transactionId);
     }
 
     [Fact]

@@ -154,7 +154,7 @@ internal static class StatusCommand
                 Console.Error.WriteLine($"{LogFiles.ComplaintPrefix}there is no operator's key here, without which the databases do not answer: name the data directory with --data, or the keys with --secrets");
             }
             _probe ??= new ClusterProbe(_identity);
-            return await _probe.StatusAsync(processes, _ => null, cancellationToken);
+            return await _probe.StatusAsync(processes, _ => null, brief: false, cancellationToken);
         }
 
         public void Dispose()

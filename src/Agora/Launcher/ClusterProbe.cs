@@ -30,12 +30,16 @@ internal sealed class ClusterProbe : IDisposable
     public ClusterProbe(ComponentIdentity? identity) => _identity = identity;
 
     /// <summary>Asks the processes, save those of ours that are known to be down, and puts together, with what is known without asking, how the cluster is.</summary>
+    /// <param name="processes">All of them.</param>
+    /// <param name="local">What is known without asking.</param>
+    /// <param name="brief">Only each process by itself: whether every function is served takes longer to find out, and is then not said.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
     public async Task<ClusterStatus> StatusAsync(
-        IReadOnlyList<ClusterProcess> processes, Func<ClusterProcess, LocalView?> local, CancellationToken cancellationToken)
+        IReadOnlyList<ClusterProcess> processes, Func<ClusterProcess, LocalView?> local, bool brief, CancellationToken cancellationToken)
     {
         ProbeAnswer[] answers = await Task.WhenAll(processes.Select(p =>
             local(p) is { IsUp: false } ? Task.FromResult(default(ProbeAnswer)) : AskAsync(p, cancellationToken)));
-        return StatusReport.Of(processes, answers, local, await ServesAsync(processes, answers, cancellationToken));
+        return StatusReport.Of(processes, answers, local, !brief && await ServesAsync(processes, answers, cancellationToken));
     }
 
     private Task<ProbeAnswer> AskAsync(ClusterProcess process, CancellationToken cancellationToken) =>

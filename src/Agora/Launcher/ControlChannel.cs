@@ -26,7 +26,7 @@ internal static class ControlServer
         WebApplication app = builder.Build();
 
         app.MapGet("/status", async (HttpContext http) =>
-            await http.Response.WriteAsJsonAsync(await supervisor.StatusAsync(http.RequestAborted), LauncherJson.Default.ClusterStatus, cancellationToken: http.RequestAborted));
+            await http.Response.WriteAsJsonAsync(await supervisor.StatusAsync(http.Request.Query["brief"] == "true", http.RequestAborted), LauncherJson.Default.ClusterStatus, cancellationToken: http.RequestAborted));
         app.MapPost("/processes/{component}/{which}/{command}", async (HttpContext http) =>
         {
             string Part(string name) => (string)http.GetRouteValue(name)!;
@@ -79,10 +79,13 @@ internal sealed class ControlClient : IDisposable
     };
 
     /// <summary>How all processes are; null when no supervisor is up.</summary>
-    public Task<ClusterStatus?> StatusAsync(CancellationToken cancellationToken) =>
-        AskAsync(() => _http.GetFromJsonAsync("status", LauncherJson.Default.ClusterStatus, cancellationToken));
+    public Task<ClusterStatus?> StatusAsync(CancellationToken cancellationToken) => StatusAsync(brief: false, cancellationToken);
 
-    /// <summary>Stops, kills or starts a process; null when no supervisor is up.</summary>
+    /// <summary>The same; where it is brief, without whether every function is served.</summary>
+    public Task<ClusterStatus?> StatusAsync(bool brief, CancellationToken cancellationToken) =>
+        AskAsync(() => _http.GetFromJsonAsync(brief ? "status?brief=true" : "status", LauncherJson.Default.ClusterStatus, cancellationToken));
+
+    /// <summary>Stops, kills, starts, freezes or thaws a process; null when no supervisor is up.</summary>
     public Task<ControlAnswer?> CommandAsync(string command, string process, bool restart, CancellationToken cancellationToken) =>
         AskAsync(() => PostAsync($"processes/{string.Join('/', process.Split('/').Select(Uri.EscapeDataString))}/{command}?restart={(restart ? "true" : "false")}", cancellationToken));
 

@@ -8,8 +8,15 @@ internal static partial class Posix
 {
     private const int SigTerm = 15;
 
+    // Linux and the BSDs, macOS among them, number these differently.
+    private static readonly int s_sigStop = OperatingSystem.IsLinux() ? 19 : 17;
+    private static readonly int s_sigCont = OperatingSystem.IsLinux() ? 18 : 19;
+
     /// <summary>Asks a process to end in order. False when there is no such process any more.</summary>
     public static bool Terminate(int pid) => Kill(pid, SigTerm) == 0;
+
+    /// <summary>Freezes a process as it stands, or lets it go on. False when there is no such process any more.</summary>
+    public static bool Freeze(int pid, bool frozen) => Kill(pid, frozen ? s_sigStop : s_sigCont) == 0;
 
     /// <summary>
     /// Makes this process the leader of a session of its own, so that neither Ctrl-C nor the end of the terminal it came from reaches it.

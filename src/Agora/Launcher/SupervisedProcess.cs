@@ -147,6 +147,15 @@ internal sealed class SupervisedProcess : IDisposable
         return true;
     }
 
+    /// <summary>SIGSTOP, or SIGCONT. False when it was not up.</summary>
+    public bool Freeze(bool frozen)
+    {
+        lock (_gate)
+        {
+            return _process is { HasExited: false } process && Posix.Freeze(process.Id, frozen);
+        }
+    }
+
     /// <summary>Keeps it up until cancelled, and then leaves it as it is: whoever cancels has stopped it before.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {

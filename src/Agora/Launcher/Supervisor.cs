@@ -68,11 +68,14 @@ internal sealed class Supervisor : IAsyncDisposable
     }
 
     /// <summary>How all processes of the cluster are, now.</summary>
-    public async Task<ClusterStatus> StatusAsync(CancellationToken cancellationToken)
+    public Task<ClusterStatus> StatusAsync(CancellationToken cancellationToken) => StatusAsync(brief: false, cancellationToken);
+
+    /// <summary>The same; where it is brief, without whether every function is served.</summary>
+    public async Task<ClusterStatus> StatusAsync(bool brief, CancellationToken cancellationToken)
     {
         // The supervisor's own view first: a process that dies in between then shows as not answering, never as up without an id.
         Dictionary<string, LocalView> views = _own.ToDictionary(p => p.Key, p => p.Value.Look());
-        ClusterStatus status = await _probe.StatusAsync(_all, p => views.TryGetValue(p.Name, out LocalView view) ? view : null, cancellationToken);
+        ClusterStatus status = await _probe.StatusAsync(_all, p => views.TryGetValue(p.Name, out LocalView view) ? view : null, brief, cancellationToken);
         foreach (ProcessStatus process in status.Processes.Where(p => p is { State: ProcessState.Running, Pid: not null }))
         {
             _own[process.Name].Answered(process.Pid!.Value);
@@ -89,7 +92,7 @@ internal sealed class Supervisor : IAsyncDisposable
         }
     }
 
-    /// <summary>Carries out <c>stop</c>, <c>kill</c> or <c>start</c>; the answer says what was done, or why not.</summary>
+    /// <summary>Carries out <c>stop</c>, <c>kill</c>, <c>start</c>, <c>freeze</c> or <c>thaw</c>; the answer says what was done, or why not.</summary>
     public async Task<ControlAnswer> CommandAsync(string command, string component, string which, bool restart, CancellationToken cancellationToken)
     {
         if (await FindAsync(component, which, cancellationToken) is not { } name)
@@ -107,6 +110,7 @@ internal sealed class Supervisor : IAsyncDisposable
                 ? new(true, restart ? $"{name} is killed and will be brought back" : $"{name} is killed")
                 : new(false, $"{name} is not up"),
             "start" => process.Start() ? new(true, $"{name} is started") : new(true, $"{name} is up already"),
+            "freeze" or "thaw" => process.Freeze(command == "freeze") ? new(true, $"{name} {(command == "freeze" ? "stands still" : "goes on")}") : new(false, $"{name} is not up"),
             _ => new(false, $"there is no command {command}"),
         };
     }
