@@ -30,6 +30,9 @@ internal sealed class EtcdGroup : IDisposable
 
     public Processes Processes => _processes;
 
+    /// <summary>The name of the leader's process.</summary>
+    public string Leader => $"etcd-{_leader}";
+
     /// <summary>Waits for a leader: writes go to it at once, as they do with ours.</summary>
     public async Task ReadyAsync(CancellationToken cancellation)
     {

@@ -16,11 +16,7 @@ internal sealed class Processes : IDisposable
     public IEnumerable<int> Ids => _running.Values.Select(p => p.Id);
 
     /// <summary>CPU time of all of them, in milliseconds.</summary>
-    public double Cpu => _running.Values.Sum(p =>
-    {
-        p.Refresh();
-        return p.TotalProcessorTime.TotalMilliseconds;
-    });
+    public double Cpu => _running.Keys.Sum(CpuOf);
 
     public void Start(string name, string program, params string[] arguments)
     {
@@ -28,6 +24,14 @@ internal sealed class Processes : IDisposable
         ProcessStartInfo start = new("/bin/sh", ["-c", "exec \"$0\" \"$@\" >>\"$LOG\" 2>&1", program, .. arguments]);
         start.Environment["LOG"] = Path.Combine(_directory.FullName, name + ".log");
         _running[name] = Process.Start(start)!;
+    }
+
+    /// <summary>CPU time of one, in milliseconds.</summary>
+    public double CpuOf(string name)
+    {
+        var process = _running[name];
+        process.Refresh();
+        return process.TotalProcessorTime.TotalMilliseconds;
     }
 
     public bool Runs(string name) => _running.TryGetValue(name, out var process) && !process.HasExited;

@@ -8,11 +8,15 @@ if (args is ["replica", var number, var clusterFile, var directory])
     return await ProductsGroup.RunReplicaAsync(int.Parse(number, CultureInfo.InvariantCulture), clusterFile, directory);
 }
 
-Option<double> seconds = new("--seconds") { Description = "Length of each measurement.", DefaultValueFactory = _ => 8 };
-Option<double> warmUp = new("--warm-up") { Description = "Seconds before each measurement.", DefaultValueFactory = _ => 4 };
-Command compare = new("compare", "Writes and linearizable reads, beside five etcd nodes (Debian package etcd-server)") { seconds, warmUp };
-compare.SetAction((parsed, cancellation) =>
-    Compare.RunAsync(TimeSpan.FromSeconds(parsed.GetValue(seconds)), TimeSpan.FromSeconds(parsed.GetValue(warmUp)), cancellation));
+Option<double> seconds = new("--seconds") { Description = "Length of each measurement.", DefaultValueFactory = _ => 3 };
+Option<double> warmUp = new("--warm-up") { Description = "Seconds before each measurement.", DefaultValueFactory = _ => 1 };
+Option<int> rounds = new("--rounds") { Description = "How often each figure is measured.", DefaultValueFactory = _ => 5 };
+Option<string> figures = new("--figures") { Description = "Writes (w) and reads (r) with so many callers.", DefaultValueFactory = _ => "w1,w10,w100,r1,r10,r100" };
+Option<bool> alone = new("--alone") { Description = "Without etcd." };
+Command compare = new("compare", "Writes and linearizable reads, beside five etcd nodes (Debian package etcd-server)") { seconds, warmUp, rounds, figures, alone };
+compare.SetAction((parsed, cancellation) => Compare.RunAsync(
+    new Comparison(TimeSpan.FromSeconds(parsed.GetValue(seconds)), TimeSpan.FromSeconds(parsed.GetValue(warmUp)), parsed.GetValue(rounds),
+        parsed.GetValue(figures)!, !parsed.GetValue(alone)), cancellation));
 
 Option<int> kills = new("--kills") { Description = "Leaders to kill.", DefaultValueFactory = _ => 100 };
 Option<int?> seed = new("--seed") { Description = "What is drawn at random; another one each time unless given." };

@@ -21,8 +21,6 @@ public sealed class ReplicatedStore : IDisposable
     /// <summary>How long the reply to a request is kept, by the commands' own clock: a repeat within it is answered as the first was.</summary>
     public static readonly TimeSpan ReplyLifetime = TimeSpan.FromMinutes(15);
 
-    // More than one, so that what has expired shrinks while new ones come; few, so that no command pays for many.
-    private const int PrunedPerCommand = 4;
     private const int FormatVersion = 1;
 
     // 32 MiB. The engine checkpoints beside the writer before that; under a load in which that one never catches up, the writer does it itself.
@@ -34,11 +32,6 @@ public sealed class ReplicatedStore : IDisposable
             applied INTEGER NOT NULL,
             time INTEGER NOT NULL);
         INSERT OR IGNORE INTO replication_state VALUES (1, -1, 0);
-        CREATE TABLE IF NOT EXISTS replication_replies (
-            sequence INTEGER PRIMARY KEY,
-            request_id BLOB NOT NULL UNIQUE,
-            time INTEGER NOT NULL,
-            reply BLOB NOT NULL);
         """;
 
     private readonly IStateMachine _stateMachine;
@@ -46,18 +39,15 @@ public sealed class ReplicatedStore : IDisposable
     private readonly string _path;
     private readonly SqliteConnection _writer;
     private readonly SqliteConnection _checkpointer;
+    private readonly KeptReplies _replies;
     private readonly Lock _flushing = new();
     private readonly ConcurrentBag<SqliteConnection> _readers = [];
     private readonly SemaphoreSlim _freeReaders;
     private readonly List<Waiter> _waiters = [];
-    private readonly Memory<byte> _requestId = new byte[16];
 
     private long _applied;      // Committed. Written by the applier only.
     private long _durable;      // On disk: durable <= applied. Written under _flushing only.
     private long _time;         // Largest time of any command applied.
-    private long _lastReply;    // Sequence of the newest reply kept, 0 with none; sequences have no gaps.
-    private long _oldestReply;  // Sequence and time of the oldest one kept.
-    private long _oldestTime;
     private bool _failed;
     private volatile bool _disposed;
 
@@ -67,6 +57,7 @@ public sealed class ReplicatedStore : IDisposable
         _path = Path.Combine(directory, FileName);
         _freeReaders = new SemaphoreSlim(readers, readers);
         _writer = Connection(_path, SqliteOpenMode.ReadWriteCreate);
+        _replies = new KeptReplies(_writer);
         _checkpointer = Connection(_path, SqliteOpenMode.ReadWrite);
 
         // Two processes on one directory would apply the log twice. The lock ends with the process, however that ends.
@@ -413,6 +404,7 @@ public sealed class ReplicatedStore : IDisposable
                 PRAGMA cache_size = -8192;
                 BEGIN IMMEDIATE;
                 {OwnSchema}
+                {KeptReplies.Schema}
                 {_stateMachine.Schema};
                 PRAGMA user_version = {FormatVersion};
                 COMMIT;
@@ -435,53 +427,21 @@ public sealed class ReplicatedStore : IDisposable
             Volatile.Write(ref _applied, state.Int64(0));
         }
 
-        _lastReply = _writer.Prepared("SELECT MAX(sequence) FROM replication_replies").Number() ?? 0;
-        FindOldestReply();
+        _replies.Load();
     }
 
     private ReadOnlyMemory<byte> ApplyOne(in Command command)
     {
         _time = Math.Max(_time, command.Time);
-        command.RequestId.TryWriteBytes(_requestId.Span, bigEndian: true, out _);
-        using (var earlier = _writer.Prepared("SELECT reply FROM replication_replies WHERE request_id = ?1").Query((ReadOnlyMemory<byte>)_requestId))
+        if (_replies.Find(command.RequestId) is { } earlier)
         {
-            if (earlier.Read())
-            {
-                return earlier.Bytes(0).ToArray();
-            }
+            return earlier;
         }
 
         var reply = _stateMachine.Apply(command with { Time = _time })
             ?? throw new InvalidOperationException("The state machine gave no reply.");
-        _writer.Prepared("INSERT INTO replication_replies (sequence, request_id, time, reply) VALUES (?1, ?2, ?3, ?4)")
-            .Run(++_lastReply, (ReadOnlyMemory<byte>)_requestId, _time, (ReadOnlyMemory<byte>)reply);
-        Prune();
+        _replies.Keep(command.RequestId, _time, reply);
         return reply;
-    }
-
-    // After each command, and by nothing but the commands' clock: a function of the log, however it is cut into batches.
-    // The newest reply never expires at once, so the sequence goes on without a gap after a restart.
-    private void Prune()
-    {
-        if (_oldestReply == 0)
-        {
-            (_oldestReply, _oldestTime) = (_lastReply, _time);
-        }
-
-        var expired = _time - (long)ReplyLifetime.TotalMilliseconds;
-        if (_oldestTime > expired)
-        {
-            return;
-        }
-
-        _writer.Prepared("DELETE FROM replication_replies WHERE sequence < ?1 AND time <= ?2").Run(_oldestReply + PrunedPerCommand, expired);
-        FindOldestReply();
-    }
-
-    private void FindOldestReply()
-    {
-        using var oldest = _writer.Prepared("SELECT sequence, time FROM replication_replies ORDER BY sequence LIMIT 1").Query();
-        (_oldestReply, _oldestTime) = oldest.Read() ? (oldest.Int64(0), oldest.Int64(1)) : (0, 0);
     }
 
     private void ReleaseWaiters(long position)

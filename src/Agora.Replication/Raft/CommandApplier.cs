@@ -10,8 +10,15 @@ namespace Agora.Replication.Raft;
 /// Applies committed entries to the store, in order, as many as there are in one transaction. Hands the replies to the submissions that wait
 /// for them here.
 /// </summary>
+/// <remarks>
+/// A leader applies at once, as its callers wait for it. A follower lets entries gather for a moment, unless somebody waits to read: each transaction
+/// has its price, and writes every page that it touches, whether for one command or for a hundred.
+/// </remarks>
 internal sealed class CommandApplier(ReplicatedStore store) : IThreadPoolWorkItem
 {
+    // A follower that becomes the leader has so much to catch up with; it is little beside an election.
+    private static readonly TimeSpan GatheringTime = TimeSpan.FromMilliseconds(20);
+
     // Of one transaction, so that a replica that catches up is seen to move, and its WAL stays short.
     private const int MostEntries = 256;
     private const long MostBytes = 1 << 20;
@@ -22,8 +29,10 @@ internal sealed class CommandApplier(ReplicatedStore store) : IThreadPoolWorkIte
     private readonly List<Command> _commands = [];
     private ReadOnlyMemory<byte>[] _replies = [];
     private RaftLog? _log;
-    private long _committed;
+    private long _committed = -1;
+    private long _wanted;       // Highest position that anybody waited for.
     private int _running;
+    private int _gathering;
 
     /// <summary>Faults when an entry could not be applied; nothing more is applied then.</summary>
     public Task Failed => _failed.Task;
@@ -46,24 +55,45 @@ internal sealed class CommandApplier(ReplicatedStore store) : IThreadPoolWorkIte
         }
     }
 
-    /// <summary>Entries of the log up to an index may be applied. Returns at once.</summary>
-    public void Commit(RaftLog log, long index)
+    /// <summary>Entries of the log up to an index may be applied, soon or at once. Returns at once.</summary>
+    public void Commit(RaftLog log, long index, bool atOnce)
     {
         Volatile.Write(ref _log, log);
-        Volatile.Write(ref _committed, index);
-        if (Interlocked.Exchange(ref _running, 1) == 0)
+        Interlocked.Exchange(ref _committed, index);
+
+        // Whoever begins to wait after this look sees the index.
+        if (atOnce || Volatile.Read(ref _wanted) > store.Applied)
         {
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            Run();
+        }
+        else if (Interlocked.Exchange(ref _gathering, 1) == 0)
+        {
+            _ = GatherAsync();
         }
     }
 
     /// <summary>Completes when an entry is applied.</summary>
-    public Task WaitAsync(long index, CancellationToken cancellationToken) => store.WaitUntilAppliedAsync(index, cancellationToken);
+    public Task WaitAsync(long index, CancellationToken cancellationToken)
+    {
+        for (var wanted = Volatile.Read(ref _wanted); wanted < index;)
+        {
+            var before = Interlocked.CompareExchange(ref _wanted, index, wanted);
+            wanted = before == wanted ? index : before;
+        }
 
-    /// <summary>Completes when nothing is being applied; nothing more may be committed meanwhile.</summary>
+        if (store.Applied < Volatile.Read(ref _committed))
+        {
+            Run();
+        }
+
+        return store.WaitUntilAppliedAsync(index, cancellationToken);
+    }
+
+    /// <summary>Completes when all that was committed is applied, or cannot be; nothing more may be committed meanwhile.</summary>
     public async Task DrainAsync()
     {
-        while (Volatile.Read(ref _running) != 0 && !_failed.Task.IsCompleted)
+        Run();
+        while ((Volatile.Read(ref _running) != 0 || store.Applied < Volatile.Read(ref _committed)) && !_failed.Task.IsCompleted)
         {
             await Task.Delay(5, CancellationToken.None);
         }
@@ -91,6 +121,21 @@ internal sealed class CommandApplier(ReplicatedStore store) : IThreadPoolWorkIte
             // Stays running: nothing is applied behind what could not be.
             _failed.TrySetException(e);
         }
+    }
+
+    private void Run()
+    {
+        if (Interlocked.Exchange(ref _running, 1) == 0)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+    }
+
+    private async Task GatherAsync()
+    {
+        await Task.Delay(GatheringTime, CancellationToken.None);
+        Volatile.Write(ref _gathering, 0);
+        Run();
     }
 
     private void ApplyNext()

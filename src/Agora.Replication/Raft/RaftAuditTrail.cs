@@ -248,7 +248,7 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
 
             var count = index - _committed;
             Volatile.Write(ref _committed, index);
-            _applier.Commit(Log, index);
+            _applier.Commit(Log, index, atOnce: leads);
             return count;
         }
     }
