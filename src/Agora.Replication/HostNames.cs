@@ -8,8 +8,10 @@ namespace Agora.Replication;
 internal static class HostNames
 {
     /// <summary>Where a replica is for the others.</summary>
-    /// <exception cref="IOException">Its host's name is not known here.</exception>
-    public static IPEndPoint PeerOf(DatabaseAddress replica) => new(Resolve(replica.Host), replica.PeerPort);
+    /// <exception cref="IOException">Its host's name is not known here, or it has no port: one that the system chose could not be known to the others.</exception>
+    public static IPEndPoint PeerOf(DatabaseAddress replica) => replica.PeerPort is > 0 and <= IPEndPoint.MaxPort
+        ? new(Resolve(replica.Host), replica.PeerPort)
+        : throw new IOException($"The cluster file gives a database replica on {replica.Host} the peer port {replica.PeerPort}; write one from 1 to {IPEndPoint.MaxPort}.");
 
     /// <summary>The address that a host name stands for; IPv4 where there are both.</summary>
     /// <exception cref="IOException">The name is not known here.</exception>

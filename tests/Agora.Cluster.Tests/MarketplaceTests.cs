@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using Agora.Client;
 using Agora.Contracts.Cluster;
 using Agora.Launcher;
 using Xunit;
@@ -64,6 +67,50 @@ public sealed class MarketplaceTests(Marketplace marketplace)
         Assert.Equal(restarts + 4, (await marketplace.AllRunningAsync()).Processes.Sum(p => p.Restarts));
         await marketplace.Ledger.AuditAsync(() => traders.Seller(), () => traders.Buyer());
         await marketplace.ReplicasAgreeAsync();
+    }
+
+    [Fact]
+    public async Task With_three_products_replicas_dead_calls_answer_503_with_Retry_After_until_the_third_is_back()
+    {
+        CancellationToken cancel = TestContext.Current.CancellationToken;
+        await marketplace.AllRunningAsync();
+        await using Traders traders = new(marketplace);
+        using SellerClient seller = traders.Seller();
+        await seller.CreateAccountAsync("three dead", "threedead", Traders.Password, cancel: cancel);
+        await seller.LoginAsync("threedead", Traders.Password, cancel: cancel);
+        using HttpClient rest = new() { BaseAddress = Traders.Servers(marketplace.Clients.SellerServers).First(), Timeout = Marketplace.Patience };
+        string key = Guid.NewGuid().ToString();
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync(HttpMethod.Get)).StatusCode);
+
+        foreach (int replica in new[] { 0, 1, 2 })
+        {
+            await marketplace.CommandAsync("kill", $"products/{replica}");
+        }
+        foreach (HttpMethod method in new[] { HttpMethod.Get, HttpMethod.Post })
+        {
+            using HttpResponseMessage refused = await SendAsync(method);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+            Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
+        }
+
+        await marketplace.CommandAsync("start", "products/0");
+        await Marketplace.UntilAsync("the write that was refused is done", async () => (await SendAsync(HttpMethod.Post)).IsSuccessStatusCode ? rest : null);
+        Assert.Single((await seller.DisplayItemsForSaleAsync(cancel: cancel)).Items);
+        await marketplace.CommandAsync("start", "products/1");
+        await marketplace.CommandAsync("start", "products/2");
+        await marketplace.AllRunningAsync();
+
+        async Task<HttpResponseMessage> SendAsync(HttpMethod method)
+        {
+            using HttpRequestMessage request = new(method, "/items");
+            request.Headers.Authorization = new("Bearer", seller.Token);
+            if (method == HttpMethod.Post)
+            {
+                request.Headers.Add("Idempotency-Key", key);
+                request.Content = JsonContent.Create(new { name = "thing", category = 99, keywords = Array.Empty<string>(), condition = "new", price = 1, quantity = 1 });
+            }
+            return await rest.SendAsync(request, cancel);
+        }
     }
 
     [Fact]

@@ -34,6 +34,25 @@ public sealed class RaftReplicatorTests
         Assert.Equal(0, await group.ReadAsync(leader, "x"));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Concurrent_readers_share_their_questions_to_the_group(bool atLeader)
+    {
+        const int Readers = 200;
+        await using var group = await Group.StartAsync(ReplicationEngine.Raft, 3);
+        await group.CountAsync("x");
+        var leader = await group.LeaderAsync();
+        var replica = atLeader ? leader : (leader + 1) % 3;
+        await group.ReadAsync(replica, "x");
+        var raft = (RaftReplicator)group.Replicator(replica);
+        var before = raft.ReadRounds;
+        await Task.WhenAll(Enumerable.Range(0, Readers).Select(_ => raft.ReadBarrierAsync(Cancelled)));
+
+        // Usually two: the first reader's, and the next one's for all others. More only where the machine holds this loop up.
+        Assert.InRange(raft.ReadRounds - before, 1, Readers / 4);
+    }
+
     [Fact]
     public async Task Everything_answered_before_the_leader_died_is_there_afterwards()
     {

@@ -119,26 +119,55 @@ public sealed class RaftSafetyTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_read_is_proved_by_answers_to_what_was_sent_after_it_arrived()
+    public void A_read_position_is_proved_by_a_majority_that_has_reached_no_later_term()
     {
-        var trail = Trail(members: 5);
-        await LeadAsync(trail, term: 1);
-        Answering first = new(HeartbeatResult.ReplicatedWithLeaderTerm), second = new(HeartbeatResult.Rejected), higher = new(HeartbeatResult.Rejected, term: 9);
+        MemberView leader = new(3, 70), same = new(3, null), behind = new(2, null), later = new(4, null);
+        Assert.Null(ReadPositions.Decide([leader, same], 3));
+        Assert.Null(ReadPositions.Decide([leader, same, later], 3));
+        Assert.Null(ReadPositions.Decide([same, same, same], 3));
+        Assert.Equal(leader, ReadPositions.Decide([same, leader, behind], 3));
+        Assert.Equal(leader, ReadPositions.Decide([later, leader, same, behind], 3));
 
-        // On its way when the read arrives: another leader may have been elected since.
-        TaskCompletionSource late = new();
-        var early = SendAsync(trail, new Answering(HeartbeatResult.ReplicatedWithLeaderTerm) { After = late.Task }, 1);
-        var proof = trail.Prove();
-        late.SetResult();
-        await early;
-        await SendAsync(trail, first, 1);
-        await SendAsync(trail, first, 1);
-        await SendAsync(trail, higher, 1);
-        Assert.False(proof.Proved.IsCompleted);
+        // The leader before has not heard yet that another was elected.
+        Assert.Equal(new MemberView(4, 90), ReadPositions.Decide([leader, new MemberView(4, 90), same], 3));
+    }
 
-        // A follower whose log differs knows its leader all the same.
-        await SendAsync(trail, second, 1);
-        Assert.True(proof.Proved.IsCompletedSuccessfully);
+    [Fact]
+    public async Task A_leader_gives_no_read_position_before_an_entry_of_its_term_is_committed()
+    {
+        var trail = Trail(members: 3);
+        await FollowAsync(trail, 1, term: 1, count: 3);
+        Assert.Equal(new MemberView(1, null), trail.View());
+        await LeadAsync(trail, term: 2);
+        Assert.Equal(new MemberView(2, null), trail.View());
+        await SendAsync(trail, new Answering(HeartbeatResult.ReplicatedWithLeaderTerm), 4);
+        await ((IPersistentState)trail).CommitAsync(4, Cancelled);
+        Assert.Equal(new MemberView(2, 4), trail.View());
+        await ((IPersistentState)trail).UpdateTermAsync(3, resetLastVote: true, Cancelled);
+        Assert.Equal(new MemberView(3, null), trail.View());
+    }
+
+    [Fact]
+    public async Task A_follower_commits_what_it_hears_of_only_as_far_as_the_leader_of_that_term_has_agreed_with_it()
+    {
+        var trail = Trail(members: 3);
+        await FollowAsync(trail, 1, term: 1, count: 3);
+        trail.Learn(new MemberView(1, 2));
+        Assert.Equal(2, trail.CommitIndex);
+
+        // Entry 3 came from the leader of term 1; the one of term 2 may have another there.
+        await ((IPersistentState)trail).UpdateTermAsync(2, resetLastVote: true, Cancelled);
+        trail.Learn(new MemberView(2, 5));
+        Assert.Equal(2, trail.CommitIndex);
+        await FollowAsync(trail, 3, term: 2, count: 2);
+        Assert.Equal(4, trail.CommitIndex);
+        await FollowAsync(trail, 5, term: 2, count: 2);
+        Assert.Equal(5, trail.CommitIndex);
+
+        // A leader learns from nobody.
+        await LeadAsync(trail, term: 3);
+        trail.Learn(new MemberView(3, 6));
+        Assert.Equal(5, trail.CommitIndex);
     }
 
     [Fact]

@@ -5,8 +5,10 @@ using System.Security.Cryptography;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Replication;
 using Agora.Replication.Broadcast;
+using Agora.Replication.Hosting;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -91,6 +93,21 @@ public sealed class ReplicaHostingTests
 
         var refusal = await Assert.ThrowsAsync<IOException>(() => group.StartAsync(0));
         Assert.Contains($"127.0.0.1:{port}", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(ReplicationEngine.Raft, 0)]
+    [InlineData(ReplicationEngine.Raft, 65_536)]
+    [InlineData(ReplicationEngine.RotatingSequencer, 0)]
+    public async Task A_replica_without_a_port_for_its_peers_does_not_start(ReplicationEngine engine, int port)
+    {
+        using TemporaryDirectory directory = new();
+        DatabaseGroup group = new() { Engine = engine, Replicas = [new DatabaseAddress { PeerPort = port }] };
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.AddReplica(group, 0, directory["replica"], new Ledger(), null);
+        await using var host = builder.Build();
+        var refusal = await Assert.ThrowsAsync<IOException>(() => host.StartAsync(Cancelled));
+        Assert.Contains($"peer port {port}", refusal.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -16,7 +16,7 @@ namespace Agora.Replication.Raft;
 /// <item>A follower acknowledges entries once they are on its disk, a leader counts itself once they are on its own: its sync runs beside its sends.</item>
 /// <item>An entry is committed when a majority is known to hold it, by their answers in this term. The library proposes the median of the
 /// answers that came, which is lower or higher than that where they end at different entries; it is never believed.</item>
-/// <item>A leader's right to serve a read is proved by answers to what was sent after the read arrived.</item>
+/// <item>What a read must wait for is asked of a majority (<see cref="ReadPositions"/>), not taken from the library.</item>
 /// <item>A follower that is far behind gets the log in parts, each small enough for one request's time.</item>
 /// <item>A follower that needs what was cut is told so in the form of a snapshot without content. It takes no snapshot from the library, but
 /// leaves the group, fetches the state from another replica and comes back behind it.</item>
@@ -42,9 +42,10 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
 
     private long _committed;
     private long _leads = Follows;      // The term in which this replica leads and appends.
-    private long _agreed;               // A follower's log up to here is known to be the leader's.
+    private long _agreed;               // A follower's log up to here is known to be that of the leader of _agreedTerm.
+    private long _agreedTerm;
+    private MemberView _heard;          // The latest that was heard of a leader's commit position.
     private Task _sync = Task.CompletedTask;
-    private LeadershipProof? _proof;
 
     private RaftAuditTrail(string idle, RaftLog log, Ballot ballot, CommandApplier applier, int members, long committed)
         : base(new Options { Location = idle, MemoryManagement = MemoryManagementStrategy.PrivateMemory }, new Idle())
@@ -87,13 +88,34 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
     public static RaftAuditTrail Create(string directory, RaftLog log, Ballot ballot, CommandApplier applier, int members, long applied) =>
         new(Path.Combine(directory, "idle"), log, ballot, applier, members, Math.Max(applied, log.BaseIndex));
 
-    /// <summary>Begins to collect answers that prove that this replica leads now, as those do that were given to later requests.</summary>
-    public LeadershipProof Prove()
+    /// <summary>What this replica knows now, for whoever wants to read.</summary>
+    public MemberView View()
     {
         lock (_gate)
         {
-            // The one before is over, proved or given up: there is one reader's round at a time.
-            return _proof = new LeadershipProof(_majority - 1);
+            var term = Ballot.State.Term;
+            if (_majority == 1)
+            {
+                // Whatever is on disk is held by all, also where this process has not appended anything yet.
+                Commit(Log.DurableIndex, atOnce: true);
+                return new MemberView(term, _committed);
+            }
+
+            // What earlier leaders acknowledged is known to be committed once an entry of this term is.
+            return new MemberView(term, _leads == term && Log.TermAt(_committed) == term ? _committed : null);
+        }
+    }
+
+    /// <summary>Commits, as a follower, what a leader says is committed, as far as it is here; the rest as soon as it comes.</summary>
+    public void Learn(MemberView leader)
+    {
+        lock (_gate)
+        {
+            if (leader.Term > _heard.Term || (leader.Term == _heard.Term && leader.Position > _heard.Position))
+            {
+                _heard = leader;
+                CommitHeard();
+            }
         }
     }
 
@@ -122,7 +144,6 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
                 {
                     _leads = entry.Term;
                     _held.Clear();
-                    _proof = null;
                 }
 
                 var index = Log.LastIndex + 1;
@@ -195,11 +216,10 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
             return await reader.ReadAsync<Entry, Entry[]>([new Entry(Log.TermAt(startIndex), [])], null, token);
         }
 
-        LeadershipProof? proof;
         long term;
         lock (_gate)
         {
-            (proof, term) = (_proof, _leads);
+            term = _leads;
         }
 
         // Looked at once: the log may be cut beside this.
@@ -207,7 +227,7 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
         if (startIndex <= cut)
         {
             var offer = await reader.ReadAsync<Entry, Entry[]>([new Entry(Log.TermAt(cut), [], IsSnapshot: true)], cut, token);
-            return Answered(reader, offer, term, proof, cut, last: false, offered: true);
+            return Answered(reader, offer, term, cut, last: false, offered: true);
         }
 
         var part = ReadPart(startIndex, endIndex);
@@ -218,7 +238,7 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
             PartSent?.Invoke();
         }
 
-        return Answered(reader, result, term, proof, partEnd, last: partEnd >= endIndex, offered: false);
+        return Answered(reader, result, term, partEnd, last: partEnd >= endIndex, offered: false);
     }
 
     /// <summary>Commits as much of what the library proposes as is known to be safe.</summary>
@@ -241,15 +261,7 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
             var index = Math.Min(endIndex, leads ? HeldByMajority() : _agreed);
 
             // A leader commits entries of earlier terms only with one of its own.
-            if (index <= _committed || (leads && _majority > 1 && Log.TermAt(index) != _leads))
-            {
-                return 0;
-            }
-
-            var count = index - _committed;
-            Volatile.Write(ref _committed, index);
-            _applier.Commit(Log, index, atOnce: leads);
-            return count;
+            return leads && _majority > 1 && Log.TermAt(index) != _leads ? 0 : Commit(index, atOnce: leads);
         }
     }
 
@@ -304,9 +316,11 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
         try
         {
             var end = first + records.Length - 1;
+            long term;
             lock (_gate)
             {
                 _leads = Follows;
+                term = Ballot.State.Term;
                 _agreed = Math.Min(_agreed, end);
                 var committed = (int)Math.Clamp(_committed - first + 1, 0, records.Length);
                 if (committed < records.Length)
@@ -319,7 +333,8 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
             Log.Sync();
             lock (_gate)
             {
-                _agreed = end;
+                (_agreed, _agreedTerm) = (end, term);
+                CommitHeard();
             }
         }
         catch (IOException e)
@@ -342,7 +357,7 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
     }
 
     // Whoever answered in this term holds the log up to the end of what it was sent.
-    private TResult Answered<TResult>(object member, TResult result, long term, LeadershipProof? proof, long end, bool last, bool offered)
+    private TResult Answered<TResult>(object member, TResult result, long term, long end, bool last, bool offered)
     {
         if (result is not Result<ReplicationStatus> answer)
         {
@@ -350,10 +365,9 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
         }
 
         var holds = answer.Value.Result is HeartbeatResult.Replicated or HeartbeatResult.ReplicatedWithLeaderTerm;
-        var recognizes = holds || (answer.Value.Result == HeartbeatResult.Rejected && answer.Term <= term);
 
         // An offer of a snapshot is rejected by a member that knows these entries to be committed: so it holds them too.
-        holds |= offered && recognizes;
+        holds |= offered && answer.Value.Result == HeartbeatResult.Rejected && answer.Term <= term;
         lock (_gate)
         {
             if (term == Follows || term != _leads)
@@ -365,17 +379,34 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
             {
                 _held[member] = Math.Max(_held.GetValueOrDefault(member), end);
             }
-
-            if (recognizes)
-            {
-                proof?.Add(member);
-            }
         }
 
         // The library takes all answers to end at the same entry. One that ends earlier must move the member's place on and nothing else.
         return holds && !last
             ? (TResult)(object)(answer with { Value = answer.Value with { Result = HeartbeatResult.Replicated } })
             : result;
+    }
+
+    private long Commit(long index, bool atOnce)
+    {
+        if (index <= _committed)
+        {
+            return 0;
+        }
+
+        var count = index - _committed;
+        Volatile.Write(ref _committed, index);
+        _applier.Commit(Log, index, atOnce);
+        return count;
+    }
+
+    // What a leader of this very term has committed, and is known to stand here as it stands there.
+    private void CommitHeard()
+    {
+        if (_leads == Follows && _heard is { Position: { } position } && _heard.Term == Ballot.State.Term && _agreedTerm == _heard.Term)
+        {
+            Commit(Math.Min(position, _agreed), atOnce: false);
+        }
     }
 
     private long HeldByMajority()
@@ -447,32 +478,5 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
         public ValueTask ReclaimGarbageAsync(long watermark, CancellationToken token) => ValueTask.CompletedTask;
 
         public ValueTask<long> ApplyAsync(LogEntry entry, CancellationToken token) => ValueTask.FromResult(entry.Index);
-    }
-}
-
-/// <summary>Answers that prove to a leader that nobody else led when the question was asked. Guarded by the trail's gate.</summary>
-internal sealed class LeadershipProof
-{
-    private readonly HashSet<object> _members = new(ReferenceEqualityComparer.Instance);
-    private readonly TaskCompletionSource _proved = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly int _needed;
-
-    public LeadershipProof(int needed)
-    {
-        _needed = needed;
-        if (needed == 0)
-        {
-            _proved.SetResult();
-        }
-    }
-
-    public Task Proved => _proved.Task;
-
-    public void Add(object member)
-    {
-        if (_members.Add(member) && _members.Count >= _needed)
-        {
-            _proved.TrySetResult();
-        }
     }
 }

@@ -99,6 +99,19 @@ internal sealed class RaftNode : IAsyncDisposable
         }
     }
 
+    /// <summary>What this replica knows, for whoever wants to read; null while it is out of the group.</summary>
+    public MemberView? View()
+    {
+        if (_membership is not { } member)
+        {
+            return null;
+        }
+
+        // Not before the library lets it lead: writes would be refused still.
+        var view = member.Trail.View();
+        return member.Leads ? view : view with { Position = null };
+    }
+
     /// <summary>Takes part where log and state are there, and otherwise begins to come in, without waiting for the others.</summary>
     /// <exception cref="IOException">The directory or the port cannot be used, or what is there does not fit together.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)

@@ -7,38 +7,35 @@ using Grpc.Net.Client;
 namespace Agora.Replication.Raft;
 
 /// <summary>What a replica asks the others over gRPC, beside the protocol.</summary>
-internal sealed class RaftPeers(DatabaseGroup group, int self, ComponentIdentity? identity) : IDisposable
+internal sealed class RaftPeers : IDisposable
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(3);
 
     // A state of several gigabytes on a slow network; a replica that is stopped gives up at once.
     private static readonly TimeSpan FetchTimeout = TimeSpan.FromMinutes(10);
 
-    private readonly Lazy<GrpcChannel>[] _channels =
-        [.. group.Replicas.Select((r, number) => new Lazy<GrpcChannel>(() => Connect(r, number, identity)))];
+    private readonly int _self;
+    private readonly Lazy<GrpcChannel>[] _channels;
+    private readonly ViewStream[] _views;
+
+    public RaftPeers(DatabaseGroup group, int self, ComponentIdentity? identity)
+    {
+        _self = self;
+        _channels = [.. group.Replicas.Select((r, number) => new Lazy<GrpcChannel>(() => Connect(r, number, identity)))];
+        _views = [.. group.Replicas.Select((_, number) => new ViewStream(() => Client(number)))];
+    }
 
     /// <summary>The numbers of the others, beginning behind this replica's, so that not all ask the same one.</summary>
-    public IEnumerable<int> Others => Enumerable.Range(1, _channels.Length - 1).Select(i => (self + i) % _channels.Length);
+    public IEnumerable<int> Others => Enumerable.Range(1, _channels.Length - 1).Select(i => (_self + i) % _channels.Length);
 
-    /// <summary>A position that a read must reflect, from the replica that leads.</summary>
-    /// <exception cref="ReplicaUnavailableException">The replica cannot be reached, or does not lead.</exception>
-    public async Task<long> ReadPositionAsync(int replica, TimeSpan timeout, CancellationToken cancellationToken)
-    {
-        Replica.ReplicaClient client = new(_channels[replica].Value);
-        try
-        {
-            var reply = await client.GetReadPositionAsync(new ReadPositionRequest(), null, Deadline(timeout), cancellationToken);
-            return reply.Position;
-        }
-        catch (RpcException e)
-        {
-            throw new ReplicaUnavailableException($"Replica {replica} does not confirm that it leads: {e.Status.Detail}", null, e);
-        }
-        catch (ObjectDisposedException e)
-        {
-            throw new ReplicaUnavailableException("This replica is stopping.", null, e);
-        }
-    }
+    /// <summary>What another replica knows at some moment after the call, as far as it answers in time.</summary>
+    /// <exception cref="RpcException">It cannot be reached, or is not in the group.</exception>
+    public Task<MemberView> ViewAsync(int replica) => _views[replica].AskAsync();
+
+    /// <summary>The replica has left the latest question unanswered until now, or could not be asked.</summary>
+    public bool IsSilent(int replica) => _views[replica].IsSilent;
 
     /// <summary>How the others stand; null for each that does not answer.</summary>
     public Task<StandingReply?[]> StandingsAsync(CancellationToken cancellationToken) => Task.WhenAll(Others.Select(async other =>
@@ -77,6 +74,7 @@ internal sealed class RaftPeers(DatabaseGroup group, int self, ComponentIdentity
 
     public void Dispose()
     {
+        Array.ForEach(_views, v => v.Dispose());
         foreach (var channel in _channels)
         {
             if (channel.IsValueCreated)
@@ -94,6 +92,10 @@ internal sealed class RaftPeers(DatabaseGroup group, int self, ComponentIdentity
             {
                 UseProxy = false,
                 PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+
+                // A connection that leads nowhere must be given up by itself, or what is asked on it would wait for TCP to do so.
+                KeepAlivePingDelay = KeepAlive,
+                KeepAlivePingTimeout = KeepAlive,
                 SslOptions = identity?.Towards(identity.Component, replica),
             },
             DisposeHttpClient = true,

@@ -2,9 +2,11 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Threading.Channels;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Replication;
 using Agora.Contracts.Security;
 using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
+using Grpc.Core;
 using Microsoft.Extensions.Logging;
 
 namespace Agora.Replication.Raft;
@@ -24,7 +26,7 @@ internal sealed class RaftReplicator : IReplicator
     private const long MaxQueuedBytes = 32 << 20;
     private const int FlushEveryBeats = 5;
 
-    private static readonly TimeSpan RoundTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan ApplyTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BatchTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromMilliseconds(500);
 
@@ -36,8 +38,7 @@ internal sealed class RaftReplicator : IReplicator
     private readonly ILogger _logger;
     private readonly CommandApplier _applier;
     private readonly RaftNode _node;
-    private readonly SharedRound<long> _confirmation;
-    private readonly SharedRound<long> _leadersPosition;
+    private readonly ReadPositions _readPositions;
     private readonly SemaphoreSlim _snapshots = new(1, 1);
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -58,8 +59,7 @@ internal sealed class RaftReplicator : IReplicator
         _logger = loggers.CreateLogger<RaftReplicator>();
         _applier = new CommandApplier(store);
         _node = new RaftNode(group, replica, directory, store, _applier, peers, settings, identity, loggers);
-        _confirmation = new SharedRound<long>(ConfirmAsync);
-        _leadersPosition = new SharedRound<long>(AskLeaderAsync);
+        _readPositions = new ReadPositions(_node, peers, group.Replicas.Count, _stop.Token);
     }
 
     /// <inheritdoc/>
@@ -67,6 +67,9 @@ internal sealed class RaftReplicator : IReplicator
 
     /// <summary>It has never promised anything and holds nothing: it is new, or has lost everything.</summary>
     public bool IsBlank => _node.IsBlank;
+
+    /// <summary>How often the group was asked where reads stand.</summary>
+    public long ReadRounds => _readPositions.Begun;
 
     /// <inheritdoc/>
     public ReplicatorStatus Status
@@ -122,14 +125,39 @@ internal sealed class RaftReplicator : IReplicator
     /// <inheritdoc/>
     public async Task ReadBarrierAsync(CancellationToken cancellationToken)
     {
-        var position = _node.Current is { Leads: true }
-            ? await _confirmation.JoinAsync(cancellationToken)
-            : await _leadersPosition.JoinAsync(cancellationToken);
-        await WaitForApplyAsync(position, cancellationToken);
+        await WaitForApplyAsync(await _readPositions.JoinAsync(cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task<long> ConfirmReadPositionAsync(CancellationToken cancellationToken) => _confirmation.JoinAsync(cancellationToken);
+    public Task<long> ConfirmReadPositionAsync(CancellationToken cancellationToken)
+    {
+        _ = Leading();
+        return _readPositions.JoinAsync(cancellationToken);
+    }
+
+    /// <summary>Answers the others' questions, each as it comes, until they end or this replica stops.</summary>
+    public async Task AnswerViewsAsync(IAsyncStreamReader<ViewRequest> questions, IAsyncStreamWriter<ViewReply> answers, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
+        try
+        {
+            while (await questions.MoveNext(stop.Token))
+            {
+                var view = _node.View() ?? throw new ReplicaUnavailableException("This replica is not in the group.");
+                ViewReply answer = new() { Number = questions.Current.Number, Term = view.Term };
+                if (view.Position is { } position)
+                {
+                    answer.Position = position;
+                }
+
+                await answers.WriteAsync(answer, stop.Token);
+            }
+        }
+        catch (Exception e) when (stop.IsCancellationRequested && e is OperationCanceledException or IOException)
+        {
+            // Whoever asked is gone, or this replica is.
+        }
+    }
 
     /// <summary>
     /// Leader only: its last entry at the time of the call, once that is committed, and the term in which it has proved to lead since the call. See <see cref="RaftNode"/>.
@@ -138,8 +166,10 @@ internal sealed class RaftReplicator : IReplicator
     {
         var trail = Leading().Trail;
         var (position, term) = (trail.Log.LastIndex, trail.Ballot.State.Term);
-        await _confirmation.JoinAsync(cancellationToken);
+        await _readPositions.JoinAsync(cancellationToken);
         await WaitForApplyAsync(position, cancellationToken);
+
+        // It led in this term before and after the round, so it was its own leadership that was proved.
         return Leading().Trail == trail && trail.Ballot.State.Term == term
             ? (position, term)
             : throw new ReplicaUnavailableException("This replica lost its leadership.", Leader);
@@ -249,43 +279,6 @@ internal sealed class RaftReplicator : IReplicator
         }
     }
 
-    private async Task<long> ConfirmAsync()
-    {
-        var member = Leading();
-        try
-        {
-            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, member.Cluster.LeadershipToken);
-            timeout.CancelAfter(RoundTimeout);
-
-            // What was acknowledged by this leader is committed here, and what earlier ones acknowledged as well, since it leads. Answers to what
-            // is sent from now on prove that nobody else led before; what is sent also tells the followers to apply up to here.
-            var position = member.Trail.CommitIndex;
-            var proof = member.Trail.Prove();
-            if (!proof.Proved.IsCompleted)
-            {
-                _ = member.ReplicateSoonAsync(_logger, _stop.Token);
-                await proof.Proved.WaitAsync(timeout.Token);
-            }
-
-            return position;
-        }
-        catch (Exception e) when (IsLossOfLeadership(e))
-        {
-            throw new ReplicaUnavailableException("This replica cannot confirm that it leads.", Leader, e);
-        }
-    }
-
-    private async Task<long> AskLeaderAsync()
-    {
-        if (Leader is not { } leader)
-        {
-            throw new ReplicaUnavailableException("No leader is known here.");
-        }
-
-        // It became the leader itself a moment ago.
-        return leader == _replica ? await _confirmation.JoinAsync(CancellationToken.None) : await _peers.ReadPositionAsync(leader, RoundTimeout, _stop.Token);
-    }
-
     private async Task WaitForApplyAsync(long position, CancellationToken cancellationToken)
     {
         // 0 lies before the first entry: a group of one may lead without having made any, and its state then stands at −1.
@@ -295,7 +288,7 @@ internal sealed class RaftReplicator : IReplicator
         }
 
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
-        timeout.CancelAfter(RoundTimeout);
+        timeout.CancelAfter(ApplyTimeout);
         try
         {
             await _applier.WaitAsync(position, timeout.Token);
