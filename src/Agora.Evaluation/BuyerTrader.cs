@@ -21,7 +21,7 @@ internal sealed class BuyerTrader : Trader
     /// <param name="server">The server that he begins with, of a list that goes round.</param>
     /// <param name="stall">Where he buys.</param>
     /// <param name="card">His card.</param>
-    public BuyerTrader(Step[] plan, IEnumerable<Uri> servers, int index, int server, Stall stall, PurchaseRequest card) : base(plan)
+    public BuyerTrader(Step[] plan, IEnumerable<Uri> servers, int index, int server, Stall stall, PurchaseRequest card) : base(plan, stall.Authority)
     {
         _client = new BuyerClient(servers, Options(index, server));
         _stall = stall;

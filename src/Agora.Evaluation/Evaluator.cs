@@ -87,7 +87,7 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
         Databases databases, Auditor auditor, Scale scale, Condition condition, int run, int calls, string title, CancellationToken cancel)
     {
         var number = _loads++;
-        Stall stall = new(string.Create(CultureInfo.InvariantCulture, $"{_tag}-{number}"), _firstCategory + number * Stall.Categories);
+        Stall stall = new(string.Create(CultureInfo.InvariantCulture, $"{_tag}-{number}"), _firstCategory + number * Stall.Categories, marketplace.File.Https?.Authority);
         using Load load = new(marketplace.File, scale, stall, options.Seed, run, calls, options.Rate);
         await load.PrepareAsync(cancel);
         // What preparing has left behind is not to be collected while something is measured.

@@ -18,7 +18,7 @@ internal sealed class SellerTrader : Trader
     /// <param name="server">The server that he begins with, of a list that goes round.</param>
     /// <param name="stall">Where he sells.</param>
     /// <param name="quantity">Units of each of his items; without it, a few.</param>
-    public SellerTrader(Step[] plan, IEnumerable<Uri> servers, int index, int server, Stall stall, int? quantity = null) : base(plan)
+    public SellerTrader(Step[] plan, IEnumerable<Uri> servers, int index, int server, Stall stall, int? quantity = null) : base(plan, stall.Authority)
     {
         _client = new SellerClient(servers, Options(index, server));
         _stall = stall;

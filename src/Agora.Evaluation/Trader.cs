@@ -35,7 +35,8 @@ internal readonly record struct Pace(long Start, long Interval);
 /// <summary>What all clients of an evaluation share: names that no other evaluation of this marketplace uses.</summary>
 /// <param name="Tag">Part of every username and item name.</param>
 /// <param name="FirstCategory">The first of the categories that hold this run's items.</param>
-internal sealed record Stall(string Tag, int FirstCategory)
+/// <param name="Authority">The file of the authority that signed the servers' certificate; null where the system knows it, or without HTTPS.</param>
+internal sealed record Stall(string Tag, int FirstCategory, string? Authority = null)
 {
     public const int Categories = 10;
     public const string NoItem = "0-0";
@@ -49,7 +50,7 @@ internal sealed record Stall(string Tag, int FirstCategory)
 /// One client: an own connection and session, one call at a time, by its plan. Measured is what its user waits for: from calling the
 /// client library until the answer is there, failing over included. Samples go to memory that was set aside before.
 /// </summary>
-internal abstract class Trader(Step[] plan) : IDisposable
+internal abstract class Trader(Step[] plan, string? authority = null) : IDisposable
 {
     private readonly Sample[] _samples = new Sample[plan.Length];
     private int _done;
@@ -139,6 +140,7 @@ internal abstract class Trader(Step[] plan) : IDisposable
     {
         Start = server,
         Random = new Random(index),
+        Authority = authority,
         OnChange = _ => Failovers++,
     };
 
