@@ -131,6 +131,8 @@ internal static class ComponentHost
         else
         {
             builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+            // It would make an activity for every request as soon as anything of it is to be logged.
+            builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
             builder.Logging.AddFilter("Grpc", LogLevel.Warning);
             builder.Logging.AddFilter("System", LogLevel.Warning);
         }
