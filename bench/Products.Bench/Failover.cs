@@ -32,16 +32,16 @@ internal sealed class Failover(ProductsGroup group, int seed, TextWriter output)
     private long _sold;
     private long _reads;
 
-    public static async Task<int> RunAsync(int kills, int? seed, TextWriter output, CancellationToken cancellation)
+    public static async Task<int> RunAsync(int kills, int? seed, TextWriter output, CancellationToken cancellation, bool leadersOnly = false)
     {
         var drawn = seed ?? Random.Shared.Next();
         output.WriteLine($"seed {drawn}, {Environment.ProcessorCount} cores");
         using ProductsGroup group = new();
         await group.StartAsync(cancellation);
-        return await new Failover(group, drawn, output).RunAsync(kills, cancellation);
+        return await new Failover(group, drawn, output).RunAsync(kills, leadersOnly, cancellation);
     }
 
-    private async Task<int> RunAsync(int kills, CancellationToken cancellation)
+    private async Task<int> RunAsync(int kills, bool leadersOnly, CancellationToken cancellation)
     {
         await group.LeaderAsync(cancellation);
         for (var i = 0; i < Items; i++)
@@ -59,7 +59,11 @@ internal sealed class Failover(ProductsGroup group, int seed, TextWriter output)
         ];
         await Task.Delay(3000, cancellation);
         await KillLeadersAsync(kills, cancellation);
-        await OthersAsync(cancellation);
+        if (!leadersOnly)
+        {
+            await OthersAsync(cancellation);
+        }
+
         await load.CancelAsync();
         await Task.WhenAll(callers);
         return await JudgeAsync(cancellation);
@@ -230,7 +234,13 @@ internal sealed class Failover(ProductsGroup group, int seed, TextWriter output)
             }
         }
 
-        var left = (await group.GetAsync(0, _stock, cancellation))!.Item.Quantity;
+        ItemReply? stock;
+        while ((stock = await group.GetAsync(0, _stock, cancellation)) is null)
+        {
+            await Task.Delay(20, cancellation);
+        }
+
+        var left = stock.Item.Quantity;
         good &= left == Stock - _sold;
         output.WriteLine($"{_price:N0} writes and {_reads:N0} reads of {Items} items, {_sold:N0} units sold, {Stock - left:N0} units gone");
         var digests = new HashSet<string?>();

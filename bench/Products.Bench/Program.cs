@@ -20,8 +20,10 @@ compare.SetAction((parsed, cancellation) => Compare.RunAsync(
 
 Option<int> kills = new("--kills") { Description = "Leaders to kill.", DefaultValueFactory = _ => 100 };
 Option<int?> seed = new("--seed") { Description = "What is drawn at random; another one each time unless given." };
-Command failover = new("failover", "Kills leaders and others under load; checks that histories are linearizable and stock is conserved") { kills, seed };
-failover.SetAction((parsed, cancellation) => Failover.RunAsync(parsed.GetValue(kills), parsed.GetValue(seed), Console.Out, cancellation));
+Option<bool> leadersOnly = new("--leaders-only") { Description = "Kill nothing but leaders." };
+Command failover = new("failover", "Kills leaders and others under load; checks that histories are linearizable and stock is conserved") { kills, seed, leadersOnly };
+failover.SetAction((parsed, cancellation) =>
+    Failover.RunAsync(parsed.GetValue(kills), parsed.GetValue(seed), Console.Out, cancellation, parsed.GetValue(leadersOnly)));
 
 Option<long> writes = new("--writes") { Description = "How many.", DefaultValueFactory = _ => 1_000_000 };
 Command fill = new("fill", "Many writes; memory, descriptors, mappings and disk along the way") { writes };

@@ -254,6 +254,36 @@ public sealed class RaftSafetyTests : IAsyncDisposable
         Assert.Contains("No space left", reason.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_follower_that_lets_entries_gather_has_applied_them_when_it_leaves()
+    {
+        CommandApplier applier = new(_store);
+        using var log = RaftLog.Create(_directory["gathering"], 0, [], new RaftLogOptions());
+        log.Append(1, [new LogRecord(1, []), new LogRecord(1, []), new LogRecord(1, [])]);
+        applier.Commit(log, 3, atOnce: false);
+        await applier.DrainAsync();
+        Assert.Equal(3, _store.Applied);
+    }
+
+    [Theory]
+    [InlineData("100,300,600", true)]
+    [InlineData("100,150,600", false)]
+    [InlineData("100,300,300", false)]
+    [InlineData("0,300,600", false)]
+    [InlineData("100,300", false)]
+    [InlineData("soon", false)]
+    public void Election_times_that_cannot_work_are_refused(string setting, bool good)
+    {
+        if (good)
+        {
+            Assert.Equal(new ElectionTimes(100, 300, 600), ElectionTimes.Parse(setting));
+        }
+        else
+        {
+            Assert.Contains(setting, Assert.Throws<IOException>(() => ElectionTimes.Parse(setting)).Message, StringComparison.Ordinal);
+        }
+    }
+
     private static ClusterMemberId Member(int port) => ClusterMemberId.FromEndPoint(new IPEndPoint(IPAddress.Loopback, port));
 
     private RaftAuditTrail Trail(int members, LogDisk? disk = null, BallotState? ballot = null)

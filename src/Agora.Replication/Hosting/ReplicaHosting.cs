@@ -92,6 +92,7 @@ public static class ReplicaHosting
         var loggers = services.GetRequiredService<ILoggerFactory>();
         if (group.Engine == ReplicationEngine.Raft)
         {
+            raft = raft with { Election = ElectionTimes.Parse(services.GetRequiredService<IConfiguration>()[ElectionTimes.Setting]) };
             return new RaftReplicator(group, replica, Path.Combine(directory, "raft"), store, new RaftPeers(group, replica, identity), raft, identity, loggers);
         }
 

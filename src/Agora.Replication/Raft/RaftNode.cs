@@ -35,14 +35,6 @@ internal sealed class RaftNode : IAsyncDisposable
 {
     private const long TermsOfAbstinence = 1000;
 
-    // In milliseconds. A busy machine may hold a heartbeat up for twice its interval before anybody stands for election; each one costs every
-    // member a wake-up, which is most of what an idle group does.
-    private const int Heartbeat = 200;
-    private const int ShortestElection = 600;
-    private const int LongestElection = 1000;
-
-    // Shorter than the shortest election: a vote waits for every member, and one that hangs must not hold it up for longer than it lasts.
-    private static readonly TimeSpan RequestTimeout = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RestorePointTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
@@ -329,10 +321,12 @@ internal sealed class RaftNode : IAsyncDisposable
         // One of its own for each time that this replica takes part, as it ends with it.
         ConfigurationStorage = new RaftMembers(_group, _replica),
         ColdStart = false,
-        LowerElectionTimeout = ShortestElection,
-        UpperElectionTimeout = LongestElection,
-        HeartbeatThreshold = (double)Heartbeat / ShortestElection,
-        RequestTimeout = RequestTimeout,
+        LowerElectionTimeout = _settings.Election.Shortest,
+        UpperElectionTimeout = _settings.Election.Longest,
+        HeartbeatThreshold = (double)_settings.Election.Heartbeat / _settings.Election.Shortest,
+
+        // Shorter than the shortest election: a vote waits for every member, and one that hangs must not hold it up for longer than it lasts.
+        RequestTimeout = TimeSpan.FromMilliseconds(_settings.Election.Shortest * 5 / 6),
         ConnectTimeout = TimeSpan.FromMilliseconds(250),
         GracefulShutdownTimeout = TimeSpan.FromMilliseconds(200),
         MaxReplicationLag = 4096,

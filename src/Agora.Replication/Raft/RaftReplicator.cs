@@ -402,15 +402,3 @@ internal sealed record StateSnapshot(long Position, TermRun[] Terms, FileStream 
 {
     public ValueTask DisposeAsync() => File.DisposeAsync();
 }
-
-/// <summary>What tests set otherwise than the product does.</summary>
-internal sealed record RaftSettings
-{
-    /// <summary>How often the background is looked after; every fifth time the state is flushed and the log cut.</summary>
-    public TimeSpan WatchInterval { get; init; } = TimeSpan.FromSeconds(1);
-
-    /// <summary>What stays of the log, so that a replica that was away for a while needs no state: minutes of a full load.</summary>
-    public long KeptBytes { get; init; } = 128 << 20;
-
-    public RaftLogOptions Log { get; init; } = new();
-}
