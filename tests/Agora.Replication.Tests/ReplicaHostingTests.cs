@@ -9,6 +9,7 @@ using Agora.Replication.Hosting;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -104,6 +105,7 @@ public sealed class ReplicaHostingTests
         using TemporaryDirectory directory = new();
         DatabaseGroup group = new() { Engine = engine, Replicas = [new DatabaseAddress { PeerPort = port }] };
         var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
         builder.AddReplica(group, 0, directory["replica"], new Ledger(), null);
         await using var host = builder.Build();
         var refusal = await Assert.ThrowsAsync<IOException>(() => host.StartAsync(Cancelled));
