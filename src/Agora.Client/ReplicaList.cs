@@ -39,6 +39,9 @@ public sealed record ReplicaOptions
 
     /// <summary>The clock of deadlines and pauses.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>What sends, in place of sockets; belongs to the list.</summary>
+    internal HttpMessageHandler? Handler { get; init; }
 }
 
 /// <summary>A call goes on with another server.</summary>
@@ -79,7 +82,7 @@ public sealed class ReplicaList : IDisposable
         Uri[] others = [.. list[..start], .. list[(start + 1)..]];
         _options.Random.Shuffle(others);
         _servers = [list[start], .. others];
-        _http = new HttpClient(new SocketsHttpHandler
+        _http = new HttpClient(_options.Handler ?? new SocketsHttpHandler
         {
             MaxConnectionsPerServer = _options.Connections,
             ConnectTimeout = _options.ConnectTimeout,

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
 using Xunit;
 using static Agora.Client.Tests.ScriptedServer;
@@ -297,6 +298,29 @@ public sealed class FailoverTests : IAsyncDisposable
         "502" => Responds(502, ""),
         _ => Refuses(503, "unavailable", "the products database has no leader"),
     };
+
+    // Seen under chaos: reset between connecting and the first question about the connection, which HttpClient does not wrap.
+    [Fact]
+    public async Task A_connection_that_is_reset_as_soon_as_it_is_made_is_a_reason_to_go_on_with_another_server()
+    {
+        var first = await StartAsync(Responds(200, EmptyCart));
+        var second = await StartAsync(Responds(200, EmptyCart));
+        using var client = Client([first, second], new() { Handler = new ResetOnce { InnerHandler = new SocketsHttpHandler() } });
+        client.Token = "token";
+
+        await client.AddItemToCartAsync("3-17", 2, cancel: TestContext.Current.CancellationToken);
+
+        Assert.Empty(first.Requests);
+        Assert.Single(second.Requests);
+    }
+
+    private sealed class ResetOnce : DelegatingHandler
+    {
+        private int _calls;
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            _calls++ == 0 ? Task.FromException<HttpResponseMessage>(new SocketException((int)SocketError.NotConnected)) : base.SendAsync(request, cancellationToken);
+    }
 
     private BuyerClient Client(ScriptedServer[] servers, ReplicaOptions? options = null) =>
         new(servers.Select(s => s.Address), (options ?? new()) with { Start = 0, OnChange = _changes.Add });

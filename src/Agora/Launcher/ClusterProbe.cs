@@ -23,11 +23,13 @@ internal sealed class ClusterProbe : IDisposable
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(2);
 
     private readonly ComponentIdentity? _identity;
+    private readonly TimeSpan _deadline;
     private readonly ConcurrentDictionary<string, HttpClient> _clients = [];
     private readonly ConcurrentDictionary<string, GrpcChannel> _channels = [];
 
     /// <param name="identity">Who asks; without one, what is spoken to only over TLS counts as not answering.</param>
-    public ClusterProbe(ComponentIdentity? identity) => _identity = identity;
+    /// <param name="deadline">Of each question; two seconds by default.</param>
+    public ClusterProbe(ComponentIdentity? identity, TimeSpan? deadline = null) => (_identity, _deadline) = (identity, deadline ?? s_deadline);
 
     /// <summary>Asks the processes, save those of ours that are known to be down, and puts together, with what is known without asking, how the cluster is.</summary>
     /// <param name="processes">All of them.</param>
@@ -47,7 +49,7 @@ internal sealed class ClusterProbe : IDisposable
 
     /// <summary>
     /// Every function is served: in each database a majority says that it serves, and of every other component one is ready at least. A server
-    /// reads both databases to say so; hence no more of them are asked than needed, and none before the databases serve.
+    /// reads both databases to say so; hence none is asked before the databases serve.
     /// </summary>
     private async Task<bool> ServesAsync(IReadOnlyList<ClusterProcess> processes, ProbeAnswer[] answers, CancellationToken cancellationToken)
     {
@@ -57,18 +59,33 @@ internal sealed class ClusterProbe : IDisposable
         {
             return false;
         }
-        bool[] ready = await Task.WhenAll(groups.Where(g => !IsDatabase(g.Key)).Select(async group =>
+        bool[] ready = await Task.WhenAll(groups.Where(g => !IsDatabase(g.Key))
+            .Select(g => AnyIsReadyAsync([.. g.Where(p => p.Answer.Answers).Select(p => p.Process)], cancellationToken)));
+        return ready.All(r => r);
+    }
+
+    // All at once: one that hangs, since what it depends on does, must not keep the others waiting.
+    private async Task<bool> AnyIsReadyAsync(IReadOnlyList<ClusterProcess> processes, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource found = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task<bool>[] asked = [.. processes.Select(p => AnswersOkAsync(p, "/health/ready", found.Token))];
+        try
         {
-            foreach ((ClusterProcess process, _) in group.Where(p => p.Answer.Answers))
+            await foreach (Task<bool> answer in Task.WhenEach(asked))
             {
-                if (await AnswersOkAsync(process, "/health/ready", cancellationToken))
+                if (await answer)
                 {
                     return true;
                 }
             }
             return false;
-        }));
-        return ready.All(r => r);
+        }
+        finally
+        {
+            // The other answers no longer matter, but nothing is left behind.
+            await found.CancelAsync();
+            await ((Task)Task.WhenAll(asked)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     private static bool IsDatabase(string component) => component is Components.Customers or Components.Products;
@@ -102,7 +119,7 @@ internal sealed class ClusterProbe : IDisposable
         try
         {
             StatusReply reply = await new Replica.ReplicaClient(channel)
-                .GetStatusAsync(new StatusRequest(), deadline: DateTime.UtcNow + s_deadline, cancellationToken: cancellationToken);
+                .GetStatusAsync(new StatusRequest(), deadline: DateTime.UtcNow + _deadline, cancellationToken: cancellationToken);
             return new ProbeAnswer(true, reply);
         }
         catch (RpcException) when (!cancellationToken.IsCancellationRequested)
@@ -121,7 +138,7 @@ internal sealed class ClusterProbe : IDisposable
             ? new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = (_, _, _, errors) => !errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) }
             : _identity?.Towards(process.Component, process.Replica),
     })
-    { Timeout = s_deadline });
+    { Timeout = _deadline });
 
     public void Dispose()
     {
