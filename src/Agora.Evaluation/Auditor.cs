@@ -26,11 +26,15 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
     private const int AtOnce = 8;
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, SslOptions = identity.Towards(Components.Payments, 0) }) { Timeout = TimeSpan.FromSeconds(30) };
+    private readonly Dictionary<string, long> _repeats = [];
     private HashSet<string> _known = [];
     private DateTimeOffset _since = DateTimeOffset.UtcNow;
 
     /// <summary>Takes note of the charges that others have made before.</summary>
     public Task BeginAsync(CancellationToken cancel) => NewChargesAsync(cancel);
+
+    /// <summary>How many commands a database has been given again after it had applied them, ever, as of the last audit.</summary>
+    public long RepeatsOf(string component) => _repeats.GetValueOrDefault(component);
 
     /// <summary>What is wrong after a run; empty where the books balance.</summary>
     public async Task<IReadOnlyList<string>> AuditAsync(Load load, CancellationToken cancel)
@@ -181,7 +185,7 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
     }
 
     /// <summary>All replicas of a database hold the same.</summary>
-    private static async Task SameAsync(IReadOnlyList<DatabaseReplica> replicas, List<string> wrong, CancellationToken cancel)
+    private async Task SameAsync(IReadOnlyList<DatabaseReplica> replicas, List<string> wrong, CancellationToken cancel)
     {
         var started = Stopwatch.GetTimestamp();
         while (true)
@@ -190,6 +194,7 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
                 AskAsync<DigestReply>(() => replica.Itself.GetDigestAsync(new(), deadline: Databases.Deadline(), cancellationToken: cancel), cancel)));
             if (digests.All(d => d.Position == digests[0].Position))
             {
+                _repeats[replicas[0].Component] = digests[0].Repeats;
                 if (digests.Any(d => d.Digest != digests[0].Digest))
                 {
                     wrong.Add("replicas differ at position " + FormattableString.Invariant($"{digests[0].Position}: ")

@@ -11,6 +11,8 @@ namespace Agora.Evaluation;
 /// <summary>One replica of a database, reached directly: an auditor may see what REST does not show.</summary>
 internal sealed class DatabaseReplica(string component, int number, CallInvoker calls)
 {
+    public string Component => component;
+
     public string Name => FormattableString.Invariant($"{component}/{number}");
 
     public Replica.ReplicaClient Itself { get; } = new(calls);

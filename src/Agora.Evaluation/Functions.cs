@@ -53,6 +53,12 @@ internal static class Functions
         Function.RegisterItemForSale or Function.ChangeItemPrice or Function.UpdateUnitsForSale or Function.DisplayItemsForSale
         or Function.SearchItemsForSale or Function.GetItem or Function.AddItemToCart or Function.MakePurchase or Function.ProvideFeedback;
 
+    /// <summary>It changes something, and takes an Idempotency-Key, so that a repeat must change nothing more. A second Login is another session.</summary>
+    public static bool IsRepeatable(this Function function) => function is
+        Function.SellerCreateAccount or Function.SellerLogout or Function.RegisterItemForSale or Function.ChangeItemPrice or Function.UpdateUnitsForSale
+        or Function.BuyerCreateAccount or Function.BuyerLogout or Function.AddItemToCart or Function.RemoveItemFromCart or Function.SaveCart or Function.ClearCart
+        or Function.MakePurchase or Function.ProvideFeedback;
+
     /// <summary>It cannot be answered before the customers replicas have agreed on something.</summary>
     public static bool WritesCustomers(this Function function) => function is
         Function.SellerCreateAccount or Function.SellerLogin or Function.SellerLogout

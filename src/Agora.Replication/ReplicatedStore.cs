@@ -32,6 +32,10 @@ public sealed class ReplicatedStore : IDisposable
             applied INTEGER NOT NULL,
             time INTEGER NOT NULL);
         INSERT OR IGNORE INTO replication_state VALUES (1, -1, 0);
+        CREATE TABLE IF NOT EXISTS replication_repeats (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            count INTEGER NOT NULL);
+        INSERT OR IGNORE INTO replication_repeats VALUES (1, 0);
         """;
 
     private readonly IStateMachine _stateMachine;
@@ -69,6 +73,12 @@ public sealed class ReplicatedStore : IDisposable
 
     /// <summary>Position up to which the state survives the loss of power: nothing up to here needs to be applied here again; −1 at the start.</summary>
     public long Durable => Volatile.Read(ref _durable);
+
+    /// <summary>
+    /// How many commands came again under a request id that had been applied, and got the reply kept for it instead. A part of the state: it outlives the
+    /// process, and is the same at all replicas. Queries the file.
+    /// </summary>
+    public long Repeats => Read(connection => connection.Prepared("SELECT count FROM replication_repeats").Number() ?? 0);
 
     /// <summary>Opens the database in <paramref name="directory"/>, or begins an empty one there.</summary>
     /// <param name="directory">The replica's own directory; made if missing.</param>
@@ -435,6 +445,7 @@ public sealed class ReplicatedStore : IDisposable
         _time = Math.Max(_time, command.Time);
         if (_replies.Find(command.RequestId) is { } earlier)
         {
+            Execute("UPDATE replication_repeats SET count = count + 1");
             return earlier;
         }
 

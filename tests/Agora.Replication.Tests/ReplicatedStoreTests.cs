@@ -42,6 +42,7 @@ public sealed class ReplicatedStoreTests : IDisposable
         Assert.Equal(["1", "2", "1"], Apply(store, 0, command, Ledger.Count("x"), command));
         Assert.Equal(["1"], Apply(store, 1, command));
         Assert.Equal(2, ledger.Calls);
+        Assert.Equal(2, store.Repeats);
     }
 
     [Fact]
@@ -57,6 +58,7 @@ public sealed class ReplicatedStoreTests : IDisposable
         using ReplicatedStore reopened = ReplicatedStore.Open(_directory["a"], ledger);
         Assert.Equal(["1"], Apply(reopened, 1, command));
         Assert.Equal(0, ledger.Calls);
+        Assert.Equal(1, reopened.Repeats);
     }
 
     [Fact]

@@ -44,6 +44,7 @@ internal abstract class ChaosClient(Round round, string role, int place)
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
 
     private const int MostRepeats = 4;
+    private const int RepeatedOneIn = 6;
     private const int LongestThought = 60;
 
     protected Dice Dice;
@@ -107,7 +108,7 @@ internal abstract class ChaosClient(Round round, string role, int place)
             {
                 var value = await call(key);
                 round.Findings.Answered(function, Outcome.Success, invoked);
-                return new(End.Done, value, "");
+                return new(End.Done, function.IsRepeatable() && Dice.Below(RepeatedOneIn) == 0 ? await AgainAsync(function, call, key, value) : value, "");
             }
             catch (AgoraException e) when (function.Expects(e.Code) || right.Contains(e.Code))
             {
@@ -148,6 +149,34 @@ internal abstract class ChaosClient(Round round, string role, int place)
                 return new(End.Unknown, default, "");
             }
         }
+    }
+
+    // The answer is taken as lost, as if the connection had broken: the same call again, through whichever server. It must change nothing more, and be
+    // answered as before; so its answer is given to the model in place of the first.
+    private async Task<T> AgainAsync<T>(Function function, Func<string, Task<T>> call, string key, T first)
+    {
+        var invoked = Stopwatch.GetTimestamp();
+        try
+        {
+            var value = await call(key);
+            round.Findings.Checked("calls made again under the key under which they had been answered");
+            return value;
+        }
+        catch (AgoraException e) when (e.Code is ErrorCodes.Unavailable or ErrorCodes.TooManyRequests)
+        {
+            // What became of the call is known from the first answer.
+            round.Findings.Failed(function);
+            if (!round.Excuses.MayFail(function, invoked))
+            {
+                round.Findings.UnexpectedFailure(string.Create(CultureInfo.InvariantCulture,
+                    $"{Name}: {function.Name()}, made again, failed after {Stopwatch.GetElapsedTime(invoked).TotalSeconds:0.0} s: {e.Detail}"));
+            }
+        }
+        catch (AgoraException e)
+        {
+            round.Findings.Violation($"{Name}: {function.Name()} was answered with yes, and, made again under the same key, {e.Status} {e.Code}: {e.Detail}");
+        }
+        return first;
     }
 
     /// <summary>An answer is compared with what it must be.</summary>

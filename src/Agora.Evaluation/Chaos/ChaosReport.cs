@@ -14,8 +14,11 @@ namespace Agora.Evaluation.Chaos;
 /// <param name="WholeAfterSeconds">How long it took, after everything was healed, until every process served again.</param>
 /// <param name="MarketplaceMiB">Resident memory of all processes at its end.</param>
 /// <param name="OwnMiB">Resident memory of chaos itself: clients, relays, model.</param>
+/// <param name="CustomersRepeats">Commands that came to the customers database again after it had applied them.</param>
+/// <param name="ProductsRepeats">The same of the products database.</param>
 public sealed record RoundResult(
-    int Number, double Seconds, long Calls, int Accounts, IReadOnlyList<string> Wrong, double WholeAfterSeconds, double MarketplaceMiB, double OwnMiB);
+    int Number, double Seconds, long Calls, int Accounts, IReadOnlyList<string> Wrong, double WholeAfterSeconds, double MarketplaceMiB, double OwnMiB,
+    long CustomersRepeats, long ProductsRepeats);
 
 /// <summary>What came of chaos.</summary>
 public sealed record ChaosReport
@@ -88,6 +91,7 @@ public sealed record ChaosReport
         var done = Faults.Where(f => f.Skipped is null).ToList();
         Line(text, $"Faults: {done.Count:N0} done, {Faults.Count - done.Count:N0} left out because something was not well again in time. The longest time without any answer: {LongestPauseSeconds:0.0} s.");
         Line(text, $"Compared with the model: {string.Join(", ", Checks.Select(c => $"{c.Value:N0} {c.Key}"))}.");
+        Line(text, $"Commands that came to a database again, under their request id, after it had applied them: {Rounds.Sum(r => r.CustomersRepeats):N0} to customers, {Rounds.Sum(r => r.ProductsRepeats):N0} to products.");
         if (Standstills > 0)
         {
             Line(text, $"This process itself was stopped from outside {Standstills:N0} times; calls that failed over that are excused.");

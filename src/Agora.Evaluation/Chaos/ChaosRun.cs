@@ -128,6 +128,7 @@ public sealed class ChaosRun(IBreakableMarketplace marketplace, ChaosOptions opt
             await users;
             await shop.CloseAllAsync(cancel);
             say(string.Create(CultureInfo.InvariantCulture, $"round {number + 1}: healed, whole again after {whole:0.0} s; the audit of {sellers.Count + buyers.Count} accounts"));
+            var (customersBefore, productsBefore) = (auditor.RepeatsOf(Components.Customers), auditor.RepeatsOf(Components.Products));
             var wrong = await auditor.AuditAsync(sellers, buyers, cancel);
             foreach (var line in wrong.Take(30))
             {
@@ -136,7 +137,8 @@ public sealed class ChaosRun(IBreakableMarketplace marketplace, ChaosOptions opt
             var processes = await marketplace.ProcessesAsync(cancel);
             _rounds.Add(new(
                 number + 1, Math.Round(seconds, 1), _findings.Calls - callsBefore, sellers.Count + buyers.Count, wrong, Math.Round(whole, 1),
-                Math.Round(processes.Sum(p => p.MemoryBytes ?? 0) / 1048576.0), Math.Round(Environment.WorkingSet / 1048576.0)));
+                Math.Round(processes.Sum(p => p.MemoryBytes ?? 0) / 1048576.0), Math.Round(Environment.WorkingSet / 1048576.0),
+                auditor.RepeatsOf(Components.Customers) - customersBefore, auditor.RepeatsOf(Components.Products) - productsBefore));
             say(string.Create(CultureInfo.InvariantCulture, $"round {number + 1}: {_findings.Calls - callsBefore:N0} calls, the books {(wrong.Count == 0 ? "balance" : "DO NOT BALANCE")}"));
             return true;
         }

@@ -33,6 +33,6 @@ internal sealed class ReplicaService(IReplicator replicator, ReplicatedStore sto
     {
         // Reads every table: off the thread that serves calls.
         var digest = await Task.Run(store.Digest, context.CancellationToken);
-        return new DigestReply { Position = digest.Position, Digest = digest.Sha256 };
+        return new DigestReply { Position = digest.Position, Digest = digest.Sha256, Repeats = store.Repeats };
     }
 }
