@@ -34,6 +34,19 @@ public sealed class RaftReplicatorTests
         Assert.Equal(0, await group.ReadAsync(leader, "x"));
     }
 
+    [Fact]
+    public async Task Whoever_is_in_a_batch_that_was_applied_gets_a_reply()
+    {
+        await using var group = await Group.StartAsync(ReplicationEngine.Raft, 1);
+        await group.CountAsync("x");
+
+        // The batcher learns that a batch is applied while its many replies are still being handed out.
+        for (var round = 0; round < 300; round++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, 400).Select(_ => group.Replicator(0).SubmitAsync(Ledger.Count("x"), Cancelled)));
+        }
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -255,6 +255,10 @@ internal sealed class RaftReplicator : IReplicator
                 using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, member.Cluster.LeadershipToken);
                 timeout.CancelAfter(BatchTimeout);
                 await member.Cluster.ReplicateAsync(batch, timeout.Token);
+
+                // It is applied, and the applier is handing out the replies, in order: nobody may be told meanwhile that the outcome is unknown. Where another
+                // leader's entry took its place there are none, but then the leadership is lost, and that ends the waiting.
+                await submissions[^1].Task.WaitAsync(timeout.Token);
             }
             catch (Exception e)
             {
