@@ -51,6 +51,7 @@ internal static class ProductsRequests
                 break;
             case Command.KindOneofCase.Release:
                 RequireId(command.Release.PurchaseId, "purchase_id");
+                Require(command.Release.Shortage is null or { ItemId.Length: <= LongestName, Available: >= 0 }, "shortage names an item and what it has");
                 break;
             case Command.KindOneofCase.AddFeedback:
                 RequireId(command.AddFeedback.VoteId, "vote_id");

@@ -7,7 +7,7 @@ namespace Agora.Products;
 
 /// <summary>
 /// The units that purchases have taken off sale, each purchase under its id: reserved, and then confirmed or released for ever.
-/// Each step may be repeated, and a release that comes first keeps a late reservation out.
+/// Each step may be repeated, and a release that comes first keeps a late reservation out, and keeps in mind what was lacking.
 /// </summary>
 internal sealed class Reservations(SqliteConnection connection, Items items)
 {
@@ -27,6 +27,10 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
     private readonly Statement _addLine = connection.Prepared("""
         INSERT INTO reservation_line (purchase_id, position, number, quantity, unit_price, seller) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
         """);
+
+    private readonly Statement _addShortage = connection.Prepared("INSERT INTO shortage (purchase_id, item, available) VALUES (?1, ?2, ?3)");
+
+    private readonly Statement _shortage = connection.Prepared("SELECT item, available FROM shortage WHERE purchase_id = ?1");
 
     private enum State
     {
@@ -88,6 +92,7 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
 
     public Reply Release(Release command)
     {
+        var purchase = command.PurchaseId.Memory;
         if (Find(command.PurchaseId, out var state, out var total))
         {
             if (state == State.Confirmed)
@@ -103,9 +108,14 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
                 }
             }
         }
+        else if (command.Shortage is { } lacking)
+        {
+            _addShortage.Run(purchase, lacking.ItemId, lacking.Available);
+        }
 
-        _put.Run(command.PurchaseId.Memory, (long)State.Released, total);
-        return new Reply();
+        _put.Run(purchase, (long)State.Released, total);
+        using var shortage = _shortage.Query(purchase);
+        return shortage.Read() ? new Reply { Shortage = new() { ItemId = shortage.Text(0), Available = shortage.Int64(1) } } : new Reply();
     }
 
     // Two lines of one item are one: together they must be there.

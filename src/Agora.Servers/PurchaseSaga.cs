@@ -6,7 +6,7 @@
 //   3. payments   Charge    under the purchase's id
 //   4. approved:  products  Confirm   the units are sold
 //      5.         customers Complete  history, counts, empty cart; the purchase is `completed`; only now the user is answered
-//   4' otherwise: products  Release   the units go back; nothing can be reserved or confirmed under this id any more
+//   4' otherwise: products  Release   the units go back; nothing can be reserved or confirmed under this id any more; keeps what was lacking
 //      5'.        payments  Void      unless the bank declined; undoes an approval, and refuses any later charge
 //      6'.        customers Abandon   the purchase is `declined`, `out of stock` or `abandoned`
 //
@@ -76,11 +76,10 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
                 break;
             case ProductsError.NotEnoughUnits:
             case ProductsError.NoSuchItem:
-                var lacking = string.Create(CultureInfo.InvariantCulture,
-                    $"Item {reserved.ItemId} has {reserved.Available} unit(s) on sale, fewer than the cart holds. {Given.Nothing}");
-                return (await GiveUpAsync(purchaseId, PurchaseState.OutOfStock, lacking, declined: false, deadline), null);
+                var shortage = new Shortage { ItemId = reserved.ItemId, Available = reserved.Available };
+                return (await GiveUpAsync(purchaseId, PurchaseState.OutOfStock, Given.Lacking(shortage), declined: false, deadline, shortage), null);
             case ProductsError.Released:
-                // Somebody is giving it up, or died while doing so: payments know whether the bank was why.
+                // Somebody is giving it up, or died while doing so: payments know whether the bank was why, products whether units were lacking.
                 return (await SettleAsync(purchaseId, deadline), null);
             default:
                 throw Unexpected(reserved.Error);
@@ -138,9 +137,9 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
 
     // Steps 4' to 6'.
     private async Task<Purchase> GiveUpAsync(
-        ByteString purchaseId, PurchaseState outcome, string reason, bool declined, CancellationToken deadline)
+        ByteString purchaseId, PurchaseState outcome, string reason, bool declined, CancellationToken deadline, Shortage? shortage = null)
     {
-        var released = await AskProductsAsync(purchaseId, new() { Release = new() { PurchaseId = purchaseId } }, deadline);
+        var released = await AskProductsAsync(purchaseId, new() { Release = new() { PurchaseId = purchaseId, Shortage = shortage } }, deadline);
         if (released.Error == ProductsError.Confirmed)
         {
             // Somebody else was approved and quicker.
@@ -149,6 +148,11 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
         if (released.Error != ProductsError.None)
         {
             throw Unexpected(released.Error);
+        }
+        if (released.Shortage is { } lacking)
+        {
+            // Who died after this step knew why; the user is told so all the same.
+            (outcome, reason) = (PurchaseState.OutOfStock, Given.Lacking(lacking));
         }
         if (!declined)
         {
@@ -188,5 +192,8 @@ internal sealed class PurchaseSaga(CustomersDatabase customers, ProductsDatabase
         public const string Declined = $"The bank declined the card. {Nothing} Try another card.";
         public const string Malformed = $"The payment service found the card malformed. {Nothing}";
         public const string Up = $"The purchase was interrupted and then given up. {Nothing} Buy again with another Idempotency-Key.";
+
+        public static string Lacking(Shortage shortage) => string.Create(CultureInfo.InvariantCulture,
+            $"Item {shortage.ItemId} has {shortage.Available} unit(s) on sale, fewer than the cart holds. {Nothing}");
     }
 }

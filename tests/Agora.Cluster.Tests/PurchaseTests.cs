@@ -96,6 +96,7 @@ public sealed class PurchaseTests(Marketplace marketplace)
         if (userGoesOn)
         {
             Assert.All(ends, end => Assert.EndsWith("answered so", end, StringComparison.Ordinal));
+            Assert.All(attempts.Where(a => a.Point.Way == Way.OutOfStock), a => Assert.Equal(ErrorCodes.NotEnoughUnits, a.Answered.Result));
         }
         Assert.All(ends.Zip(attempts).Where(e => e.Second.Point.Way != Way.Approved), e => Assert.Contains(": neither", e.First, StringComparison.Ordinal));
         Assert.Contains(ends, end => end.Contains(": bought", StringComparison.Ordinal));

@@ -140,7 +140,7 @@ public sealed class ProductsHistoryTests
         (3, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], (i, s, q) => new P.Command { WithdrawUnits = new() { ItemId = i, SellerId = s, Quantity = q } })),
         (8, Gen.Select(AnId, ALine.Array[1, 3], (p, lines) => new P.Command { Reserve = new() { PurchaseId = p, Lines = { lines } } })),
         (4, AnId.Select(p => new P.Command { Confirm = new() { PurchaseId = p } })),
-        (3, AnId.Select(p => new P.Command { Release = new() { PurchaseId = p } })),
+        (3, Gen.Select(AnId, AnItem.Null(), (p, i) => new P.Command { Release = new() { PurchaseId = p, Shortage = i is null ? null : new() { ItemId = i } } })),
         (2, Gen.Select(AnItem, AnId, Gen.Bool, (i, v, up) => new P.Command { AddFeedback = new() { ItemId = i, VoteId = v, Up = up } })));
 
     [Fact]

@@ -250,5 +250,22 @@ public sealed class ReservationTests : IDisposable
     }
 
     [Fact]
+    public void A_release_for_want_of_units_tells_all_later_ones_what_was_lacking()
+    {
+        var lacking = new Shortage { ItemId = _a, Available = 2 };
+        Assert.Equal(lacking, _db.Release("p", lacking).Shortage);
+        Assert.Equal(lacking, _db.Release("p").Shortage);
+        Assert.Equal(lacking, _db.Release("p", new Shortage { ItemId = _b }).Shortage);
+        Assert.Equal(Error.Released, _db.Reserve("p", (_a, 3)).Error);
+
+        // Somebody else came first, for another reason; or had the units after all.
+        _db.Release("other");
+        Assert.Null(_db.Release("other", lacking).Shortage);
+        _db.Reserve("had", (_a, 3));
+        Assert.Null(_db.Release("had", lacking).Shortage);
+        Assert.Equal("10 / 0 / 0 / 0", _db.Books(_a));
+    }
+
+    [Fact]
     public void An_unknown_reservation_is_not_confirmed() => Assert.Equal(Error.NoSuchReservation, _db.Confirm("p").Error);
 }

@@ -96,6 +96,7 @@ public sealed class RequestTests
         new() { Reserve = new() { PurchaseId = Id, Lines = { Wanted, Wanted } } },
         new() { Confirm = new() { PurchaseId = Id } },
         new() { Release = new() { PurchaseId = Id } },
+        new() { Release = new() { PurchaseId = Id, Shortage = new() { ItemId = "1-1", Available = 2 } } },
         new() { AddFeedback = new() { ItemId = "1-1", VoteId = Id } },
     ];
 
@@ -122,6 +123,7 @@ public sealed class RequestTests
         new() { Reserve = new() { PurchaseId = Id, Lines = { Enumerable.Repeat(Wanted, 201) } } },
         new() { Confirm = new() },
         new() { Release = new() },
+        new() { Release = new() { PurchaseId = Id, Shortage = new() { ItemId = "1-1", Available = -1 } } },
         new() { AddFeedback = new() { ItemId = "1-1" } },
     ];
 

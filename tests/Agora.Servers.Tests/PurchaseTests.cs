@@ -101,10 +101,7 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
     [Fact]
     public async Task Nothing_is_bought_when_one_line_lacks_units_and_a_repeat_says_so_again()
     {
-        var rival = await marketplace.NewBuyerAsync();
-        await rival.PostAsync<Cart>("/cart/items", new { itemId = _item, quantity = Units });
-        await BuyAsync(rival, "k");
-
+        await SellOutAsync();
         var first = await SendAsync(_buyer, "k").ProblemAsync(409, ErrorCodes.NotEnoughUnits);
         Assert.Contains(_item, first.Detail, StringComparison.Ordinal);
         var second = await SendAsync(_elsewhere, "k").ProblemAsync(409, ErrorCodes.NotEnoughUnits);
@@ -182,6 +179,30 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
         var card = declined ? FakePayments.DeclinedCard : FakePayments.GoodCard;
         Assert.Equal(declined ? 402 : 201, await SendAsync(_elsewhere, "k", card).StatusAsync());
         await AssertOutcomeAsync(bought: !declined);
+    }
+
+    /// <summary>Why it was given up is not lost with the server that found out: the user is told what is lacking, not that something was interrupted.</summary>
+    [Theory]
+    [InlineData("Release", true, false)]
+    [InlineData("Release", true, true)]
+    [InlineData("Void", false, false)]
+    [InlineData("Void", true, false)]
+    [InlineData("Void", true, true)]
+    [InlineData("AbandonPurchase", false, false)]
+    [InlineData("AbandonPurchase", false, true)]
+    [InlineData("AbandonPurchase", true, false)]
+    public async Task A_server_that_dies_while_it_gives_up_for_lack_of_units_is_succeeded_by_one_that_says_so(string step, bool afterIt, bool isRescued)
+    {
+        await SellOutAsync();
+        await DieAtAsync(step, afterIt, declined: false);
+        if (isRescued)
+        {
+            await marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken);
+        }
+
+        var problem = await SendAsync(_elsewhere, "k").ProblemAsync(409, ErrorCodes.NotEnoughUnits);
+        Assert.Contains($"Item {_item} has 0 unit(s)", problem.Detail, StringComparison.Ordinal);
+        Assert.Equal(TransactionState.Voided, marketplace.Payments[TransactionOf("k")]);
     }
 
     /// <summary>The rescuer thinks that the server is dead while it is only slow, and acts as a whole between two of its steps.</summary>
@@ -313,6 +334,14 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
     {
         await _buyer.PostAsync<Cart>("/cart/items", new { itemId = _item, quantity = 2 });
         Reset();
+    }
+
+    // A rival is quicker.
+    private async Task SellOutAsync()
+    {
+        var rival = await marketplace.NewBuyerAsync();
+        await rival.PostAsync<Cart>("/cart/items", new { itemId = _item, quantity = Units });
+        await BuyAsync(rival, "k");
     }
 
     private async Task RestockAsync()
