@@ -13,18 +13,6 @@ internal sealed class RaftPeerService(IReplicator replicator) : RaftPeer.RaftPee
     private RaftReplicator Raft => replicator as RaftReplicator
         ?? throw new RpcException(new Status(StatusCode.Unimplemented, "This database does not run on Raft."));
 
-    public override async Task GetViews(IAsyncStreamReader<ViewRequest> requestStream, IServerStreamWriter<ViewReply> responseStream, ServerCallContext context)
-    {
-        try
-        {
-            await Raft.AnswerViewsAsync(requestStream, responseStream, context.CancellationToken);
-        }
-        catch (ReplicaUnavailableException e)
-        {
-            throw new RpcException(new Status(StatusCode.Unavailable, e.Message, e));
-        }
-    }
-
     public override Task<StandingReply> GetStanding(StandingRequest request, ServerCallContext context)
     {
         StandingReply reply = new() { Blank = Raft.IsBlank };

@@ -54,6 +54,8 @@ public static class ReplicaHosting
                     var tls = identity.ForCallers(identity.Component, Components.SellerServer, Components.BuyerServer, ClusterSecrets.Operator);
                     listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls) });
                 }
+
+                listen.UseViews();
             });
         });
         builder.Services.AddGrpc(grpc =>

@@ -1,3 +1,5 @@
+using System.Net.Security;
+using System.Net.Sockets;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Replication;
 using Agora.Contracts.Security;
@@ -6,7 +8,7 @@ using Grpc.Net.Client;
 
 namespace Agora.Replication.Raft;
 
-/// <summary>What a replica asks the others over gRPC, beside the protocol.</summary>
+/// <summary>What a replica asks the others beside the protocol: over gRPC, and for their views on connections of their own.</summary>
 internal sealed class RaftPeers : IDisposable
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
@@ -18,20 +20,20 @@ internal sealed class RaftPeers : IDisposable
 
     private readonly int _self;
     private readonly Lazy<GrpcChannel>[] _channels;
-    private readonly ViewStream[] _views;
+    private readonly ViewLink[] _views;
 
     public RaftPeers(DatabaseGroup group, int self, ComponentIdentity? identity)
     {
         _self = self;
         _channels = [.. group.Replicas.Select((r, number) => new Lazy<GrpcChannel>(() => Connect(r, number, identity)))];
-        _views = [.. group.Replicas.Select((_, number) => new ViewStream(() => Client(number)))];
+        _views = [.. group.Replicas.Select((r, number) => new ViewLink(cancellation => ConnectForViewsAsync(r.Dial(), identity?.Towards(identity.Component, number), cancellation)))];
     }
 
     /// <summary>The numbers of the others, beginning behind this replica's, so that not all ask the same one.</summary>
     public IEnumerable<int> Others => Enumerable.Range(1, _channels.Length - 1).Select(i => (_self + i) % _channels.Length);
 
     /// <summary>What another replica knows at some moment after the call, as far as it answers in time.</summary>
-    /// <exception cref="RpcException">It cannot be reached, or is not in the group.</exception>
+    /// <exception cref="IOException">It cannot be reached, or is not in the group.</exception>
     public Task<MemberView> ViewAsync(int replica) => _views[replica].AskAsync();
 
     /// <summary>The replica has left the latest question unanswered until now, or could not be asked.</summary>
@@ -100,6 +102,30 @@ internal sealed class RaftPeers : IDisposable
             },
             DisposeHttpClient = true,
         });
+
+    private static async Task<Stream> ConnectForViewsAsync(DatabaseAddress address, SslClientAuthenticationOptions? tls, CancellationToken cancellationToken)
+    {
+        Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(address.Host, address.GrpcPort, cancellationToken);
+            Stream stream = new NetworkStream(socket, ownsSocket: true);
+            if (tls is not null)
+            {
+                SslStream secured = new(stream);
+                await secured.AuthenticateAsClientAsync(tls, cancellationToken);
+                stream = secured;
+            }
+
+            await stream.WriteAsync(ViewWire.Preface.ToArray(), cancellationToken);
+            return stream;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
 
     private RaftPeer.RaftPeerClient Client(int replica) => new(_channels[replica].Value);
 

@@ -1,12 +1,11 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.IO.Pipelines;
 using System.Threading.Channels;
 using Agora.Contracts.Cluster;
-using Agora.Contracts.Replication;
 using Agora.Contracts.Security;
 using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
-using Grpc.Core;
 using Microsoft.Extensions.Logging;
 
 namespace Agora.Replication.Raft;
@@ -135,25 +134,35 @@ internal sealed class RaftReplicator : IReplicator
         return _readPositions.JoinAsync(cancellationToken);
     }
 
-    /// <summary>Answers the others' questions, each as it comes, until they end or this replica stops.</summary>
-    public async Task AnswerViewsAsync(IAsyncStreamReader<ViewRequest> questions, IAsyncStreamWriter<ViewReply> answers, CancellationToken cancellationToken)
+    /// <summary>Answers another replica's questions, each as it comes, until it ends the connection or this replica stops or leaves the group.</summary>
+    public async Task AnswerViewsAsync(PipeReader questions, PipeWriter answers, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
         try
         {
-            while (await questions.MoveNext(stop.Token))
+            for (var isOver = false; !isOver;)
             {
-                var view = _node.View() ?? throw new ReplicaUnavailableException("This replica is not in the group.");
-                ViewReply answer = new() { Number = questions.Current.Number, Term = view.Term };
-                if (view.Position is { } position)
+                var read = await questions.ReadAtLeastAsync(ViewWire.QuestionSize, stop.Token);
+                isOver = read.IsCompleted;
+                var whole = read.Buffer.Length / ViewWire.QuestionSize * ViewWire.QuestionSize;
+                if (whole > 0)
                 {
-                    answer.Position = position;
+                    // Of several the last: the others have been given up. What is known is looked up behind the reading of the question.
+                    var number = ViewWire.ReadQuestion(read.Buffer.Slice(whole - ViewWire.QuestionSize, ViewWire.QuestionSize));
+                    if (_node.View() is not { } view)
+                    {
+                        return;
+                    }
+
+                    ViewWire.WriteAnswer(answers.GetSpan(ViewWire.AnswerSize), number, view);
+                    answers.Advance(ViewWire.AnswerSize);
+                    isOver |= (await answers.FlushAsync(stop.Token)).IsCompleted;
                 }
 
-                await answers.WriteAsync(answer, stop.Token);
+                questions.AdvanceTo(read.Buffer.GetPosition(whole));
             }
         }
-        catch (Exception e) when (stop.IsCancellationRequested && e is OperationCanceledException or IOException)
+        catch (Exception e) when (e is OperationCanceledException or IOException)
         {
             // Whoever asked is gone, or this replica is.
         }

@@ -1,5 +1,3 @@
-using Grpc.Core;
-
 namespace Agora.Replication.Raft;
 
 /// <summary>
@@ -94,7 +92,7 @@ internal sealed class ReadPositions
                 {
                     views.Add(await answer);
                 }
-                catch (RpcException e)
+                catch (IOException e)
                 {
                     (enough, failure) = (false, e);
                 }

@@ -1,0 +1,146 @@
+using System.Net;
+using System.Net.Sockets;
+using Agora.Contracts.Cluster;
+using Agora.Replication.Raft;
+using Xunit;
+
+namespace Agora.Replication.Tests;
+
+/// <summary>How a replica asks another for its view, when what is between them breaks or is slow.</summary>
+public sealed class ViewLinkTests : IDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly ViewLink _link;
+    private int _port;
+
+    public ViewLinkTests()
+    {
+        Listen();
+        _link = new ViewLink(async cancellation =>
+        {
+            TcpClient client = new();
+            await client.ConnectAsync(IPAddress.Loopback, _port, cancellation);
+            return client.GetStream();
+        });
+    }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        _link.Dispose();
+        _listener.Dispose();
+    }
+
+    [Fact]
+    public async Task An_answer_to_an_earlier_question_is_none_to_a_later_one()
+    {
+        var given = _link.AskAsync();
+        await using var other = await AcceptAsync();
+        var first = await QuestionAsync(other);
+        var asked = _link.AskAsync();
+        await Assert.ThrowsAsync<IOException>(() => given);
+        var second = await QuestionAsync(other);
+
+        await AnswerAsync(other, first, new MemberView(7, 70));
+        await AnswerAsync(other, second, new MemberView(8, null));
+        Assert.Equal(new MemberView(8, null), await asked.WaitAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task After_the_connection_has_broken_the_next_question_is_asked_on_another()
+    {
+        var lost = _link.AskAsync();
+        await using (var broken = await AcceptAsync())
+        {
+            await QuestionAsync(broken);
+        }
+
+        await Assert.ThrowsAsync<IOException>(() => lost);
+        Assert.True(_link.IsSilent);
+
+        var asked = _link.AskAsync();
+        await using var other = await AcceptAsync();
+        await AnswerAsync(other, await QuestionAsync(other), new MemberView(3, 30));
+        Assert.Equal(new MemberView(3, 30), await asked.WaitAsync(Cancel));
+        Assert.False(_link.IsSilent);
+    }
+
+    [Fact]
+    public async Task Nobody_there_is_said_at_once_and_asked_again_the_next_time()
+    {
+        _listener.Stop();
+        await Assert.ThrowsAsync<IOException>(() => _link.AskAsync().WaitAsync(Cancel));
+        Listen();
+        var asked = _link.AskAsync();
+        await using var other = await AcceptAsync();
+        await AnswerAsync(other, await QuestionAsync(other), new MemberView(1, null));
+        Assert.Equal(new MemberView(1, null), await asked.WaitAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task Many_questions_at_once_are_all_over_when_the_last_is_answered()
+    {
+        var asked = Enumerable.Range(0, 1000).Select(_ => _link.AskAsync()).ToArray();
+        await using var other = await AcceptAsync();
+        for (var answered = asked[^1]; !answered.IsCompleted;)
+        {
+            var number = QuestionAsync(other);
+            if (await Task.WhenAny(number, answered) == number)
+            {
+                await AnswerAsync(other, await number, new MemberView(2, 20));
+            }
+        }
+
+        Assert.Equal(new MemberView(2, 20), await asked[^1]);
+        Assert.All(asked, a => Assert.True(a.IsCompleted));
+    }
+
+    [Theory]
+    [InlineData(ReplicationEngine.Raft, "views/2\nnonsense")]
+    [InlineData(ReplicationEngine.RotatingSequencer, "views/1\n12345678")]
+    public async Task A_replica_ends_a_connection_that_it_does_not_understand(ReplicationEngine engine, string beginning)
+    {
+        await using var group = await Group.StartAsync(engine, 1);
+        using TcpClient client = new();
+        await client.ConnectAsync(IPAddress.Loopback, group.Definition.Replicas[0].GrpcPort, Cancel);
+        await using var stream = client.GetStream();
+        await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(beginning), Cancel);
+        Assert.Equal(0, await EndAsync(stream));
+    }
+
+    private void Listen()
+    {
+        _listener.Start();
+        _port = ((IPEndPoint)_listener.LocalEndpoint).Port;
+    }
+
+    // It may be closed or reset.
+    private static async Task<int> EndAsync(NetworkStream stream)
+    {
+        try
+        {
+            return await stream.ReadAsync(new byte[1], Cancel);
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
+    }
+
+    private async Task<NetworkStream> AcceptAsync() => new(await _listener.AcceptSocketAsync(Cancel), ownsSocket: true);
+
+    private static async Task<long> QuestionAsync(NetworkStream stream)
+    {
+        var question = new byte[ViewWire.QuestionSize];
+        await stream.ReadExactlyAsync(question, Cancel);
+        return ViewWire.ReadQuestion(new(question));
+    }
+
+    private static async Task AnswerAsync(NetworkStream stream, long number, MemberView view)
+    {
+        var answer = new byte[ViewWire.AnswerSize];
+        ViewWire.WriteAnswer(answer, number, view);
+        await stream.WriteAsync(answer, Cancel);
+    }
+}
