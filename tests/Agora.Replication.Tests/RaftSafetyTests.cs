@@ -164,6 +164,9 @@ public sealed class RaftSafetyTests : IAsyncDisposable
         await FollowAsync(trail, 5, term: 2, count: 2);
         Assert.Equal(5, trail.CommitIndex);
 
+        // What it knows to be committed may be less than what has been acknowledged: it is no position to read at.
+        Assert.Equal(new MemberView(2, null), trail.View());
+
         // A leader learns from nobody.
         await LeadAsync(trail, term: 3);
         trail.Learn(new MemberView(3, 6));

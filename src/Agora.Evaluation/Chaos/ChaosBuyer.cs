@@ -19,6 +19,8 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
     private BuyerClient _other = null!;
     private BuyersAnswers _answers = null!;
 
+    protected override bool IsLoggedIn => _one.Token is not null;
+
     protected override async Task LiveAsync(int server, CancellationToken cancel)
     {
         _answers = new(Name);
@@ -34,23 +36,7 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
             return;
         }
         _answers.AccountId = created.Value!.BuyerId;
-        var calls = FewestCalls + Dice.Below(MoreCalls);
-        while (!Leaves(calls))
-        {
-            if (_one.Token is null)
-            {
-                await LoginAsync(cancel);
-            }
-            else
-            {
-                await CallAnythingAsync(cancel);
-            }
-            await ThinkAsync();
-        }
-        if (!IsGone && _one.Token is not null)
-        {
-            await LogoutAsync(cancel);
-        }
+        await CallAroundAsync(FewestCalls + Dice.Below(MoreCalls), cancel);
     }
 
     private BuyerClient Either() => Dice.Below(2) == 0 ? _one : _other;
@@ -70,7 +56,7 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
         return null;
     }
 
-    private Task CallAnythingAsync(CancellationToken cancel)
+    protected override Task CallAnythingAsync(CancellationToken cancel)
     {
         var ware = Any();
         return Dice.Below(100) switch
@@ -91,7 +77,7 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
         };
     }
 
-    private async Task LoginAsync(CancellationToken cancel)
+    protected override async Task LoginAsync(CancellationToken cancel)
     {
         var login = await CallAsync(Function.BuyerLogin, _ => _one.LoginAsync(Name, Stall.Password, cancel: cancel));
         if (login.End == End.Done)
@@ -101,7 +87,7 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
         }
     }
 
-    private Task LogoutAsync(CancellationToken cancel) => LogoutAsync(
+    protected override Task LogoutAsync(CancellationToken cancel) => LogoutAsync(
         _one, _other, Function.BuyerLogout, Function.DisplayCart, () => _other.DisplayCartAsync(cancel), _answers);
 
     private async Task SearchAsync(int category, CancellationToken cancel)

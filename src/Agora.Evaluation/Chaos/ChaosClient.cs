@@ -60,7 +60,18 @@ internal abstract class ChaosClient(Round round, string role, int place)
     /// <summary>It has walked away.</summary>
     protected bool IsGone { get; private set; }
 
+    protected abstract bool IsLoggedIn { get; }
+
+    /// <summary>There is room for what another call would have to keep.</summary>
+    protected virtual bool MayGoOn => true;
+
     protected abstract Task LiveAsync(int server, CancellationToken cancel);
+
+    protected abstract Task LoginAsync(CancellationToken cancel);
+
+    protected abstract Task CallAnythingAsync(CancellationToken cancel);
+
+    protected abstract Task LogoutAsync(CancellationToken cancel);
 
     /// <summary>Calls until the round closes.</summary>
     public async Task RunAsync(long seed, CancellationToken cancel)
@@ -74,11 +85,22 @@ internal abstract class ChaosClient(Round round, string role, int place)
         }
     }
 
-    /// <summary>The user has made so many calls, or the round closes.</summary>
-    protected bool Leaves(int calls) => _calls >= calls || IsGone || round.Closing.IsCancellationRequested;
+    /// <summary>A user's day: logs in, calls whatever comes to mind, logs in again when logged out, until so many calls are made or the round closes; logs out.</summary>
+    protected async Task CallAroundAsync(int calls, CancellationToken cancel)
+    {
+        while (_calls < calls && MayGoOn && !IsGone && !round.Closing.IsCancellationRequested)
+        {
+            await (IsLoggedIn ? CallAnythingAsync(cancel) : LoginAsync(cancel));
+            await ThinkAsync();
+        }
+        if (!IsGone && IsLoggedIn)
+        {
+            await LogoutAsync(cancel);
+        }
+    }
 
-    /// <summary>Time to think, so that a user is one and not a hundred.</summary>
-    protected async Task ThinkAsync()
+    // So that a user is one and not a hundred.
+    private async Task ThinkAsync()
     {
         try
         {

@@ -19,6 +19,11 @@ internal sealed class ChaosSeller(Round round, int place, IReadOnlyList<Uri> ser
     private Stand _stand = null!;
     private int _registered;
 
+    protected override bool IsLoggedIn => _one.Token is not null;
+
+    // A history that is full could hold no more calls.
+    protected override bool MayGoOn => !_stand.Rating.IsFull && !_stand.Wares.Any(w => w.History.IsFull);
+
     protected override async Task LiveAsync(int server, CancellationToken cancel)
     {
         _answers = new(Name);
@@ -34,23 +39,7 @@ internal sealed class ChaosSeller(Round round, int place, IReadOnlyList<Uri> ser
         _answers.AccountId = created.Value!.SellerId;
         _stand = new(created.Value.SellerId, Name);
         Round.Shop.Add(_stand);
-        var calls = FewestCalls + Dice.Below(MoreCalls);
-        while (!Leaves(calls) && !_stand.Rating.IsFull && !_stand.Wares.Any(w => w.History.IsFull))
-        {
-            if (_one.Token is null)
-            {
-                await LoginAsync(cancel);
-            }
-            else
-            {
-                await CallAnythingAsync(cancel);
-            }
-            await ThinkAsync();
-        }
-        if (!IsGone && _one.Token is not null)
-        {
-            await LogoutAsync(cancel);
-        }
+        await CallAroundAsync(FewestCalls + Dice.Below(MoreCalls), cancel);
         await Round.Shop.CloseAsync(_stand, cancel);
     }
 
@@ -58,7 +47,7 @@ internal sealed class ChaosSeller(Round round, int place, IReadOnlyList<Uri> ser
 
     private Ware AnyWare() => Dice.Of(_stand.Wares);
 
-    private async Task LoginAsync(CancellationToken cancel)
+    protected override async Task LoginAsync(CancellationToken cancel)
     {
         var login = await CallAsync(Function.SellerLogin, _ => _one.LoginAsync(Name, Stall.Password, cancel: cancel));
         if (login.End == End.Done)
@@ -67,10 +56,10 @@ internal sealed class ChaosSeller(Round round, int place, IReadOnlyList<Uri> ser
         }
     }
 
-    private Task LogoutAsync(CancellationToken cancel) => LogoutAsync(
+    protected override Task LogoutAsync(CancellationToken cancel) => LogoutAsync(
         _one, _other, Function.SellerLogout, Function.SellerGetSellerRating, () => _other.GetSellerRatingAsync(cancel), _answers);
 
-    private Task CallAnythingAsync(CancellationToken cancel) => (_stand.Wares.Count < 3 ? 0 : Dice.Below(100)) switch
+    protected override Task CallAnythingAsync(CancellationToken cancel) => (_stand.Wares.Count < 3 ? 0 : Dice.Below(100)) switch
     {
         < 8 when _registered < MostItems => RegisterAsync(cancel),
         < 40 => ChangePriceAsync(cancel),
