@@ -31,6 +31,15 @@ public sealed record EvaluationOptions
     public IReadOnlyList<int> Calls { get; init; } = [1000];
 
     /// <summary>
+    /// Calls of the clients of <see cref="FirstScale"/> together before all else. What is used much is compiled a second time, better, in the background: in
+    /// all the processes together that takes the processors a minute's work, for which measured calls would have to wait.
+    /// </summary>
+    public int FirstCalls { get; init; } = 20_000;
+
+    /// <summary>Who makes the <see cref="FirstCalls"/>: enough clients to use every server.</summary>
+    public static Scale FirstScale => new(10, 10);
+
+    /// <summary>
     /// Calls of all clients together, or a little more, before the first measured run of a scale, and after a run in which processes were killed: a
     /// fresh process is slow at first, which is measured once (in the run with the kill) and not again in the next run.
     /// </summary>
@@ -41,9 +50,6 @@ public sealed record EvaluationOptions
 
     /// <summary>Calls of each client in a run at the scale with this index.</summary>
     public int CallsAt(int scale) => Calls[Calls.Count == 1 ? 0 : scale];
-
-    /// <summary>Calls of each client that warm up a scale.</summary>
-    internal int WarmUpCallsOf(Scale scale) => Math.Max(Plan.Fewest, WarmUpCalls / scale.Clients);
 
     /// <summary>Calls a second of all clients together; without it each calls again as soon as it has its answer.</summary>
     public double? Rate { get; init; }

@@ -30,6 +30,10 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
         using Auditor auditor = new(marketplace.File, marketplace.Identity, databases);
         await auditor.BeginAsync(cancel);
         List<ScaleResult> scales = [];
+        if (options.FirstCalls > 0)
+        {
+            await WarmUpAsync(EvaluationOptions.FirstScale, options.FirstCalls);
+        }
         foreach (var (index, scale) in options.Scales.Index())
         {
             var (runs, calls) = (options.RunsAt(index), options.CallsAt(index));
@@ -42,9 +46,7 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
                 {
                     if (!warm)
                     {
-                        var (_, cold) = await RunAsync(databases, auditor, scale, Condition.All[0], -1, options.WarmUpCallsOf(scale), $"{scale}, warming up", cancel);
-                        Complain(cold);
-                        report = report with { WrongWhileWarmingUp = [.. report.WrongWhileWarmingUp, .. cold.Wrong] };
+                        await WarmUpAsync(scale, options.WarmUpCalls);
                     }
                     var part = condition.Part is { } p ? $" ({p})" : "";
                     var title = string.Create(CultureInfo.InvariantCulture, $"{scale}, condition {condition.Number}{part}, run {run + 1} of {runs}");
@@ -63,6 +65,14 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
             scales.Add(new(scale.Sellers, scale.Buyers, conditions));
         }
         return report;
+
+        async Task WarmUpAsync(Scale scale, int calls)
+        {
+            var (_, cold) = await RunAsync(
+                databases, auditor, scale, Condition.All[0], -1, Math.Max(Plan.Fewest, calls / scale.Clients), $"{scale}, warming up", cancel);
+            Complain(cold);
+            report = report with { WrongWhileWarmingUp = [.. report.WrongWhileWarmingUp, .. cold.Wrong] };
+        }
     }
 
     private async Task<(MeasuredRun, RunResult)> InNetworkAsync(Condition condition, Func<Task<(MeasuredRun, RunResult)>> measure, CancellationToken cancel)

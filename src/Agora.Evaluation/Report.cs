@@ -81,7 +81,11 @@ public static class Report
         {
             setting.Add("network", $"under {(report.Lab.Count == 1 ? "condition" : "conditions")} {string.Join(", ", report.Lab)} everything between processes, and from and to the clients, passes the lab's relays, on one marketplace of its own; a lost segment of a stream comes late by the time of its repair");
         }
-        setting.Add("runs", string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", options.Runs)} of each condition, {string.Join(", ", options.Calls)} calls a client each{(options.Runs.Count + options.Calls.Count > 2 ? " (scale by scale)" : "")}; some {options.WarmUpCalls} calls before the first, and again after each run with a kill, are not counted"));
+        var scaleByScale = options.Runs.Count + options.Calls.Count > 2 ? " (scale by scale)" : "";
+        setting.Add("runs", string.Create(CultureInfo.InvariantCulture,
+            $"{string.Join(", ", options.Runs)} of each condition, {string.Join(", ", options.Calls)} calls a client each{scaleByScale}"));
+        setting.Add("not counted", string.Create(CultureInfo.InvariantCulture,
+            $"calls that warm up: {options.FirstCalls:N0} before all else, some {options.WarmUpCalls:N0} before each scale and after each run with a kill"));
         setting.Add("pace", options.Rate is { } rate ? string.Create(CultureInfo.InvariantCulture, $"{rate:0.##} calls a second of all clients together") : "each client calls again as soon as it has its answer");
         setting.Add("seed", string.Create(CultureInfo.InvariantCulture, $"{options.Seed}"));
         text.Append(setting).AppendLine();
