@@ -82,10 +82,16 @@ internal sealed class ReadPositions
         using var over = CancellationTokenSource.CreateLinkedTokenSource(_stop);
         var late = Task.Delay(Hedge, over.Token);
         Exception? failure = null;
-        while (asked.Count > 0 || spared.Count > 0)
+        while (asked.Count > 0)
         {
-            var enough = asked.Count > 0;
-            if (enough && await Task.WhenAny([.. asked, late]) is Task<MemberView> answer)
+            var next = await Task.WhenAny([.. asked, late]);
+            var isShort = next == late;
+            if (isShort && spared.Count == 0)
+            {
+                break;
+            }
+
+            if (next is Task<MemberView> answer)
             {
                 asked.Remove(answer);
                 try
@@ -94,7 +100,7 @@ internal sealed class ReadPositions
                 }
                 catch (IOException e)
                 {
-                    (enough, failure) = (false, e);
+                    (isShort, failure) = (true, e);
                 }
 
                 if (Decide(views, _majority) is { } proved)
@@ -104,16 +110,8 @@ internal sealed class ReadPositions
                     return proved.Position!.Value;
                 }
             }
-            else if (spared.Count == 0)
-            {
-                break;
-            }
-            else
-            {
-                enough = false;
-            }
 
-            if (!enough && spared.Count > 0)
+            if (spared.Count > 0 && (isShort || asked.Count == 0))
             {
                 asked.AddRange(spared.Select(_peers.ViewAsync));
                 spared.Clear();
