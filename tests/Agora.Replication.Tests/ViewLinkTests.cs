@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
 using Agora.Replication.Raft;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace Agora.Replication.Tests;
@@ -9,6 +10,7 @@ namespace Agora.Replication.Tests;
 /// <summary>How a replica asks another for its view, when what is between them breaks or is slow.</summary>
 public sealed class ViewLinkTests : IDisposable
 {
+    private readonly FakeTimeProvider _time = new();
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ViewLink _link;
     private int _port;
@@ -21,7 +23,7 @@ public sealed class ViewLinkTests : IDisposable
             TcpClient client = new();
             await client.ConnectAsync(IPAddress.Loopback, _port, cancellation);
             return client.GetStream();
-        });
+        }, _time);
     }
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -64,6 +66,32 @@ public sealed class ViewLinkTests : IDisposable
         await AnswerAsync(other, await QuestionAsync(other), new MemberView(3, 30));
         Assert.Equal(new MemberView(3, 30), await asked.WaitAsync(Cancel));
         Assert.False(_link.IsSilent);
+    }
+
+    [Fact]
+    public async Task A_connection_on_which_nothing_comes_is_given_up_for_another_and_that_one_has_its_time()
+    {
+        var lost = _link.AskAsync();
+        await using var silent = await AcceptAsync();
+        await QuestionAsync(silent);
+        _time.Advance(TimeSpan.FromSeconds(4));
+
+        var asked = _link.AskAsync();
+        await Assert.ThrowsAsync<IOException>(() => lost);
+        await using var other = await AcceptAsync();
+        await QuestionAsync(other);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        var again = _link.AskAsync();
+        await AnswerAsync(other, await QuestionAsync(other), new MemberView(5, null));
+        Assert.Equal(new MemberView(5, null), await again.WaitAsync(Cancel));
+        await Assert.ThrowsAsync<IOException>(() => asked);
+        Assert.Equal(0, await EndAsync(silent));
+
+        // Nobody asked for long: that is no silence.
+        _time.Advance(TimeSpan.FromMinutes(1));
+        var later = _link.AskAsync();
+        await AnswerAsync(other, await QuestionAsync(other), new MemberView(6, null));
+        Assert.Equal(new MemberView(6, null), await later.WaitAsync(Cancel));
     }
 
     [Fact]

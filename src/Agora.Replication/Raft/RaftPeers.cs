@@ -26,7 +26,8 @@ internal sealed class RaftPeers : IDisposable
     {
         _self = self;
         _channels = [.. group.Replicas.Select((r, number) => new Lazy<GrpcChannel>(() => Connect(r, number, identity)))];
-        _views = [.. group.Replicas.Select((r, number) => new ViewLink(cancellation => ConnectForViewsAsync(r.Dial(), identity?.Towards(identity.Component, number), cancellation)))];
+        _views = [.. group.Replicas.Select((r, number) => new ViewLink(
+            cancellation => ConnectForViewsAsync(r.Dial(), identity?.Towards(identity.Component, number), cancellation), TimeProvider.System))];
     }
 
     /// <summary>The numbers of the others, beginning behind this replica's, so that not all ask the same one.</summary>

@@ -8,7 +8,8 @@ namespace Agora.Replication.Raft;
 /// </summary>
 /// <remarks>A question that is still open when the next one is asked is given up: nobody waits for it any more. Whoever asks has a deadline of his own.</remarks>
 /// <param name="connect">Opens a connection that has sent <see cref="ViewWire.Preface"/>.</param>
-internal sealed class ViewLink(Func<CancellationToken, Task<Stream>> connect) : IDisposable
+/// <param name="time">Tells how long a connection has been silent.</param>
+internal sealed class ViewLink(Func<CancellationToken, Task<Stream>> connect, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1);
 
@@ -18,7 +19,6 @@ internal sealed class ViewLink(Func<CancellationToken, Task<Stream>> connect) : 
     private readonly Lock _gate = new();
     private Connection? _connection;
     private TaskCompletionSource<MemberView>? _open;
-    private long _silentSince;  // When the first question was asked of those that have been open since the last answer, in ms.
     private long _asked;        // Number of the latest question,
     private long _written;      // and of the latest that was written.
     private bool _disposed;
@@ -34,10 +34,9 @@ internal sealed class ViewLink(Func<CancellationToken, Task<Stream>> connect) : 
         Connection? writable = null, stuck = null;
         lock (_gate)
         {
-            var now = Environment.TickCount64;
-            if (_open is null)
+            if (_open is null && _connection is not null)
             {
-                _silentSince = now;
+                _connection.SilentSince = time.GetTimestamp();
             }
 
             _open?.TrySetException(new IOException("It has not answered."));
@@ -48,15 +47,15 @@ internal sealed class ViewLink(Func<CancellationToken, Task<Stream>> connect) : 
                 return question.Task;
             }
 
-            if (_connection is not null && now - _silentSince > Patience.TotalMilliseconds)
+            if (_connection is not null && time.GetElapsedTime(_connection.SilentSince) > Patience)
             {
-                (stuck, _connection, _silentSince) = (_connection, null, now);
+                (stuck, _connection) = (_connection, null);
             }
 
             _asked++;
             if (_connection is null)
             {
-                _connection = new Connection();
+                _connection = new Connection { SilentSince = time.GetTimestamp() };
                 _ = RunAsync(_connection);
             }
             else if (_connection is { Stream: not null, IsWriting: false })
@@ -178,6 +177,9 @@ internal sealed class ViewLink(Func<CancellationToken, Task<Stream>> connect) : 
         public Stream? Stream { get; set; }
 
         public bool IsWriting { get; set; }
+
+        /// <summary>When it was begun, or the first question asked that has been open since; of no meaning while none is.</summary>
+        public long SilentSince { get; set; }
 
         public byte[] Question { get; } = new byte[ViewWire.QuestionSize];
 
