@@ -27,6 +27,8 @@ internal sealed class RaftReplicator : IReplicator
 
     private static readonly TimeSpan ApplyTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BatchTimeout = TimeSpan.FromSeconds(10);
+    // A host that is gone says no goodbye; one that merely had nothing to ask connects again.
+    private static readonly TimeSpan ViewsIdleTimeout = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromMilliseconds(500);
 
     private readonly int _replica;
@@ -134,7 +136,7 @@ internal sealed class RaftReplicator : IReplicator
         return _readPositions.JoinAsync(cancellationToken);
     }
 
-    /// <summary>Answers another replica's questions, each as it comes, until it ends the connection or this replica stops or leaves the group.</summary>
+    /// <summary>Answers another replica's questions, each as it comes, until it ends the connection or asks nothing for long, or this replica stops or leaves the group.</summary>
     public async Task AnswerViewsAsync(PipeReader questions, PipeWriter answers, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
@@ -142,6 +144,7 @@ internal sealed class RaftReplicator : IReplicator
         {
             for (var isOver = false; !isOver;)
             {
+                stop.CancelAfter(ViewsIdleTimeout);
                 var read = await questions.ReadAtLeastAsync(ViewWire.QuestionSize, stop.Token);
                 isOver = read.IsCompleted;
                 var whole = read.Buffer.Length / ViewWire.QuestionSize * ViewWire.QuestionSize;
