@@ -9,6 +9,9 @@ namespace Agora.Evaluation;
 /// <summary>Measures a marketplace: at every scale, under every condition, in so many runs, and audits its books after each.</summary>
 public sealed class Evaluator(IMarketplace marketplace, IScreen screen, EvaluationOptions options)
 {
+    // Number of a run that is not measured.
+    private const int WarmingUp = -1;
+
     // After a kill: to start a process, and for it to catch up.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
@@ -69,7 +72,7 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
         async Task WarmUpAsync(Scale scale, int calls)
         {
             var (_, cold) = await RunAsync(
-                databases, auditor, scale, Condition.All[0], -1, Math.Max(Plan.Fewest, calls / scale.Clients), $"{scale}, warming up", cancel);
+                databases, auditor, scale, Condition.All[0], WarmingUp, Math.Max(Plan.Fewest, calls / scale.Clients), $"{scale}, warming up", cancel);
             Complain(cold);
             report = report with { WrongWhileWarmingUp = [.. report.WrongWhileWarmingUp, .. cold.Wrong] };
         }
@@ -98,7 +101,8 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
     {
         var number = _loads++;
         Stall stall = new(string.Create(CultureInfo.InvariantCulture, $"{_tag}-{number}"), _firstCategory + number * Stall.Categories, marketplace.File.Https?.Authority);
-        using Load load = new(marketplace.File, scale, stall, options.Seed, run, calls, options.Rate);
+        // What warms up is not measured and keeps no pace: at a low rate it would take hours.
+        using Load load = new(marketplace.File, scale, stall, options.Seed, run, calls, run == WarmingUp ? null : options.Rate);
         await load.PrepareAsync(cancel);
         // What preparing has left behind is not to be collected while something is measured.
         GC.Collect();
