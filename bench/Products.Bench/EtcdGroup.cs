@@ -1,3 +1,4 @@
+using Agora.Testing;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -15,7 +16,7 @@ internal sealed class EtcdGroup : IDisposable
 
     public EtcdGroup()
     {
-        var ports = Processes.FreePorts(2 * ProductsGroup.Size);
+        var ports = FreePorts.Take(2 * ProductsGroup.Size);
         var all = string.Join(',', Enumerable.Range(0, ProductsGroup.Size).Select(i => $"e{i}=http://127.0.0.1:{ports[(2 * i) + 1]}"));
         for (var i = 0; i < ProductsGroup.Size; i++)
         {

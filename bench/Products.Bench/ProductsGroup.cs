@@ -3,6 +3,7 @@ using Agora.Contracts.Cluster;
 using Agora.Contracts.Products;
 using Agora.Contracts.Replication;
 using Agora.Products;
+using Agora.Testing;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -25,7 +26,7 @@ internal sealed class ProductsGroup : IDisposable
 
     public ProductsGroup()
     {
-        var ports = Processes.FreePorts(2 * Size);
+        var ports = FreePorts.Take(2 * Size);
         var cluster = ClusterFile.Default with
         {
             Products = new DatabaseGroup

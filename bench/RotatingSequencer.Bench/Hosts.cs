@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
+using Agora.Testing;
 
 namespace RotatingSequencer.Bench;
 
@@ -23,14 +23,7 @@ internal sealed class Hosts : IDisposable
         : Shell.Find("ip") is null ? "ip is not installed (Debian package iproute2)"
         : Shell.Find("nft") is null ? "nft is not installed (Debian package nftables)" : null;
 
-    public static Hosts OnLoopback(int count)
-    {
-        var sockets = Enumerable.Range(0, count).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)).ToList();
-        sockets.ForEach(s => s.Bind(new IPEndPoint(IPAddress.Loopback, 0)));
-        IPEndPoint[] members = [.. sockets.Select(s => (IPEndPoint)s.LocalEndPoint!)];
-        sockets.ForEach(s => s.Dispose());
-        return new Hosts(null, members);
-    }
+    public static Hosts OnLoopback(int count) => new(null, FreePorts.TakeEndPoints(count));
 
     public static Hosts InNamespaces(int count)
     {

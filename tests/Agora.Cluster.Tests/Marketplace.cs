@@ -1,13 +1,12 @@
 using System.Diagnostics;
-using System.Net;
 using System.Net.Security;
-using System.Net.Sockets;
 using System.Text.Json;
 using Agora.Cluster.Tests;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Replication;
 using Agora.Contracts.Security;
 using Agora.Launcher;
+using Agora.Testing;
 using Grpc.Net.Client;
 using Xunit;
 
@@ -210,7 +209,7 @@ public class Marketplace : IAsyncLifetime
 
     public static ClusterFile OnFreePorts(ClusterFile all)
     {
-        Queue<int> ports = new(FreePorts(all.Processes().Sum(p => p.Endpoints.Count)));
+        Queue<int> ports = new(FreePorts.Take(all.Processes().Sum(p => p.Endpoints.Count)));
         ServerAddress[] Servers(ServerGroup group) => [.. group.Replicas.Select(r => r with { Port = ports.Dequeue() })];
         DatabaseAddress[] Databases(DatabaseGroup group) => [.. group.Replicas.Select(r => r with { GrpcPort = ports.Dequeue(), PeerPort = ports.Dequeue() })];
         return all with
@@ -222,27 +221,5 @@ public class Marketplace : IAsyncLifetime
             Customers = all.Customers with { Replicas = Databases(all.Customers) },
             Products = all.Products with { Replicas = Databases(all.Products) },
         };
-    }
-
-    // Below the range from which the system gives ports to outgoing connections: one of those must not take a port while its process is dead.
-    private static List<int> FreePorts(int count)
-    {
-        List<int> ports = [];
-        for (int port = Random.Shared.Next(12_000, 28_000); ports.Count < count; port++)
-        {
-            try
-            {
-                using Socket tcp = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                using Socket udp = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-                tcp.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                udp.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                ports.Add(port);
-            }
-            catch (SocketException)
-            {
-                // Taken: the next one.
-            }
-        }
-        return ports;
     }
 }

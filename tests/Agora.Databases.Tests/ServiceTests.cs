@@ -1,10 +1,9 @@
-using System.Net;
-using System.Net.Sockets;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Replication;
 using Agora.Customers;
 using Agora.Products;
+using Agora.Testing;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
@@ -188,8 +187,8 @@ public sealed class ServiceTests : IAsyncLifetime
     {
         var file = Path.Combine(_directory, "file");
         File.WriteAllText(file, "");
-        Assert.Contains(file, Assert.ThrowsAny<IOException>(() => CustomersHost.Build(Builder(), Cluster(FreePort()), 0, file)).Message, StringComparison.Ordinal);
-        Assert.Contains(file, Assert.ThrowsAny<IOException>(() => ProductsHost.Build(Builder(), Cluster(FreePort()), 0, file)).Message, StringComparison.Ordinal);
+        Assert.Contains(file, Assert.ThrowsAny<IOException>(() => CustomersHost.Build(Builder(), Cluster(FreePorts.Take()), 0, file)).Message, StringComparison.Ordinal);
+        Assert.Contains(file, Assert.ThrowsAny<IOException>(() => ProductsHost.Build(Builder(), Cluster(FreePorts.Take()), 0, file)).Message, StringComparison.Ordinal);
     }
 
     private static Command NewAccount(string username, Role role) =>
@@ -216,14 +215,14 @@ public sealed class ServiceTests : IAsyncLifetime
 
     private async Task<(CustomersClient, Replica.ReplicaClient)> StartCustomersAsync()
     {
-        var port = FreePort();
+        var port = FreePorts.Take();
         var channel = await StartAsync(CustomersHost.Build(Builder(), Cluster(port), 0, Path.Combine(_directory, "customers")), port);
         return (new CustomersClient(channel), new Replica.ReplicaClient(channel));
     }
 
     private async Task<(ProductsClient, Replica.ReplicaClient)> StartProductsAsync()
     {
-        var port = FreePort();
+        var port = FreePorts.Take();
         var channel = await StartAsync(ProductsHost.Build(Builder(), Cluster(port), 0, Path.Combine(_directory, "products")), port);
         return (new ProductsClient(channel), new Replica.ReplicaClient(channel));
     }
@@ -256,19 +255,12 @@ public sealed class ServiceTests : IAsyncLifetime
     private static ClusterFile Cluster(int port)
     {
         // Each with the engine that it has unless told otherwise.
-        DatabaseAddress[] alone = [new DatabaseAddress { GrpcPort = port, PeerPort = FreePort() }];
+        DatabaseAddress[] alone = [new DatabaseAddress { GrpcPort = port, PeerPort = FreePorts.Take() }];
         return ClusterFile.Default with
         {
             Customers = ClusterFile.Default.Customers with { Replicas = alone },
             Products = ClusterFile.Default.Products with { Replicas = alone },
         };
-    }
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 }
 

@@ -1,11 +1,10 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Security;
 using Agora.Lab;
 using Agora.Replication.Hosting;
 using Agora.Replication.Raft;
+using Agora.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -185,15 +184,7 @@ internal sealed class Group : IAsyncDisposable
     private static ComponentIdentity? Identity(int replica, ClusterSecrets? secrets) =>
         secrets?.Of(new ClusterProcess(Components.Products, replica, "127.0.0.1", []), TimeProvider.System.GetUtcNow());
 
-    private static DatabaseAddress FreeAddress() => new() { GrpcPort = FreePort(), PeerPort = FreePort() };
-
-    // The listener holds the port until the address is complete; a replica takes it a moment later.
-    private static int FreePort()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
+    private static DatabaseAddress FreeAddress() => new() { GrpcPort = FreePorts.Take(), PeerPort = FreePorts.Take() };
 
     private sealed class TestOutput(int replica) : ILoggerProvider, ILogger
     {

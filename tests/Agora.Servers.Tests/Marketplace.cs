@@ -1,13 +1,12 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Agora.Client;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Payments;
+using Agora.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -77,12 +76,12 @@ public class Marketplace : IAsyncLifetime
             Customers = new()
             {
                 Engine = ReplicationEngine.RotatingSequencer,
-                Replicas = [new() { PeerPort = FreePort(SocketType.Dgram, ProtocolType.Udp) }],
+                Replicas = [new() { PeerPort = FreePorts.Take() }],
             },
             Products = new()
             {
                 Engine = ReplicationEngine.Raft,
-                Replicas = [new() { PeerPort = FreePort(SocketType.Stream, ProtocolType.Tcp) }],
+                Replicas = [new() { PeerPort = FreePorts.Take() }],
             },
         };
         var customers = await StartAsync(Customers.CustomersHost.Build(Database(), one, 0, Path.Combine(_directory.FullName, "customers")));
@@ -152,13 +151,6 @@ public class Marketplace : IAsyncLifetime
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         return builder;
-    }
-
-    private static int FreePort(SocketType type, ProtocolType protocol)
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, type, protocol);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 
     private WebApplicationBuilder Server()

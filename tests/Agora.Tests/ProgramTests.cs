@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
+using Agora.Testing;
 using Xunit;
 
 namespace Agora.Tests;
@@ -222,11 +223,11 @@ public sealed class ProgramTests : IDisposable
 
     private static ClusterFile Free() => new()
     {
-        Payments = new() { Replicas = [new() { Port = Scratch.FreePort() }] },
-        SellerServers = new() { Replicas = [new() { Port = Scratch.FreePort() }] },
-        BuyerServers = new() { Replicas = [new() { Port = Scratch.FreePort() }] },
-        Customers = new() { Engine = ReplicationEngine.RotatingSequencer, Replicas = [new() { GrpcPort = Scratch.FreePort(), PeerPort = Scratch.FreePort() }] },
-        Products = new() { Engine = ReplicationEngine.Raft, Replicas = [new() { GrpcPort = Scratch.FreePort(), PeerPort = Scratch.FreePort() }] },
+        Payments = new() { Replicas = [new() { Port = FreePorts.Take() }] },
+        SellerServers = new() { Replicas = [new() { Port = FreePorts.Take() }] },
+        BuyerServers = new() { Replicas = [new() { Port = FreePorts.Take() }] },
+        Customers = new() { Engine = ReplicationEngine.RotatingSequencer, Replicas = [new() { GrpcPort = FreePorts.Take(), PeerPort = FreePorts.Take() }] },
+        Products = new() { Engine = ReplicationEngine.Raft, Replicas = [new() { GrpcPort = FreePorts.Take(), PeerPort = FreePorts.Take() }] },
     };
 
     private string Write(ClusterFile file)

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using Agora.Lab;
+using Agora.Testing;
 
 namespace RotatingSequencer.Processes;
 
@@ -73,7 +73,7 @@ internal sealed class Campaign : IAsyncDisposable
         _options = options;
         _random = new Random(options.Seed);
         _network = new FaultyNetwork((ulong)options.Seed);
-        var addresses = FreeAddresses(options.Members);
+        var addresses = FreePorts.TakeEndPoints(options.Members);
         (int From, int To)[] pairs = [.. from i in Enumerable.Range(0, options.Members) from j in Enumerable.Range(0, options.Members) where i != j select (i, j)];
         _relay = new UdpRelay([.. pairs.Select(p => new UdpRoute(_network.Between($"{p.From}", $"{p.To}"), addresses[p.To]))], IPAddress.Loopback);
         _members = [.. Enumerable.Range(0, options.Members).Select(i => new MemberProcess(
@@ -241,14 +241,5 @@ internal sealed class Campaign : IAsyncDisposable
         {
             return $"the group did not come to rest within {_options.SettleBound.TotalSeconds} s";
         }
-    }
-
-    private static IPEndPoint[] FreeAddresses(int count)
-    {
-        Socket[] sockets = [.. Enumerable.Range(0, count).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp))];
-        Array.ForEach(sockets, s => s.Bind(new IPEndPoint(IPAddress.Loopback, 0)));
-        IPEndPoint[] addresses = [.. sockets.Select(s => (IPEndPoint)s.LocalEndPoint!)];
-        Array.ForEach(sockets, s => s.Dispose());
-        return addresses;
     }
 }

@@ -1,5 +1,4 @@
-using System.Net;
-using System.Net.Sockets;
+using Agora.Testing;
 
 namespace RotatingSequencer.Tests;
 
@@ -38,14 +37,10 @@ public sealed class ApplicationLossTests : IDisposable
 
     private Task<Member> StartAsync(Counter application)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, System.Net.Sockets.ProtocolType.Udp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        var address = (IPEndPoint)socket.LocalEndPoint!;
-        socket.Dispose();
         var options = new MemberOptions
         {
             Id = 0,
-            Members = [address],
+            Members = FreePorts.TakeEndPoints(1),
             GroupKey = "a key that only tests know"u8.ToArray(),
             JournalDirectory = _directory,
             MaximumJournal = 1 << 16,

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
+using Agora.Testing;
 
 namespace RotatingSequencer.Tests;
 
@@ -198,7 +199,7 @@ public sealed class MemberTests : IDisposable
             int members, string? directory, Recorder[]? recorders = null, Func<MemberOptions, MemberOptions>? configure = null)
         {
             recorders ??= [.. Enumerable.Range(0, members).Select(_ => new Recorder())];
-            var addresses = FreeAddresses(members);
+            var addresses = FreePorts.TakeEndPoints(members);
             var started = new List<Member>();
             try
             {
@@ -233,15 +234,6 @@ public sealed class MemberTests : IDisposable
             {
                 await member.DisposeAsync();
             }
-        }
-
-        private static IPEndPoint[] FreeAddresses(int count)
-        {
-            var sockets = Enumerable.Range(0, count).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, System.Net.Sockets.ProtocolType.Udp)).ToList();
-            sockets.ForEach(s => s.Bind(new IPEndPoint(IPAddress.Loopback, 0)));
-            IPEndPoint[] addresses = [.. sockets.Select(s => (IPEndPoint)s.LocalEndPoint!)];
-            sockets.ForEach(s => s.Dispose());
-            return addresses;
         }
     }
 }
