@@ -199,12 +199,12 @@ internal sealed class Failover(ProductsGroup group, int seed, TextWriter output)
             Command reserve = new() { Reserve = new Reserve { PurchaseId = purchase, Lines = { new ReservationLine { ItemId = _stock, Quantity = quantity } } } };
             var confirms = random.Next(3) > 0;
             var end = confirms
-                ? new Command { Confirm = new Confirm { PurchaseId = purchase } }
+                ? new Command { Confirm = new Confirm { PurchaseIds = { purchase } } }
                 : new Command { Release = new Release { PurchaseId = purchase } };
             foreach (var command in new[] { reserve, end })
             {
                 var reply = await group.ExecuteAsync(command, Patience, CancellationToken.None);
-                if (reply is not { Error: Error.None })
+                if (reply is not { Error: Error.None, Confirmed: null or { RefusedIds.Count: 0 } })
                 {
                     _faults[buyer] = $"{command.KindCase} was answered {reply?.Error.ToString() ?? "not at all"}";
                     return;

@@ -20,6 +20,7 @@ internal static class CustomersRequests
     private const int LargestCommand = 64 * 1024;
     private const int DefaultLimit = 50;
     private const int MostPerPage = 200;
+    private const int MostSettled = 200;
 
     extension(Command command)
     {
@@ -93,8 +94,9 @@ internal static class CustomersRequests
                 RequireBuyer(command.Session);
                 RequireId(command.RecordVote.VoteId, "vote_id");
                 break;
-            case Command.KindOneofCase.MarkVoteForwarded:
-                RequireId(command.MarkVoteForwarded.VoteId, "vote_id");
+            case Command.KindOneofCase.MarkSettled:
+                RequireIds(command.MarkSettled.PurchaseIds, "purchase_ids");
+                RequireIds(command.MarkSettled.VoteIds, "vote_ids");
                 break;
             default:
                 throw Invalid("command is of a known kind");
@@ -148,6 +150,15 @@ internal static class CustomersRequests
     private static void RequireName(string name, string field) => Require(name.Length is > 0 and <= LongestName, $"{field} has 1 to 256 characters");
 
     private static void RequireItem(string item) => Require(item.Length is > 0 and <= LongestItemId, "item_id has 1 to 40 characters");
+
+    private static void RequireIds(RepeatedField<ByteString> ids, string field)
+    {
+        Require(ids.Count <= MostSettled, $"{field} are 200 at most");
+        foreach (var id in ids)
+        {
+            RequireId(id, field);
+        }
+    }
 
     private static void RequireId(ByteString id, string field) => Require(id.Length == IdLength, $"{field} has 16 bytes");
 

@@ -49,7 +49,7 @@ internal sealed class CustomersService(IReplicator replicator, ReplicatedStore s
         var limit = CustomersRequests.Limit(request.Limit);
         return ReadAsync(tables => new UnfinishedReply
         {
-            Purchases = { tables.Purchases.Pending(request.Before, limit) },
+            Purchases = { tables.Purchases.Unsettled(request.Before, limit) },
             Votes = { tables.Feedback.Unforwarded(request.Before, limit) },
         }, context.CancellationToken);
     }

@@ -35,9 +35,16 @@ public sealed class CustomersStateMachine : IStateMachine
         Intent.KindOneofCase.OpenSession => tables.Sessions.Open(intent.OpenSession, time),
         Intent.KindOneofCase.CompletePurchase => tables.Purchases.Complete(intent.CompletePurchase, time),
         Intent.KindOneofCase.AbandonPurchase => tables.Purchases.Abandon(intent.AbandonPurchase),
-        Intent.KindOneofCase.MarkVoteForwarded => tables.Feedback.MarkForwarded(intent.MarkVoteForwarded),
+        Intent.KindOneofCase.MarkSettled => MarkSettled(tables, intent.MarkSettled),
         _ => ApplyOnSession(tables, intent, time),
     };
+
+    private static Reply MarkSettled(CustomersTables tables, MarkSettled command)
+    {
+        tables.Purchases.MarkSettled(command.PurchaseIds);
+        tables.Feedback.MarkForwarded(command.VoteIds);
+        return new Reply();
+    }
 
     private static Reply ApplyOnSession(CustomersTables tables, Intent intent, long time)
     {

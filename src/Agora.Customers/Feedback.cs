@@ -52,15 +52,12 @@ internal sealed class Feedback(SqliteConnection connection, Accounts accounts)
         return new Reply { Vote = new Vote { VoteId = command.VoteId, ItemId = command.ItemId, Up = command.Up } };
     }
 
-    public Reply MarkForwarded(MarkVoteForwarded command)
+    public void MarkForwarded(IEnumerable<ByteString> voteIds)
     {
-        if (Find(command.VoteId, out _) is not { } vote)
+        foreach (var id in voteIds)
         {
-            return Refusal.Of(Error.NotPurchased);
+            _markForwarded.Run(id.Memory);
         }
-
-        _markForwarded.Run(command.VoteId.Memory);
-        return new Reply { Vote = vote };
     }
 
     /// <summary>Votes that their item may lack, recorded before a time, oldest first.</summary>

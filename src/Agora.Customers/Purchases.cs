@@ -6,12 +6,13 @@ using Microsoft.Data.Sqlite;
 namespace Agora.Customers;
 
 /// <summary>
-/// Purchases from pending to settled. Every step is named by the purchase's id and answers with the purchase as it then stands,
-/// so a server that died, its rescuer and a repeating client may all take the same step: a settled purchase never changes.
+/// Purchases: pending, then decided, then settled. Every step is named by the purchase's id and answers with the purchase as it then
+/// stands, so a server that died, its rescuer and a repeating client may all take the same step: what is decided never changes. That
+/// makes this table the arbiter of the purchase as a whole: whoever is told the other outcome goes the other way.
 /// </summary>
 internal sealed class Purchases(SqliteConnection connection, Accounts accounts, Carts carts)
 {
-    private const string Columns = "id, purchase_id, session, buyer, state, at, total, reason";
+    private const string Columns = "id, purchase_id, session, buyer, state, at, total, reason, settled";
 
     private readonly Statement _find = connection.Prepared($"SELECT {Columns} FROM purchase WHERE purchase_id = ?1");
 
@@ -41,8 +42,11 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
         ORDER BY at DESC, id DESC LIMIT ?4
         """);
 
-    private readonly Statement _pending = connection.Prepared(
-        $"SELECT {Columns} FROM purchase WHERE state = 1 AND at < ?1 ORDER BY at, id LIMIT ?2");
+    private readonly Statement _markSettled = connection.Prepared(
+        "UPDATE purchase SET settled = 1 WHERE purchase_id = ?1 AND state <> 1 AND settled = 0");
+
+    private readonly Statement _unsettled = connection.Prepared(
+        $"SELECT {Columns} FROM purchase WHERE settled = 0 AND at < ?1 ORDER BY at, id LIMIT ?2");
 
     private readonly record struct Row(long Id, long Session, Purchase Purchase);
 
@@ -74,7 +78,7 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
         return Answer(Find(command.PurchaseId)!.Value);
     }
 
-    /// <summary>The lines replace those of the cart: they are what the products database has sold under this id.</summary>
+    /// <summary>The lines replace those of the cart: they are what the products database has reserved under this id.</summary>
     public Reply Complete(CompletePurchase command, long time)
     {
         if (Find(command.PurchaseId) is not { } row)
@@ -150,8 +154,17 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
         return reply;
     }
 
-    /// <summary>Purchases pending since before a time, oldest first.</summary>
-    public IEnumerable<Purchase> Pending(long before, int limit) => List(_pending.Query(before, limit)).Select(row => row.Purchase);
+    /// <summary>A pending purchase stays as it is: it has nothing yet that could have been carried out.</summary>
+    public void MarkSettled(IEnumerable<ByteString> purchaseIds)
+    {
+        foreach (var id in purchaseIds)
+        {
+            _markSettled.Run(id.Memory);
+        }
+    }
+
+    /// <summary>Purchases not settled that began, or were completed, before a time, oldest first.</summary>
+    public IEnumerable<Purchase> Unsettled(long before, int limit) => List(_unsettled.Query(before, limit)).Select(row => row.Purchase);
 
     private Row? Find(ByteString purchaseId)
     {
@@ -174,6 +187,7 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
                     At = rows.Int64(5),
                     TotalCents = rows.Int64(6),
                     Reason = rows.Text(7),
+                    Settled = rows.Bool(8),
                 }));
             }
         }

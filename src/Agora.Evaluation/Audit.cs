@@ -82,7 +82,7 @@ internal sealed class Audit
         {
             Wrong($"item {item.ItemId} costs {Money(item.PriceCents)}, and its price was set to {price:0.00}");
         }
-        // Nothing is reserved any more once no purchase is pending: whatever is missing here is lost, or was sold and not written down.
+        // Nothing is reserved any more once every purchase is settled: whatever is missing here is lost, or was sold and not written down.
         var missing = own.Registered - item.Quantity - own.Withdrawn - sold;
         if (missing < 0 || missing > own.MaybeWithdrawn)
         {

@@ -60,7 +60,7 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
         return wrong;
     }
 
-    /// <summary>Waits until no purchase is pending, and, where a vote was not answered, until every recorded one has reached its item.</summary>
+    /// <summary>Waits until every purchase is settled, and, where a vote was not answered, until every recorded one has reached its item.</summary>
     private async Task SettledAsync(IReadOnlyList<BuyersAnswers> buyers, List<string> wrong, CancellationToken cancel)
     {
         var votes = buyers.Any(b => b.Votes.Values.Any(v => v.Maybe > 0));
@@ -77,7 +77,7 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
             if (Stopwatch.GetElapsedTime(started) > s_patience)
             {
                 wrong.Add(string.Create(CultureInfo.InvariantCulture,
-                    $"a {(unfinished.Purchases.Count > 0 ? "purchase is pending" : "vote has not reached its item")} {s_patience.TotalSeconds:0} s after the run"));
+                    $"a {(unfinished.Purchases.Count > 0 ? "purchase is not settled" : "vote has not reached its item")} {s_patience.TotalSeconds:0} s after the run"));
                 return;
             }
             await Task.Delay(s_pause, cancel);

@@ -16,6 +16,10 @@ internal static class ProductsRequests
     private const int LongestKeyword = 64;
     private const int LargestCommand = 64 * 1024;
     private const int MostLines = 200;
+
+    // Each may have as many lines: together they must not hold up the log for long.
+    private const int MostConfirmed = 50;
+
     private const int DefaultLimit = 50;
     private const int MostPerPage = 200;
 
@@ -47,11 +51,15 @@ internal static class ProductsRequests
 
                 break;
             case Command.KindOneofCase.Confirm:
-                RequireId(command.Confirm.PurchaseId, "purchase_id");
+                Require(command.Confirm.PurchaseIds.Count is > 0 and <= MostConfirmed, "purchase_ids are 1 to 50");
+                foreach (var id in command.Confirm.PurchaseIds)
+                {
+                    RequireId(id, "purchase_ids");
+                }
+
                 break;
             case Command.KindOneofCase.Release:
                 RequireId(command.Release.PurchaseId, "purchase_id");
-                Require(command.Release.Shortage is null or { ItemId.Length: <= LongestName, Available: >= 0 }, "shortage names an item and what it has");
                 break;
             case Command.KindOneofCase.AddFeedback:
                 RequireId(command.AddFeedback.VoteId, "vote_id");

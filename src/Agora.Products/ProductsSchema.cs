@@ -56,13 +56,6 @@ internal static class ProductsSchema
             PRIMARY KEY (purchase_id, position)
         ) STRICT, WITHOUT ROWID;
 
-        -- What was lacking, of purchases that were released for want of units.
-        CREATE TABLE IF NOT EXISTS shortage (
-            purchase_id BLOB    NOT NULL PRIMARY KEY,
-            item        TEXT    NOT NULL,
-            available   INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID;
-
         -- Votes that have been counted.
         CREATE TABLE IF NOT EXISTS vote (
             vote_id BLOB    NOT NULL PRIMARY KEY,

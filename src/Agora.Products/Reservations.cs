@@ -7,7 +7,7 @@ namespace Agora.Products;
 
 /// <summary>
 /// The units that purchases have taken off sale, each purchase under its id: reserved, and then confirmed or released for ever.
-/// Each step may be repeated, and a release that comes first keeps a late reservation out, and keeps in mind what was lacking.
+/// Each step may be repeated, and a release that comes first keeps a late reservation out.
 /// </summary>
 internal sealed class Reservations(SqliteConnection connection, Items items)
 {
@@ -27,10 +27,6 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
     private readonly Statement _addLine = connection.Prepared("""
         INSERT INTO reservation_line (purchase_id, position, number, quantity, unit_price, seller) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
         """);
-
-    private readonly Statement _addShortage = connection.Prepared("INSERT INTO shortage (purchase_id, item, available) VALUES (?1, ?2, ?3)");
-
-    private readonly Statement _shortage = connection.Prepared("SELECT item, available FROM shortage WHERE purchase_id = ?1");
 
     private enum State
     {
@@ -65,34 +61,16 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
         return Answer(command.PurchaseId, State.Reserved, total);
     }
 
+    /// <summary>Purchases have nothing to do with each other: one that cannot be confirmed does not keep the others from it.</summary>
     public Reply Confirm(Confirm command)
     {
-        if (!Find(command.PurchaseId, out var state, out var total))
-        {
-            return new Reply { Error = Error.NoSuchReservation };
-        }
-
-        if (state == State.Released)
-        {
-            return new Reply { Error = Error.Released };
-        }
-
-        if (state == State.Reserved)
-        {
-            foreach (var (number, line) in Lines(command.PurchaseId))
-            {
-                items.Sell(number, line.Quantity);
-            }
-
-            _put.Run(command.PurchaseId.Memory, (long)State.Confirmed, total);
-        }
-
-        return Answer(command.PurchaseId, State.Confirmed, total);
+        var confirmed = new Confirmed();
+        confirmed.RefusedIds.AddRange(command.PurchaseIds.Where(id => !TryConfirm(id)));
+        return new Reply { Confirmed = confirmed };
     }
 
     public Reply Release(Release command)
     {
-        var purchase = command.PurchaseId.Memory;
         if (Find(command.PurchaseId, out var state, out var total))
         {
             if (state == State.Confirmed)
@@ -108,14 +86,29 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
                 }
             }
         }
-        else if (command.Shortage is { } lacking)
+
+        _put.Run(command.PurchaseId.Memory, (long)State.Released, total);
+        return new Reply();
+    }
+
+    private bool TryConfirm(ByteString purchaseId)
+    {
+        if (!Find(purchaseId, out var state, out var total) || state == State.Released)
         {
-            _addShortage.Run(purchase, lacking.ItemId, lacking.Available);
+            return false;
         }
 
-        _put.Run(purchase, (long)State.Released, total);
-        using var shortage = _shortage.Query(purchase);
-        return shortage.Read() ? new Reply { Shortage = new() { ItemId = shortage.Text(0), Available = shortage.Int64(1) } } : new Reply();
+        if (state == State.Reserved)
+        {
+            foreach (var (number, line) in Lines(purchaseId))
+            {
+                items.Sell(number, line.Quantity);
+            }
+
+            _put.Run(purchaseId.Memory, (long)State.Confirmed, total);
+        }
+
+        return true;
     }
 
     // Two lines of one item are one: together they must be there.

@@ -21,7 +21,8 @@ public sealed class ReplicatedStore : IDisposable
     /// <summary>How long the reply to a request is kept, by the commands' own clock: a repeat within it is answered as the first was.</summary>
     public static readonly TimeSpan ReplyLifetime = TimeSpan.FromMinutes(15);
 
-    private const int FormatVersion = 1;
+    // Counts up with every change of a schema, this one's or a state machine's.
+    private const int FormatVersion = 2;
 
     // 32 MiB. The engine checkpoints beside the writer before that; under a load in which that one never catches up, the writer does it itself.
     private const int PagesBeforeWriterCheckpoints = 8192;
@@ -403,7 +404,7 @@ public sealed class ReplicatedStore : IDisposable
         var version = _writer.Prepared("PRAGMA user_version").Number() ?? 0;
         if (version is not (0 or FormatVersion))
         {
-            throw new IOException($"{FileName} is of format {version}, this program reads {FormatVersion}: use the program that wrote it");
+            throw new IOException($"{FileName} is of format {version}, this program reads {FormatVersion}: use the program that wrote it, or begin empty");
         }
 
         using (SqliteCommand create = _writer.CreateCommand())

@@ -44,8 +44,10 @@ public static class BuyerServer
         builder.Services.AddSingleton(ReadinessPart.OfPayments(cluster.Payments, identity));
         builder.Services.AddSingleton<Accounts>();
         builder.Services.AddSingleton<PurchaseSaga>();
+        builder.Services.AddSingleton<Settlements>();
         builder.Services.AddSingleton<Votes>();
         builder.Services.AddSingleton<BuyerFunctions>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<Settlements>());
         builder.Services.AddHostedService<PurchaseRecovery>();
         var app = builder.Build();
         RestServer.Use(app, Role.Buyer);
@@ -265,7 +267,7 @@ internal sealed class BuyerFunctions(
         {
             return Refusal.KeyReused;
         }
-        await votes.ForwardSoonAsync(reply.Vote, call.Deadline);
+        await votes.ForwardAsync(reply.Vote, call.Deadline);
         return TypedResults.NoContent();
     }
 

@@ -1,20 +1,19 @@
 using Agora.Contracts.Customers;
-using Google.Protobuf;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Agora.Servers;
 
 /// <summary>
-/// Settles what dead servers left behind: purchases pending for too long, and votes that did not reach their item. Every buyer server
+/// Settles what dead servers left behind: purchases unsettled for too long, and votes that did not reach their item. Every buyer server
 /// looks from time to time, at moments of its own; two that find the same do no harm, since every step is idempotent and
 /// <see cref="PurchaseSaga"/> comes to one end.
 /// </summary>
 internal sealed class PurchaseRecovery(
-    CustomersDatabase customers, PurchaseSaga saga, Votes votes, ServerContext context, ILogger<PurchaseRecovery> logger)
+    CustomersDatabase customers, PurchaseSaga saga, Votes votes, Settlements settlements, ServerContext context, ILogger<PurchaseRecovery> logger)
     : BackgroundService
 {
-    private const int BatchSize = 50;
+    private const int BatchSize = Settlements.Most;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -57,15 +56,18 @@ internal sealed class PurchaseRecovery(
         var before = context.Time.GetUtcNow() - context.Settings.AbandonedAfter;
         var query = new UnfinishedQuery { Before = before.ToUnixTimeMilliseconds(), Limit = BatchSize };
         var unfinished = await InTimeAsync(deadline => customers.GetUnfinishedAsync(query, deadline), cancellationToken);
+        var finished = new List<Settlement>();
         UnavailableException? unavailable = null;
-        foreach (var purchase in unfinished.Purchases)
+        // What is completed needs no payment service: it goes first, so that it is not held up by what must wait for that.
+        foreach (var purchase in unfinished.Purchases.OrderBy(purchase => purchase.State != PurchaseState.Completed))
         {
             try
             {
-                var settled = await InTimeAsync(deadline => saga.SettleAsync(purchase.PurchaseId, deadline), cancellationToken);
-                context.Metrics.PurchaseRescued(settled.State);
-                logger.LogInformation("Purchase {Purchase}, left pending, is now {State}",
-                    PurchaseSaga.TransactionId(settled.PurchaseId), settled.State);
+                var decided = await InTimeAsync(deadline => saga.RescueAsync(purchase, deadline), cancellationToken);
+                finished.Add(new(Settlement.KindOf(decided), decided.PurchaseId));
+                context.Metrics.PurchaseRescued(decided.State);
+                logger.LogInformation("Purchase {Purchase}, left unsettled, is {State}",
+                    PurchaseSaga.TransactionId(decided.PurchaseId), decided.State);
             }
             catch (UnavailableException e)
             {
@@ -74,13 +76,17 @@ internal sealed class PurchaseRecovery(
             }
             catch (InvalidOperationException e)
             {
-                logger.LogError(e, "Purchase {Purchase}, left pending, cannot be settled", PurchaseSaga.TransactionId(purchase.PurchaseId));
+                logger.LogError(e, "Purchase {Purchase}, left unsettled, cannot be settled", PurchaseSaga.TransactionId(purchase.PurchaseId));
             }
         }
-        // Votes need no payment service, so they are passed on even where purchases must wait for it.
         foreach (var vote in unfinished.Votes)
         {
-            await InTimeAsync(deadline => votes.ForwardAsync(vote, deadline), cancellationToken);
+            await InTimeAsync(deadline => votes.AddAsync(vote, deadline), cancellationToken);
+            finished.Add(new(SettlementKind.Counted, vote.VoteId));
+        }
+        if (finished.Count > 0)
+        {
+            await InTimeAsync(deadline => settlements.FinishAsync(finished, deadline), cancellationToken);
         }
         if (unavailable is not null)
         {
@@ -90,72 +96,40 @@ internal sealed class PurchaseRecovery(
 
     private async Task<T> InTimeAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
+        T result = default!;
+        await InTimeAsync(async deadline => { result = await work(deadline); }, cancellationToken);
+        return result;
+    }
+
+    private async Task InTimeAsync(Func<CancellationToken, Task> work, CancellationToken cancellationToken)
+    {
         using var deadline = new CancellationTokenSource(context.Settings.CallDeadline, context.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-        return await work(either.Token);
+        await work(either.Token);
     }
 }
 
 /// <summary>
 /// A vote crosses both databases like a purchase: customers record it once per purchase, under its id; products add it to the item,
-/// once per id; then customers forget that it had to be forwarded. Dying in between leaves it unforwarded, for
-/// <see cref="PurchaseRecovery"/>.
+/// once per id; then customers are told that its item has it. Dying in between leaves it unforwarded, for <see cref="PurchaseRecovery"/>.
 /// </summary>
-internal sealed class Votes(CustomersDatabase customers, ProductsDatabase products, ServerContext context, ILogger<Votes> logger)
+internal sealed class Votes(ProductsDatabase products, Settlements settlements)
 {
-    private const int MaxMarking = 256;
-
-    private int _marking;
-
-    /// <summary>Adds a recorded vote to its item, and says so to customers. Repeating it changes nothing.</summary>
-    /// <returns>Whether the item exists.</returns>
-    public async Task<bool> ForwardAsync(Vote vote, CancellationToken deadline)
-    {
-        var found = await AddAsync(vote, deadline);
-        await customers.ExecuteAsync(RequestId.Random(), new() { MarkVoteForwarded = new() { VoteId = vote.VoteId } }, deadline);
-        return found;
-    }
-
-    /// <summary>The same, but the user need not wait for the mark: who misses it forwards again, which counts once.</summary>
-    public async Task ForwardSoonAsync(Vote vote, CancellationToken deadline)
+    /// <summary>Adds a recorded vote to its item. That customers are told so, the user need not wait for: who misses it adds it again, which counts once.</summary>
+    public async Task ForwardAsync(Vote vote, CancellationToken deadline)
     {
         await AddAsync(vote, deadline);
-        if (Interlocked.Increment(ref _marking) <= MaxMarking)
-        {
-            _ = MarkAsync(vote.VoteId);
-        }
-        else
-        {
-            Interlocked.Decrement(ref _marking);
-        }
+        settlements.Add(new(SettlementKind.Counted, vote.VoteId));
     }
 
-    private async Task<bool> AddAsync(Vote vote, CancellationToken deadline)
+    /// <summary>Adds a recorded vote to its item. Repeating it changes nothing.</summary>
+    public async Task AddAsync(Vote vote, CancellationToken deadline)
     {
         var added = await products.ExecuteAsync(
             RequestId.Random(), new() { AddFeedback = new() { VoteId = vote.VoteId, ItemId = vote.ItemId, Up = vote.Up } }, deadline);
         if (added.Error is not (Contracts.Products.Error.None or Contracts.Products.Error.NoSuchItem))
         {
             throw new InvalidOperationException($"The products database answered {added.Error} to a vote.");
-        }
-        return added.Error == Contracts.Products.Error.None;
-    }
-
-    private async Task MarkAsync(ByteString voteId)
-    {
-        try
-        {
-            using var deadline = new CancellationTokenSource(context.Settings.CallDeadline, context.Time);
-            await customers.ExecuteAsync(RequestId.Random(), new() { MarkVoteForwarded = new() { VoteId = voteId } }, deadline.Token);
-        }
-        catch (Exception e)
-        {
-            // Nobody waits for this task: whatever went wrong ends here, in the log, and the next search for unfinished work repeats it.
-            logger.LogInformation("A forwarded vote could not be marked, it will be later: {Reason}", e.Message);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _marking);
         }
     }
 }

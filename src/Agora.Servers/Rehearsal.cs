@@ -14,7 +14,7 @@ namespace Agora.Servers;
 /// </summary>
 internal sealed partial class Rehearsal
 {
-    /// <summary>The step behind the last one: the purchase is settled, its buyer not yet told.</summary>
+    /// <summary>The purchase is decided, its buyer not yet told.</summary>
     public const string Answer = "Answer";
 
     private readonly string _words;

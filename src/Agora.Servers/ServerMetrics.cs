@@ -34,7 +34,7 @@ internal sealed class ServerMetrics
         _retries = meter.CreateCounter<long>("agora.database.retries", description: "Calls of a database that went on to another replica.");
         _purchases = meter.CreateCounter<long>("agora.purchases", description: "Purchases by the state that their buyer was told.");
         _rescued = meter.CreateCounter<long>("agora.purchases.rescued",
-            description: "Purchases left pending by another server and settled by this one.");
+            description: "Purchases left unsettled by another server and settled by this one.");
     }
 
     /// <param name="function">The function's name.</param>

@@ -22,7 +22,7 @@ internal sealed record ServerSettings
     public TimeSpan ReadyDeadline { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// A purchase pending for longer has been left by its server. Well above <see cref="CallDeadline"/>, so that nobody is rescued who
+    /// A purchase unsettled for longer has been left by its server. Well above <see cref="CallDeadline"/>, so that nobody is rescued who
     /// still swims.
     /// </summary>
     public TimeSpan AbandonedAfter { get; init; } = TimeSpan.FromSeconds(30);

@@ -82,7 +82,9 @@ public sealed class CustomersUnderTest() : DatabaseUnderTest(() => new Customers
     public Reply Vote(Session session, string item, bool up, string vote) =>
         Do(new Command { RecordVote = new() { Session = session, ItemId = item, Up = up, VoteId = Id(vote) } });
 
-    public Reply Forward(string vote) => Do(new Command { MarkVoteForwarded = new() { VoteId = Id(vote) } });
+    public void Forward(params string[] votes) => Do(new Command { MarkSettled = new() { VoteIds = { votes.Select(Id) } } });
+
+    public void Settle(params string[] purchases) => Do(new Command { MarkSettled = new() { PurchaseIds = { purchases.Select(Id) } } });
 
     /// <summary>Puts the item into the cart and buys the cart's one line.</summary>
     public Purchase Buy(Session session, string purchase, string item, int quantity, long price, long seller)

@@ -30,7 +30,7 @@ public sealed class CustomersHistoryTests
         (12, Gen.Select(AnId, Gen.Int[1, 3], Gen.Int[1, 4], (p, n, q) => new Command { CompletePurchase = new() { PurchaseId = p, Lines = { Enumerable.Range(1, n).Select(i => CustomersUnderTest.Line($"1-{i}", q, 10 * i, i)) } } })),
         (2, Gen.Select(AnId, Gen.Int[3, 5], (p, o) => new Command { AbandonPurchase = new() { PurchaseId = p, Outcome = (PurchaseState)o, Reason = "r" } })),
         (12, Gen.Select(ASession, AnItem, Gen.Bool, AnId, (s, i, up, v) => new Command { RecordVote = new() { Session = s, ItemId = i, Up = up, VoteId = v } })),
-        (1, AnId.Select(v => new Command { MarkVoteForwarded = new() { VoteId = v } })));
+        (3, Gen.Select(AnId.Array[0, 3], AnId.Array[0, 3], (p, v) => new Command { MarkSettled = new() { PurchaseIds = { p }, VoteIds = { v } } })));
 
     private static readonly Gen<Step[]> AHistory =
         Gen.Select(Gen.Frequency((40, Gen.Const(0L)), (15, Gen.Long[1, 40_000]), (1, Gen.Const(330_001L))), ACommand, (pause, command) => new Step(pause, command))
@@ -63,6 +63,7 @@ public sealed class CustomersHistoryTests
             Assert.Equal(db.Number("SELECT COUNT(*) FROM vote"), db.Number("SELECT COUNT(*) FROM bought WHERE rated = 1"));
             Assert.Equal("", db.Rows("SELECT * FROM cart_line WHERE quantity > 12 OR (kind = 0 AND owner NOT IN (SELECT id FROM session))"));
             Assert.Equal("", db.Rows("SELECT session FROM purchase WHERE state = 1 GROUP BY session HAVING COUNT(*) > 1"));
+            Assert.Equal("", db.Rows("SELECT id FROM purchase WHERE state = 1 AND settled <> 0"));
         }, iter: 150, threads: 1);
     }
 
@@ -113,6 +114,7 @@ public sealed class CustomersHistoryTests
         db.Remove(ben, "1-1", 1);
         db.Begin(ben, "2");
         db.Abandon("2");
+        db.Settle("2");
         db.Rating(ben, seller);
         db.Time += 31_000;
         db.Touch(ben);
@@ -120,7 +122,7 @@ public sealed class CustomersHistoryTests
         ben = db.LogIn("eve");
         db.Tables.Accounts.Credentials(new CredentialsQuery { Username = "ben", Role = Role.Buyer });
         db.Tables.Purchases.History(db.Row(ben), "", 10);
-        Assert.Empty(db.Tables.Purchases.Pending(db.Time, 10));
+        Assert.Single(db.Tables.Purchases.Unsettled(db.Time, 10));
         Assert.Empty(db.Tables.Feedback.Unforwarded(db.Time, 10));
         PlanAssert.Indexed(db, mayBeSorted: "FROM cart_line WHERE kind = ?1 AND owner = ?2 ORDER BY position");
     }
@@ -139,8 +141,8 @@ public sealed class ProductsHistoryTests
         (2, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], (i, s, p) => new P.Command { ChangePrice = new() { ItemId = i, SellerId = s, PriceCents = p } })),
         (3, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], (i, s, q) => new P.Command { WithdrawUnits = new() { ItemId = i, SellerId = s, Quantity = q } })),
         (8, Gen.Select(AnId, ALine.Array[1, 3], (p, lines) => new P.Command { Reserve = new() { PurchaseId = p, Lines = { lines } } })),
-        (4, AnId.Select(p => new P.Command { Confirm = new() { PurchaseId = p } })),
-        (3, Gen.Select(AnId, AnItem.Null(), (p, i) => new P.Command { Release = new() { PurchaseId = p, Shortage = i is null ? null : new() { ItemId = i } } })),
+        (4, AnId.Array[1, 3].Select(p => new P.Command { Confirm = new() { PurchaseIds = { p } } })),
+        (3, AnId.Select(p => new P.Command { Release = new() { PurchaseId = p } })),
         (2, Gen.Select(AnItem, AnId, Gen.Bool, (i, v, up) => new P.Command { AddFeedback = new() { ItemId = i, VoteId = v, Up = up } })));
 
     [Fact]

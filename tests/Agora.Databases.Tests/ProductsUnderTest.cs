@@ -60,10 +60,11 @@ public sealed class ProductsUnderTest() : DatabaseUnderTest(() => new ProductsSt
             },
         });
 
-    public Reply Confirm(string purchase) => Do(new Command { Confirm = new() { PurchaseId = Id(purchase) } });
+    /// <summary>The ids of those that could not be confirmed.</summary>
+    public IEnumerable<ByteString> Confirm(params string[] purchases) =>
+        Do(new Command { Confirm = new() { PurchaseIds = { purchases.Select(Id) } } }).Confirmed.RefusedIds;
 
-    public Reply Release(string purchase, Shortage? shortage = null) =>
-        Do(new Command { Release = new() { PurchaseId = Id(purchase), Shortage = shortage } });
+    public Reply Release(string purchase) => Do(new Command { Release = new() { PurchaseId = Id(purchase) } });
 
     public Reply Vote(string vote, string item, bool up) => Do(new Command { AddFeedback = new() { VoteId = Id(vote), ItemId = item, Up = up } });
 

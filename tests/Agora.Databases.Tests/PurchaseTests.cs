@@ -162,7 +162,7 @@ public sealed class PurchaseTests : IDisposable
     }
 
     [Fact]
-    public void A_settled_purchase_never_changes()
+    public void A_decided_purchase_never_changes()
     {
         _db.Add(_ben, "1-1", 2);
         _db.Begin(_ben, "bought");
@@ -251,7 +251,26 @@ public sealed class PurchaseTests : IDisposable
     }
 
     [Fact]
-    public void Unfinished_purchases_are_the_pending_ones_that_began_before_a_time_oldest_first()
+    public void A_purchase_is_settled_once_it_is_decided_and_said_to_be_carried_out_and_not_before()
+    {
+        _db.Add(_ben, "1-1", 2);
+        var pending = _db.Begin(_ben, "p").Purchase;
+        _db.Settle("p", "unknown");
+        Assert.Equal(pending, _db.Begin(_ben, "p").Purchase);
+        var declined = _db.Abandon("p").Purchase;
+        Assert.False(declined.Settled);
+
+        // The next may begin before anybody has said so.
+        _db.Begin(_ben, "q");
+        var bought = _db.Complete("q", Line("1-1", 2, 10, _sue)).Purchase;
+        Assert.False(bought.Settled);
+        _db.Settle("p", "q", "p");
+        Assert.Equal(new Purchase(declined) { Settled = true }, _db.Begin(_ben, "p").Purchase);
+        Assert.Equal(new Purchase(bought) { Settled = true }, _db.Abandon("q").Purchase);
+    }
+
+    [Fact]
+    public void Unfinished_purchases_are_those_not_settled_from_before_a_time_oldest_first()
     {
         foreach (var name in new[] { "a", "b", "c", "d" })
         {
@@ -261,11 +280,21 @@ public sealed class PurchaseTests : IDisposable
             _db.Begin(session, name);
         }
 
+        _db.Abandon("a");
+        Assert.Equal([Id("a"), Id("b"), Id("c")], Unsettled(_db.Time, 10));
+        Assert.Equal([Id("a")], Unsettled(_db.Time, 1));
+        Assert.Equal([Id("a"), Id("b"), Id("c"), Id("d")], Unsettled(_db.Time + 1, 10));
+
+        // A completed one is as old as its completion.
         _db.Complete("b", Line("1-1", 1, 1, _sue));
-        Assert.Equal([Id("a"), Id("c")], _db.Tables.Purchases.Pending(_db.Time, 10).Select(p => p.PurchaseId));
-        Assert.Equal([Id("a")], _db.Tables.Purchases.Pending(_db.Time, 1).Select(p => p.PurchaseId));
-        Assert.Equal([Id("a"), Id("c"), Id("d")], _db.Tables.Purchases.Pending(_db.Time + 1, 10).Select(p => p.PurchaseId));
+        Assert.Equal([Id("a"), Id("c")], Unsettled(_db.Time, 10));
+        Assert.Equal([Id("a"), Id("c"), Id("b"), Id("d")], Unsettled(_db.Time + 1, 10));
+        _db.Settle("a", "b");
+        Assert.Equal([Id("c"), Id("d")], Unsettled(_db.Time + 1, 10));
     }
+
+    private IEnumerable<Google.Protobuf.ByteString> Unsettled(long before, int limit) =>
+        _db.Tables.Purchases.Unsettled(before, limit).Select(p => p.PurchaseId);
 }
 
 public sealed class FeedbackTests : IDisposable
@@ -352,10 +381,9 @@ public sealed class FeedbackTests : IDisposable
             _db.Vote(_ben, "1-1", true, name);
         }
 
-        Assert.Equal(Id("b"), _db.Forward("b").Vote.VoteId);
-        Assert.Equal(Id("b"), _db.Forward("b").Vote.VoteId);
+        _db.Forward("b", "unknown");
+        _db.Forward("b");
         Assert.Equal([Id("a"), Id("c")], _db.Tables.Feedback.Unforwarded(_db.Time, 10).Select(v => v.VoteId));
         Assert.Equal([Id("a")], _db.Tables.Feedback.Unforwarded(_db.Time, 1).Select(v => v.VoteId));
-        Assert.Equal(Error.NotPurchased, _db.Forward("unknown").Error);
     }
 }

@@ -31,7 +31,8 @@ public sealed class RequestTests
         new() { CompletePurchase = new() { PurchaseId = Id, Lines = { Line } } },
         new() { AbandonPurchase = new() { PurchaseId = Id, Outcome = PurchaseState.Abandoned } },
         new() { RecordVote = new() { Session = Buyer, ItemId = "1-1", VoteId = Id } },
-        new() { MarkVoteForwarded = new() { VoteId = Id } },
+        new() { MarkSettled = new() { PurchaseIds = { Id }, VoteIds = { Id, Id } } },
+        new() { MarkSettled = new() { VoteIds = { Enumerable.Repeat(Id, 200) } } },
     ];
 
     private static Command?[] BadCustomers =>
@@ -76,7 +77,9 @@ public sealed class RequestTests
         new() { AbandonPurchase = new() { PurchaseId = Id, Outcome = PurchaseState.Abandoned, Reason = new('x', 2_001) } },
         new() { RecordVote = new() { Session = Seller, ItemId = "1-1", VoteId = Id } },
         new() { RecordVote = new() { Session = Buyer, ItemId = "1-1" } },
-        new() { MarkVoteForwarded = new() },
+        new() { MarkSettled = new() { PurchaseIds = { ByteString.Empty } } },
+        new() { MarkSettled = new() { VoteIds = { Id, ByteString.Empty } } },
+        new() { MarkSettled = new() { VoteIds = { Enumerable.Repeat(Id, 201) } } },
     ];
 
     private static P.RegisterItem Item(Action<P.RegisterItem>? change = null)
@@ -94,9 +97,8 @@ public sealed class RequestTests
         new() { ChangePrice = new() { ItemId = "", PriceCents = 1 } },
         new() { WithdrawUnits = new() { ItemId = "any", Quantity = 1 } },
         new() { Reserve = new() { PurchaseId = Id, Lines = { Wanted, Wanted } } },
-        new() { Confirm = new() { PurchaseId = Id } },
+        new() { Confirm = new() { PurchaseIds = { Enumerable.Repeat(Id, 50) } } },
         new() { Release = new() { PurchaseId = Id } },
-        new() { Release = new() { PurchaseId = Id, Shortage = new() { ItemId = "1-1", Available = 2 } } },
         new() { AddFeedback = new() { ItemId = "1-1", VoteId = Id } },
     ];
 
@@ -122,8 +124,9 @@ public sealed class RequestTests
         new() { Reserve = new() { PurchaseId = Id, Lines = { new P.ReservationLine { ItemId = "1-1", Quantity = -1 } } } },
         new() { Reserve = new() { PurchaseId = Id, Lines = { Enumerable.Repeat(Wanted, 201) } } },
         new() { Confirm = new() },
+        new() { Confirm = new() { PurchaseIds = { Id, ByteString.Empty } } },
+        new() { Confirm = new() { PurchaseIds = { Enumerable.Repeat(Id, 51) } } },
         new() { Release = new() },
-        new() { Release = new() { PurchaseId = Id, Shortage = new() { ItemId = "1-1", Available = -1 } } },
         new() { AddFeedback = new() { ItemId = "1-1" } },
     ];
 

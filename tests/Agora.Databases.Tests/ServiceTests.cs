@@ -58,6 +58,7 @@ public sealed class ServiceTests : IAsyncLifetime
         var history = await customers.GetPurchasesAsync(new PurchasesQuery { Session = ben }, cancellationToken: Ended);
         Assert.Equal([bought], history.Purchases);
         Assert.Equal(1_000, bought.TotalCents);
+        await customers.DoAsync(new Command { MarkSettled = new() { PurchaseIds = { Id("p") } } });
         await customers.DoAsync(new Command { RecordVote = new() { Session = ben, ItemId = "1-1", Up = true, VoteId = Id("v") } });
         unfinished = await customers.GetUnfinishedAsync(new UnfinishedQuery { Before = long.MaxValue }, cancellationToken: Ended);
         Assert.Equal((0, 1), (unfinished.Purchases.Count, unfinished.Votes.Count));
@@ -163,7 +164,7 @@ public sealed class ServiceTests : IAsyncLifetime
         var reserve = new P.Command { Reserve = new() { PurchaseId = Id("p"), Lines = { new P.ReservationLine { ItemId = item.ItemId, Quantity = 2 } } } };
         Assert.Equal(19_998, (await products.DoAsync(reserve)).Reservation.TotalCents);
         Assert.Empty((await products.SearchAsync(new P.SearchQuery { Category = 3 }, cancellationToken: Ended)).Items);
-        Assert.True((await products.DoAsync(new P.Command { Confirm = new() { PurchaseId = Id("p") } })).Reservation.Confirmed);
+        Assert.Empty((await products.DoAsync(new P.Command { Confirm = new() { PurchaseIds = { Id("p") } } })).Confirmed.RefusedIds);
         await StopAsync();
         (products, _) = await StartProductsAsync();
         Assert.Equal(0, (await products.GetItemAsync(new P.ItemQuery { ItemId = item.ItemId }, cancellationToken: Ended)).Item.Quantity);

@@ -64,6 +64,9 @@ public class Marketplace : IAsyncLifetime
 
     internal PurchaseRecovery Recovery { get; private set; } = null!;
 
+    /// <summary>The customers database as the servers see it.</summary>
+    internal CustomersDatabase Database { get; private set; } = null!;
+
     internal PurchaseRecovery OtherRecovery { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
@@ -84,8 +87,8 @@ public class Marketplace : IAsyncLifetime
                 Replicas = [new() { PeerPort = FreePorts.Take() }],
             },
         };
-        var customers = await StartAsync(Customers.CustomersHost.Build(Database(), one, 0, Path.Combine(_directory.FullName, "customers")));
-        var products = await StartAsync(Products.ProductsHost.Build(Database(), one, 0, Path.Combine(_directory.FullName, "products")));
+        var customers = await StartAsync(Customers.CustomersHost.Build(DatabaseReplica(), one, 0, Path.Combine(_directory.FullName, "customers")));
+        var products = await StartAsync(Products.ProductsHost.Build(DatabaseReplica(), one, 0, Path.Combine(_directory.FullName, "products")));
         var payments = HasFakePayments ? null
             : await StartAsync(Agora.Payments.PaymentsHost.Build(Builder(), one, 0, Path.Combine(_directory.FullName, "payments")));
         Cluster = one with
@@ -160,7 +163,7 @@ public class Marketplace : IAsyncLifetime
         return builder;
     }
 
-    private WebApplicationBuilder Database()
+    private WebApplicationBuilder DatabaseReplica()
     {
         var builder = Builder();
         builder.Services.AddSingleton(Wire);
@@ -176,6 +179,7 @@ public class Marketplace : IAsyncLifetime
             builder.Services.AddSingleton<IFinancialTransactions>(Payments);
         }
         var app = BuyerServer.Build(builder, Cluster, replica, Settings);
+        Database = app.Services.GetRequiredService<CustomersDatabase>();
         return (Client(await StartAsync(app)), app.Services.GetServices<IHostedService>().OfType<PurchaseRecovery>().Single());
     }
 

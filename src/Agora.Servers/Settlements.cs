@@ -1,0 +1,141 @@
+using System.Threading.Channels;
+using Agora.Contracts.Customers;
+using Agora.Contracts.Products;
+using Google.Protobuf;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Agora.Servers;
+
+/// <summary>The last steps of one purchase or vote, which nobody waits for.</summary>
+internal readonly record struct Settlement(SettlementKind Kind, ByteString Id)
+{
+    public static SettlementKind KindOf(Purchase decided) =>
+        decided.State == PurchaseState.Completed ? SettlementKind.Bought : SettlementKind.GivenUp;
+}
+
+internal enum SettlementKind
+{
+    /// <summary>A completed purchase: its units are to be confirmed as sold, then it is settled.</summary>
+    Bought,
+
+    /// <summary>A purchase given up and undone: it is to be marked as settled.</summary>
+    GivenUp,
+
+    /// <summary>A vote that its item has counted: it is to be marked so.</summary>
+    Counted,
+}
+
+/// <summary>
+/// Takes the last steps of purchases and votes behind their answers, and for many in one command: an ordered command costs every replica
+/// much the same, whether it settles one or fifty.
+/// </summary>
+/// <remarks>
+/// Dying loses the queue and nothing else: customers hold each of these as unsettled until it is marked, and
+/// <see cref="PurchaseRecovery"/>, here or at another server, finds it. So what fails, or is too much, is simply let go.
+/// </remarks>
+internal sealed class Settlements(
+    CustomersDatabase customers, ProductsDatabase products, ServerContext context, ILogger<Settlements> logger, Rehearsal? rehearsal = null)
+    : BackgroundService
+{
+    /// <summary>In one command. The products database takes no more.</summary>
+    public const int Most = 50;
+
+    private const int MostWaiting = 10_000;
+
+    // Long enough for more than one to come together under load, and far below what a rescuer would take for abandoned.
+    private static readonly TimeSpan s_gathering = TimeSpan.FromMilliseconds(250);
+
+    private readonly Channel<Settlement> _waiting = Channel.CreateBounded<Settlement>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
+
+    /// <summary>Has the last steps taken soon.</summary>
+    public void Add(Settlement settlement)
+    {
+        if (!_waiting.Writer.TryWrite(settlement))
+        {
+            logger.LogDebug("{Count} settlements wait already: one more is left to recovery", MostWaiting);
+        }
+    }
+
+    /// <summary>Takes the last steps now, of <see cref="Most"/> purchases and as many votes at most. Repeating it changes nothing.</summary>
+    /// <exception cref="UnavailableException">Some steps may not have been taken; they can be repeated.</exception>
+    public async Task FinishAsync(IReadOnlyCollection<Settlement> settlements, CancellationToken deadline)
+    {
+        var confirm = new Confirm();
+        var settled = new MarkSettled();
+        foreach (var (kind, id) in settlements)
+        {
+            if (kind == SettlementKind.Bought)
+            {
+                rehearsal?.Before(nameof(Confirm), id);
+                confirm.PurchaseIds.Add(id);
+            }
+            (kind == SettlementKind.Counted ? settled.VoteIds : settled.PurchaseIds).Add(id);
+        }
+        if (confirm.PurchaseIds.Count > 0)
+        {
+            var reply = await products.ExecuteAsync(RequestId.Random(), new() { Confirm = confirm }, deadline);
+            foreach (var refused in reply.Confirmed.RefusedIds)
+            {
+                // No interleaving of the saga leads here. It stays unsettled, so this is said again until somebody looks into it.
+                logger.LogError("Purchase {Purchase} is completed, but its units are not reserved", PurchaseSaga.TransactionId(refused));
+                settled.PurchaseIds.Remove(refused);
+            }
+        }
+        foreach (var id in settled.PurchaseIds)
+        {
+            rehearsal?.Before(nameof(MarkSettled), id);
+        }
+        await customers.ExecuteAsync(RequestId.Random(), new() { MarkSettled = settled }, deadline);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
+            {
+                await Task.Delay(s_gathering, context.Time, stoppingToken);
+                await FinishWaitingAsync();
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The server stops, and takes no more calls. The databases stop after it.
+            await FinishWaitingAsync();
+        }
+    }
+
+    private async Task FinishWaitingAsync()
+    {
+        var some = new List<Settlement>(Most);
+        try
+        {
+            while (Take(some))
+            {
+                using var deadline = new CancellationTokenSource(context.Settings.CallDeadline, context.Time);
+                await FinishAsync(some, deadline.Token);
+            }
+        }
+        catch (Exception e)
+        {
+            // Whatever went wrong, the next of these would probably fare alike, and this loop must go on.
+            var left = some.Count;
+            while (Take(some))
+            {
+                left += some.Count;
+            }
+            logger.LogInformation("{Count} settlements are left to recovery: {Reason}", left, e.Message);
+        }
+    }
+
+    private bool Take(List<Settlement> some)
+    {
+        some.Clear();
+        while (some.Count < Most && _waiting.Reader.TryRead(out var next))
+        {
+            some.Add(next);
+        }
+        return some.Count > 0;
+    }
+}
