@@ -43,8 +43,8 @@ internal sealed class Settlements(
 
     private const int MostWaiting = 10_000;
 
-    // Long enough for more than one to come together under load, and far below what a rescuer would take for abandoned.
-    private static readonly TimeSpan s_gathering = TimeSpan.FromMilliseconds(250);
+    // Long enough for several to come together, and far below what a rescuer would take for abandoned.
+    private static readonly TimeSpan s_gathering = TimeSpan.FromSeconds(1);
 
     private readonly Channel<Settlement> _waiting = Channel.CreateBounded<Settlement>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
 

@@ -52,7 +52,7 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
                 Assert.True(i < 1_000, "Something is left unsettled.");
                 if (i % 20 == 0)
                 {
-                    _time.Advance(TimeSpan.FromMilliseconds(250));
+                    _time.Advance(TimeSpan.FromSeconds(1));
                 }
                 await Task.Delay(10);
             }
