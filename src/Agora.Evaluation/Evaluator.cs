@@ -179,12 +179,12 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
             }
         }
         var started = Stopwatch.GetTimestamp();
-        while (killed.Count > 0 && !await marketplace.IsWholeAsync(cancel))
+        while (killed.Count > 0 && await marketplace.LacksAsync(cancel) is { } lacks)
         {
             if (Stopwatch.GetElapsedTime(started) > s_patience)
             {
                 throw new EvaluationException(string.Create(CultureInfo.InvariantCulture,
-                    $"the marketplace is not whole again {s_patience.TotalSeconds:0} s after {string.Join(" and ", killed)} should have started"));
+                    $"the marketplace is not whole again {s_patience.TotalSeconds:0} s after {string.Join(" and ", killed)} should have started: {lacks}"));
             }
             await Task.Delay(TimeSpan.FromMilliseconds(200), cancel);
         }

@@ -18,8 +18,8 @@ public interface IMarketplace
     /// <summary>Makes that network lose a share of everything, and delay all of it; good again with zero and zero.</summary>
     Task SetNetworkAsync(double loss, TimeSpan delay, CancellationToken cancel);
 
-    /// <summary>Every process runs and every function would be served.</summary>
-    Task<bool> IsWholeAsync(CancellationToken cancel);
+    /// <summary>What keeps it from being whole, for people to read; null while every process runs and every function would be served.</summary>
+    Task<string?> LacksAsync(CancellationToken cancel);
 
     /// <summary>kill −9; with <paramref name="restart"/> the supervisor brings the process back, else it is left dead.</summary>
     /// <param name="process">E.g. <c>products/3</c>.</param>

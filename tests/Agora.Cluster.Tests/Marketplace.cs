@@ -99,7 +99,7 @@ public class Marketplace : IAsyncLifetime
     internal Task<ClusterStatus> AllRunningAsync() => UntilAsync("every process runs and every function is served", async () =>
     {
         ClusterStatus status = await StatusAsync();
-        return status.Ready && status.Processes.All(p => p.State == ProcessState.Running) ? status : null;
+        return status.Lacks is null ? status : null;
     });
 
     /// <summary>Every replica of both databases has applied the same, and holds the same.</summary>

@@ -180,13 +180,12 @@ public sealed class ChaosRun(IBreakableMarketplace marketplace, ChaosOptions opt
     private async Task WholeAsync(CancellationToken cancel)
     {
         var started = Stopwatch.GetTimestamp();
-        while (!await marketplace.IsWholeAsync(cancel))
+        while (await marketplace.LacksAsync(cancel) is { } lacks)
         {
             if (Stopwatch.GetElapsedTime(started) > s_patience)
             {
-                var bad = (await marketplace.ProcessesAsync(cancel)).Where(p => !p.Runs).Select(p => p.Name);
                 throw new EvaluationException(string.Create(CultureInfo.InvariantCulture,
-                    $"the marketplace is not whole again {s_patience.TotalMinutes:0} minutes after everything was healed: {string.Join(", ", bad)}"));
+                    $"the marketplace is not whole again {s_patience.TotalMinutes:0} minutes after everything was healed: {lacks}"));
             }
             await Task.Delay(TimeSpan.FromMilliseconds(250), cancel);
         }

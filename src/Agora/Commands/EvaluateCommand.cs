@@ -108,8 +108,24 @@ internal static class EvaluateCommand
             await own.StartAsync(cancellationToken);
             using ControlledMarketplace marketplace = new(own.Data);
             EvaluationReport? before = report;
-            report = await MeasureAsync(
-                marketplace, options with { Conditions = [.. conditions] }, so => save(before?.With(so) ?? so), cancellationToken);
+            try
+            {
+                report = await MeasureAsync(
+                    marketplace, options with { Conditions = [.. conditions] }, so => save(before?.With(so) ?? so), cancellationToken);
+                own.Stays = !report.BooksBalance;
+            }
+            catch (EvaluationException)
+            {
+                own.Stays = true;
+                throw;
+            }
+            finally
+            {
+                if (own.Stays)
+                {
+                    Console.Error.WriteLine($"{LogFiles.ComplaintPrefix}data and logs of the marketplace are kept in {own.Data.Root}");
+                }
+            }
             report = before?.With(report) ?? report;
         }
         return Conclude(report!);

@@ -63,11 +63,11 @@ internal sealed class OwnMarketplace : IAsyncDisposable
             _processes, _processes, Data, _identity, process => _lab?.Place(child.For(process), process) ?? child.For(process), TimeProvider.System, _say);
         _control = await ControlServer.StartAsync(_supervisor, _lab, Data.ControlSocket, cancellationToken);
         _supervisor.Start();
-        while (await _supervisor.StatusAsync(cancellationToken) is not { Ready: true } status || status.Processes.Any(p => p.State != ProcessState.Running))
+        while ((await _supervisor.StatusAsync(cancellationToken)).Lacks is { } lacks)
         {
             if (Stopwatch.GetElapsedTime(startedAt) > s_patience)
             {
-                throw new CommandFailedException($"the marketplace is not ready after {s_patience.TotalMinutes} minutes");
+                throw new CommandFailedException($"the marketplace is not ready after {s_patience.TotalMinutes} minutes: {lacks}");
             }
             await Task.Delay(TimeSpan.FromMilliseconds(300), cancellationToken);
         }
@@ -161,8 +161,7 @@ internal sealed class ControlledMarketplace(DataDirectory data) : IBreakableMark
     public ComponentIdentity Identity { get; } = Keys.Operator(data.SecretsInUse)
         ?? throw new CommandFailedException($"there is no operator's key in {data.SecretsInUse.Directory}, and without it the databases do not show their books");
 
-    public async Task<bool> IsWholeAsync(CancellationToken cancel) =>
-        await _control.StatusAsync(cancel) is { Ready: true } status && status.Processes.All(p => p.State == ProcessState.Running);
+    public async Task<string?> LacksAsync(CancellationToken cancel) => Up(await _control.StatusAsync(cancel)).Lacks;
 
     public async Task<IReadOnlyList<ProcessView>> ProcessesAsync(CancellationToken cancel) =>
         [.. Up(await _control.StatusAsync(brief: true, cancel)).Processes.Select(p => new ProcessView(p.Name, p.Component, p.State == ProcessState.Running, p.Role, p.Lag, p.MemoryBytes))];

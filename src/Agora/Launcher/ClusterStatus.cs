@@ -6,7 +6,23 @@ namespace Agora.Launcher;
 /// <summary>What <c>agora status --json</c> prints.</summary>
 /// <param name="Ready">Every function of the marketplace would be served.</param>
 /// <param name="Processes">Every process of the cluster file.</param>
-internal sealed record ClusterStatus(bool Ready, IReadOnlyList<ProcessStatus> Processes);
+internal sealed record ClusterStatus(bool Ready, IReadOnlyList<ProcessStatus> Processes)
+{
+    /// <summary>What keeps it from being whole, for people to read: who does not run, and whether some function is not served; null while nothing does.</summary>
+    [JsonIgnore]
+    public string? Lacks
+    {
+        get
+        {
+            string[] lacks =
+            [
+                .. Processes.Where(p => p.State != ProcessState.Running).Select(p => $"{p.Name} is {p.State}"),
+                .. Ready ? Array.Empty<string>() : ["not every function is served"],
+            ];
+            return lacks.Length == 0 ? null : string.Join(", ", lacks);
+        }
+    }
+}
 
 /// <summary>One process.</summary>
 /// <param name="Name">E.g. <c>products/3</c>.</param>
