@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
@@ -64,7 +63,7 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
     private async Task SettledAsync(IReadOnlyList<BuyersAnswers> buyers, List<string> wrong, CancellationToken cancel)
     {
         var votes = buyers.Any(b => b.Votes.Values.Any(v => v.Maybe > 0));
-        var started = Stopwatch.GetTimestamp();
+        Patience patience = new(s_patience);
         while (true)
         {
             // A later time than any that the commands could carry.
@@ -74,10 +73,10 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
             {
                 return;
             }
-            if (Stopwatch.GetElapsedTime(started) > s_patience)
+            if (patience.IsOver())
             {
                 wrong.Add(string.Create(CultureInfo.InvariantCulture,
-                    $"a {(unfinished.Purchases.Count > 0 ? "purchase is not settled" : "vote has not reached its item")} {s_patience.TotalSeconds:0} s after the run"));
+                    $"a {(unfinished.Purchases.Count > 0 ? "purchase is not settled" : "vote has not reached its item")} {patience.Elapsed.TotalSeconds:0} s after the run"));
                 return;
             }
             await Task.Delay(s_pause, cancel);
@@ -187,7 +186,7 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
     /// <summary>All replicas of a database hold the same.</summary>
     private async Task SameAsync(IReadOnlyList<DatabaseReplica> replicas, List<string> wrong, CancellationToken cancel)
     {
-        var started = Stopwatch.GetTimestamp();
+        Patience patience = new(s_patience);
         while (true)
         {
             var digests = await Task.WhenAll(replicas.Select(replica =>
@@ -202,7 +201,7 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
                 }
                 return;
             }
-            if (Stopwatch.GetElapsedTime(started) > s_patience)
+            if (patience.IsOver())
             {
                 wrong.Add("replicas do not come to the same position: "
                     + string.Join(", ", replicas.Zip(digests, (replica, digest) => FormattableString.Invariant($"{replica.Name} {digest.Position}"))));
@@ -223,14 +222,14 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
     /// <summary>Asks until there is an answer: a replica that has just been started anew may not serve yet.</summary>
     private static async Task<T> AskAsync<T>(Func<AsyncUnaryCall<T>> ask, CancellationToken cancel)
     {
-        var started = Stopwatch.GetTimestamp();
+        Patience patience = new(s_patience);
         while (true)
         {
             try
             {
                 return await ask();
             }
-            catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable && Stopwatch.GetElapsedTime(started) < s_patience)
+            catch (RpcException e) when (e.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded && !patience.IsOver())
             {
                 await Task.Delay(s_pause, cancel);
             }

@@ -13,7 +13,7 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
     private const int WarmingUp = -1;
 
     // After a kill: to start a process, and for it to catch up.
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
     // Not from the seed: a second evaluation of the same marketplace needs names and categories of its own.
     private readonly string _tag = RandomNumberGenerator.GetHexString(6, lowercase: true);
@@ -178,13 +178,13 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
                 await marketplace.StartAsync(process, cancel);
             }
         }
-        var started = Stopwatch.GetTimestamp();
+        Patience patience = new(s_patience);
         while (killed.Count > 0 && await marketplace.LacksAsync(cancel) is { } lacks)
         {
-            if (Stopwatch.GetElapsedTime(started) > s_patience)
+            if (patience.IsOver())
             {
                 throw new EvaluationException(string.Create(CultureInfo.InvariantCulture,
-                    $"the marketplace is not whole again {s_patience.TotalSeconds:0} s after {string.Join(" and ", killed)} should have started: {lacks}"));
+                    $"the marketplace is not whole again {patience.Elapsed.TotalSeconds:0} s after {string.Join(" and ", killed)} should have started: {lacks}"));
             }
             await Task.Delay(TimeSpan.FromMilliseconds(200), cancel);
         }

@@ -142,14 +142,14 @@ public class Marketplace : IAsyncLifetime
     public static async Task<T> UntilAsync<T>(string what, Func<Task<T?>> condition)
         where T : class
     {
-        long startedAt = Stopwatch.GetTimestamp();
+        Evaluation.Patience patience = new(Patience);
         while (true)
         {
             if (await condition() is { } result)
             {
                 return result;
             }
-            if (Stopwatch.GetElapsedTime(startedAt) > Patience)
+            if (patience.IsOver())
             {
                 throw new TimeoutException($"still not so: {what}");
             }

@@ -179,13 +179,13 @@ public sealed class ChaosRun(IBreakableMarketplace marketplace, ChaosOptions opt
 
     private async Task WholeAsync(CancellationToken cancel)
     {
-        var started = Stopwatch.GetTimestamp();
+        Patience patience = new(s_patience);
         while (await marketplace.LacksAsync(cancel) is { } lacks)
         {
-            if (Stopwatch.GetElapsedTime(started) > s_patience)
+            if (patience.IsOver())
             {
                 throw new EvaluationException(string.Create(CultureInfo.InvariantCulture,
-                    $"the marketplace is not whole again {s_patience.TotalMinutes:0} minutes after everything was healed: {lacks}"));
+                    $"the marketplace is not whole again {patience.Elapsed.TotalSeconds:0} s after everything was healed: {lacks}"));
             }
             await Task.Delay(TimeSpan.FromMilliseconds(250), cancel);
         }

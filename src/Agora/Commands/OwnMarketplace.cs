@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using System.Globalization;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Security;
+using Agora.Evaluation;
 using Agora.Evaluation.Chaos;
 using Agora.Lab;
 using Agora.Launcher;
@@ -53,7 +53,7 @@ internal sealed class OwnMarketplace : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         _say($"starting {_processes.Length} processes, data in {Data.Root}");
-        long startedAt = Stopwatch.GetTimestamp();
+        Patience patience = new(s_patience);
         _held = await Data.TakeAsync(_cluster, fresh: false, cancellationToken);
         await Keys.EnsureAsync(Data.Secrets, Data, _cluster, cancellationToken);
         _identity = Keys.Operator(Data.Secrets);
@@ -65,13 +65,13 @@ internal sealed class OwnMarketplace : IAsyncDisposable
         _supervisor.Start();
         while ((await _supervisor.StatusAsync(cancellationToken)).Lacks is { } lacks)
         {
-            if (Stopwatch.GetElapsedTime(startedAt) > s_patience)
+            if (patience.IsOver())
             {
-                throw new CommandFailedException($"the marketplace is not ready after {s_patience.TotalMinutes} minutes: {lacks}");
+                throw new CommandFailedException(string.Create(CultureInfo.InvariantCulture, $"the marketplace is not ready after {patience.Elapsed.TotalSeconds:0} s: {lacks}"));
             }
             await Task.Delay(TimeSpan.FromMilliseconds(300), cancellationToken);
         }
-        _say(string.Create(CultureInfo.InvariantCulture, $"ready after {Stopwatch.GetElapsedTime(startedAt).TotalSeconds:0.0} s"));
+        _say(string.Create(CultureInfo.InvariantCulture, $"ready after {patience.Elapsed.TotalSeconds:0.0} s"));
     }
 
     public async ValueTask DisposeAsync()
