@@ -196,7 +196,7 @@ internal sealed class Failover(ProductsGroup group, int seed, TextWriter output)
         {
             var purchase = ByteString.CopyFrom(Guid.NewGuid().ToByteArray());
             var quantity = 1 + random.Next(5);
-            Command reserve = new() { Reserve = new Reserve { PurchaseId = purchase, Lines = { new ReservationLine { ItemId = _stock, Quantity = quantity } } } };
+            Command reserve = new() { Reserve = new Reserve { PurchaseId = purchase, CartId = purchase, Lines = { new ReservationLine { ItemId = _stock, Quantity = quantity } } } };
             var confirms = random.Next(3) > 0;
             var end = confirms
                 ? new Command { Confirm = new Confirm { PurchaseIds = { purchase } } }

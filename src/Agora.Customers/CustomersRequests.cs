@@ -20,7 +20,7 @@ internal static class CustomersRequests
     private const int LargestCommand = 64 * 1024;
     private const int DefaultLimit = 50;
     private const int MostPerPage = 200;
-    private const int MostSettled = 200;
+    private const int MostForwarded = 200;
 
     extension(Command command)
     {
@@ -33,7 +33,6 @@ internal static class CustomersRequests
             Command.KindOneofCase.RemoveFromCart => command.RemoveFromCart.Session,
             Command.KindOneofCase.SaveCart => command.SaveCart.Session,
             Command.KindOneofCase.ClearCart => command.ClearCart.Session,
-            Command.KindOneofCase.BeginPurchase => command.BeginPurchase.Session,
             Command.KindOneofCase.RecordVote => command.RecordVote.Session,
             _ => null,
         };
@@ -76,27 +75,24 @@ internal static class CustomersRequests
             case Command.KindOneofCase.ClearCart:
                 RequireBuyer(command.Session);
                 break;
-            case Command.KindOneofCase.BeginPurchase:
-                RequireBuyer(command.Session);
-                RequireId(command.BeginPurchase.PurchaseId, "purchase_id");
-                break;
             case Command.KindOneofCase.CompletePurchase:
                 RequireId(command.CompletePurchase.PurchaseId, "purchase_id");
+                RequireCart(command.CompletePurchase.CartId);
                 RequireLines(command.CompletePurchase.Lines);
                 break;
             case Command.KindOneofCase.AbandonPurchase:
                 RequireId(command.AbandonPurchase.PurchaseId, "purchase_id");
-                Require(command.AbandonPurchase.Outcome is PurchaseState.Declined or PurchaseState.OutOfStock or PurchaseState.Abandoned,
-                    "outcome is declined, out of stock or abandoned");
+                RequireCart(command.AbandonPurchase.CartId);
+                Require(command.AbandonPurchase.Outcome is > PurchaseState.Completed and <= PurchaseState.CartEmpty,
+                    "outcome is declined, out of stock, abandoned or cart empty");
                 Require(command.AbandonPurchase.Reason.Length <= LongestText, "reason is short");
                 break;
             case Command.KindOneofCase.RecordVote:
                 RequireBuyer(command.Session);
                 RequireId(command.RecordVote.VoteId, "vote_id");
                 break;
-            case Command.KindOneofCase.MarkSettled:
-                RequireIds(command.MarkSettled.PurchaseIds, "purchase_ids");
-                RequireIds(command.MarkSettled.VoteIds, "vote_ids");
+            case Command.KindOneofCase.MarkForwarded:
+                RequireIds(command.MarkForwarded.VoteIds, "vote_ids");
                 break;
             default:
                 throw Invalid("command is of a known kind");
@@ -113,6 +109,13 @@ internal static class CustomersRequests
 
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
     public static void Check(CredentialsQuery query) => RequireRole(query.Role);
+
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static void Check(CheckoutQuery query)
+    {
+        RequireBuyer(query.Session);
+        RequireId(query.PurchaseId, "purchase_id");
+    }
 
     /// <summary>The page's size; 0 asks for the usual one.</summary>
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
@@ -153,12 +156,14 @@ internal static class CustomersRequests
 
     private static void RequireIds(RepeatedField<ByteString> ids, string field)
     {
-        Require(ids.Count <= MostSettled, $"{field} are 200 at most");
+        Require(ids.Count <= MostForwarded, $"{field} are 200 at most");
         foreach (var id in ids)
         {
             RequireId(id, field);
         }
     }
+
+    private static void RequireCart(ByteString id) => Require(id.Length == CartId.Length, "cart_id is one that GetCheckout gave");
 
     private static void RequireId(ByteString id, string field) => Require(id.Length == IdLength, $"{field} has 16 bytes");
 

@@ -40,25 +40,22 @@ internal static class CustomersSchema
             PRIMARY KEY (kind, owner, item)
         ) STRICT, WITHOUT ROWID;
 
-        -- state is a PurchaseState: 1 pending, 2 completed; any but 1 is decided for ever, and settled once it is carried out at the
-        -- other services. `at` is when it began, or when it was completed.
+        -- Decided purchases; state is a PurchaseState, 1 completed. The session's cart of that number is what it bought, or was to buy.
         CREATE TABLE IF NOT EXISTS purchase (
             id          INTEGER PRIMARY KEY,
             purchase_id BLOB    NOT NULL UNIQUE,
             session     INTEGER NOT NULL,
+            number      INTEGER NOT NULL,
             buyer       INTEGER NOT NULL,
             state       INTEGER NOT NULL,
             at          INTEGER NOT NULL,
             total       INTEGER NOT NULL DEFAULT 0,
-            reason      TEXT    NOT NULL DEFAULT '',
-            settled     INTEGER NOT NULL DEFAULT 0,
-            CHECK (state <> 1 OR settled = 0)
+            reason      TEXT    NOT NULL DEFAULT ''
         ) STRICT;
-        CREATE UNIQUE INDEX IF NOT EXISTS purchase_pending_of_session ON purchase (session) WHERE state = 1;
-        CREATE INDEX IF NOT EXISTS purchase_unsettled ON purchase (at, id) WHERE settled = 0;
-        CREATE INDEX IF NOT EXISTS purchase_completed ON purchase (buyer, at, id) WHERE state = 2;
+        CREATE UNIQUE INDEX IF NOT EXISTS purchase_of_cart ON purchase (session, number) WHERE state = 1;
+        CREATE INDEX IF NOT EXISTS purchase_completed ON purchase (buyer, at, id) WHERE state = 1;
 
-        -- Price and seller are 0 until the purchase is completed.
+        -- Of completed purchases.
         CREATE TABLE IF NOT EXISTS purchase_line (
             purchase   INTEGER NOT NULL,
             position   INTEGER NOT NULL,

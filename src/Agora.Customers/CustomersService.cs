@@ -44,14 +44,17 @@ internal sealed class CustomersService(IReplicator replicator, ReplicatedStore s
             request.Session, (tables, session) => tables.Purchases.History(session, request.Cursor, limit), error => new PurchasesReply { Error = error }, context);
     }
 
-    public override Task<UnfinishedReply> GetUnfinished(UnfinishedQuery request, ServerCallContext context)
+    public override Task<CheckoutReply> GetCheckout(CheckoutQuery request, ServerCallContext context)
+    {
+        CustomersRequests.Check(request);
+        return ReadOnSessionAsync(
+            request.Session, (tables, session) => tables.Purchases.Checkout(session, request.PurchaseId), error => new CheckoutReply { Error = error }, context);
+    }
+
+    public override Task<UnforwardedVotesReply> GetUnforwardedVotes(UnforwardedVotesQuery request, ServerCallContext context)
     {
         var limit = CustomersRequests.Limit(request.Limit);
-        return ReadAsync(tables => new UnfinishedReply
-        {
-            Purchases = { tables.Purchases.Unsettled(request.Before, limit) },
-            Votes = { tables.Feedback.Unforwarded(request.Before, limit) },
-        }, context.CancellationToken);
+        return ReadAsync(tables => new UnforwardedVotesReply { Votes = { tables.Feedback.Unforwarded(request.Before, limit) } }, context.CancellationToken);
     }
 
     private async Task<Reply> SubmitAsync(Guid requestId, Intent intent, CancellationToken cancellationToken)

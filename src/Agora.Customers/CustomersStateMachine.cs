@@ -34,14 +34,13 @@ public sealed class CustomersStateMachine : IStateMachine
         Intent.KindOneofCase.CreateAccount => tables.Accounts.Create(intent.CreateAccount),
         Intent.KindOneofCase.OpenSession => tables.Sessions.Open(intent.OpenSession, time),
         Intent.KindOneofCase.CompletePurchase => tables.Purchases.Complete(intent.CompletePurchase, time),
-        Intent.KindOneofCase.AbandonPurchase => tables.Purchases.Abandon(intent.AbandonPurchase),
-        Intent.KindOneofCase.MarkSettled => MarkSettled(tables, intent.MarkSettled),
+        Intent.KindOneofCase.AbandonPurchase => tables.Purchases.Abandon(intent.AbandonPurchase, time),
+        Intent.KindOneofCase.MarkForwarded => MarkForwarded(tables, intent.MarkForwarded),
         _ => ApplyOnSession(tables, intent, time),
     };
 
-    private static Reply MarkSettled(CustomersTables tables, MarkSettled command)
+    private static Reply MarkForwarded(CustomersTables tables, MarkForwarded command)
     {
-        tables.Purchases.MarkSettled(command.PurchaseIds);
         tables.Feedback.MarkForwarded(command.VoteIds);
         return new Reply();
     }
@@ -62,7 +61,6 @@ public sealed class CustomersStateMachine : IStateMachine
             Intent.KindOneofCase.RemoveFromCart => tables.Carts.Remove(session, intent.RemoveFromCart),
             Intent.KindOneofCase.SaveCart => tables.Carts.Save(session),
             Intent.KindOneofCase.ClearCart => tables.Carts.Clear(session),
-            Intent.KindOneofCase.BeginPurchase => tables.Purchases.Begin(session, intent.BeginPurchase, time),
             Intent.KindOneofCase.RecordVote => tables.Feedback.Record(session, intent.RecordVote, time),
             _ => throw new InvalidOperationException($"A command of a kind that this version does not know: {intent.KindCase}."),
         };

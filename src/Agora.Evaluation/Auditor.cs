@@ -67,16 +67,18 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
         while (true)
         {
             // A later time than any that the commands could carry.
-            UnfinishedQuery query = new() { Before = DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeMilliseconds(), Limit = 1 };
-            var unfinished = await AskAsync(() => databases.Customers[0].Customers.GetUnfinishedAsync(query, deadline: Databases.Deadline(), cancellationToken: cancel), cancel);
-            if (unfinished.Purchases.Count == 0 && (!votes || unfinished.Votes.Count == 0))
+            var before = DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeMilliseconds();
+            var isOpen = (await AskAsync(() => databases.Products[0].Products.GetOpenReservationsAsync(
+                new() { Before = before, Limit = 1 }, deadline: Databases.Deadline(), cancellationToken: cancel), cancel)).Reservations.Count > 0;
+            if (!isOpen && !(votes && (await AskAsync(() => databases.Customers[0].Customers.GetUnforwardedVotesAsync(
+                new() { Before = before, Limit = 1 }, deadline: Databases.Deadline(), cancellationToken: cancel), cancel)).Votes.Count > 0))
             {
                 return;
             }
             if (patience.IsOver())
             {
                 wrong.Add(string.Create(CultureInfo.InvariantCulture,
-                    $"a {(unfinished.Purchases.Count > 0 ? "purchase is not settled" : "vote has not reached its item")} {patience.Elapsed.TotalSeconds:0} s after the run"));
+                    $"a {(isOpen ? "purchase is not settled" : "vote has not reached its item")} {patience.Elapsed.TotalSeconds:0} s after the run"));
                 return;
             }
             await Task.Delay(s_pause, cancel);

@@ -12,6 +12,7 @@ namespace Agora.Products;
 internal static class ProductsRequests
 {
     private const int IdLength = 16;
+    private const int LongestCartId = 64;
     private const int LongestName = 256;
     private const int LongestKeyword = 64;
     private const int LargestCommand = 64 * 1024;
@@ -43,6 +44,7 @@ internal static class ProductsRequests
                 break;
             case Command.KindOneofCase.Reserve:
                 RequireId(command.Reserve.PurchaseId, "purchase_id");
+                Require(command.Reserve.CartId.Length is > 0 and <= LongestCartId, "cart_id has 1 to 64 bytes");
                 Require(command.Reserve.Lines.Count is > 0 and <= MostLines, "lines are 1 to 200");
                 foreach (var line in command.Reserve.Lines)
                 {

@@ -39,12 +39,17 @@ internal static class ProductsSchema
             PRIMARY KEY (category, keyword, number)
         ) STRICT, WITHOUT ROWID;
 
-        -- state: 0 reserved, 1 confirmed, 2 released. A purchase that was given up before anything was reserved has a row too.
+        -- state: 0 reserved, 1 confirmed, 2 released. A purchase that was released before anything was reserved has a row too, of no cart.
+        -- `at` is when it was reserved, in milliseconds since 1970 by the commands' clock.
         CREATE TABLE IF NOT EXISTS reservation (
             purchase_id BLOB    NOT NULL PRIMARY KEY,
+            cart_id     BLOB    NOT NULL,
             state       INTEGER NOT NULL,
+            at          INTEGER NOT NULL,
             total       INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
+        CREATE UNIQUE INDEX IF NOT EXISTS reservation_of_cart ON reservation (cart_id) WHERE state <> 2;
+        CREATE INDEX IF NOT EXISTS reservation_open ON reservation (at, purchase_id) WHERE state = 0;
 
         CREATE TABLE IF NOT EXISTS reservation_line (
             purchase_id BLOB    NOT NULL,

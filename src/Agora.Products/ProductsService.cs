@@ -40,6 +40,12 @@ internal sealed class ProductsService(IReplicator replicator, ReplicatedStore st
         return ReadAsync(tables => tables.Search.Run(request, limit), context);
     }
 
+    public override Task<OpenReservationsReply> GetOpenReservations(OpenReservationsQuery request, ServerCallContext context)
+    {
+        var limit = ProductsRequests.Limit(request.Limit);
+        return ReadAsync(tables => new OpenReservationsReply { Reservations = { tables.Reservations.Open(request.Before, limit) } }, context);
+    }
+
     private async Task<T> ReadAsync<T>(Func<ProductsTables, T> query, ServerCallContext context)
     {
         await replicator.ReadBarrierAsync(context.CancellationToken);

@@ -32,7 +32,7 @@ public sealed class ProductsStateMachine : IStateMachine
             Intent.KindOneofCase.ChangePrice => tables.Items.ChangePrice(intent.ChangePrice),
             Intent.KindOneofCase.WithdrawUnits => tables.Items.Withdraw(intent.WithdrawUnits),
             Intent.KindOneofCase.AddFeedback => tables.Items.AddFeedback(intent.AddFeedback),
-            Intent.KindOneofCase.Reserve => tables.Reservations.Reserve(intent.Reserve),
+            Intent.KindOneofCase.Reserve => tables.Reservations.Reserve(intent.Reserve, command.Time),
             Intent.KindOneofCase.Confirm => tables.Reservations.Confirm(intent.Confirm),
             Intent.KindOneofCase.Release => tables.Reservations.Release(intent.Release),
             _ => throw new InvalidOperationException($"A command of a kind that this version does not know: {intent.KindCase}."),

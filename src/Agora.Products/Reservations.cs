@@ -7,16 +7,22 @@ namespace Agora.Products;
 
 /// <summary>
 /// The units that purchases have taken off sale, each purchase under its id: reserved, and then confirmed or released for ever.
-/// Each step may be repeated, and a release that comes first keeps a late reservation out.
+/// Each step may be repeated, and a release that comes first keeps a late reservation out. Of the purchases of one cart one at a time has
+/// a reservation, and no other any more once it is confirmed: what is in a cart is bought once.
 /// </summary>
 internal sealed class Reservations(SqliteConnection connection, Items items)
 {
-    private readonly Statement _find = connection.Prepared("SELECT state, total FROM reservation WHERE purchase_id = ?1");
+    private readonly Statement _find = connection.Prepared("SELECT state, total, cart_id FROM reservation WHERE purchase_id = ?1");
 
-    private readonly Statement _put = connection.Prepared("""
-        INSERT INTO reservation (purchase_id, state, total) VALUES (?1, ?2, ?3)
-        ON CONFLICT DO UPDATE SET state = excluded.state
-        """);
+    private readonly Statement _ofCart = connection.Prepared("SELECT 1 FROM reservation WHERE cart_id = ?1 AND state <> 2");
+
+    private readonly Statement _open = connection.Prepared(
+        "SELECT purchase_id, total, cart_id FROM reservation WHERE state = 0 AND at < ?1 ORDER BY at, purchase_id LIMIT ?2");
+
+    private readonly Statement _add = connection.Prepared(
+        "INSERT INTO reservation (purchase_id, cart_id, state, at, total) VALUES (?1, ?2, ?3, ?4, ?5)");
+
+    private readonly Statement _change = connection.Prepared("UPDATE reservation SET state = ?2 WHERE purchase_id = ?1");
 
     private readonly Statement _lines = connection.Prepared("""
         SELECT l.number, i.category, l.quantity, l.unit_price, l.seller
@@ -37,20 +43,27 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
 
     private readonly record struct Line(long Number, ReservationLine Answer);
 
-    public Reply Reserve(Reserve command)
+    private readonly record struct Row(ByteString PurchaseId, ByteString CartId, State State, long Total);
+
+    public Reply Reserve(Reserve command, long time)
     {
-        if (Find(command.PurchaseId, out var state, out var total))
+        if (Find(command.PurchaseId) is { } same)
         {
-            return state == State.Released ? new Reply { Error = Error.Released } : Answer(command.PurchaseId, state, total);
+            return same.State == State.Released ? new Reply { Error = Error.Released } : new Reply { Reservation = Answer(same) };
         }
 
-        if (Refused(command, out var lines, out total) is { } refusal)
+        if (_ofCart.Number(command.CartId.Memory) is not null)
+        {
+            return new Reply { Error = Error.CartTaken };
+        }
+
+        if (Refused(command, out var lines, out var total) is { } refusal)
         {
             return refusal;
         }
 
         var purchase = command.PurchaseId.Memory;
-        _put.Run(purchase, (long)State.Reserved, total);
+        _add.Run(purchase, command.CartId.Memory, (long)State.Reserved, time, total);
         for (var i = 0; i < lines.Count; i++)
         {
             var (number, line) = lines[i];
@@ -58,7 +71,7 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
             items.Reserve(number, line.Quantity);
         }
 
-        return Answer(command.PurchaseId, State.Reserved, total);
+        return new Reply { Reservation = Answer(new(command.PurchaseId, command.CartId, State.Reserved, total)) };
     }
 
     /// <summary>Purchases have nothing to do with each other: one that cannot be confirmed does not keep the others from it.</summary>
@@ -71,41 +84,60 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
 
     public Reply Release(Release command)
     {
-        if (Find(command.PurchaseId, out var state, out var total))
+        if (Find(command.PurchaseId) is not { } row)
         {
-            if (state == State.Confirmed)
+            _add.Run(command.PurchaseId.Memory, ByteString.Empty.Memory, (long)State.Released, 0, 0);
+            return new Reply();
+        }
+
+        if (row.State == State.Confirmed)
+        {
+            return new Reply { Error = Error.Confirmed };
+        }
+
+        if (row.State == State.Reserved)
+        {
+            foreach (var (number, line) in Lines(command.PurchaseId))
             {
-                return new Reply { Error = Error.Confirmed };
+                items.Reserve(number, -line.Quantity);
             }
 
-            if (state == State.Reserved)
+            _change.Run(command.PurchaseId.Memory, (long)State.Released);
+        }
+
+        return new Reply();
+    }
+
+    /// <summary>Reserved before a time, and neither confirmed nor released, oldest first.</summary>
+    public List<Reservation> Open(long before, int limit)
+    {
+        var open = new List<Row>();
+        using (var rows = _open.Query(before, limit))
+        {
+            while (rows.Read())
             {
-                foreach (var (number, line) in Lines(command.PurchaseId))
-                {
-                    items.Reserve(number, -line.Quantity);
-                }
+                open.Add(new(ByteString.CopyFrom(rows.Bytes(0)), ByteString.CopyFrom(rows.Bytes(2)), State.Reserved, rows.Int64(1)));
             }
         }
 
-        _put.Run(command.PurchaseId.Memory, (long)State.Released, total);
-        return new Reply();
+        return [.. open.Select(Answer)];
     }
 
     private bool TryConfirm(ByteString purchaseId)
     {
-        if (!Find(purchaseId, out var state, out var total) || state == State.Released)
+        if (Find(purchaseId) is not { State: not State.Released } row)
         {
             return false;
         }
 
-        if (state == State.Reserved)
+        if (row.State == State.Reserved)
         {
             foreach (var (number, line) in Lines(purchaseId))
             {
                 items.Sell(number, line.Quantity);
             }
 
-            _put.Run(purchaseId.Memory, (long)State.Confirmed, total);
+            _change.Run(purchaseId.Memory, (long)State.Confirmed);
         }
 
         return true;
@@ -145,12 +177,10 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
         return null;
     }
 
-    private bool Find(ByteString purchaseId, out State state, out long total)
+    private Row? Find(ByteString purchaseId)
     {
         using var rows = _find.Query(purchaseId.Memory);
-        var found = rows.Read();
-        (state, total) = found ? ((State)rows.Int32(0), rows.Int64(1)) : default;
-        return found;
+        return rows.Read() ? new Row(purchaseId, ByteString.CopyFrom(rows.Bytes(2)), (State)rows.Int32(0), rows.Int64(1)) : null;
     }
 
     private List<Line> Lines(ByteString purchaseId)
@@ -171,10 +201,16 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
         return lines;
     }
 
-    private Reply Answer(ByteString purchaseId, State state, long total)
+    private Reservation Answer(Row row)
     {
-        var reservation = new Reservation { PurchaseId = purchaseId, TotalCents = total, Confirmed = state == State.Confirmed };
-        reservation.Lines.AddRange(Lines(purchaseId).Select(line => line.Answer));
-        return new Reply { Reservation = reservation };
+        var reservation = new Reservation
+        {
+            PurchaseId = row.PurchaseId,
+            CartId = row.CartId,
+            TotalCents = row.Total,
+            Confirmed = row.State == State.Confirmed,
+        };
+        reservation.Lines.AddRange(Lines(row.PurchaseId).Select(line => line.Answer));
+        return reservation;
     }
 }

@@ -233,6 +233,7 @@ internal sealed class BuyerFunctions(
             PurchaseState.Completed =>
                 TypedResults.Created($"/purchases/{PurchaseSaga.TransactionId(purchase.PurchaseId)}", purchase.ToReceipt()),
             PurchaseState.Declined => Refusal.PaymentDeclined(purchase.Reason),
+            PurchaseState.CartEmpty => Refusal.CartEmpty,
             PurchaseState.OutOfStock => Refusal.NotEnoughUnits(purchase.Reason),
             PurchaseState.Abandoned => Refusal.PurchaseAbandoned(purchase.Reason),
             _ => throw new InvalidOperationException($"A purchase was answered as {purchase.State}."),

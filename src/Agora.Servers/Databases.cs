@@ -42,8 +42,13 @@ internal sealed class CustomersDatabase(DatabaseGroup group, int server, ServerC
     public Task<PurchasesReply> GetPurchasesAsync(PurchasesQuery query, CancellationToken deadline) =>
         CallAsync(false, static (client, request, options) => client.GetPurchasesAsync(request, options), query, deadline);
 
-    public Task<UnfinishedReply> GetUnfinishedAsync(UnfinishedQuery query, CancellationToken deadline) =>
-        CallAsync(false, static (client, request, options) => client.GetUnfinishedAsync(request, options), query, deadline);
+    public Task<CheckoutReply> GetCheckoutAsync(Session session, ByteString purchaseId, CancellationToken deadline) =>
+        CallAsync(
+            false, static (client, request, options) => client.GetCheckoutAsync(request, options),
+            new CheckoutQuery { Session = session, PurchaseId = purchaseId }, deadline);
+
+    public Task<UnforwardedVotesReply> GetUnforwardedVotesAsync(UnforwardedVotesQuery query, CancellationToken deadline) =>
+        CallAsync(false, static (client, request, options) => client.GetUnforwardedVotesAsync(request, options), query, deadline);
 }
 
 /// <summary>The products database: items, reservations, items' feedback.</summary>
@@ -65,6 +70,9 @@ internal sealed class ProductsDatabase(DatabaseGroup group, int server, ServerCo
 
     public Task<ItemsReply> SearchAsync(SearchQuery query, CancellationToken deadline) =>
         CallAsync(false, static (client, request, options) => client.SearchAsync(request, options), query, deadline);
+
+    public Task<OpenReservationsReply> GetOpenReservationsAsync(OpenReservationsQuery query, CancellationToken deadline) =>
+        CallAsync(false, static (client, request, options) => client.GetOpenReservationsAsync(request, options), query, deadline);
 }
 
 /// <summary>

@@ -5,12 +5,12 @@ using Microsoft.Extensions.Logging;
 namespace Agora.Servers;
 
 /// <summary>
-/// Settles what dead servers left behind: purchases unsettled for too long, and votes that did not reach their item. Every buyer server
+/// Settles what dead servers left behind: purchases whose reservation is open for too long, and votes that did not reach their item. Every buyer server
 /// looks from time to time, at moments of its own; two that find the same do no harm, since every step is idempotent and
 /// <see cref="PurchaseSaga"/> comes to one end.
 /// </summary>
 internal sealed class PurchaseRecovery(
-    CustomersDatabase customers, PurchaseSaga saga, Votes votes, Settlements settlements, ServerContext context, ILogger<PurchaseRecovery> logger)
+    CustomersDatabase customers, ProductsDatabase products, PurchaseSaga saga, Votes votes, Settlements settlements, ServerContext context, ILogger<PurchaseRecovery> logger)
     : BackgroundService
 {
     private const int BatchSize = Settlements.Most;
@@ -53,33 +53,38 @@ internal sealed class PurchaseRecovery(
     /// <summary>One search. A batch that is full is followed by the next round, soon enough: the oldest come first and go away.</summary>
     internal async Task SettleAllAsync(CancellationToken cancellationToken)
     {
-        var before = context.Time.GetUtcNow() - context.Settings.AbandonedAfter;
-        var query = new UnfinishedQuery { Before = before.ToUnixTimeMilliseconds(), Limit = BatchSize };
-        var unfinished = await InTimeAsync(deadline => customers.GetUnfinishedAsync(query, deadline), cancellationToken);
+        var before = (context.Time.GetUtcNow() - context.Settings.AbandonedAfter).ToUnixTimeMilliseconds();
+        var open = await InTimeAsync(
+            deadline => products.GetOpenReservationsAsync(new() { Before = before, Limit = BatchSize }, deadline), cancellationToken);
+        var votesLeft = await InTimeAsync(
+            deadline => customers.GetUnforwardedVotesAsync(new() { Before = before, Limit = BatchSize }, deadline), cancellationToken);
         var finished = new List<Settlement>();
         UnavailableException? unavailable = null;
-        // What is completed needs no payment service: it goes first, so that it is not held up by what must wait for that.
-        foreach (var purchase in unfinished.Purchases.OrderBy(purchase => purchase.State != PurchaseState.Completed))
+        foreach (var reservation in open.Reservations)
         {
             try
             {
-                var decided = await InTimeAsync(deadline => saga.RescueAsync(purchase, deadline), cancellationToken);
-                finished.Add(new(Settlement.KindOf(decided), decided.PurchaseId));
+                var decided = await InTimeAsync(deadline => saga.RescueAsync(reservation, deadline), cancellationToken);
+                if (decided.State == PurchaseState.Completed)
+                {
+                    finished.Add(new(SettlementKind.Bought, decided.PurchaseId));
+                }
                 context.Metrics.PurchaseRescued(decided.State);
                 logger.LogInformation("Purchase {Purchase}, left unsettled, is {State}",
                     PurchaseSaga.TransactionId(decided.PurchaseId), decided.State);
             }
             catch (UnavailableException e)
             {
+                // Votes need no payment service: they are not held up by what must wait for that.
                 unavailable = e;
                 break;
             }
             catch (InvalidOperationException e)
             {
-                logger.LogError(e, "Purchase {Purchase}, left unsettled, cannot be settled", PurchaseSaga.TransactionId(purchase.PurchaseId));
+                logger.LogError(e, "Purchase {Purchase}, left unsettled, cannot be settled", PurchaseSaga.TransactionId(reservation.PurchaseId));
             }
         }
-        foreach (var vote in unfinished.Votes)
+        foreach (var vote in votesLeft.Votes)
         {
             await InTimeAsync(deadline => votes.AddAsync(vote, deadline), cancellationToken);
             finished.Add(new(SettlementKind.Counted, vote.VoteId));

@@ -1,34 +1,38 @@
 // A purchase crosses three services that share no transaction: customers (cart, history), products (units), payments (the card).
 // It ends bought and charged, or not bought and not charged with the units back on sale, whoever dies when.
 //
-//   1. customers  Begin     the cart becomes a purchase `pending`; its id follows from session and Idempotency-Key
-//   2. products   Reserve   all lines are taken off sale, or none; fixes the prices
-//   3. payments   Charge    under the purchase's id
-//   4. approved:  customers Complete     decides: history, counts, empty cart; now the user is answered
-//      5.         products  Confirm      the units are sold
-//   4' otherwise: customers Abandon      decides: `declined`, `out of stock` or `abandoned`, and why
-//      5'.        products  Release      the units go back; nothing can be reserved under this id any more
-//      6'.        payments  Void         unless the bank declined; undoes an approval, and refuses any later charge; now the user is answered
-//   7. customers  MarkSettled            nobody need look after it any more
+//   1. customers  GetCheckout  read: the cart; or the purchase, where it is decided. Its id follows from session and Idempotency-Key
+//   2. products   Reserve      all lines are taken off sale, or none; fixes lines and prices; keeps other purchases of the cart out
+//   3. payments   Charge       under the purchase's id
+//   4. approved:  customers Complete   decides: history, counts, empty cart; now the user is answered
+//      5.         products  Confirm    the units are sold
+//   4' otherwise: customers Abandon    decides: `declined`, `out of stock` or `abandoned`, and why
+//      5'.        payments  Void       unless the bank declined; undoes an approval, and refuses any later charge
+//      6'.        products  Release    the units go back; nothing can be reserved under this id any more; now the user is answered
 //
 // Several may work on one purchase at a time: the server that the user called, another that the user went on to, and a rescuer
-// (PurchaseRecovery) who finds it unsettled for too long. They cannot come to different ends, by three rules:
+// (PurchaseRecovery) who finds its reservation open for too long. They cannot come to different ends, by four rules:
 //
 //   - Customers answer Complete or Abandon for one id, never both, and tell who comes second what was decided: that answer is the
 //     arbiter. Who is told the other goes the other way.
 //   - Complete only after payments answered Approved; and nobody charges before products have reserved.
-//   - Confirm only after Complete. Release and Void only after Abandon.
+//   - Confirm only after Complete. Void and Release only after Abandon.
+//   - Release only after Void, or after the bank declined, which it does for ever.
 //
 // So a completed purchase was approved and reserved; nobody ever voids or releases it; and its Confirm, however late, finds the units
-// reserved. One that is given up is never confirmed; whatever of it is still on its way is refused: a Reserve by the release, a Charge
-// by the Void, a Complete by customers. (To let payments decide would not do: between a rescuer's question what became of the charge
+// reserved. One that is given up is never confirmed; whatever of it is still on its way is refused: a Charge by the Void, a Reserve by the
+// release, a Complete by customers. (To let payments decide would not do: between a rescuer's question what became of the charge
 // and its Void, the charge may be approved and the purchase completed; the Void then undoes a charge for goods that were sold.)
 //
-// If a server dies between two steps: customers hold the purchase as unsettled until the last of them, and so whoever repeats the call
-// or rescues finds it. Every step is idempotent by the purchase's id. A repeat of the call drives it on from the start; a rescuer, who
-// has no card, asks payments what became of the charge and goes on at 4 or 4'. What was decided is read, never guessed, so the user is
-// told the same by whichever server goes on. Nothing else keeps track, and a purchase whose Begin was answered is always settled once
-// all three services can be reached.
+// If a server dies between two steps: before the Reserve nothing has happened, and from then on products hold the reservation as open
+// until Confirm or Release, which come last on either way. So whoever repeats the call or rescues finds whatever there is to do. Every
+// step is idempotent by the purchase's id. A repeat of the call drives it on from the start; a rescuer, who has no card, asks payments
+// what became of the charge and goes on at 4 or 4'. What was decided is read, never guessed, so the user is told the same by whichever
+// server goes on. A Reserve that was under way for so long that its purchase is decided meanwhile makes a reservation that a rescuer
+// finds like any other. Nothing else keeps track, and a purchase is always settled once all three services can be reached.
+//
+// A cart is bought once, under however many keys it is tried at a time: products hold one reservation of a cart at a time, none after one
+// that is confirmed; customers name the next cart differently as soon as one is bought.
 //
 // The user waits for a decision and, where it was no, until it is carried out: then another try finds units and card as before. A yes
 // is carried out behind the answer (Settlements): nothing that anybody can see depends on when reserved units are called sold.
@@ -57,98 +61,112 @@ internal sealed class PurchaseSaga(
     public async Task<(Purchase?, Refusal?)> BuyAsync(Session session, ByteString purchaseId, Card card, CancellationToken deadline)
     {
         rehearsal?.Plan(purchaseId, card);
-        rehearsal?.Before(nameof(BeginPurchase), purchaseId);
-        var begun = await customers.ExecuteAsync(
-            RequestId.Random(), new CustomersCommand { BeginPurchase = new() { Session = session, PurchaseId = purchaseId } }, deadline);
-        if (begun.Error != CustomersError.None)
+        for (var isSecondTry = false; ; isSecondTry = true)
         {
-            return (null, Refusal.Of(begun.Error));
-        }
-        var purchase = begun.Purchase;
-        Refusal? malformed = null;
-        if (purchase.State == PurchaseState.Pending)
-        {
-            try
+            rehearsal?.Before(Rehearsal.Checkout, purchaseId);
+            var checkout = await customers.GetCheckoutAsync(session, purchaseId, deadline);
+            if (checkout.Error != CustomersError.None)
             {
-                purchase = await DecideAsync(purchase, card, deadline);
+                return (null, Refusal.Of(checkout.Error));
             }
-            catch (FaultException<CardFault> fault)
+            if (checkout.Purchase is { } decided)
             {
-                // Our own check has passed it, so the two clocks differ about the month, or the service knows better.
-                purchase = await AbandonAsync(purchaseId, PurchaseState.Abandoned, Given.Malformed, deadline);
-                malformed = Refusal.Invalid(fault.Detail.Field, fault.Detail.Reason);
+                // Whoever decided it may have died before it was carried out.
+                await CarryOutAsync(decided, wasReserved: false, deadline);
+                return (decided, null);
+            }
+            if (checkout.Lines.Count == 0)
+            {
+                return (await AbandonAsync(purchaseId, checkout.CartId, PurchaseState.CartEmpty, Given.Nothing, deadline), null);
+            }
+            var reserved = await ReserveAsync(purchaseId, checkout, deadline);
+            if (reserved.Error != ProductsError.CartTaken)
+            {
+                return await BuyAsync(purchaseId, checkout.CartId, reserved, card, deadline);
+            }
+            // The cart may have been bought, or this very purchase decided, since the cart was read. Whoever then has it still is under way.
+            if (isSecondTry)
+            {
+                return (null, Refusal.PurchasePending);
             }
         }
-        await UndoIfGivenUpAsync(purchase, deadline);
-        if (!purchase.Settled)
-        {
-            settlements.Add(new(Settlement.KindOf(purchase), purchaseId));
-        }
-        rehearsal?.Before(Rehearsal.Answer, purchaseId);
-        // A repeat with another card may have bought it meanwhile.
-        return malformed is not null && purchase.State != PurchaseState.Completed ? (null, malformed) : (purchase, null);
     }
 
     /// <summary>
-    /// Goes on, without a card, with a purchase that is left unsettled: it is completed where payments have approved it, otherwise given
-    /// up and undone. The last steps, which need not be done for each by itself, are the caller's: <see cref="Settlements.FinishAsync"/>.
+    /// Goes on, without a card, with a purchase whose reservation is left open: it is completed where payments have approved it, otherwise
+    /// given up and undone. To confirm the units of a completed one is left to the caller, who may have many: <see cref="Settlements.FinishAsync"/>.
     /// </summary>
     /// <returns>The purchase, decided.</returns>
-    public async Task<Purchase> RescueAsync(Purchase purchase, CancellationToken deadline)
+    public async Task<Purchase> RescueAsync(Reservation reservation, CancellationToken deadline)
     {
-        if (purchase.State == PurchaseState.Pending)
+        var charged = await payments.FindAsync(TransactionId(reservation.PurchaseId), deadline);
+        var purchase = await DecideAsync(reservation, charged, deadline);
+        if (purchase.State != PurchaseState.Completed)
         {
-            var charged = await payments.FindAsync(TransactionId(purchase.PurchaseId), deadline);
-            // What is charged was reserved before: this answers what then was.
-            var reserved = charged == TransactionState.Approved ? (await ReserveAsync(purchase, deadline)).Reservation : null;
-            purchase = await DecideAsync(purchase.PurchaseId, charged, reserved, deadline);
+            await UndoAsync(purchase, deadline);
         }
-        await UndoIfGivenUpAsync(purchase, deadline);
         return purchase;
     }
 
     /// <summary>The payment's id: the purchase's, readable.</summary>
     public static string TransactionId(ByteString purchaseId) => Convert.ToHexStringLower(purchaseId.Span);
 
-    // Steps 2 to 4.
-    private async Task<Purchase> DecideAsync(Purchase purchase, Card card, CancellationToken deadline)
+    // What follows upon step 2.
+    private async Task<(Purchase?, Refusal?)> BuyAsync(
+        ByteString purchaseId, ByteString cartId, ProductsReply reserved, Card card, CancellationToken deadline)
     {
-        var reserved = await ReserveAsync(purchase, deadline);
+        Purchase purchase;
+        Refusal? malformed = null;
         if (reserved.Error is ProductsError.NotEnoughUnits or ProductsError.NoSuchItem)
         {
-            return await AbandonAsync(purchase.PurchaseId, PurchaseState.OutOfStock, Given.Lacking(reserved), deadline);
+            purchase = await AbandonAsync(purchaseId, cartId, PurchaseState.OutOfStock, Given.Lacking(reserved), deadline);
         }
-        if (reserved.Error == ProductsError.Released)
+        else if (reserved.Error == ProductsError.Released)
         {
-            return await AbandonAsync(purchase.PurchaseId, PurchaseState.Abandoned, Given.Up, deadline);
+            // It is decided, then: to abandon it once more tells how.
+            purchase = await AbandonAsync(purchaseId, cartId, PurchaseState.Abandoned, Given.Up, deadline);
         }
-        rehearsal?.Before("Charge", purchase.PurchaseId);
-        var charged = await payments.ChargeAsync(TransactionId(purchase.PurchaseId), card, reserved.Reservation.TotalCents, deadline);
-        return await DecideAsync(purchase.PurchaseId, charged, reserved.Reservation, deadline);
+        else
+        {
+            try
+            {
+                rehearsal?.Before("Charge", purchaseId);
+                var charged = await payments.ChargeAsync(TransactionId(purchaseId), card, reserved.Reservation.TotalCents, deadline);
+                purchase = await DecideAsync(reserved.Reservation, charged, deadline);
+            }
+            catch (FaultException<CardFault> fault)
+            {
+                // Our own check has passed it, so the two clocks differ about the month, or the service knows better.
+                purchase = await AbandonAsync(purchaseId, reserved.Reservation.CartId, PurchaseState.Abandoned, Given.Malformed, deadline);
+                malformed = Refusal.Invalid(fault.Detail.Field, fault.Detail.Reason);
+            }
+        }
+        await CarryOutAsync(purchase, wasReserved: reserved.Reservation is not null, deadline);
+        rehearsal?.Before(Rehearsal.Answer, purchaseId);
+        // A repeat with another card may have bought it meanwhile.
+        return malformed is not null && purchase.State != PurchaseState.Completed ? (null, malformed) : (purchase, null);
     }
 
-    // Step 4 or 4'. Where somebody else was quicker, its answer is what that one has decided: so a purchase whose units are released, or
-    // whose charge is voided, is abandoned here once more only to be told why.
-    private Task<Purchase> DecideAsync(ByteString purchaseId, TransactionState charged, Reservation? reserved, CancellationToken deadline) =>
-        charged switch
-        {
-            TransactionState.Approved when reserved is not null => CompleteAsync(reserved, deadline),
-            TransactionState.Declined => AbandonAsync(purchaseId, PurchaseState.Declined, Given.Declined, deadline),
-            _ => AbandonAsync(purchaseId, PurchaseState.Abandoned, Given.Up, deadline),
-        };
-
-    private async Task<ProductsReply> ReserveAsync(Purchase purchase, CancellationToken deadline)
+    private async Task<ProductsReply> ReserveAsync(ByteString purchaseId, CheckoutReply checkout, CancellationToken deadline)
     {
-        var reserve = new Reserve { PurchaseId = purchase.PurchaseId };
-        reserve.Lines.Add(purchase.Lines.Select(line => new ReservationLine { ItemId = line.ItemId, Quantity = line.Quantity }));
-        var reply = await AskProductsAsync(purchase.PurchaseId, new() { Reserve = reserve }, deadline);
-        return reply.Error is ProductsError.None or ProductsError.NotEnoughUnits or ProductsError.NoSuchItem or ProductsError.Released
+        var reserve = new Reserve { PurchaseId = purchaseId, CartId = checkout.CartId };
+        reserve.Lines.Add(checkout.Lines.Select(line => new ReservationLine { ItemId = line.ItemId, Quantity = line.Quantity }));
+        var reply = await AskProductsAsync(purchaseId, new() { Reserve = reserve }, deadline);
+        return reply.Error is ProductsError.None or ProductsError.CartTaken or ProductsError.NotEnoughUnits or ProductsError.NoSuchItem or ProductsError.Released
             ? reply : throw Unexpected(reply.Error);
     }
 
+    // Step 4 or 4'. Where somebody else was quicker, its answer is what that one has decided.
+    private Task<Purchase> DecideAsync(Reservation reserved, TransactionState charged, CancellationToken deadline) => charged switch
+    {
+        TransactionState.Approved => CompleteAsync(reserved, deadline),
+        TransactionState.Declined => AbandonAsync(reserved.PurchaseId, reserved.CartId, PurchaseState.Declined, Given.Declined, deadline),
+        _ => AbandonAsync(reserved.PurchaseId, reserved.CartId, PurchaseState.Abandoned, Given.Up, deadline),
+    };
+
     private Task<Purchase> CompleteAsync(Reservation reserved, CancellationToken deadline)
     {
-        var complete = new CompletePurchase { PurchaseId = reserved.PurchaseId };
+        var complete = new CompletePurchase { PurchaseId = reserved.PurchaseId, CartId = reserved.CartId };
         complete.Lines.Add(reserved.Lines.Select(line => new PurchaseLine
         {
             ItemId = line.ItemId,
@@ -159,22 +177,29 @@ internal sealed class PurchaseSaga(
         return AskCustomersAsync(reserved.PurchaseId, new() { CompletePurchase = complete }, deadline);
     }
 
-    private Task<Purchase> AbandonAsync(ByteString purchaseId, PurchaseState outcome, string reason, CancellationToken deadline) =>
-        AskCustomersAsync(
-            purchaseId, new() { AbandonPurchase = new() { PurchaseId = purchaseId, Outcome = outcome, Reason = reason } }, deadline);
-
-    // Steps 5' and 6'.
-    private async Task UndoIfGivenUpAsync(Purchase purchase, CancellationToken deadline)
+    private Task<Purchase> AbandonAsync(ByteString purchaseId, ByteString cartId, PurchaseState outcome, string reason, CancellationToken deadline)
     {
-        if (purchase.State == PurchaseState.Completed || purchase.Settled)
+        var abandon = new AbandonPurchase { PurchaseId = purchaseId, CartId = cartId, Outcome = outcome, Reason = reason };
+        return AskCustomersAsync(purchaseId, new() { AbandonPurchase = abandon }, deadline);
+    }
+
+    // What was given up for want of units, or with nothing in the cart, has nothing to undo: but where several worked on it, and one of them
+    // had reserved. That one undoes it, or its rescuer.
+    private async Task CarryOutAsync(Purchase purchase, bool wasReserved, CancellationToken deadline)
+    {
+        if (purchase.State == PurchaseState.Completed)
         {
-            return;
+            settlements.Add(new(SettlementKind.Bought, purchase.PurchaseId));
         }
-        var released = await AskProductsAsync(purchase.PurchaseId, new() { Release = new() { PurchaseId = purchase.PurchaseId } }, deadline);
-        if (released.Error != ProductsError.None)
+        else if (wasReserved || purchase.State is PurchaseState.Declined or PurchaseState.Abandoned)
         {
-            throw Unexpected(released.Error);
+            await UndoAsync(purchase, deadline);
         }
+    }
+
+    // Steps 5' and 6', in this order: an open reservation is what a rescuer goes by, so that nothing may be left to do once it is released.
+    private async Task UndoAsync(Purchase purchase, CancellationToken deadline)
+    {
         if (purchase.State != PurchaseState.Declined)
         {
             rehearsal?.Before("Void", purchase.PurchaseId);
@@ -183,6 +208,11 @@ internal sealed class PurchaseSaga(
             {
                 throw new InvalidOperationException($"The payment service answered Void with {end}.");
             }
+        }
+        var released = await AskProductsAsync(purchase.PurchaseId, new() { Release = new() { PurchaseId = purchase.PurchaseId } }, deadline);
+        if (released.Error != ProductsError.None)
+        {
+            throw Unexpected(released.Error);
         }
     }
 

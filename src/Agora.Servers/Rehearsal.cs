@@ -14,6 +14,9 @@ namespace Agora.Servers;
 /// </summary>
 internal sealed partial class Rehearsal
 {
+    /// <summary>Nothing is done yet.</summary>
+    public const string Checkout = "GetCheckout";
+
     /// <summary>The purchase is decided, its buyer not yet told.</summary>
     public const string Answer = "Answer";
 

@@ -7,20 +7,13 @@ using Microsoft.Extensions.Logging;
 
 namespace Agora.Servers;
 
-/// <summary>The last steps of one purchase or vote, which nobody waits for.</summary>
-internal readonly record struct Settlement(SettlementKind Kind, ByteString Id)
-{
-    public static SettlementKind KindOf(Purchase decided) =>
-        decided.State == PurchaseState.Completed ? SettlementKind.Bought : SettlementKind.GivenUp;
-}
+/// <summary>The last step of one purchase or vote, which nobody waits for.</summary>
+internal readonly record struct Settlement(SettlementKind Kind, ByteString Id);
 
 internal enum SettlementKind
 {
-    /// <summary>A completed purchase: its units are to be confirmed as sold, then it is settled.</summary>
+    /// <summary>A completed purchase: its units are to be confirmed as sold.</summary>
     Bought,
-
-    /// <summary>A purchase given up and undone: it is to be marked as settled.</summary>
-    GivenUp,
 
     /// <summary>A vote that its item has counted: it is to be marked so.</summary>
     Counted,
@@ -31,8 +24,8 @@ internal enum SettlementKind
 /// much the same, whether it settles one or fifty.
 /// </summary>
 /// <remarks>
-/// Dying loses the queue and nothing else: customers hold each of these as unsettled until it is marked, and
-/// <see cref="PurchaseRecovery"/>, here or at another server, finds it. So what fails, or is too much, is simply let go.
+/// Dying loses the queue and nothing else: the databases hold each reservation as open until it is confirmed and each vote as not forwarded
+/// until it is marked, and <see cref="PurchaseRecovery"/>, here or at another server, finds it. So what fails, or is too much, is simply let go.
 /// </remarks>
 internal sealed class Settlements(
     CustomersDatabase customers, ProductsDatabase products, ServerContext context, ILogger<Settlements> logger, Rehearsal? rehearsal = null)
@@ -61,32 +54,33 @@ internal sealed class Settlements(
     /// <exception cref="UnavailableException">Some steps may not have been taken; they can be repeated.</exception>
     public async Task FinishAsync(IReadOnlyCollection<Settlement> settlements, CancellationToken deadline)
     {
-        var confirm = new Confirm();
-        var settled = new MarkSettled();
+        var bought = new Confirm();
+        var counted = new MarkForwarded();
         foreach (var (kind, id) in settlements)
         {
             if (kind == SettlementKind.Bought)
             {
                 rehearsal?.Before(nameof(Confirm), id);
-                confirm.PurchaseIds.Add(id);
+                bought.PurchaseIds.Add(id);
             }
-            (kind == SettlementKind.Counted ? settled.VoteIds : settled.PurchaseIds).Add(id);
+            else
+            {
+                counted.VoteIds.Add(id);
+            }
         }
-        if (confirm.PurchaseIds.Count > 0)
+        if (bought.PurchaseIds.Count > 0)
         {
-            var reply = await products.ExecuteAsync(RequestId.Random(), new() { Confirm = confirm }, deadline);
+            var reply = await products.ExecuteAsync(RequestId.Random(), new() { Confirm = bought }, deadline);
             foreach (var refused in reply.Confirmed.RefusedIds)
             {
-                // No interleaving of the saga leads here. It stays unsettled, so this is said again until somebody looks into it.
+                // No interleaving of the saga leads here.
                 logger.LogError("Purchase {Purchase} is completed, but its units are not reserved", PurchaseSaga.TransactionId(refused));
-                settled.PurchaseIds.Remove(refused);
             }
         }
-        foreach (var id in settled.PurchaseIds)
+        if (counted.VoteIds.Count > 0)
         {
-            rehearsal?.Before(nameof(MarkSettled), id);
+            await customers.ExecuteAsync(RequestId.Random(), new() { MarkForwarded = counted }, deadline);
         }
-        await customers.ExecuteAsync(RequestId.Random(), new() { MarkSettled = settled }, deadline);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -70,28 +70,27 @@ public sealed class CustomersUnderTest() : DatabaseUnderTest(() => new Customers
 
     public Reply Clear(Session session) => Do(new Command { ClearCart = new() { Session = session } });
 
-    public Reply Begin(Session session, string purchase) =>
-        Do(new Command { BeginPurchase = new() { Session = session, PurchaseId = Id(purchase) } });
+    public CheckoutReply Checkout(Session session, string purchase) => Tables.Purchases.Checkout(Row(session), Id(purchase));
 
-    public Reply Complete(string purchase, params PurchaseLine[] lines) =>
-        Do(new Command { CompletePurchase = new() { PurchaseId = Id(purchase), Lines = { lines } } });
+    /// <summary>The name of what is now in the session's cart.</summary>
+    public ByteString CartIdOf(Session session) => Checkout(session, "one that nobody makes").CartId;
 
-    public Reply Abandon(string purchase, PurchaseState outcome = PurchaseState.Declined, string reason = "why") =>
-        Do(new Command { AbandonPurchase = new() { PurchaseId = Id(purchase), Outcome = outcome, Reason = reason } });
+    public Reply Complete(string purchase, ByteString cart, params PurchaseLine[] lines) =>
+        Do(new Command { CompletePurchase = new() { PurchaseId = Id(purchase), CartId = cart, Lines = { lines } } });
+
+    public Reply Abandon(string purchase, ByteString cart, PurchaseState outcome = PurchaseState.Declined, string reason = "why") =>
+        Do(new Command { AbandonPurchase = new() { PurchaseId = Id(purchase), CartId = cart, Outcome = outcome, Reason = reason } });
 
     public Reply Vote(Session session, string item, bool up, string vote) =>
         Do(new Command { RecordVote = new() { Session = session, ItemId = item, Up = up, VoteId = Id(vote) } });
 
-    public void Forward(params string[] votes) => Do(new Command { MarkSettled = new() { VoteIds = { votes.Select(Id) } } });
-
-    public void Settle(params string[] purchases) => Do(new Command { MarkSettled = new() { PurchaseIds = { purchases.Select(Id) } } });
+    public void Forward(params string[] votes) => Do(new Command { MarkForwarded = new() { VoteIds = { votes.Select(Id) } } });
 
     /// <summary>Puts the item into the cart and buys the cart's one line.</summary>
     public Purchase Buy(Session session, string purchase, string item, int quantity, long price, long seller)
     {
         Assert.Equal(Error.None, Add(session, item, quantity).Error);
-        Assert.Equal(Error.None, Begin(session, purchase).Error);
-        return Complete(purchase, Line(item, quantity, price, seller)).Purchase;
+        return Complete(purchase, CartIdOf(session), Line(item, quantity, price, seller)).Purchase;
     }
 
     public static PurchaseLine Line(string item, int quantity, long price = 0, long seller = 0) =>

@@ -1,4 +1,5 @@
 using Agora.Contracts.Customers;
+using Agora.Customers;
 using CsCheck;
 using Google.Protobuf;
 using Xunit;
@@ -17,6 +18,10 @@ public sealed class CustomersHistoryTests
     private static readonly Gen<string> AnItem = Gen.Int[1, 3].Select(i => $"1-{i}");
     private static readonly Gen<ByteString> AnId = Gen.Int[0, 9].Select(i => CustomersUnderTest.Id($"{i}"));
 
+    // Of sessions that are open, closed or never were, and of the buyers 4 and 5.
+    private static readonly Gen<ByteString> ACart =
+        Gen.Select(Gen.Long[1, 4], Gen.Long[0, 3], (session, number) => new CartId(session, 4 + session % 2, number).ToBytes());
+
     private static readonly Gen<Command> ACommand = Gen.Frequency(
         (1, Gen.Select(Gen.Int[1, 2], Gen.Int[0, 3], (role, i) => new Command { CreateAccount = new() { Role = (Role)role, Name = "n", Username = $"u{i}", PasswordHash = "h" } })),
         (8, Gen.Select(Gen.Int[0, Tokens - 1], Gen.Long[3, 6], (t, a) => new Command { OpenSession = new() { Role = Role.Buyer, AccountId = a, TokenHash = CustomersUnderTest.Token($"t{t}").TokenHash } })),
@@ -26,11 +31,10 @@ public sealed class CustomersHistoryTests
         (3, Gen.Select(ASession, AnItem, Gen.Int[0, 3], (s, i, q) => new Command { RemoveFromCart = q == 0 ? new() { Session = s, ItemId = i } : new() { Session = s, ItemId = i, Quantity = q } })),
         (2, ASession.Select(s => new Command { SaveCart = new() { Session = s } })),
         (1, ASession.Select(s => new Command { ClearCart = new() { Session = s } })),
-        (10, Gen.Select(ASession, AnId, (s, p) => new Command { BeginPurchase = new() { Session = s, PurchaseId = p } })),
-        (12, Gen.Select(AnId, Gen.Int[1, 3], Gen.Int[1, 4], (p, n, q) => new Command { CompletePurchase = new() { PurchaseId = p, Lines = { Enumerable.Range(1, n).Select(i => CustomersUnderTest.Line($"1-{i}", q, 10 * i, i)) } } })),
-        (2, Gen.Select(AnId, Gen.Int[3, 5], (p, o) => new Command { AbandonPurchase = new() { PurchaseId = p, Outcome = (PurchaseState)o, Reason = "r" } })),
+        (12, Gen.Select(AnId, ACart, Gen.Int[1, 3], Gen.Int[1, 4], (p, c, n, q) => new Command { CompletePurchase = new() { PurchaseId = p, CartId = c, Lines = { Enumerable.Range(1, n).Select(i => CustomersUnderTest.Line($"1-{i}", q, 10 * i, i)) } } })),
+        (2, Gen.Select(AnId, ACart, Gen.Int[2, 5], (p, c, o) => new Command { AbandonPurchase = new() { PurchaseId = p, CartId = c, Outcome = (PurchaseState)o, Reason = "r" } })),
         (12, Gen.Select(ASession, AnItem, Gen.Bool, AnId, (s, i, up, v) => new Command { RecordVote = new() { Session = s, ItemId = i, Up = up, VoteId = v } })),
-        (3, Gen.Select(AnId.Array[0, 3], AnId.Array[0, 3], (p, v) => new Command { MarkSettled = new() { PurchaseIds = { p }, VoteIds = { v } } })));
+        (3, AnId.Array[0, 3].Select(v => new Command { MarkForwarded = new() { VoteIds = { v } } })));
 
     private static readonly Gen<Step[]> AHistory =
         Gen.Select(Gen.Frequency((40, Gen.Const(0L)), (15, Gen.Long[1, 40_000]), (1, Gen.Const(330_001L))), ACommand, (pause, command) => new Step(pause, command))
@@ -51,19 +55,19 @@ public sealed class CustomersHistoryTests
             // What buyers have bought is what sellers have sold.
             Assert.Equal("", db.Rows("""
                 SELECT a.id, a.units, a.thumbs_up + a.thumbs_down FROM account a
-                WHERE a.units <> (SELECT COALESCE(SUM(l.quantity), 0) FROM purchase_line l JOIN purchase p ON p.id = l.purchase WHERE p.state = 2 AND l.seller = a.id)
-                               + (SELECT COALESCE(SUM(l.quantity), 0) FROM purchase_line l JOIN purchase p ON p.id = l.purchase WHERE p.state = 2 AND p.buyer = a.id)
+                WHERE a.units <> (SELECT COALESCE(SUM(l.quantity), 0) FROM purchase_line l JOIN purchase p ON p.id = l.purchase WHERE p.state = 1 AND l.seller = a.id)
+                               + (SELECT COALESCE(SUM(l.quantity), 0) FROM purchase_line l JOIN purchase p ON p.id = l.purchase WHERE p.state = 1 AND p.buyer = a.id)
                    OR a.thumbs_up + a.thumbs_down <> (SELECT COUNT(*) FROM bought b WHERE b.seller = a.id AND b.rated = 1)
                 """));
             Assert.Equal("", db.Rows("""
                 SELECT id FROM purchase p
                 WHERE total <> (SELECT COALESCE(SUM(quantity * unit_price), 0) FROM purchase_line l WHERE l.purchase = p.id)
-                   OR (state = 2) <> EXISTS (SELECT 1 FROM bought b WHERE b.purchase = p.id)
+                   OR (state = 1) <> EXISTS (SELECT 1 FROM bought b WHERE b.purchase = p.id)
                 """));
             Assert.Equal(db.Number("SELECT COUNT(*) FROM vote"), db.Number("SELECT COUNT(*) FROM bought WHERE rated = 1"));
             Assert.Equal("", db.Rows("SELECT * FROM cart_line WHERE quantity > 12 OR (kind = 0 AND owner NOT IN (SELECT id FROM session))"));
-            Assert.Equal("", db.Rows("SELECT session FROM purchase WHERE state = 1 GROUP BY session HAVING COUNT(*) > 1"));
-            Assert.Equal("", db.Rows("SELECT id FROM purchase WHERE state = 1 AND settled <> 0"));
+            // A session buys one cart after the other.
+            Assert.Equal("", db.Rows("SELECT session FROM purchase WHERE state = 1 GROUP BY session HAVING MAX(number) <> COUNT(*) - 1 OR COUNT(DISTINCT number) <> COUNT(*)"));
         }, iter: 150, threads: 1);
     }
 
@@ -112,9 +116,7 @@ public sealed class CustomersHistoryTests
         db.Clear(ben);
         db.Add(ben, "1-1", 2);
         db.Remove(ben, "1-1", 1);
-        db.Begin(ben, "2");
-        db.Abandon("2");
-        db.Settle("2");
+        db.Abandon("2", db.CartIdOf(ben));
         db.Rating(ben, seller);
         db.Time += 31_000;
         db.Touch(ben);
@@ -122,7 +124,6 @@ public sealed class CustomersHistoryTests
         ben = db.LogIn("eve");
         db.Tables.Accounts.Credentials(new CredentialsQuery { Username = "ben", Role = Role.Buyer });
         db.Tables.Purchases.History(db.Row(ben), "", 10);
-        Assert.Single(db.Tables.Purchases.Unsettled(db.Time, 10));
         Assert.Empty(db.Tables.Feedback.Unforwarded(db.Time, 10));
         PlanAssert.Indexed(db, mayBeSorted: "FROM cart_line WHERE kind = ?1 AND owner = ?2 ORDER BY position");
     }
@@ -140,7 +141,7 @@ public sealed class ProductsHistoryTests
         (2, Gen.Int[0, 12].Select(q => new P.Command { RegisterItem = new() { SellerId = 1, Name = "n", Category = 1, Keywords = { "k" }, Condition = P.Condition.New, PriceCents = 10 + q, Quantity = q } })),
         (2, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], (i, s, p) => new P.Command { ChangePrice = new() { ItemId = i, SellerId = s, PriceCents = p } })),
         (3, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], (i, s, q) => new P.Command { WithdrawUnits = new() { ItemId = i, SellerId = s, Quantity = q } })),
-        (8, Gen.Select(AnId, ALine.Array[1, 3], (p, lines) => new P.Command { Reserve = new() { PurchaseId = p, Lines = { lines } } })),
+        (8, Gen.Select(AnId, AnId, ALine.Array[1, 3], (p, c, lines) => new P.Command { Reserve = new() { PurchaseId = p, CartId = c, Lines = { lines } } })),
         (4, AnId.Array[1, 3].Select(p => new P.Command { Confirm = new() { PurchaseIds = { p } } })),
         (3, AnId.Select(p => new P.Command { Release = new() { PurchaseId = p } })),
         (2, Gen.Select(AnItem, AnId, Gen.Bool, (i, v, up) => new P.Command { AddFeedback = new() { ItemId = i, VoteId = v, Up = up } })));
@@ -171,6 +172,8 @@ public sealed class ProductsHistoryTests
                    OR i.sold <> (SELECT COALESCE(SUM(l.quantity), 0) FROM reservation_line l JOIN reservation r USING (purchase_id) WHERE r.state = 1 AND l.number = i.number)
                    OR i.thumbs_up + i.thumbs_down <> (SELECT COUNT(*) FROM vote v WHERE v.number = i.number)
                 """));
+            Assert.Equal("", db.Rows("SELECT cart_id FROM reservation WHERE state <> 2 GROUP BY cart_id HAVING COUNT(*) > 1"));
+            Assert.Equal(db.Number("SELECT COUNT(*) FROM reservation WHERE state = 0"), db.Tables.Reservations.Open(long.MaxValue, 100).Count);
         }, iter: 150, threads: 1);
     }
 
@@ -207,6 +210,7 @@ public sealed class ProductsHistoryTests
         db.Confirm("p");
         db.Reserve("q", (item, 1));
         db.Release("q");
+        Assert.Empty(db.Tables.Reservations.Open(long.MaxValue, 10));
         db.Tables.Items.OfSeller(1, "", 10);
         db.Search(1, []);
         db.Search(1, ["r"], smallTier: 0);

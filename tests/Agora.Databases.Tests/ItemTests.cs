@@ -178,6 +178,7 @@ public sealed class ReservationTests : IDisposable
                 new ReservationLine { ItemId = _a, Quantity = 3, UnitPriceCents = 100, SellerId = 1 },
             },
             TotalCents = 966,
+            CartId = ProductsUnderTest.Id("of p"),
         };
         Assert.Equal(expected, reservation);
         Assert.Equal("7 / 3 / 0 / 0", _db.Books(_a));
@@ -249,6 +250,41 @@ public sealed class ReservationTests : IDisposable
     }
 
     [Fact]
+    public void Of_the_purchases_of_a_cart_one_at_a_time_has_a_reservation_and_none_after_one_that_is_confirmed()
+    {
+        var first = _db.ReserveCart("cart", "p", (_a, 3)).Reservation;
+        Assert.Equal(new Reply { Error = Error.CartTaken }, _db.ReserveCart("cart", "q", (_a, 3)));
+        Assert.Equal(Error.CartTaken, _db.ReserveCart("cart", "q", (_b, 99)).Error);
+        Assert.Equal(first, _db.ReserveCart("cart", "p", (_a, 3)).Reservation);
+        Assert.Equal(first, _db.ReserveCart("another", "p", (_a, 1)).Reservation);
+        Assert.Equal(Error.None, _db.ReserveCart("another", "r", (_a, 1)).Error);
+        _db.Release("p");
+        Assert.Equal(Error.None, _db.ReserveCart("cart", "q", (_a, 3)).Error);
+        Assert.Equal(Error.Released, _db.ReserveCart("cart", "p", (_a, 3)).Error);
+        _db.Confirm("q");
+        Assert.Equal(Error.CartTaken, _db.ReserveCart("cart", "s", (_a, 3)).Error);
+    }
+
+    [Fact]
+    public void Open_reservations_are_those_neither_confirmed_nor_released_from_before_a_time_oldest_first()
+    {
+        foreach (var name in new[] { "a", "b", "c", "d" })
+        {
+            _db.Time += 10;
+            _db.Reserve(name, (_a, 1));
+        }
+
+        _db.Release("never reserved");
+        Assert.Equal([Id("a"), Id("b"), Id("c")], Open(_db.Time, 10));
+        Assert.Equal([Id("a")], Open(_db.Time, 1));
+        Assert.Equal([Id("a"), Id("b"), Id("c"), Id("d")], Open(_db.Time + 1, 10));
+        _db.Confirm("a");
+        _db.Release("c");
+        Assert.Equal([Id("b"), Id("d")], Open(_db.Time + 1, 10));
+        Assert.Equal(_db.Reserve("b", (_a, 1)).Reservation, _db.Tables.Reservations.Open(_db.Time, 1).Single());
+    }
+
+    [Fact]
     public void Of_many_to_confirm_those_that_cannot_be_are_named_and_keep_none_of_the_others_from_it()
     {
         _db.Reserve("p", (_a, 3));
@@ -258,4 +294,6 @@ public sealed class ReservationTests : IDisposable
         Assert.Equal([Id("released"), Id("never reserved")], _db.Confirm("p", "released", "never reserved", "q", "p"));
         Assert.Equal("6 / 0 / 4 / 0", _db.Books(_a));
     }
+    private IEnumerable<Google.Protobuf.ByteString> Open(long before, int limit) =>
+        _db.Tables.Reservations.Open(before, limit).Select(reservation => reservation.PurchaseId);
 }

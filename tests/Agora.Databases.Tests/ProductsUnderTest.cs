@@ -50,12 +50,16 @@ public sealed class ProductsUnderTest() : DatabaseUnderTest(() => new ProductsSt
     public Reply Withdraw(string item, long seller, int quantity) =>
         Do(new Command { WithdrawUnits = new() { ItemId = item, SellerId = seller, Quantity = quantity } });
 
-    public Reply Reserve(string purchase, params (string Item, int Quantity)[] lines) =>
+    /// <summary>A purchase of a cart of its own.</summary>
+    public Reply Reserve(string purchase, params (string Item, int Quantity)[] lines) => ReserveCart("of " + purchase, purchase, lines);
+
+    public Reply ReserveCart(string cart, string purchase, params (string Item, int Quantity)[] lines) =>
         Do(new Command
         {
             Reserve = new()
             {
                 PurchaseId = Id(purchase),
+                CartId = Id(cart),
                 Lines = { lines.Select(line => new ReservationLine { ItemId = line.Item, Quantity = line.Quantity }) },
             },
         });

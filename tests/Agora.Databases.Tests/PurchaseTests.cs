@@ -21,69 +21,68 @@ public sealed class PurchaseTests : IDisposable
     public void Dispose() => _db.Dispose();
 
     [Fact]
-    public void A_purchase_begins_with_the_carts_lines_and_leaves_the_cart()
+    public void A_purchase_begins_with_the_carts_lines()
     {
         _db.Add(_ben, "2-2", 3);
         _db.Add(_ben, "1-1", 1);
-        var purchase = _db.Begin(_ben, "p").Purchase;
-        Assert.Equal(new Purchase
-        {
-            PurchaseId = Id("p"),
-            State = PurchaseState.Pending,
-            BuyerId = _db.Row(_ben).Account,
-            At = _db.Time,
-            Lines = { Line("2-2", 3), Line("1-1", 1) },
-        }, purchase);
-        Assert.Equal("2-2 x 3, 1-1 x 1", _db.Cart(_ben));
+        var checkout = _db.Checkout(_ben, "p");
+        Assert.Null(checkout.Purchase);
+        Assert.Equal("2-2 x 3, 1-1 x 1", Text(new CartReply { Lines = { checkout.Lines } }));
+        Assert.Empty(_db.Checkout(_db.LogIn("eve"), "e").Lines);
     }
 
     [Fact]
-    public void An_empty_cart_is_not_bought() => Assert.Equal(Error.CartEmpty, _db.Begin(_ben, "p").Error);
-
-    [Fact]
-    public void Beginning_again_answers_the_purchase_as_it_stands_even_with_another_cart()
+    public void A_cart_has_one_name_until_it_is_bought_and_shares_it_with_no_other()
     {
         _db.Add(_ben, "1-1", 1);
-        var first = _db.Begin(_ben, "p");
-        _db.Time += 10_000;
-        _db.Clear(_ben);
-        Assert.Equal(first, _db.Begin(_ben, "p"));
-        var declined = _db.Abandon("p").Purchase;
-        Assert.Equal(PurchaseState.Declined, declined.State);
-        Assert.Equal(declined, _db.Begin(_ben, "p").Purchase);
-    }
-
-    [Fact]
-    public void A_purchase_is_nobody_elses()
-    {
-        _db.Add(_ben, "1-1", 1);
-        _db.Begin(_ben, "p");
-        var eve = _db.LogIn("eve");
-        _db.Add(eve, "1-1", 1);
-        Assert.Equal(Error.NoSuchPurchase, _db.Begin(eve, "p").Error);
-    }
-
-    [Fact]
-    public void A_session_has_one_pending_purchase_at_a_time_and_another_session_its_own()
-    {
-        _db.Add(_ben, "1-1", 1);
-        _db.Save(_ben);
-        _db.Begin(_ben, "p");
-        Assert.Equal(Error.PurchasePending, _db.Begin(_ben, "q").Error);
+        var cart = _db.CartIdOf(_ben);
+        _db.Add(_ben, "1-2", 5);
+        _db.Abandon("declined", cart);
+        Assert.Equal(cart, _db.CartIdOf(_ben));
         _db.Open(_db.Row(_ben).Account, "2");
-        Assert.Equal(Error.None, _db.Begin(Token("2"), "r").Error);
-        _db.Abandon("p");
-        Assert.Equal(Error.None, _db.Begin(_ben, "q").Error);
+        Assert.NotEqual(cart, _db.CartIdOf(Token("2")));
+        _db.Complete("p", cart, Line("1-1", 1, 1, _sue));
+        Assert.NotEqual(cart, _db.CartIdOf(_ben));
+        _db.Complete("q", _db.CartIdOf(_ben), Line("1-2", 1, 1, _sue));
+        Assert.Equal(4, new[] { cart, _db.CartIdOf(_ben), _db.CartIdOf(Token("2")), _db.CartIdOf(_db.LogIn("eve")) }.Distinct().Count());
     }
 
     [Fact]
-    public void Completing_sets_prices_sellers_total_and_time_and_counts_units_for_buyer_and_sellers()
+    public void A_decided_purchase_is_answered_even_with_another_cart_and_is_nobody_elses()
+    {
+        _db.Add(_ben, "1-1", 1);
+        var cart = _db.CartIdOf(_ben);
+        var declined = _db.Abandon("d", cart).Purchase;
+        var bought = _db.Complete("p", cart, Line("1-1", 1, 1, _sue)).Purchase;
+        _db.Time += 10_000;
+        _db.Add(_ben, "1-2", 7);
+        Assert.Equal(new CheckoutReply { Purchase = declined }, _db.Checkout(_ben, "d"));
+        Assert.Equal(new CheckoutReply { Purchase = bought }, _db.Checkout(_ben, "p"));
+        Assert.Equal(new CheckoutReply { Error = Error.NoSuchPurchase }, _db.Checkout(_db.LogIn("eve"), "p"));
+    }
+
+    [Fact]
+    public void A_cart_is_bought_once()
+    {
+        _db.Add(_ben, "1-1", 1);
+        var cart = _db.CartIdOf(_ben);
+        _db.Complete("p", cart, Line("1-1", 1, 10, _sue));
+        _db.Add(_ben, "1-1", 1);
+        var second = _db.Complete("q", cart, Line("1-1", 1, 10, _sue)).Purchase;
+        Assert.Equal((PurchaseState.Abandoned, 0), (second.State, second.TotalCents));
+        Assert.NotEqual("", second.Reason);
+        Assert.Equal(1, _db.Rating(_ben).Units);
+        Assert.Equal("1-1 x 1", _db.Cart(_ben));
+        Assert.Equal(second, _db.Complete("q", _db.CartIdOf(_ben), Line("1-1", 1, 10, _sue)).Purchase);
+    }
+
+    [Fact]
+    public void Completing_counts_units_for_buyer_and_sellers_and_empties_the_cart()
     {
         _db.Add(_ben, "1-1", 2);
         _db.Add(_ben, "1-2", 3);
-        _db.Begin(_ben, "p");
         _db.Time += 1_234;
-        var purchase = _db.Complete("p", Line("1-1", 2, 150, _sue), Line("1-2", 3, 1_000, _sam)).Purchase;
+        var purchase = _db.Complete("p", _db.CartIdOf(_ben), Line("1-1", 2, 150, _sue), Line("1-2", 3, 1_000, _sam)).Purchase;
         Assert.Equal(new Purchase
         {
             PurchaseId = Id("p"),
@@ -100,17 +99,17 @@ public sealed class PurchaseTests : IDisposable
     }
 
     [Fact]
-    public void What_was_added_while_the_purchase_was_pending_stays_in_the_cart()
+    public void What_was_added_while_the_purchase_was_under_way_stays_in_the_cart()
     {
         _db.Add(_ben, "1-1", 2);
         _db.Add(_ben, "1-2", 2);
         _db.Add(_ben, "1-3", 2);
-        _db.Begin(_ben, "p");
+        var cart = _db.CartIdOf(_ben);
         _db.Add(_ben, "1-1", 3);
         _db.Add(_ben, "1-4", 1);
         _db.Remove(_ben, "1-2", 1);
         _db.Remove(_ben, "1-3");
-        _db.Complete("p", Line("1-1", 2, 1, _sue), Line("1-2", 2, 1, _sue), Line("1-3", 2, 1, _sue));
+        _db.Complete("p", cart, Line("1-1", 2, 1, _sue), Line("1-2", 2, 1, _sue), Line("1-3", 2, 1, _sue));
         Assert.Equal("1-1 x 3, 1-4 x 1", _db.Cart(_ben));
     }
 
@@ -123,8 +122,7 @@ public sealed class PurchaseTests : IDisposable
         var account = _db.Row(_ben).Account;
         _db.Open(account, "2");
         _db.Remove(_ben, "1-2", 4);
-        _db.Begin(_ben, "p");
-        _db.Complete("p", Line("1-1", 2, 1, _sue), Line("1-2", 1, 1, _sue));
+        _db.Complete("p", _db.CartIdOf(_ben), Line("1-1", 2, 1, _sue), Line("1-2", 1, 1, _sue));
         Assert.Equal("", _db.Cart(_ben));
         Assert.Equal("1-1 x 2, 1-2 x 5", _db.Cart(Token("2")));
         _db.Open(account, "3");
@@ -136,11 +134,12 @@ public sealed class PurchaseTests : IDisposable
     {
         _db.Add(_ben, "1-1", 2);
         _db.Save(_ben);
-        _db.Begin(_ben, "p");
+        var cart = _db.CartIdOf(_ben);
         var account = _db.Row(_ben).Account;
         _db.Close(_ben);
         _db.Open(account, "2");
-        Assert.Equal(PurchaseState.Completed, _db.Complete("p", Line("1-1", 2, 1, _sue)).Purchase.State);
+        Assert.Equal(PurchaseState.Completed, _db.Complete("p", cart, Line("1-1", 2, 1, _sue)).Purchase.State);
+        Assert.Equal(PurchaseState.Abandoned, _db.Complete("q", cart, Line("1-1", 2, 1, _sue)).Purchase.State);
         Assert.Equal("1-1 x 2", _db.Cart(Token("2")));
         Assert.Equal(2, _db.Rating(Token("2")).Units);
     }
@@ -149,14 +148,13 @@ public sealed class PurchaseTests : IDisposable
     [InlineData(PurchaseState.Declined)]
     [InlineData(PurchaseState.OutOfStock)]
     [InlineData(PurchaseState.Abandoned)]
+    [InlineData(PurchaseState.CartEmpty)]
     public void Abandoning_leaves_cart_and_counts_as_they_are(PurchaseState outcome)
     {
         _db.Add(_ben, "1-1", 2);
-        var begun = _db.Begin(_ben, "p").Purchase;
-        _db.Time += 10_000;
-        var purchase = _db.Abandon("p", outcome, "the reason").Purchase;
-        Assert.Equal(new Purchase(begun) { State = outcome, Reason = "the reason" }, purchase);
-        Assert.Equal(purchase, _db.Begin(_ben, "p").Purchase);
+        var purchase = _db.Abandon("p", _db.CartIdOf(_ben), outcome, "the reason").Purchase;
+        Assert.Equal(
+            new Purchase { PurchaseId = Id("p"), BuyerId = _db.Row(_ben).Account, At = _db.Time, State = outcome, Reason = "the reason" }, purchase);
         Assert.Equal("1-1 x 2", _db.Cart(_ben));
         Assert.Equal(0, _db.Rating(_ben).Units);
     }
@@ -165,25 +163,17 @@ public sealed class PurchaseTests : IDisposable
     public void A_decided_purchase_never_changes()
     {
         _db.Add(_ben, "1-1", 2);
-        _db.Begin(_ben, "bought");
-        var bought = _db.Complete("bought", Line("1-1", 2, 10, _sue)).Purchase;
+        var bought = _db.Complete("bought", _db.CartIdOf(_ben), Line("1-1", 2, 10, _sue)).Purchase;
         _db.Add(_ben, "1-1", 2);
-        _db.Begin(_ben, "declined");
-        var declined = _db.Abandon("declined").Purchase;
+        var cart = _db.CartIdOf(_ben);
+        var declined = _db.Abandon("declined", cart).Purchase;
         var before = _db.Everything();
         _db.Time += 5_000;
-        Assert.Equal(bought, _db.Complete("bought", Line("1-1", 1, 99, _sam)).Purchase);
-        Assert.Equal(bought, _db.Abandon("bought").Purchase);
-        Assert.Equal(declined, _db.Complete("declined", Line("1-1", 2, 10, _sue)).Purchase);
-        Assert.Equal(declined, _db.Abandon("declined", PurchaseState.OutOfStock, "else").Purchase);
+        Assert.Equal(bought, _db.Complete("bought", cart, Line("1-1", 1, 99, _sam)).Purchase);
+        Assert.Equal(bought, _db.Abandon("bought", cart).Purchase);
+        Assert.Equal(declined, _db.Complete("declined", cart, Line("1-1", 2, 10, _sue)).Purchase);
+        Assert.Equal(declined, _db.Abandon("declined", cart, PurchaseState.OutOfStock, "else").Purchase);
         Assert.Equal(before, _db.Everything());
-    }
-
-    [Fact]
-    public void An_unknown_purchase_is_neither_completed_nor_abandoned()
-    {
-        Assert.Equal(Error.NoSuchPurchase, _db.Complete("p", Line("1-1", 1, 1, _sue)).Error);
-        Assert.Equal(Error.NoSuchPurchase, _db.Abandon("p").Error);
     }
 
     [Fact]
@@ -199,9 +189,7 @@ public sealed class PurchaseTests : IDisposable
         }
 
         _db.Add(_ben, "1-1", 1);
-        _db.Begin(_ben, "declined");
-        _db.Abandon("declined");
-        _db.Begin(_ben, "pending");
+        _db.Abandon("declined", _db.CartIdOf(_ben));
         var whole = _db.Tables.Purchases.History(_db.Row(_ben), "", 200);
         Assert.Equal(Enumerable.Range(0, 11).Reverse().Select(i => Id($"p{i}")), whole.Purchases.Select(p => p.PurchaseId));
         Assert.Equal("", whole.NextCursor);
@@ -216,11 +204,11 @@ public sealed class PurchaseTests : IDisposable
 
             // What is bought meanwhile is newer than any page.
             _db.Time += 1;
-            _db.Complete("pending", Line("1-1", 1, 1, _sue));
+            _db.Complete("late", _db.CartIdOf(_ben), Line("1-1", 1, 1, _sue));
         }
         while (cursor.Length > 0);
         Assert.Equal(whole.Purchases, pages);
-        Assert.Equal(Id("pending"), _db.Tables.Purchases.History(_db.Row(_ben), "", 1).Purchases[0].PurchaseId);
+        Assert.Equal(Id("late"), _db.Tables.Purchases.History(_db.Row(_ben), "", 1).Purchases[0].PurchaseId);
     }
 
     [Fact]
@@ -249,52 +237,6 @@ public sealed class PurchaseTests : IDisposable
         var cursor = _db.Tables.Purchases.History(_db.Row(_ben), "", 1).NextCursor;
         Assert.Equal(Error.InvalidCursor, _db.Tables.Purchases.History(_db.Row(_db.LogIn("eve")), cursor, 1).Error);
     }
-
-    [Fact]
-    public void A_purchase_is_settled_once_it_is_decided_and_said_to_be_carried_out_and_not_before()
-    {
-        _db.Add(_ben, "1-1", 2);
-        var pending = _db.Begin(_ben, "p").Purchase;
-        _db.Settle("p", "unknown");
-        Assert.Equal(pending, _db.Begin(_ben, "p").Purchase);
-        var declined = _db.Abandon("p").Purchase;
-        Assert.False(declined.Settled);
-
-        // The next may begin before anybody has said so.
-        _db.Begin(_ben, "q");
-        var bought = _db.Complete("q", Line("1-1", 2, 10, _sue)).Purchase;
-        Assert.False(bought.Settled);
-        _db.Settle("p", "q", "p");
-        Assert.Equal(new Purchase(declined) { Settled = true }, _db.Begin(_ben, "p").Purchase);
-        Assert.Equal(new Purchase(bought) { Settled = true }, _db.Abandon("q").Purchase);
-    }
-
-    [Fact]
-    public void Unfinished_purchases_are_those_not_settled_from_before_a_time_oldest_first()
-    {
-        foreach (var name in new[] { "a", "b", "c", "d" })
-        {
-            var session = _db.LogIn(name);
-            _db.Add(session, "1-1", 1);
-            _db.Time += 10;
-            _db.Begin(session, name);
-        }
-
-        _db.Abandon("a");
-        Assert.Equal([Id("a"), Id("b"), Id("c")], Unsettled(_db.Time, 10));
-        Assert.Equal([Id("a")], Unsettled(_db.Time, 1));
-        Assert.Equal([Id("a"), Id("b"), Id("c"), Id("d")], Unsettled(_db.Time + 1, 10));
-
-        // A completed one is as old as its completion.
-        _db.Complete("b", Line("1-1", 1, 1, _sue));
-        Assert.Equal([Id("a"), Id("c")], Unsettled(_db.Time, 10));
-        Assert.Equal([Id("a"), Id("c"), Id("b"), Id("d")], Unsettled(_db.Time + 1, 10));
-        _db.Settle("a", "b");
-        Assert.Equal([Id("c"), Id("d")], Unsettled(_db.Time + 1, 10));
-    }
-
-    private IEnumerable<Google.Protobuf.ByteString> Unsettled(long before, int limit) =>
-        _db.Tables.Purchases.Unsettled(before, limit).Select(p => p.PurchaseId);
 }
 
 public sealed class FeedbackTests : IDisposable
@@ -318,9 +260,8 @@ public sealed class FeedbackTests : IDisposable
     {
         Assert.Equal(Error.NotPurchased, _db.Vote(_ben, "1-1", true, "v").Error);
         _db.Add(_ben, "1-1", 1);
-        _db.Begin(_ben, "declined");
         Assert.Equal(Error.NotPurchased, _db.Vote(_ben, "1-1", true, "v").Error);
-        _db.Abandon("declined");
+        _db.Abandon("declined", _db.CartIdOf(_ben));
         Assert.Equal(Error.NotPurchased, _db.Vote(_ben, "1-1", true, "v").Error);
         _db.Buy(_db.LogIn("eve"), "e", "1-1", 1, 1, _sue);
         Assert.Equal(Error.NotPurchased, _db.Vote(_ben, "1-1", true, "v").Error);

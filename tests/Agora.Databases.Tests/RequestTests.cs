@@ -14,6 +14,7 @@ public sealed class RequestTests
     private static readonly ByteString Id = CustomersUnderTest.Id("x");
     private static readonly Session Buyer = CustomersUnderTest.Token("t");
     private static readonly Session Seller = CustomersUnderTest.Token("t", Role.Seller);
+    private static readonly ByteString Cart = new CartId(1, 2, 3).ToBytes();
     private static readonly PurchaseLine Line = CustomersUnderTest.Line("1-1", 1, 1, 1);
 
     private static Command[] GoodCustomers =>
@@ -27,12 +28,11 @@ public sealed class RequestTests
         new() { RemoveFromCart = new() { Session = Buyer, ItemId = "1-1", Quantity = 1 } },
         new() { SaveCart = new() { Session = Buyer } },
         new() { ClearCart = new() { Session = Buyer } },
-        new() { BeginPurchase = new() { Session = Buyer, PurchaseId = Id } },
-        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { Line } } },
-        new() { AbandonPurchase = new() { PurchaseId = Id, Outcome = PurchaseState.Abandoned } },
+        new() { CompletePurchase = new() { PurchaseId = Id, CartId = Cart, Lines = { Line } } },
+        new() { AbandonPurchase = new() { PurchaseId = Id, CartId = Cart, Outcome = PurchaseState.Abandoned } },
         new() { RecordVote = new() { Session = Buyer, ItemId = "1-1", VoteId = Id } },
-        new() { MarkSettled = new() { PurchaseIds = { Id }, VoteIds = { Id, Id } } },
-        new() { MarkSettled = new() { VoteIds = { Enumerable.Repeat(Id, 200) } } },
+        new() { MarkForwarded = new() { VoteIds = { Id, Id } } },
+        new() { MarkForwarded = new() { VoteIds = { Enumerable.Repeat(Id, 200) } } },
     ];
 
     private static Command?[] BadCustomers =>
@@ -62,24 +62,23 @@ public sealed class RequestTests
         new() { RemoveFromCart = new() { Session = Seller, ItemId = "1-1" } },
         new() { SaveCart = new() { Session = Seller } },
         new() { ClearCart = new() { Session = Seller } },
-        new() { BeginPurchase = new() { Session = Seller, PurchaseId = Id } },
-        new() { BeginPurchase = new() { Session = Buyer, PurchaseId = Buyer.TokenHash } },
-        new() { CompletePurchase = new() { PurchaseId = Id } },
-        new() { CompletePurchase = new() { Lines = { Line } } },
-        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { Line, Line } } },
-        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { CustomersUnderTest.Line("1-1", 0, 1, 1) } } },
-        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { CustomersUnderTest.Line("1-1", 1, 0, 1) } } },
-        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { CustomersUnderTest.Line("1-1", 2, long.MaxValue / 2, 1), CustomersUnderTest.Line("1-2", 2, 1, 1) } } },
-        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { Enumerable.Range(0, 201).Select(i => CustomersUnderTest.Line($"1-{i}", 1, 1, 1)) } } },
-        new() { AbandonPurchase = new() { PurchaseId = Id } },
-        new() { AbandonPurchase = new() { PurchaseId = Id, Outcome = PurchaseState.Pending } },
-        new() { AbandonPurchase = new() { PurchaseId = Id, Outcome = PurchaseState.Completed } },
-        new() { AbandonPurchase = new() { PurchaseId = Id, Outcome = PurchaseState.Abandoned, Reason = new('x', 2_001) } },
+        new() { CompletePurchase = new() { PurchaseId = Id, CartId = Cart } },
+        new() { CompletePurchase = new() { CartId = Cart, Lines = { Line } } },
+        new() { CompletePurchase = new() { PurchaseId = Id, CartId = Cart, Lines = { Line, Line } } },
+        new() { CompletePurchase = new() { PurchaseId = Id, CartId = Cart, Lines = { CustomersUnderTest.Line("1-1", 0, 1, 1) } } },
+        new() { CompletePurchase = new() { PurchaseId = Id, CartId = Cart, Lines = { CustomersUnderTest.Line("1-1", 1, 0, 1) } } },
+        new() { CompletePurchase = new() { PurchaseId = Id, CartId = Cart, Lines = { CustomersUnderTest.Line("1-1", 2, long.MaxValue / 2, 1), CustomersUnderTest.Line("1-2", 2, 1, 1) } } },
+        new() { CompletePurchase = new() { PurchaseId = Id, CartId = Cart, Lines = { Enumerable.Range(0, 201).Select(i => CustomersUnderTest.Line($"1-{i}", 1, 1, 1)) } } },
+        new() { AbandonPurchase = new() { PurchaseId = Id, CartId = Cart } },
+        new() { CompletePurchase = new() { PurchaseId = Id, Lines = { Line } } },
+        new() { AbandonPurchase = new() { PurchaseId = Id, CartId = Id, Outcome = PurchaseState.Abandoned } },
+        new() { AbandonPurchase = new() { PurchaseId = Id, CartId = Cart, Outcome = PurchaseState.CartEmpty + 1 } },
+        new() { AbandonPurchase = new() { PurchaseId = Id, CartId = Cart, Outcome = PurchaseState.Completed } },
+        new() { AbandonPurchase = new() { PurchaseId = Id, CartId = Cart, Outcome = PurchaseState.Abandoned, Reason = new('x', 2_001) } },
         new() { RecordVote = new() { Session = Seller, ItemId = "1-1", VoteId = Id } },
         new() { RecordVote = new() { Session = Buyer, ItemId = "1-1" } },
-        new() { MarkSettled = new() { PurchaseIds = { ByteString.Empty } } },
-        new() { MarkSettled = new() { VoteIds = { Id, ByteString.Empty } } },
-        new() { MarkSettled = new() { VoteIds = { Enumerable.Repeat(Id, 201) } } },
+        new() { MarkForwarded = new() { VoteIds = { Id, ByteString.Empty } } },
+        new() { MarkForwarded = new() { VoteIds = { Enumerable.Repeat(Id, 201) } } },
     ];
 
     private static P.RegisterItem Item(Action<P.RegisterItem>? change = null)
@@ -96,7 +95,7 @@ public sealed class RequestTests
         new() { RegisterItem = Item() },
         new() { ChangePrice = new() { ItemId = "", PriceCents = 1 } },
         new() { WithdrawUnits = new() { ItemId = "any", Quantity = 1 } },
-        new() { Reserve = new() { PurchaseId = Id, Lines = { Wanted, Wanted } } },
+        new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { Wanted, Wanted } } },
         new() { Confirm = new() { PurchaseIds = { Enumerable.Repeat(Id, 50) } } },
         new() { Release = new() { PurchaseId = Id } },
         new() { AddFeedback = new() { ItemId = "1-1", VoteId = Id } },
@@ -119,10 +118,12 @@ public sealed class RequestTests
         new() { ChangePrice = new() { ItemId = "1-1", PriceCents = 0 } },
         new() { WithdrawUnits = new() { ItemId = "1-1", Quantity = 0 } },
         new() { WithdrawUnits = new() { ItemId = "1-1", Quantity = -5 } },
-        new() { Reserve = new() { PurchaseId = Id } },
-        new() { Reserve = new() { Lines = { Wanted } } },
-        new() { Reserve = new() { PurchaseId = Id, Lines = { new P.ReservationLine { ItemId = "1-1", Quantity = -1 } } } },
-        new() { Reserve = new() { PurchaseId = Id, Lines = { Enumerable.Repeat(Wanted, 201) } } },
+        new() { Reserve = new() { PurchaseId = Id, CartId = Id } },
+        new() { Reserve = new() { CartId = Id, Lines = { Wanted } } },
+        new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { new P.ReservationLine { ItemId = "1-1", Quantity = -1 } } } },
+        new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { Enumerable.Repeat(Wanted, 201) } } },
+        new() { Reserve = new() { PurchaseId = Id, Lines = { Wanted } } },
+        new() { Reserve = new() { PurchaseId = Id, CartId = ByteString.CopyFrom(new byte[65]), Lines = { Wanted } } },
         new() { Confirm = new() },
         new() { Confirm = new() { PurchaseIds = { Id, ByteString.Empty } } },
         new() { Confirm = new() { PurchaseIds = { Enumerable.Repeat(Id, 51) } } },

@@ -51,17 +51,18 @@ public sealed class ServiceTests : IAsyncLifetime
         Assert.Equal(credentials.AccountId, (await customers.GetSessionAsync(new SessionQuery { Session = ben }, cancellationToken: Ended)).AccountId);
         await customers.DoAsync(new Command { AddToCart = new() { Session = ben, ItemId = "1-1", Quantity = 2, Available = 2 } });
         Assert.Equal("1-1 x 2", Text(await customers.GetCartAsync(new CartQuery { Session = ben }, cancellationToken: Ended)));
-        await customers.DoAsync(new Command { BeginPurchase = new() { Session = ben, PurchaseId = Id("p") } });
-        var unfinished = await customers.GetUnfinishedAsync(new UnfinishedQuery { Before = long.MaxValue }, cancellationToken: Ended);
-        Assert.Equal([Id("p")], unfinished.Purchases.Select(p => p.PurchaseId));
-        var bought = (await customers.DoAsync(new Command { CompletePurchase = new() { PurchaseId = Id("p"), Lines = { Line("1-1", 2, 500, sue) } } })).Purchase;
+        var checkout = await customers.GetCheckoutAsync(new CheckoutQuery { Session = ben, PurchaseId = Id("p") }, cancellationToken: Ended);
+        Assert.Equal("1-1 x 2", Text(new CartReply { Lines = { checkout.Lines } }));
+        var complete = new CompletePurchase { PurchaseId = Id("p"), CartId = checkout.CartId, Lines = { Line("1-1", 2, 500, sue) } };
+        var bought = (await customers.DoAsync(new Command { CompletePurchase = complete })).Purchase;
+        checkout = await customers.GetCheckoutAsync(new CheckoutQuery { Session = ben, PurchaseId = Id("p") }, cancellationToken: Ended);
+        Assert.Equal(bought, checkout.Purchase);
         var history = await customers.GetPurchasesAsync(new PurchasesQuery { Session = ben }, cancellationToken: Ended);
         Assert.Equal([bought], history.Purchases);
         Assert.Equal(1_000, bought.TotalCents);
-        await customers.DoAsync(new Command { MarkSettled = new() { PurchaseIds = { Id("p") } } });
         await customers.DoAsync(new Command { RecordVote = new() { Session = ben, ItemId = "1-1", Up = true, VoteId = Id("v") } });
-        unfinished = await customers.GetUnfinishedAsync(new UnfinishedQuery { Before = long.MaxValue }, cancellationToken: Ended);
-        Assert.Equal((0, 1), (unfinished.Purchases.Count, unfinished.Votes.Count));
+        var votes = await customers.GetUnforwardedVotesAsync(new UnforwardedVotesQuery { Before = long.MaxValue }, cancellationToken: Ended);
+        Assert.Equal([Id("v")], votes.Votes.Select(vote => vote.VoteId));
         var rating = await customers.GetRatingAsync(new RatingQuery { Session = ben, SellerId = sue }, cancellationToken: Ended);
         Assert.Equal(new RatingReply { AccountId = sue, ThumbsUp = 1, Units = 2 }, rating);
     }
@@ -136,7 +137,7 @@ public sealed class ServiceTests : IAsyncLifetime
         await RefusedAsync(() => customers.GetSessionAsync(new SessionQuery(), cancellationToken: Ended).ResponseAsync);
         await RefusedAsync(() => customers.GetCredentialsAsync(new CredentialsQuery(), cancellationToken: Ended).ResponseAsync);
         await RefusedAsync(() => customers.GetPurchasesAsync(new PurchasesQuery { Session = Token("t"), Limit = 201 }, cancellationToken: Ended).ResponseAsync);
-        await RefusedAsync(() => customers.GetUnfinishedAsync(new UnfinishedQuery { Limit = -1 }, cancellationToken: Ended).ResponseAsync);
+        await RefusedAsync(() => customers.GetUnforwardedVotesAsync(new UnforwardedVotesQuery { Limit = -1 }, cancellationToken: Ended).ResponseAsync);
         Assert.Equal(before, await AppliedAsync(customersReplica));
 
         var (products, productsReplica) = await StartProductsAsync();
@@ -161,9 +162,11 @@ public sealed class ServiceTests : IAsyncLifetime
         Assert.Equal([item], (await products.GetItemsOfSellerAsync(new P.SellerItemsQuery { SellerId = 7 }, cancellationToken: Ended)).Items);
         Assert.Equal([item], (await products.SearchAsync(new P.SearchQuery { Category = 3, Keywords = { "bik" } }, cancellationToken: Ended)).Items);
         Assert.Equal(P.Error.InvalidCursor, (await products.SearchAsync(new P.SearchQuery { Category = 3, Cursor = "?" }, cancellationToken: Ended)).Error);
-        var reserve = new P.Command { Reserve = new() { PurchaseId = Id("p"), Lines = { new P.ReservationLine { ItemId = item.ItemId, Quantity = 2 } } } };
+        var reserve = new P.Command { Reserve = new() { PurchaseId = Id("p"), CartId = Id("c"), Lines = { new P.ReservationLine { ItemId = item.ItemId, Quantity = 2 } } } };
         Assert.Equal(19_998, (await products.DoAsync(reserve)).Reservation.TotalCents);
         Assert.Empty((await products.SearchAsync(new P.SearchQuery { Category = 3 }, cancellationToken: Ended)).Items);
+        var open = await products.GetOpenReservationsAsync(new P.OpenReservationsQuery { Before = long.MaxValue }, cancellationToken: Ended);
+        Assert.Equal([Id("p")], open.Reservations.Select(reservation => reservation.PurchaseId));
         Assert.Empty((await products.DoAsync(new P.Command { Confirm = new() { PurchaseIds = { Id("p") } } })).Confirmed.RefusedIds);
         await StopAsync();
         (products, _) = await StartProductsAsync();
@@ -177,7 +180,7 @@ public sealed class ServiceTests : IAsyncLifetime
         var register = new P.RegisterItem { SellerId = 7, Name = "n", Category = 3, Condition = P.Condition.New, PriceCents = 1, Quantity = 20 };
         var item = (await products.DoAsync(new P.Command { RegisterItem = register })).Item.ItemId;
         var replies = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => products.DoAsync(
-            new P.Command { Reserve = new() { PurchaseId = Id($"{i}"), Lines = { new P.ReservationLine { ItemId = item, Quantity = 3 } } } })));
+            new P.Command { Reserve = new() { PurchaseId = Id($"{i}"), CartId = Id($"{i}"), Lines = { new P.ReservationLine { ItemId = item, Quantity = 3 } } } })));
         Assert.Equal(6, replies.Count(reply => reply.Error == P.Error.None));
         Assert.All(replies.Where(reply => reply.Error != P.Error.None), reply => Assert.Equal(P.Error.NotEnoughUnits, reply.Error));
         Assert.Equal(2, (await products.GetItemAsync(new P.ItemQuery { ItemId = item }, cancellationToken: Ended)).Item.Quantity);

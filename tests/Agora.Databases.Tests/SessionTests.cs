@@ -99,7 +99,7 @@ public sealed class SessionTests : IDisposable
         Reply[] replies =
         [
             _db.Touch(nobody), _db.Close(nobody), _db.Add(nobody, "1-1", 1), _db.Remove(nobody, "1-1"), _db.Save(nobody), _db.Clear(nobody),
-            _db.Begin(nobody, "p"), _db.Vote(nobody, "1-1", true, "v"),
+            _db.Vote(nobody, "1-1", true, "v"),
         ];
         Assert.All(replies, reply => Assert.Equal(Error.NotLoggedIn, reply.Error));
     }

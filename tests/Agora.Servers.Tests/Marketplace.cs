@@ -64,8 +64,10 @@ public class Marketplace : IAsyncLifetime
 
     internal PurchaseRecovery Recovery { get; private set; } = null!;
 
-    /// <summary>The customers database as the servers see it.</summary>
-    internal CustomersDatabase Database { get; private set; } = null!;
+    /// <summary>The databases as the servers see them.</summary>
+    internal CustomersDatabase CustomersDatabase { get; private set; } = null!;
+
+    internal ProductsDatabase ProductsDatabase { get; private set; } = null!;
 
     internal PurchaseRecovery OtherRecovery { get; private set; } = null!;
 
@@ -179,7 +181,8 @@ public class Marketplace : IAsyncLifetime
             builder.Services.AddSingleton<IFinancialTransactions>(Payments);
         }
         var app = BuyerServer.Build(builder, Cluster, replica, Settings);
-        Database = app.Services.GetRequiredService<CustomersDatabase>();
+        CustomersDatabase = app.Services.GetRequiredService<CustomersDatabase>();
+        ProductsDatabase = app.Services.GetRequiredService<ProductsDatabase>();
         return (Client(await StartAsync(app)), app.Services.GetServices<IHostedService>().OfType<PurchaseRecovery>().Single());
     }
 

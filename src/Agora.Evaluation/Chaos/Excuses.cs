@@ -42,7 +42,7 @@ internal sealed class Excuses(bool beyond)
     public bool MayFail(Function function, long invoked) => beyond || StoodStill(invoked) || (function == Function.MakePurchase && PaymentsWereBad(invoked));
 
     /// <summary>
-    /// Whether a purchase that was begun then may have been given up: the servers do so where it was pending for half a minute, which takes a payment service
+    /// Whether a purchase that was begun then may have been given up: the servers do so where it was under way for half a minute, which takes a payment service
     /// that is not there, or servers that died with it again and again.
     /// </summary>
     public bool MayBeGivenUp(long invoked) => beyond || StoodStill(invoked) || PaymentsWereBad(invoked) || Stopwatch.GetElapsedTime(invoked) > TimeSpan.FromSeconds(25);
