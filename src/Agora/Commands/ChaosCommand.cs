@@ -24,7 +24,7 @@ internal static class ChaosCommand
         Option<string?> cluster = SharedOptions.Cluster();
         cluster.Description = "The cluster file whose engines, numbers of replicas and settings the marketplace has; without it those of the built-in default";
         Option<string?> data = new("--data") { Description = "Where the marketplace keeps its data and logs, which stay; without it in a temporary directory, which stays only if something was wrong", HelpName = "DIR" };
-        Option<string> output = new("--output", "-o") { Description = "Where report.md and report.json go", HelpName = "DIR", DefaultValueFactory = _ => "chaos-report" };
+        Option<string> output = new("--out", "-o", "--output") { Description = "Where report.md and report.json go", HelpName = "DIR", DefaultValueFactory = _ => "chaos-report" };
         Option<bool> plan = new("--plan") { Description = "Only print the faults that this seed means, and when" };
         Option<bool> json = new("--json") { Description = "Print the report as JSON at the end; what happens meanwhile goes to standard error" };
         Command command = new("chaos", "Break a marketplace of its own again and again while it is traded on, check every answer against a model, and audit the books")

@@ -19,7 +19,7 @@ internal static class ClusterCommand
             Required = true,
             CustomParser = result => [.. result.Tokens.SelectMany(t => t.Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))],
         };
-        Option<string> output = new("--output", "-o") { Description = "Where to write it", HelpName = "FILE", DefaultValueFactory = _ => "cluster.json" };
+        Option<string> output = new("--out", "-o", "--output") { Description = "Where to write it", HelpName = "FILE", DefaultValueFactory = _ => "cluster.json" };
         Option<bool> force = new("--force") { Description = "Replace a file that is there" };
         Command command = new("init",
             "Write a cluster file that spreads the replicas so that no host holds a majority of either database; and beside it, in 'secrets', the cluster's own "

@@ -34,7 +34,7 @@ internal static class EvaluateCommand
         Option<bool> quick = new("--quick") { Description = "About two minutes: one run of each of the first five conditions, at 1 + 1 and 10 + 10 clients, of 500 and 100 calls a client" };
         Option<double?> rate = new("--rate") { Description = "Calls a second of all clients together, each timed from when it was due; without it a client calls again as soon as it has its answer", HelpName = "R" };
         Option<long> seed = new("--seed") { Description = "Decides which functions are called, with what, in which order", HelpName = "N", DefaultValueFactory = _ => 1 };
-        Option<string> output = new("--out", "-o") { Description = "Where report.md, report.json and the plots go", HelpName = "DIR", DefaultValueFactory = _ => "evaluation-report" };
+        Option<string> output = new("--out", "-o", "--output") { Description = "Where report.md, report.json and the plots go", HelpName = "DIR", DefaultValueFactory = _ => "evaluation-report" };
         Option<string?> baseline = new("--baseline") { Description = "The report.json of an earlier evaluation, to compare with function by function", HelpName = "FILE" };
         Command command = new("evaluate", "Measure what users feel: response times of every function, at several scales and while processes are killed; audit the books after every run")
         {
