@@ -117,6 +117,9 @@ internal static class CustomersRequests
         RequireId(query.PurchaseId, "purchase_id");
     }
 
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static void Check(DecisionQuery query) => RequireId(query.PurchaseId, "purchase_id");
+
     /// <summary>The page's size; 0 asks for the usual one.</summary>
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
     public static int Limit(int limit)

@@ -51,6 +51,12 @@ internal sealed class CustomersService(IReplicator replicator, ReplicatedStore s
             request.Session, (tables, session) => tables.Purchases.Checkout(session, request.PurchaseId), error => new CheckoutReply { Error = error }, context);
     }
 
+    public override Task<DecisionReply> GetDecision(DecisionQuery request, ServerCallContext context)
+    {
+        CustomersRequests.Check(request);
+        return ReadAsync(tables => new DecisionReply { Purchase = tables.Purchases.Find(request.PurchaseId) }, context.CancellationToken);
+    }
+
     public override Task<UnforwardedVotesReply> GetUnforwardedVotes(UnforwardedVotesQuery request, ServerCallContext context)
     {
         var limit = CustomersRequests.Limit(request.Limit);

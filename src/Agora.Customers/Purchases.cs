@@ -44,6 +44,13 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
 
     private readonly record struct Row(long Id, Purchase Purchase);
 
+    /// <summary>The purchase, decided; null where it is not.</summary>
+    public Purchase? Find(ByteString purchaseId)
+    {
+        var found = List(_find.Query(purchaseId.Memory));
+        return found.Count > 0 ? found[0].Purchase : null;
+    }
+
     /// <summary>What a purchase of the session begins with: itself, where it is decided already; otherwise the cart.</summary>
     public CheckoutReply Checkout(SessionRow session, ByteString purchaseId)
     {
@@ -127,12 +134,6 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
     }
 
     private long NextNumber(long session) => _lastBought.Number(session) is { } last ? last + 1 : 0;
-
-    private Purchase? Find(ByteString purchaseId)
-    {
-        var found = List(_find.Query(purchaseId.Memory));
-        return found.Count > 0 ? found[0].Purchase : null;
-    }
 
     private List<Row> List(SqlRows rows)
     {

@@ -6,7 +6,8 @@ namespace Agora.Payments;
 /// <summary>The service's operations: what a caller may ask, checked; what became of it, from the store.</summary>
 internal sealed class FinancialTransactions(TransactionStore store, TimeProvider clock) : IFinancialTransactions
 {
-    private const int LongestText = 128;
+    // In units of UTF-16, of which a character may take two: a hundred characters of any script.
+    private const int LongestText = 200;
 
     public async Task<TransactionState> ChargeAsync(
         string transactionId, string cardholderName, string cardNumber, string expirationDate, string securityCode, long amountInCents)

@@ -39,16 +39,19 @@ internal static class ProductsSchema
             PRIMARY KEY (category, keyword, number)
         ) STRICT, WITHOUT ROWID;
 
-        -- state: 0 reserved, 1 confirmed, 2 released. A purchase that was released before anything was reserved has a row too, of no cart.
+        -- What became of a purchase's Reserve. state: 0 reserved, 1 confirmed, 2 released, 3 refused. One that was released before anything was
+        -- reserved, or was refused, is of no cart. Refused: `lacking` is the item, `available` how many units of it there were, null for no such item.
         -- `at` is when it was reserved, in milliseconds since 1970 by the commands' clock.
         CREATE TABLE IF NOT EXISTS reservation (
             purchase_id BLOB    NOT NULL PRIMARY KEY,
             cart_id     BLOB    NOT NULL,
             state       INTEGER NOT NULL,
             at          INTEGER NOT NULL,
-            total       INTEGER NOT NULL
+            total       INTEGER NOT NULL,
+            lacking     TEXT,
+            available   INTEGER
         ) STRICT, WITHOUT ROWID;
-        CREATE UNIQUE INDEX IF NOT EXISTS reservation_of_cart ON reservation (cart_id) WHERE state <> 2;
+        CREATE UNIQUE INDEX IF NOT EXISTS reservation_of_cart ON reservation (cart_id) WHERE state < 2;
         CREATE INDEX IF NOT EXISTS reservation_open ON reservation (at, purchase_id) WHERE state = 0;
 
         CREATE TABLE IF NOT EXISTS reservation_line (

@@ -6,21 +6,24 @@ using Microsoft.Data.Sqlite;
 namespace Agora.Products;
 
 /// <summary>
-/// The units that purchases have taken off sale, each purchase under its id: reserved, and then confirmed or released for ever.
+/// The units that purchases have taken off sale, each purchase under its id: reserved, and then confirmed or released for ever; or refused for ever.
 /// Each step may be repeated, and a release that comes first keeps a late reservation out. Of the purchases of one cart one at a time has
 /// a reservation, and no other any more once it is confirmed: what is in a cart is bought once.
 /// </summary>
 internal sealed class Reservations(SqliteConnection connection, Items items)
 {
-    private readonly Statement _find = connection.Prepared("SELECT state, total, cart_id FROM reservation WHERE purchase_id = ?1");
+    private readonly Statement _find = connection.Prepared("SELECT state, total, cart_id, lacking, available FROM reservation WHERE purchase_id = ?1");
 
-    private readonly Statement _ofCart = connection.Prepared("SELECT 1 FROM reservation WHERE cart_id = ?1 AND state <> 2");
+    private readonly Statement _ofCart = connection.Prepared("SELECT 1 FROM reservation WHERE cart_id = ?1 AND state < 2");
 
     private readonly Statement _open = connection.Prepared(
         "SELECT purchase_id, total, cart_id FROM reservation WHERE state = 0 AND at < ?1 ORDER BY at, purchase_id LIMIT ?2");
 
     private readonly Statement _add = connection.Prepared(
         "INSERT INTO reservation (purchase_id, cart_id, state, at, total) VALUES (?1, ?2, ?3, ?4, ?5)");
+
+    private readonly Statement _refuse = connection.Prepared(
+        "INSERT INTO reservation (purchase_id, cart_id, state, at, total, lacking, available) VALUES (?1, X'', 3, ?2, 0, ?3, ?4)");
 
     private readonly Statement _change = connection.Prepared("UPDATE reservation SET state = ?2 WHERE purchase_id = ?1");
 
@@ -34,22 +37,35 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
         INSERT INTO reservation_line (purchase_id, position, number, quantity, unit_price, seller) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
         """);
 
+    private readonly Statement _dropLines = connection.Prepared("DELETE FROM reservation_line WHERE purchase_id = ?1");
+
     private enum State
     {
         Reserved = 0,
         Confirmed = 1,
         Released = 2,
+        Refused = 3,
     }
 
     private readonly record struct Line(long Number, ReservationLine Answer);
 
-    private readonly record struct Row(ByteString PurchaseId, ByteString CartId, State State, long Total);
+    private readonly record struct Row(ByteString PurchaseId, ByteString CartId, State State, long Total, Shortage Shortage = default);
 
+    private readonly record struct Shortage(string ItemId, long? Available);
+
+    /// <summary>
+    /// A refusal for want of units is kept too: of several who reserve for one purchase, none gets units when another has told its user that there are none.
+    /// </summary>
     public Reply Reserve(Reserve command, long time)
     {
         if (Find(command.PurchaseId) is { } same)
         {
-            return same.State == State.Released ? new Reply { Error = Error.Released } : new Reply { Reservation = Answer(same) };
+            return same.State switch
+            {
+                State.Released => new Reply { Error = Error.Released },
+                State.Refused => Refused(same.Shortage),
+                _ => new Reply { Reservation = Answer(same) },
+            };
         }
 
         if (_ofCart.Number(command.CartId.Memory) is not null)
@@ -57,9 +73,10 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
             return new Reply { Error = Error.CartTaken };
         }
 
-        if (Refused(command, out var lines, out var total) is { } refusal)
+        if (Lacking(command, out var lines, out var total) is { } shortage)
         {
-            return refusal;
+            _refuse.Run(command.PurchaseId.Memory, time, shortage.ItemId, shortage.Available is { } available ? available : SqlValue.Null);
+            return Refused(shortage);
         }
 
         var purchase = command.PurchaseId.Memory;
@@ -103,6 +120,7 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
             }
 
             _change.Run(command.PurchaseId.Memory, (long)State.Released);
+            _dropLines.Run(command.PurchaseId.Memory);
         }
 
         return new Reply();
@@ -125,7 +143,7 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
 
     private bool TryConfirm(ByteString purchaseId)
     {
-        if (Find(purchaseId) is not { State: not State.Released } row)
+        if (Find(purchaseId) is not { State: State.Reserved or State.Confirmed } row)
         {
             return false;
         }
@@ -144,7 +162,7 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
     }
 
     // Two lines of one item are one: together they must be there.
-    private Reply? Refused(Reserve command, out List<Line> lines, out long total)
+    private Shortage? Lacking(Reserve command, out List<Line> lines, out long total)
     {
         lines = [];
         total = 0;
@@ -153,7 +171,7 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
         {
             if (items.Find(itemId, out var number) is not { } item)
             {
-                return new Reply { Error = Error.NoSuchItem, ItemId = itemId };
+                return new Shortage(itemId, null);
             }
 
             sum += (Int128)quantity * item.PriceCents;
@@ -161,7 +179,7 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
             // An amount that no card service could even be asked for is refused here, where it comes up first.
             if (item.Quantity < quantity || sum > long.MaxValue)
             {
-                return new Reply { Error = Error.NotEnoughUnits, ItemId = itemId, Available = item.Quantity };
+                return new Shortage(itemId, item.Quantity);
             }
 
             lines.Add(new Line(number, new ReservationLine
@@ -180,7 +198,9 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
     private Row? Find(ByteString purchaseId)
     {
         using var rows = _find.Query(purchaseId.Memory);
-        return rows.Read() ? new Row(purchaseId, ByteString.CopyFrom(rows.Bytes(2)), (State)rows.Int32(0), rows.Int64(1)) : null;
+        return rows.Read()
+            ? new Row(purchaseId, ByteString.CopyFrom(rows.Bytes(2)), (State)rows.Int32(0), rows.Int64(1), new(rows.Text(3), rows.IsNull(4) ? null : rows.Int64(4)))
+            : null;
     }
 
     private List<Line> Lines(ByteString purchaseId)
@@ -200,6 +220,10 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
 
         return lines;
     }
+
+    private static Reply Refused(Shortage shortage) => shortage.Available is { } available
+        ? new Reply { Error = Error.NotEnoughUnits, ItemId = shortage.ItemId, Available = available }
+        : new Reply { Error = Error.NoSuchItem, ItemId = shortage.ItemId };
 
     private Reservation Answer(Row row)
     {

@@ -22,7 +22,7 @@ public sealed class ReplicatedStore : IDisposable
     public static readonly TimeSpan ReplyLifetime = TimeSpan.FromMinutes(15);
 
     // Counts up with every change of a schema, this one's or a state machine's.
-    private const int FormatVersion = 3;
+    private const int FormatVersion = 4;
 
     // 32 MiB. The engine checkpoints beside the writer before that; under a load in which that one never catches up, the writer does it itself.
     private const int PagesBeforeWriterCheckpoints = 8192;

@@ -47,6 +47,12 @@ internal sealed class CustomersDatabase(DatabaseGroup group, int server, ServerC
             false, static (client, request, options) => client.GetCheckoutAsync(request, options),
             new CheckoutQuery { Session = session, PurchaseId = purchaseId }, deadline);
 
+    /// <returns>The purchase, decided; null where it is not.</returns>
+    public async Task<Purchase?> GetDecisionAsync(ByteString purchaseId, CancellationToken deadline) =>
+        (await CallAsync(
+            false, static (client, request, options) => client.GetDecisionAsync(request, options),
+            new DecisionQuery { PurchaseId = purchaseId }, deadline)).Purchase;
+
     public Task<UnforwardedVotesReply> GetUnforwardedVotesAsync(UnforwardedVotesQuery query, CancellationToken deadline) =>
         CallAsync(false, static (client, request, options) => client.GetUnforwardedVotesAsync(request, options), query, deadline);
 }

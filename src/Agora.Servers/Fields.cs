@@ -165,9 +165,10 @@ internal sealed class Fields
         && string.Equals(type.MediaType, "application/json", StringComparison.OrdinalIgnoreCase)
         && (type.CharSet is null || string.Equals(type.CharSet.Trim('"'), "utf-8", StringComparison.OrdinalIgnoreCase));
 
+    // The last two of the basic plane cannot be said in XML, in which payments are asked.
     private static string? WrongLine(string line, int maxLength) =>
         Length(line) is var length && (length < 1 || length > maxLength) ? LengthRule(maxLength)
-        : line.EnumerateRunes().Any(rune => Rune.IsControl(rune) || rune.Value is 0x2028 or 0x2029) ? "must have no control characters"
+        : line.EnumerateRunes().Any(rune => Rune.IsControl(rune) || rune.Value is 0x2028 or 0x2029 or 0xFFFE or 0xFFFF) ? "must have no control characters"
         : null;
 
     private static int Length(string text)

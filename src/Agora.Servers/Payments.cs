@@ -63,6 +63,8 @@ internal sealed class Payments(IFinancialTransactions service, ServerContext con
         {
             try
             {
+                // A server that was stopped for minutes sends nothing any more.
+                deadline.ThrowIfCancellationRequested();
                 return await operation().WaitAsync(deadline);
             }
             // A connection that is reset in the instant in which it was made comes through WCF as it is.
@@ -77,7 +79,8 @@ internal sealed class Payments(IFinancialTransactions service, ServerContext con
             {
                 throw new UnavailableException("The payment service", e);
             }
-            await Task.Delay(s_firstPause * (1 << (attempt - 1)), context.Time, deadline);
+            // The next attempt finds out, where the deadline ends the pause.
+            await Task.Delay(s_firstPause * (1 << (attempt - 1)), context.Time, deadline).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 }

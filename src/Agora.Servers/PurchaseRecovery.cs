@@ -1,4 +1,6 @@
 using Agora.Contracts.Customers;
+using Agora.Contracts.Products;
+using Google.Protobuf;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -10,7 +12,7 @@ namespace Agora.Servers;
 /// <see cref="PurchaseSaga"/> comes to one end.
 /// </summary>
 internal sealed class PurchaseRecovery(
-    CustomersDatabase customers, ProductsDatabase products, PurchaseSaga saga, Votes votes, Settlements settlements, ServerContext context, ILogger<PurchaseRecovery> logger)
+    CustomersDatabase customers, ProductsDatabase products, PurchaseSaga saga, Votes votes, ServerContext context, ILogger<PurchaseRecovery> logger)
     : BackgroundService
 {
     private const int BatchSize = Settlements.Most;
@@ -28,18 +30,17 @@ internal sealed class PurchaseRecovery(
                     await SettleAllAsync(stoppingToken);
                     wasReachable = true;
                 }
-                catch (UnavailableException e) when (wasReachable)
+                catch (UnavailableException e)
                 {
+                    if (wasReachable)
+                    {
+                        logger.LogWarning("What was left unfinished cannot be settled now, it will be later: {Reason}", e.Message);
+                    }
                     wasReachable = false;
-                    logger.LogWarning("What was left unfinished cannot be settled now, it will be later: {Reason}", e.Message);
                 }
-                catch (UnavailableException)
+                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
-                    // Said once already; the next round tries again.
-                }
-                catch (Exception e) when (e is not OperationCanceledException)
-                {
-                    // A purchase that cannot be settled must not end the search for others, nor the server.
+                    // Whatever went wrong in this round must end neither the next ones nor the server.
                     logger.LogError(e, "Settling what was left unfinished failed");
                 }
             }
@@ -50,7 +51,11 @@ internal sealed class PurchaseRecovery(
         }
     }
 
-    /// <summary>One search. A batch that is full is followed by the next round, soon enough: the oldest come first and go away.</summary>
+    /// <summary>
+    /// One search. What is found goes its last step with <see cref="Settlements"/>, except that an undone purchase has none left. A batch that is full is
+    /// followed by the next round, soon enough: the oldest come first and go away.
+    /// </summary>
+    /// <exception cref="UnavailableException">Something could not be settled for want of a service; all else that was found has been.</exception>
     internal async Task SettleAllAsync(CancellationToken cancellationToken)
     {
         var before = (context.Time.GetUtcNow() - context.Settings.AbandonedAfter).ToUnixTimeMilliseconds();
@@ -58,45 +63,43 @@ internal sealed class PurchaseRecovery(
             deadline => products.GetOpenReservationsAsync(new() { Before = before, Limit = BatchSize }, deadline), cancellationToken);
         var votesLeft = await InTimeAsync(
             deadline => customers.GetUnforwardedVotesAsync(new() { Before = before, Limit = BatchSize }, deadline), cancellationToken);
-        var finished = new List<Settlement>();
         UnavailableException? unavailable = null;
-        foreach (var reservation in open.Reservations)
-        {
-            try
-            {
-                var decided = await InTimeAsync(deadline => saga.RescueAsync(reservation, deadline), cancellationToken);
-                if (decided.State == PurchaseState.Completed)
-                {
-                    finished.Add(new(SettlementKind.Bought, decided.PurchaseId));
-                }
-                context.Metrics.PurchaseRescued(decided.State);
-                logger.LogInformation("Purchase {Purchase}, left unsettled, is {State}",
-                    PurchaseSaga.TransactionId(decided.PurchaseId), decided.State);
-            }
-            catch (UnavailableException e)
-            {
-                // Votes need no payment service: they are not held up by what must wait for that.
-                unavailable = e;
-                break;
-            }
-            catch (InvalidOperationException e)
-            {
-                logger.LogError(e, "Purchase {Purchase}, left unsettled, cannot be settled", PurchaseSaga.TransactionId(reservation.PurchaseId));
-            }
-        }
         foreach (var vote in votesLeft.Votes)
         {
-            await InTimeAsync(deadline => votes.AddAsync(vote, deadline), cancellationToken);
-            finished.Add(new(SettlementKind.Counted, vote.VoteId));
+            await TryAsync(deadline => votes.ForwardAsync(vote, deadline), "Vote", vote.VoteId);
         }
-        if (finished.Count > 0)
+        foreach (var reservation in open.Reservations)
         {
-            await InTimeAsync(deadline => settlements.FinishAsync(finished, deadline), cancellationToken);
+            await TryAsync(deadline => RescueAsync(reservation, deadline), "Purchase", reservation.PurchaseId);
         }
         if (unavailable is not null)
         {
             throw unavailable;
         }
+
+        // One that cannot be settled does not keep the others from it.
+        async Task TryAsync(Func<CancellationToken, Task> settle, string what, ByteString id)
+        {
+            try
+            {
+                await InTimeAsync(settle, cancellationToken);
+            }
+            catch (UnavailableException e)
+            {
+                unavailable = e;
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                logger.LogError(e, "{What} {Id}, left unsettled, cannot be settled", what, PurchaseSaga.TransactionId(id));
+            }
+        }
+    }
+
+    private async Task RescueAsync(Reservation reservation, CancellationToken deadline)
+    {
+        var decided = await saga.RescueAsync(reservation, deadline);
+        context.Metrics.PurchaseRescued(decided.State);
+        logger.LogInformation("Purchase {Purchase}, left unsettled, is {State}", PurchaseSaga.TransactionId(decided.PurchaseId), decided.State);
     }
 
     private async Task<T> InTimeAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
@@ -123,18 +126,12 @@ internal sealed class Votes(ProductsDatabase products, Settlements settlements)
     /// <summary>Adds a recorded vote to its item. That customers are told so, the user need not wait for: who misses it adds it again, which counts once.</summary>
     public async Task ForwardAsync(Vote vote, CancellationToken deadline)
     {
-        await AddAsync(vote, deadline);
-        settlements.Add(new(SettlementKind.Counted, vote.VoteId));
-    }
-
-    /// <summary>Adds a recorded vote to its item. Repeating it changes nothing.</summary>
-    public async Task AddAsync(Vote vote, CancellationToken deadline)
-    {
         var added = await products.ExecuteAsync(
             RequestId.Random(), new() { AddFeedback = new() { VoteId = vote.VoteId, ItemId = vote.ItemId, Up = vote.Up } }, deadline);
         if (added.Error is not (Contracts.Products.Error.None or Contracts.Products.Error.NoSuchItem))
         {
             throw new InvalidOperationException($"The products database answered {added.Error} to a vote.");
         }
+        settlements.Add(new(SettlementKind.Counted, vote.VoteId));
     }
 }

@@ -2,13 +2,14 @@
 // It ends bought and charged, or not bought and not charged with the units back on sale, whoever dies when.
 //
 //   1. customers  GetCheckout  read: the cart; or the purchase, where it is decided. Its id follows from session and Idempotency-Key
-//   2. products   Reserve      all lines are taken off sale, or none; fixes lines and prices; keeps other purchases of the cart out
+//   2. products   Reserve      all lines are taken off sale, or it is refused for ever; fixes lines and prices; keeps other purchases of the cart out
 //   3. payments   Charge       under the purchase's id
 //   4. approved:  customers Complete   decides: history, counts, empty cart; now the user is answered
 //      5.         products  Confirm    the units are sold
-//   4' otherwise: customers Abandon    decides: `declined`, `out of stock` or `abandoned`, and why
+//   4' otherwise: customers Abandon    decides: `cart empty`, `out of stock`, `declined` or `abandoned`, and why
 //      5'.        payments  Void       unless the bank declined; undoes an approval, and refuses any later charge
 //      6'.        products  Release    the units go back; nothing can be reserved under this id any more; now the user is answered
+//      Out of stock needs neither: nothing was reserved under this id or ever will be, hence nothing charged.
 //
 // Several may work on one purchase at a time: the server that the user called, another that the user went on to, and a rescuer
 // (PurchaseRecovery) who finds its reservation open for too long. They cannot come to different ends, by four rules:
@@ -26,10 +27,9 @@
 //
 // If a server dies between two steps: before the Reserve nothing has happened, and from then on products hold the reservation as open
 // until Confirm or Release, which come last on either way. So whoever repeats the call or rescues finds whatever there is to do. Every
-// step is idempotent by the purchase's id. A repeat of the call drives it on from the start; a rescuer, who has no card, asks payments
-// what became of the charge and goes on at 4 or 4'. What was decided is read, never guessed, so the user is told the same by whichever
-// server goes on. A Reserve that was under way for so long that its purchase is decided meanwhile makes a reservation that a rescuer
-// finds like any other. Nothing else keeps track, and a purchase is always settled once all three services can be reached.
+// step is idempotent by the purchase's id. A repeat of the call drives it on from the start; a rescuer, who has no card, asks customers
+// what was decided; where nothing was, payments what became of the charge, and goes on at 4 or 4'. What was decided is read, never guessed, so the user is told the same by whichever
+// server goes on. Nothing else keeps track, and a purchase is always settled once all three services can be reached.
 //
 // A cart is bought once, under however many keys it is tried at a time: products hold one reservation of a cart at a time, none after one
 // that is confirmed; customers name the next cart differently as soon as one is bought.
@@ -61,7 +61,7 @@ internal sealed class PurchaseSaga(
     public async Task<(Purchase?, Refusal?)> BuyAsync(Session session, ByteString purchaseId, Card card, CancellationToken deadline)
     {
         rehearsal?.Plan(purchaseId, card);
-        for (var isSecondTry = false; ; isSecondTry = true)
+        for (ByteString? taken = null; ;)
         {
             rehearsal?.Before(Rehearsal.Checkout, purchaseId);
             var checkout = await customers.GetCheckoutAsync(session, purchaseId, deadline);
@@ -72,79 +72,75 @@ internal sealed class PurchaseSaga(
             if (checkout.Purchase is { } decided)
             {
                 // Whoever decided it may have died before it was carried out.
-                await CarryOutAsync(decided, wasReserved: false, deadline);
-                return (decided, null);
+                return (await CarryOutAsync(decided, deadline), null);
             }
             if (checkout.Lines.Count == 0)
             {
-                return (await AbandonAsync(purchaseId, checkout.CartId, PurchaseState.CartEmpty, Given.Nothing, deadline), null);
+                return (await GiveUpAsync(purchaseId, checkout.CartId, PurchaseState.CartEmpty, Given.Nothing, deadline), null);
+            }
+            if (taken is not null && taken != checkout.CartId)
+            {
+                // What is in this one is not what the user asked to buy.
+                return (await GiveUpAsync(purchaseId, taken, PurchaseState.Abandoned, Given.Bought, deadline), null);
             }
             var reserved = await ReserveAsync(purchaseId, checkout, deadline);
             if (reserved.Error != ProductsError.CartTaken)
             {
-                return await BuyAsync(purchaseId, checkout.CartId, reserved, card, deadline);
+                var purchase = await BuyAsync(purchaseId, checkout.CartId, reserved, card, deadline);
+                rehearsal?.Before(Rehearsal.Answer, purchaseId);
+                return (purchase, null);
             }
             // The cart may have been bought, or this very purchase decided, since the cart was read. Whoever then has it still is under way.
-            if (isSecondTry)
+            if (taken is not null)
             {
                 return (null, Refusal.PurchasePending);
             }
+            taken = checkout.CartId;
         }
     }
 
     /// <summary>
-    /// Goes on, without a card, with a purchase whose reservation is left open: it is completed where payments have approved it, otherwise
-    /// given up and undone. To confirm the units of a completed one is left to the caller, who may have many: <see cref="Settlements.FinishAsync"/>.
+    /// Goes on, without a card, with a purchase whose reservation is left open: what was decided is carried out; where nothing was, it is completed
+    /// if payments have approved it, otherwise given up and undone.
     /// </summary>
     /// <returns>The purchase, decided.</returns>
     public async Task<Purchase> RescueAsync(Reservation reservation, CancellationToken deadline)
     {
-        var charged = await payments.FindAsync(TransactionId(reservation.PurchaseId), deadline);
-        var purchase = await DecideAsync(reservation, charged, deadline);
-        if (purchase.State != PurchaseState.Completed)
+        if (await customers.GetDecisionAsync(reservation.PurchaseId, deadline) is { } decided)
         {
-            await UndoAsync(purchase, deadline);
+            return await CarryOutAsync(decided, deadline);
         }
-        return purchase;
+        var charged = await payments.FindAsync(TransactionId(reservation.PurchaseId), deadline);
+        return await CarryOutAsync(await DecideAsync(reservation, charged, deadline), deadline);
     }
 
     /// <summary>The payment's id: the purchase's, readable.</summary>
     public static string TransactionId(ByteString purchaseId) => Convert.ToHexStringLower(purchaseId.Span);
 
     // What follows upon step 2.
-    private async Task<(Purchase?, Refusal?)> BuyAsync(
-        ByteString purchaseId, ByteString cartId, ProductsReply reserved, Card card, CancellationToken deadline)
+    private async Task<Purchase> BuyAsync(ByteString purchaseId, ByteString cartId, ProductsReply reserved, Card card, CancellationToken deadline)
     {
-        Purchase purchase;
-        Refusal? malformed = null;
         if (reserved.Error is ProductsError.NotEnoughUnits or ProductsError.NoSuchItem)
         {
-            purchase = await AbandonAsync(purchaseId, cartId, PurchaseState.OutOfStock, Given.Lacking(reserved), deadline);
+            return await GiveUpAsync(purchaseId, cartId, PurchaseState.OutOfStock, Given.Lacking(reserved), deadline);
         }
-        else if (reserved.Error == ProductsError.Released)
+        if (reserved.Error == ProductsError.Released)
         {
             // It is decided, then: to abandon it once more tells how.
-            purchase = await AbandonAsync(purchaseId, cartId, PurchaseState.Abandoned, Given.Up, deadline);
+            return await GiveUpAsync(purchaseId, cartId, PurchaseState.Abandoned, Given.Up, deadline);
         }
-        else
+        var reservation = reserved.Reservation;
+        try
         {
-            try
-            {
-                rehearsal?.Before("Charge", purchaseId);
-                var charged = await payments.ChargeAsync(TransactionId(purchaseId), card, reserved.Reservation.TotalCents, deadline);
-                purchase = await DecideAsync(reserved.Reservation, charged, deadline);
-            }
-            catch (FaultException<CardFault> fault)
-            {
-                // Our own check has passed it, so the two clocks differ about the month, or the service knows better.
-                purchase = await AbandonAsync(purchaseId, reserved.Reservation.CartId, PurchaseState.Abandoned, Given.Malformed, deadline);
-                malformed = Refusal.Invalid(fault.Detail.Field, fault.Detail.Reason);
-            }
+            rehearsal?.Before("Charge", purchaseId);
+            var charged = await payments.ChargeAsync(TransactionId(purchaseId), card, reservation.TotalCents, deadline);
+            return await CarryOutAsync(await DecideAsync(reservation, charged, deadline), deadline);
         }
-        await CarryOutAsync(purchase, wasReserved: reserved.Reservation is not null, deadline);
-        rehearsal?.Before(Rehearsal.Answer, purchaseId);
-        // A repeat with another card may have bought it meanwhile.
-        return malformed is not null && purchase.State != PurchaseState.Completed ? (null, malformed) : (purchase, null);
+        catch (FaultException<CardFault> fault)
+        {
+            // Our own check has passed it, so the two clocks differ about the month, or the service knows better.
+            return await GiveUpAsync(purchaseId, reservation.CartId, PurchaseState.Abandoned, Given.Malformed(fault.Detail), deadline);
+        }
     }
 
     private async Task<ProductsReply> ReserveAsync(ByteString purchaseId, CheckoutReply checkout, CancellationToken deadline)
@@ -183,18 +179,22 @@ internal sealed class PurchaseSaga(
         return AskCustomersAsync(purchaseId, new() { AbandonPurchase = abandon }, deadline);
     }
 
-    // What was given up for want of units, or with nothing in the cart, has nothing to undo: but where several worked on it, and one of them
-    // had reserved. That one undoes it, or its rescuer.
-    private async Task CarryOutAsync(Purchase purchase, bool wasReserved, CancellationToken deadline)
+    private async Task<Purchase> GiveUpAsync(ByteString purchaseId, ByteString cartId, PurchaseState outcome, string reason, CancellationToken deadline) =>
+        await CarryOutAsync(await AbandonAsync(purchaseId, cartId, outcome, reason, deadline), deadline);
+
+    // Whoever finds a purchase decided carries it out, not only who decided it: that one may have died, and what others have under way for it
+    // (a Reserve of a server that was stopped for minutes) is kept out once this is done.
+    private async Task<Purchase> CarryOutAsync(Purchase purchase, CancellationToken deadline)
     {
         if (purchase.State == PurchaseState.Completed)
         {
             settlements.Add(new(SettlementKind.Bought, purchase.PurchaseId));
         }
-        else if (wasReserved || purchase.State is PurchaseState.Declined or PurchaseState.Abandoned)
+        else if (purchase.State != PurchaseState.OutOfStock)
         {
             await UndoAsync(purchase, deadline);
         }
+        return purchase;
     }
 
     // Steps 5' and 6', in this order: an open reservation is what a rescuer goes by, so that nothing may be left to do once it is released.
@@ -240,8 +240,10 @@ internal sealed class PurchaseSaga(
     {
         public const string Nothing = "Nothing was bought or charged.";
         public const string Declined = $"The bank declined the card. {Nothing} Try another card.";
-        public const string Malformed = $"The payment service found the card malformed. {Nothing}";
+        public const string Bought = $"The cart had been bought by another purchase. {Nothing}";
         public const string Up = $"The purchase was interrupted and then given up. {Nothing} Buy again with another Idempotency-Key.";
+
+        public static string Malformed(CardFault fault) => $"The payment service refused the card: {fault.Field} {fault.Reason}. {Nothing}";
 
         public static string Lacking(ProductsReply reserved) => string.Create(CultureInfo.InvariantCulture,
             $"Item {reserved.ItemId} has {reserved.Available} unit(s) on sale, fewer than the cart holds. {Nothing}");

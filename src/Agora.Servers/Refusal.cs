@@ -86,7 +86,7 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
 
     public static Refusal PurchasePending { get; } = new(409, ErrorCodes.PurchasePending,
         "Another purchase of this session is still being settled. Repeat that call with its Idempotency-Key, or wait: it ends within "
-        + "about a minute.");
+        + "about a minute, or when the payment service is back.");
 
     public static Refusal NotPurchased { get; } =
         new(409, ErrorCodes.NotPurchased, "Only an item that this account has bought can be rated.");

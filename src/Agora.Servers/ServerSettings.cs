@@ -22,8 +22,8 @@ internal sealed record ServerSettings
     public TimeSpan ReadyDeadline { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// A purchase unsettled for longer has been left by its server. Well above <see cref="CallDeadline"/>, so that nobody is rescued who
-    /// still swims.
+    /// A purchase unsettled for longer has been left by its server. Well above <see cref="CallDeadline"/>, so that hardly anybody is rescued who
+    /// still swims; it would do no harm. Its age is that between the products leader's clock and the rescuer's: if the leader's is ahead, it comes so much later.
     /// </summary>
     public TimeSpan AbandonedAfter { get; init; } = TimeSpan.FromSeconds(30);
 

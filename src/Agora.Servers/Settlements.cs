@@ -50,9 +50,7 @@ internal sealed class Settlements(
         }
     }
 
-    /// <summary>Takes the last steps now, of <see cref="Most"/> purchases and as many votes at most. Repeating it changes nothing.</summary>
-    /// <exception cref="UnavailableException">Some steps may not have been taken; they can be repeated.</exception>
-    public async Task FinishAsync(IReadOnlyCollection<Settlement> settlements, CancellationToken deadline)
+    private async Task FinishAsync(List<Settlement> settlements, CancellationToken deadline)
     {
         var bought = new Confirm();
         var counted = new MarkForwarded();

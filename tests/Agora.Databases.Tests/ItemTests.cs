@@ -192,20 +192,29 @@ public sealed class ReservationTests : IDisposable
     }
 
     [Fact]
-    public void All_lines_are_reserved_or_none()
+    public void All_lines_are_reserved_or_none_and_a_refusal_is_for_ever()
     {
-        Assert.Equal(new Reply { Error = Error.NotEnoughUnits, ItemId = _b, Available = 5 }, _db.Reserve("p", (_a, 1), (_b, 6)));
-        Assert.Equal(new Reply { Error = Error.NoSuchItem, ItemId = "9-9" }, _db.Reserve("p", (_a, 1), ("9-9", 1)));
+        var lacking = _db.ReserveCart("cart", "p", (_a, 1), (_b, 6));
+        Assert.Equal(new Reply { Error = Error.NotEnoughUnits, ItemId = _b, Available = 5 }, lacking);
+        var unknown = _db.ReserveCart("cart", "q", (_a, 1), ("9-9", 1));
+        Assert.Equal(new Reply { Error = Error.NoSuchItem, ItemId = "9-9" }, unknown);
 
-        // A refused reservation leaves the id free: units may come back.
-        Assert.Equal(Error.None, _db.Reserve("p", (_a, 1), (_b, 5)).Error);
+        // Whatever comes later under these ids, and the cart is free for another.
+        Assert.Equal(lacking, _db.ReserveCart("cart", "p", (_a, 1)));
+        Assert.Equal(unknown, _db.ReserveCart("cart", "q", (_a, 1)));
+        Assert.Equal([Id("p"), Id("q")], _db.Confirm("p", "q"));
+        Assert.Equal(new Reply(), _db.Release("p"));
+        Assert.Equal(lacking, _db.ReserveCart("cart", "p", (_a, 1)));
+        Assert.Empty(_db.Tables.Reservations.Open(long.MaxValue, 10));
+        Assert.Equal("10 / 0 / 0 / 0", _db.Books(_a));
+        Assert.Equal(Error.None, _db.ReserveCart("cart", "r", (_a, 1), (_b, 5)).Error);
     }
 
     [Fact]
     public void Lines_of_the_same_item_are_one()
     {
-        Assert.Equal(Error.NotEnoughUnits, _db.Reserve("p", (_a, 6), (_a, 6)).Error);
-        Assert.Equal(Error.NotEnoughUnits, _db.Reserve("p", (_a, int.MaxValue), (_a, int.MaxValue)).Error);
+        Assert.Equal(Error.NotEnoughUnits, _db.Reserve("too many", (_a, 6), (_a, 6)).Error);
+        Assert.Equal(Error.NotEnoughUnits, _db.Reserve("far too many", (_a, int.MaxValue), (_a, int.MaxValue)).Error);
         var line = Assert.Single(_db.Reserve("p", (_a, 4), (_a, 6)).Reservation.Lines);
         Assert.Equal((_a, 10), (line.ItemId, line.Quantity));
     }
@@ -214,7 +223,7 @@ public sealed class ReservationTests : IDisposable
     public void A_total_beyond_all_amounts_is_refused()
     {
         var dear = _db.Register(price: long.MaxValue / 2, quantity: 3).ItemId;
-        Assert.Equal(Error.NotEnoughUnits, _db.Reserve("p", (dear, 3)).Error);
+        Assert.Equal(Error.NotEnoughUnits, _db.Reserve("too dear", (dear, 3)).Error);
         Assert.Equal(long.MaxValue - 1, _db.Reserve("p", (dear, 2)).Reservation.TotalCents);
     }
 

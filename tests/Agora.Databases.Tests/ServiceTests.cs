@@ -53,10 +53,12 @@ public sealed class ServiceTests : IAsyncLifetime
         Assert.Equal("1-1 x 2", Text(await customers.GetCartAsync(new CartQuery { Session = ben }, cancellationToken: Ended)));
         var checkout = await customers.GetCheckoutAsync(new CheckoutQuery { Session = ben, PurchaseId = Id("p") }, cancellationToken: Ended);
         Assert.Equal("1-1 x 2", Text(new CartReply { Lines = { checkout.Lines } }));
+        Assert.Equal(new DecisionReply(), await customers.GetDecisionAsync(new DecisionQuery { PurchaseId = Id("p") }, cancellationToken: Ended));
         var complete = new CompletePurchase { PurchaseId = Id("p"), CartId = checkout.CartId, Lines = { Line("1-1", 2, 500, sue) } };
         var bought = (await customers.DoAsync(new Command { CompletePurchase = complete })).Purchase;
         checkout = await customers.GetCheckoutAsync(new CheckoutQuery { Session = ben, PurchaseId = Id("p") }, cancellationToken: Ended);
         Assert.Equal(bought, checkout.Purchase);
+        Assert.Equal(bought, (await customers.GetDecisionAsync(new DecisionQuery { PurchaseId = Id("p") }, cancellationToken: Ended)).Purchase);
         var history = await customers.GetPurchasesAsync(new PurchasesQuery { Session = ben }, cancellationToken: Ended);
         Assert.Equal([bought], history.Purchases);
         Assert.Equal(1_000, bought.TotalCents);
@@ -137,6 +139,7 @@ public sealed class ServiceTests : IAsyncLifetime
         await RefusedAsync(() => customers.GetSessionAsync(new SessionQuery(), cancellationToken: Ended).ResponseAsync);
         await RefusedAsync(() => customers.GetCredentialsAsync(new CredentialsQuery(), cancellationToken: Ended).ResponseAsync);
         await RefusedAsync(() => customers.GetPurchasesAsync(new PurchasesQuery { Session = Token("t"), Limit = 201 }, cancellationToken: Ended).ResponseAsync);
+        await RefusedAsync(() => customers.GetDecisionAsync(new DecisionQuery(), cancellationToken: Ended).ResponseAsync);
         await RefusedAsync(() => customers.GetUnforwardedVotesAsync(new UnforwardedVotesQuery { Limit = -1 }, cancellationToken: Ended).ResponseAsync);
         Assert.Equal(before, await AppliedAsync(customersReplica));
 

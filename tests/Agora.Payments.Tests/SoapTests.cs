@@ -53,6 +53,11 @@ public sealed class SoapTests : IAsyncLifetime
         Assert.Equal(TransactionState.Declined, await service.ChargeAsync("t", "Ann", Number, "12/30", "123", 1250));
     }
 
+    /// <summary>Buyer servers let a hundred characters pass, and what they let pass is not to be malformed here.</summary>
+    [Fact]
+    public async Task A_name_of_a_hundred_characters_of_any_script_is_good() =>
+        Assert.Equal(TransactionState.Approved, await Connect().ChargeAsync("t", string.Concat(Enumerable.Repeat("🙂", 100)), Number, "12/30", "123", 1));
+
     [Theory]
     [InlineData("", "Ann", Number, "12/30", "123", 1, "transactionId")]
     [InlineData("t", " ", Number, "12/30", "123", 1, "cardholderName")]

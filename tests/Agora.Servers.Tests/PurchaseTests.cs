@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using Agora.Client;
 using Agora.Contracts.Payments;
 using CsCheck;
+using Grpc.Core;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Agora.Servers.Tests;
@@ -32,7 +33,9 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
             };
         }
 
-        public void PassDeadline() => _time.Advance(Settings.CallDeadline);
+        public void PassDeadline() => Pass(Settings.CallDeadline);
+
+        public void Pass(TimeSpan time) => _time.Advance(time);
 
         public async Task PassTimeUntilAsync(Task end)
         {
@@ -239,10 +242,10 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
 
     /// <summary>
     /// Two servers work for one call. One is refused units that a rival holds, and says so; the rival's card is declined; only then comes the
-    /// other's Reserve, and that one dies.
+    /// other's Reserve. What the user was told was no holds: nothing is taken off sale or charged any more.
     /// </summary>
     [Fact]
-    public async Task A_reservation_that_comes_after_its_purchase_was_given_up_is_undone()
+    public async Task A_reservation_that_comes_after_its_purchase_was_refused_is_refused_too()
     {
         var rival = await marketplace.NewBuyerAsync();
         await rival.PostAsync<Cart>("/cart/items", new { itemId = _item, quantity = Units });
@@ -250,7 +253,6 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
         var reserves = 0;
         var hangs = new TaskCompletionSource();
         var goesOn = new TaskCompletionSource();
-        var dead = false;
         marketplace.Wire.Request = async step =>
         {
             if (step == "Reserve" && ++reserves == 2)
@@ -258,7 +260,7 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
                 hangs.SetResult();
                 await goesOn.Task;
             }
-            return !dead;
+            return true;
         };
         marketplace.Wire.Answer = async step =>
         {
@@ -268,22 +270,75 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
                 await hangs.Task;
                 await SendAsync(_elsewhere, "k").ProblemAsync(409, ErrorCodes.NotEnoughUnits);
             }
-            return !(dead |= step == "Reserve" && goesOn.Task.IsCompleted);
+            return true;
         };
         await SendAsync(rival, "k", FakePayments.DeclinedCard).ProblemAsync(402, ErrorCodes.PaymentDeclined);
-        goesOn.SetResult();
-        await (await slow!).ProblemAsync(503, ErrorCodes.Unavailable);
         Reset();
-        await marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken);
-        await SendAsync(_elsewhere, "k").ProblemAsync(409, ErrorCodes.NotEnoughUnits);
+        goesOn.SetResult();
+        await (await slow!).ProblemAsync(409, ErrorCodes.NotEnoughUnits);
+        Assert.DoesNotContain("Charge", marketplace.Wire.Steps);
+        await AssertOutcomeAsync(bought: false);
+        await BuyAsync(_buyer, "another");
+    }
+
+    /// <summary>Two servers work for one call, and the cart is emptied between them: what the second says holds, whatever the first has under way.</summary>
+    [Theory]
+    [InlineData("Reserve", false)]
+    [InlineData("Reserve", true)]
+    [InlineData("Charge", false)]
+    [InlineData("Charge", true)]
+    [InlineData("CompletePurchase", false)]
+    public async Task What_a_server_has_under_way_for_a_purchase_that_another_has_found_empty_is_undone_before_that_one_answers(string step, bool afterIt)
+    {
+        var isAnswered = false;
+        async Task<bool> AnswerElsewhereAt(string at, bool after)
+        {
+            if (at == step && after == afterIt && !isAnswered)
+            {
+                isAnswered = true;
+                await _buyer.SendAsync(HttpMethod.Delete, "/cart");
+                await SendAsync(_elsewhere, "k").ProblemAsync(409, ErrorCodes.CartEmpty);
+                Assert.Equal(Units, (await Marketplace.ItemAsync(_buyer, _item)).Quantity);
+                Assert.Equal(TransactionState.Voided, marketplace.Payments[TransactionOf("k")]);
+            }
+            return true;
+        }
+        marketplace.Wire.Request = at => AnswerElsewhereAt(at, false);
+        marketplace.Wire.Answer = at => AnswerElsewhereAt(at, true);
+        await SendAsync(_buyer, "k").ProblemAsync(409, ErrorCodes.CartEmpty);
+        Assert.True(isAnswered);
         await AssertOutcomeAsync(bought: false);
     }
 
+    /// <summary>The server hangs before it reserves what it has read; the cart is bought under another key, and the next one filled.</summary>
     [Fact]
-    public async Task A_card_that_only_the_payment_service_finds_malformed_is_400_and_leaves_nothing_pending()
+    public async Task A_cart_filled_since_is_not_bought_in_the_place_of_the_one_that_was_asked_for()
     {
-        var problem = await SendAsync(_buyer, "k", FakePayments.MalformedCard).ProblemAsync(400, ErrorCodes.InvalidRequest);
-        Assert.Contains("expirationDate", problem.Errors!.Keys);
+        var next = await Marketplace.NewItemAsync(await marketplace.NewSellerAsync(), Units);
+        var isBought = false;
+        marketplace.Wire.Request = async step =>
+        {
+            if (step == "Reserve" && !isBought)
+            {
+                isBought = true;
+                await BuyAsync(_elsewhere, "quicker");
+                await _elsewhere.PostAsync<Cart>("/cart/items", new { itemId = next, quantity = 1 });
+            }
+            return true;
+        };
+        await SendAsync(_buyer, "k").ProblemAsync(409, ErrorCodes.PurchaseAbandoned);
+        Assert.Equal(Units, (await Marketplace.ItemAsync(_buyer, next)).Quantity);
+        await AssertNeverChargedAsync("k");
+        await AssertOutcomeAsync(bought: true, "quicker");
+    }
+
+    [Fact]
+    public async Task A_card_that_only_the_payment_service_finds_malformed_buys_nothing_and_a_repeat_says_so_again()
+    {
+        var first = await SendAsync(_buyer, "k", FakePayments.MalformedCard).ProblemAsync(409, ErrorCodes.PurchaseAbandoned);
+        Assert.Contains("expirationDate", first.Detail, StringComparison.Ordinal);
+        var second = await SendAsync(_elsewhere, "k").ProblemAsync(409, ErrorCodes.PurchaseAbandoned);
+        Assert.Equal(first.Detail, second.Detail);
         await AssertOutcomeAsync(bought: false);
         await BuyAsync(_buyer, "another");
     }
@@ -302,6 +357,79 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
         await marketplace.Recovery.SettleAllAsync(TestContext.Current.CancellationToken);
         await AssertOutcomeAsync(bought: false);
         await SendAsync(_buyer, "k").ProblemAsync(409, ErrorCodes.PurchaseAbandoned);
+        await BuyAsync(_buyer, "another");
+    }
+
+    /// <summary>What is decided already needs no payment service, and no step that orders anything at customers.</summary>
+    [Theory]
+    [InlineData("Release", true)]
+    [InlineData("Confirm", false)]
+    public async Task Without_the_payment_service_a_rescuer_carries_out_what_was_decided(string step, bool declined)
+    {
+        if (declined)
+        {
+            await DieAtAsync(step, afterIt: false, declined);
+        }
+        else
+        {
+            var lost = BreakAt(step, afterIt: false);
+            await BuyAsync(_buyer, "k");
+            await marketplace.PassTimeUntilAsync(lost);
+            Reset();
+        }
+        marketplace.Wire.Request = at => Task.FromResult(at is not ("Charge" or "Find" or "Void" or "CompletePurchase" or "AbandonPurchase"));
+        await marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken);
+        await marketplace.PassTimeUntilSettledAsync();
+        await AssertOutcomeAsync(bought: !declined);
+    }
+
+    /// <summary>The deadline ends the pause between two attempts.</summary>
+    [Fact]
+    public async Task A_payment_service_that_is_away_until_the_deadline_is_unavailable_at_whichever_moment_that_comes()
+    {
+        await DieAtAsync("Reserve", afterIt: true, declined: false);
+        marketplace.Wire.OnLoss = () => { };
+        marketplace.Wire.Request = at =>
+        {
+            if (at == "Find")
+            {
+                marketplace.Pass(marketplace.Settings.CallDeadline - TimeSpan.FromMilliseconds(50));
+            }
+            return Task.FromResult(at != "Find");
+        };
+        await Assert.ThrowsAsync<UnavailableException>(() => marketplace.PassTimeUntilAsync(
+            marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken)));
+        Reset();
+        await marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken);
+        await AssertOutcomeAsync(bought: false);
+    }
+
+    [Fact]
+    public async Task A_purchase_that_cannot_be_settled_does_not_keep_another_from_it()
+    {
+        await DieAtAsync("Reserve", afterIt: true, declined: false);
+        var first = (_buyer, _elsewhere);
+        _buyer = await marketplace.NewBuyerAsync();
+        _elsewhere = _buyer with { Server = marketplace.OtherBuyer };
+        await FillCartAsync();
+        await DieAtAsync("Charge", afterIt: true, declined: false);
+        var isFirst = true;
+        marketplace.Wire.Request = at =>
+        {
+            if (at == "GetDecision" && isFirst)
+            {
+                isFirst = false;
+                throw new RpcException(new Status(StatusCode.InvalidArgument, "planted by the test"));
+            }
+            return Task.FromResult(true);
+        };
+        await marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken);
+        Assert.False(isFirst);
+        Assert.Contains((await _buyer.GetAsync<PurchasePage>("/purchases")).Purchases, purchase => purchase.PurchaseId == TransactionOf("k"));
+        (_buyer, _elsewhere) = first;
+        await SendAsync(_buyer, "another").ProblemAsync(409, ErrorCodes.PurchasePending);
+        Reset();
+        await marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken);
         await BuyAsync(_buyer, "another");
     }
 
@@ -380,11 +508,11 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
     }
 
     /// <summary>
-    /// Two servers work for one call. The first is refused units that a rival holds, and hangs; the rival's card is declined; the second gets
-    /// the units and buys them. The first then has nothing to give up, and says that they are bought.
+    /// Two servers work for one call. The first is refused units that a rival holds, and hangs; the rival's card is declined; the second is
+    /// refused like the first, though the units are back, and both say the same.
     /// </summary>
     [Fact]
-    public async Task A_server_that_is_overtaken_while_it_gives_up_for_lack_of_units_answers_as_the_one_that_had_them()
+    public async Task A_server_that_is_overtaken_while_it_gives_up_for_lack_of_units_answers_as_the_other()
     {
         var rival = await marketplace.NewBuyerAsync();
         await rival.PostAsync<Cart>("/cart/items", new { itemId = _item, quantity = Units });
@@ -409,10 +537,10 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
             return true;
         };
         await SendAsync(rival, "k", FakePayments.DeclinedCard).ProblemAsync(402, ErrorCodes.PaymentDeclined);
-        var second = await BuyAsync(_elsewhere, "k");
+        var second = await SendAsync(_elsewhere, "k").ProblemAsync(409, ErrorCodes.NotEnoughUnits);
         goesOn.SetResult();
-        Assert.Equal(second.PurchaseId, (await first!.OkAsync<Receipt>()).PurchaseId);
-        await AssertOutcomeAsync(bought: true);
+        Assert.Equal(second.Detail, (await (await first!).ProblemAsync(409, ErrorCodes.NotEnoughUnits)).Detail);
+        await AssertOutcomeAsync(bought: false);
     }
 
     /// <summary>The rescuer thinks that the server is dead while it is only slow, and acts as a whole between two of its steps.</summary>
@@ -605,7 +733,7 @@ public sealed class PurchaseTests(PurchaseTests.Breakable marketplace) : IClassF
 
     private async Task AssertNeverChargedAsync(string key)
     {
-        Assert.Equal(TransactionState.Unknown, marketplace.Payments[TransactionOf(key)]);
+        Assert.False(marketplace.Payments.WasCharged(TransactionOf(key)));
         Assert.DoesNotContain((await _buyer.GetAsync<PurchasePage>("/purchases")).Purchases, purchase => purchase.PurchaseId == TransactionOf(key));
     }
 

@@ -92,6 +92,7 @@ internal sealed class FakePayments(Wire wire) : IFinancialTransactions
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, TransactionState> _transactions = [];
+    private readonly HashSet<string> _charged = [];
 
     /// <summary>Cards that the bank declines.</summary>
     public const string DeclinedCard = "4000000000000002";
@@ -112,6 +113,15 @@ internal sealed class FakePayments(Wire wire) : IFinancialTransactions
         }
     }
 
+    /// <summary>Whether it was approved once, whatever has become of it.</summary>
+    public bool WasCharged(string transactionId)
+    {
+        lock (_lock)
+        {
+            return _charged.Contains(transactionId);
+        }
+    }
+
     public Task<TransactionState> ChargeAsync(
         string transactionId, string cardholderName, string cardNumber, string expirationDate, string securityCode, long amountInCents) =>
         PassAsync("Charge", () =>
@@ -126,6 +136,10 @@ internal sealed class FakePayments(Wire wire) : IFinancialTransactions
                     _ => TransactionState.Approved,
                 };
                 _transactions[transactionId] = state;
+                if (state == TransactionState.Approved)
+                {
+                    _charged.Add(transactionId);
+                }
             }
             return state;
         });
