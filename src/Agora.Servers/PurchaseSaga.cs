@@ -28,8 +28,9 @@
 // If a server dies between two steps: before the Reserve nothing has happened, and from then on products hold the reservation as open
 // until Confirm or Release, which come last on either way. So whoever repeats the call or rescues finds whatever there is to do. Every
 // step is idempotent by the purchase's id. A repeat of the call drives it on from the start; a rescuer, who has no card, asks customers
-// what was decided; where nothing was, payments what became of the charge, and goes on at 4 or 4'. What was decided is read, never guessed, so the user is told the same by whichever
-// server goes on. Nothing else keeps track, and a purchase is always settled once all three services can be reached.
+// what was decided; where nothing was, payments what became of the charge, and goes on at 4 or 4'. What was decided is read, never
+// guessed, so the user is told the same by whichever server goes on. Nothing else keeps track, and a purchase is always settled once all
+// three services can be reached.
 //
 // A cart is bought once, under however many keys it is tried at a time: products hold one reservation of a cart at a time, none after one
 // that is confirmed; customers name the next cart differently as soon as one is bought.
