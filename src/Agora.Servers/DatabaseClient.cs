@@ -17,7 +17,9 @@ namespace Agora.Servers;
 /// Each server begins the ring of replicas at another place, so that the load spreads. A replica that fails is left out at once and
 /// probed in the background with growing pauses until it says that it is ready; calls never pay for a probe. A command goes to the
 /// leader, where one is known: every answer and refusal of a database that has one names it in the trailer <c>agora-leader</c>.
-/// When every replica has refused, as in an election, the round begins again after a short pause.
+/// When every replica has refused, as in an election, the round begins again after a pause: a short one for one call at a time, which looks
+/// for all that wait, and growing ones for the others, which go on as soon as a replica serves again. So an election ends for everybody when it
+/// ends, and however many wait, the replicas that hold it are asked by few.
 /// </remarks>
 internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient : ClientBase
 {
@@ -40,6 +42,12 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
     // The replica that led when last heard of; -1 when unknown. A stale value costs one refused try.
     private volatile int _leader = -1;
 
+    // Completes, and gives way to a new one, when a replica that was left out serves again.
+    private volatile TaskCompletionSource _back = NewSignal();
+
+    // 1 while a call waits that looks for all.
+    private int _looking;
+
     private protected DatabaseClient(string name, DatabaseGroup group, int server, Func<CallInvoker, TClient> client, ServerContext context)
     {
         _name = name;
@@ -58,13 +66,16 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
     {
         RpcException? last = null;
         var pause = s_firstPause;
+        // From before the round: what comes back in the midst of it, behind the try, is not slept through.
+        var back = _back.Task;
         for (ulong tried = 0; !deadline.IsCancellationRequested;)
         {
             if (Choose(toLeader, tried) is not { } replica)
             {
                 tried = 0;
-                await PauseAsync(pause, deadline);
+                await PauseAsync(pause, back, deadline);
                 pause = pause < s_longestPause ? pause * 2 : pause;
+                back = _back.Task;
                 continue;
             }
             tried |= 1ul << replica.Number;
@@ -74,7 +85,7 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
                 var reply = await call;
                 _leader = LeaderIn(call.GetTrailers()) ?? _leader;
                 // A last resort that serves is none; it need not be ready for everything, as when writes pause.
-                replica.TakeIn();
+                TakeIn(replica);
                 return reply;
             }
             catch (RpcException e) when (IsTransient(e.StatusCode) && !deadline.IsCancellationRequested)
@@ -141,17 +152,36 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
         return allLeftOut ? lastResort : null;
     }
 
-    private async Task PauseAsync(TimeSpan pause, CancellationToken deadline)
+    // The caller's loop ends by the deadline, if that ends the pause.
+    private async Task PauseAsync(TimeSpan pause, Task back, CancellationToken deadline)
     {
-        try
+        var looks = Interlocked.Exchange(ref _looking, 1) == 0;
+        // Also where something has come back: it may serve reads and refuse this call for as long as it likes.
+        await DelayAsync(s_firstPause, deadline).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (looks)
         {
-            await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), _time, deadline);
+            Volatile.Write(ref _looking, 0);
         }
-        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+        else
         {
-            // The caller's loop ends by the deadline.
+            using var rest = CancellationTokenSource.CreateLinkedTokenSource(deadline);
+            await Task.WhenAny(back, DelayAsync(pause, rest.Token));
+            await rest.CancelAsync();
         }
     }
+
+    private Task DelayAsync(TimeSpan pause, CancellationToken cancellation) =>
+        Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), _time, cancellation);
+
+    private void TakeIn(DatabaseReplica replica)
+    {
+        if (replica.TryTakeIn())
+        {
+            Interlocked.Exchange(ref _back, NewSignal()).SetResult();
+        }
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private void LeaveOut(DatabaseReplica replica, RpcException reason)
     {
@@ -170,13 +200,13 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
         {
             while (replica.IsLeftOut)
             {
-                await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), _time, _stopping.Token);
+                await DelayAsync(pause, _stopping.Token);
                 try
                 {
                     var status = await replica.Status.GetStatusAsync(new StatusRequest(), WithTimeout(_stopping.Token));
                     if (status.Ready)
                     {
-                        replica.TakeIn();
+                        TakeIn(replica);
                         _logger.LogInformation("Replica {Replica} of the {Database} database is back", replica.Number, _name);
                         return;
                     }
@@ -261,6 +291,7 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
 
         public bool TryLeaveOut() => Interlocked.Exchange(ref _leftOut, 1) == 0;
 
-        public void TakeIn() => Volatile.Write(ref _leftOut, 0);
+        /// <summary>False where it was not left out.</summary>
+        public bool TryTakeIn() => IsLeftOut && Interlocked.Exchange(ref _leftOut, 0) != 0;
     }
 }

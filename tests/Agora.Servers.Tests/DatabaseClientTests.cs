@@ -11,6 +11,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Agora.Servers.Tests;
 
@@ -159,6 +160,35 @@ public sealed class DatabaseClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Once_a_replica_serves_again_whoever_waits_goes_on_however_long_its_pause_has_grown()
+    {
+        const int Calls = 10;
+        FakeTimeProvider time = new();
+        await using var client = Client(0, time: time);
+        var serving = false;
+        foreach (var replica in _replicas)
+        {
+            replica.Ready = false;
+            replica.Script = _ => Volatile.Read(ref serving) ? Task.CompletedTask : throw Unavailable();
+        }
+        var calls = Task.WhenAll(Enumerable.Range(0, Calls).Select(_ => ExecuteAsync(client, RequestId.Random())));
+
+        // After ten rounds of each, pauses are 160 ms and longer.
+        await Eventually(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            return Task.FromResult(_replicas.Sum(replica => replica.Asked.Count) > 10 * Calls * _replicas.Count);
+        });
+        Volatile.Write(ref serving, true);
+        for (var passed = 0; passed < 150 && !calls.IsCompleted; passed += 30)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(30));
+            await Task.WhenAny(calls, Task.Delay(TimeSpan.FromSeconds(3), Cancellation));
+        }
+        Assert.True(calls.IsCompletedSuccessfully);
+    }
+
+    [Fact]
     public async Task When_none_serves_the_call_ends_at_its_deadline()
     {
         await using var client = Client(0);
@@ -184,11 +214,11 @@ public sealed class DatabaseClientTests : IAsyncLifetime
     private static Session Session => new() { TokenHash = RequestId.Random(), Role = Role.Buyer };
 
     // Where no replica is silent, none may be taken for it because the machine is busy.
-    private CustomersDatabase Client(int server, int silenceInSeconds = 60) => new(
+    private CustomersDatabase Client(int server, int silenceInSeconds = 60, TimeProvider? time = null) => new(
         new DatabaseGroup { Replicas = [.. _replicas.Select(replica => new DatabaseAddress { GrpcPort = replica.Port })] },
         server,
         new ServerContext(
-            new ServerSettings { ReplicaTimeout = TimeSpan.FromSeconds(silenceInSeconds) }, TimeProvider.System,
+            new ServerSettings { ReplicaTimeout = TimeSpan.FromSeconds(silenceInSeconds) }, time ?? TimeProvider.System,
             new ServerMetrics(_services.GetRequiredService<IMeterFactory>()), NullLoggerFactory.Instance, Identity: null));
 
     private async Task ReadAsync(CustomersDatabase client)
