@@ -184,7 +184,7 @@ public sealed class RaftSafetyTests : IAsyncDisposable
         }
 
         var parts = 0;
-        trail.PartSent = () => parts++;
+        trail.MoreToSend = () => parts++;
         Answering follower = new(HeartbeatResult.ReplicatedWithLeaderTerm);
         List<HeartbeatResult> results = [];
         for (long next = 1; next <= 31; next += follower.Count)
@@ -196,6 +196,22 @@ public sealed class RaftSafetyTests : IAsyncDisposable
         Assert.Equal(results.Count - 1, parts);
         Assert.All(results.SkipLast(1), result => Assert.Equal(HeartbeatResult.Replicated, result));
         Assert.Equal(HeartbeatResult.ReplicatedWithLeaderTerm, results[^1]);
+    }
+
+    [Fact]
+    public async Task A_follower_that_lacks_what_goes_before_is_sent_it_without_waiting_for_the_next_heartbeat()
+    {
+        var trail = Trail(members: 3);
+        await LeadAsync(trail, term: 1);
+        await AppendAsync(trail, term: 1);
+        var rounds = 0;
+        trail.MoreToSend = () => rounds++;
+
+        // As a new leader begins: behind the end of its own log.
+        await SendAsync(trail, new Answering(HeartbeatResult.Rejected), first: 3, last: 2);
+        Assert.Equal(1, rounds);
+        await SendAsync(trail, new Answering(HeartbeatResult.ReplicatedWithLeaderTerm), first: 1, last: 2);
+        Assert.Equal(1, rounds);
     }
 
     [Fact]
@@ -285,6 +301,13 @@ public sealed class RaftSafetyTests : IAsyncDisposable
         {
             Assert.Contains(setting, Assert.Throws<IOException>(() => ElectionTimes.Parse(setting)).Message, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void Every_replica_stands_for_election_at_a_time_of_its_own()
+    {
+        Assert.Equal([600, 650, 700, 750, 800], Enumerable.Range(0, 5).Select(replica => ElectionTimes.Default.Of(replica, 5)));
+        Assert.Equal(600, ElectionTimes.Default.Of(0, 1));
     }
 
     private static ClusterMemberId Member(int port) => ClusterMemberId.FromEndPoint(new IPEndPoint(IPAddress.Loopback, port));

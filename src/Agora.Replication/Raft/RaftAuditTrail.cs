@@ -59,8 +59,8 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
 
     public long CommitIndex => Volatile.Read(ref _committed);
 
-    /// <summary>Called on the leader after a part was sent that others must follow.</summary>
-    public Action? PartSent { get; set; }
+    /// <summary>Called on the leader when a follower must be sent more than it was: another part, or what comes before.</summary>
+    public Action? MoreToSend { get; set; }
 
     /// <summary>Completes when the leader no longer has what this replica lacks; the ballot remembers it.</summary>
     public Task LacksState => _lacksState.Task;
@@ -233,9 +233,9 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
         var part = ReadPart(startIndex, endIndex);
         var partEnd = startIndex + part.Length - 1;
         var result = await reader.ReadAsync<Entry, Entry[]>(part, null, token);
-        if (partEnd < endIndex)
+        if (partEnd < endIndex || IsRefused(result, term))
         {
-            PartSent?.Invoke();
+            MoreToSend?.Invoke();
         }
 
         return Answered(reader, result, term, partEnd, last: partEnd >= endIndex, offered: false);
@@ -355,6 +355,11 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
         Log.Read(first, last, MaxPartEntries, MaxPartBytes, records);
         return [.. records.Select(r => new Entry(r.Term, r.Payload))];
     }
+
+    // The follower lacks what goes before; its place moves back with every such answer, so this ends. A new leader begins with it, at the end of its own log,
+    // and serves nobody before it has sent more: the library would leave that to the next heartbeat.
+    private static bool IsRefused<TResult>(TResult result, long term) =>
+        term != Follows && result is Result<ReplicationStatus> answer && answer.Value.Result == HeartbeatResult.Rejected && answer.Term <= term;
 
     // Whoever answered in this term holds the log up to the end of what it was sent.
     private TResult Answered<TResult>(object member, TResult result, long term, long end, bool last, bool offered)

@@ -208,7 +208,7 @@ internal sealed class RaftNode : IAsyncDisposable
         Membership membership = new(cluster, trail);
         try
         {
-            trail.PartSent = () => _ = membership.ReplicateSoonAsync(_logger, _stop.Token);
+            trail.MoreToSend = () => _ = membership.ReplicateSoonAsync(_logger, _stop.Token);
             await cluster.StartAsync(cancellationToken);
         }
         catch
@@ -314,16 +314,18 @@ internal sealed class RaftNode : IAsyncDisposable
         return await _peers.FetchStateAsync(leader, position, path, _stop.Token);
     }
 
-    private RaftCluster.TcpConfiguration Configure() => new(_own)
+    private RaftCluster.TcpConfiguration Configure() => Configure(_settings.Election.Of(_replica, _members.All.Count));
+
+    private RaftCluster.TcpConfiguration Configure(int election) => new(_own)
     {
         PublicEndPoint = _members.All[_replica],
 
         // One of its own for each time that this replica takes part, as it ends with it.
         ConfigurationStorage = new RaftMembers(_group, _replica),
         ColdStart = false,
-        LowerElectionTimeout = _settings.Election.Shortest,
-        UpperElectionTimeout = _settings.Election.Longest,
-        HeartbeatThreshold = (double)_settings.Election.Heartbeat / _settings.Election.Shortest,
+        LowerElectionTimeout = election,
+        UpperElectionTimeout = election,
+        HeartbeatThreshold = (double)_settings.Election.Heartbeat / election,
 
         // Shorter than the shortest election: a vote waits for every member, and one that hangs must not hold it up for longer than it lasts.
         RequestTimeout = TimeSpan.FromMilliseconds(_settings.Election.Shortest * 5 / 6),
