@@ -34,7 +34,7 @@ public sealed record EvaluationOptions
     /// Calls of the clients of <see cref="FirstScale"/> together before all else. What is used much is compiled a second time, better, in the background: in
     /// all the processes together that takes the processors a minute's work, for which measured calls would have to wait.
     /// </summary>
-    public int FirstCalls { get; init; } = 20_000;
+    public int FirstCalls { get; init; } = 60_000;
 
     /// <summary>Who makes the <see cref="FirstCalls"/>: enough clients to use every server.</summary>
     public static Scale FirstScale => new(10, 10);

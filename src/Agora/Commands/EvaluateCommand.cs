@@ -58,7 +58,7 @@ internal static class EvaluateCommand
                 Conditions = parse.GetValue(replicas) == 1 && !Given(conditions) ? [1] : parse.GetValue(conditions)!,
                 Runs = isQuick && !Given(runs) ? [1] : parse.GetValue(runs)!,
                 Calls = !isQuick || Given(calls) ? parse.GetValue(calls)! : Given(scale) || Given(sellers) || Given(buyers) ? [100] : [500, 100],
-                FirstCalls = isQuick ? 0 : 20_000,
+                FirstCalls = isQuick ? 0 : 60_000,
                 WarmUpCalls = isQuick ? 200 : 2000,
                 Rate = parse.GetValue(rate),
                 Seed = parse.GetValue(seed),
