@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Payments;
@@ -40,7 +41,8 @@ public static class PaymentsHost
                 listen.Protocols = HttpProtocols.Http1;
                 if (cluster.Payments.UsesHttps)
                 {
-                    var tls = (identity ?? throw new IOException("payments: HTTPS needs a certificate")).ForCallers(Components.BuyerServer, ClusterSecrets.Operator);
+                    var tls = (identity ?? throw new IOException("payments: HTTPS needs a certificate"))
+                        .ForCallers(SslApplicationProtocol.Http11, Components.BuyerServer, ClusterSecrets.Operator);
                     listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls) });
                 }
             });

@@ -67,6 +67,8 @@ internal sealed class UsersCertificate
             }
             return new SslServerAuthenticationOptions
             {
+                // All connections share this: Kestrel is to write nothing into it.
+                ApplicationProtocols = [SslApplicationProtocol.Http11],
                 ServerCertificateContext = SslStreamCertificateContext.Create(certificate, chain, offline: true),
                 EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             };

@@ -117,6 +117,15 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
+    public void What_the_connections_of_a_port_share_leaves_nothing_for_the_first_of_them_to_write()
+    {
+        // Kestrel fills in what is null, in the midst of the first handshakes: one in a thousand of them then negotiated no HTTP/2.
+        using var identity = _own.Of(ClusterFile.Default.Processes().Single(p => p.Name == "products/0"), TimeProvider.System.GetUtcNow());
+        Assert.Equal([SslApplicationProtocol.Http2], identity.ForCallers(SslApplicationProtocol.Http2, Components.SellerServer).ApplicationProtocols!);
+        Assert.Empty(identity.ForCallers(protocol: null, Components.Products).ApplicationProtocols!);
+    }
+
+    [Fact]
     public async Task A_replica_of_another_cluster_takes_no_part()
     {
         await using var group = await Group.StartAsync(ReplicationEngine.Raft, 3, secrets: _own);

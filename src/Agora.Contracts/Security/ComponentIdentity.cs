@@ -79,9 +79,15 @@ public sealed class ComponentIdentity : IDisposable
         ? FormattableString.Invariant($"the certificate of {Name} expires on {_own.NotAfter.ToUniversalTime():yyyy-MM-dd}; {ClusterSecrets.HowToRenew}")
         : null;
 
-    /// <summary>TLS for a port that only these components may call.</summary>
-    public SslServerAuthenticationOptions ForCallers(params IReadOnlyList<string> components) => new()
+    /// <summary>TLS for a port that only these components may call; all its connections share it.</summary>
+    /// <param name="protocol">
+    /// What is spoken there, where it is HTTP. Not left to Kestrel: that would write it into what is shared when the first connections come, and whichever of
+    /// them reads it in between negotiates nothing. A client of HTTP/2 then takes the port for one of HTTP/1.1, for as long as it lives.
+    /// </param>
+    /// <param name="components">Who may call.</param>
+    public SslServerAuthenticationOptions ForCallers(SslApplicationProtocol? protocol, params IReadOnlyList<string> components) => new()
     {
+        ApplicationProtocols = protocol is { } spoken ? [spoken] : [],
         ServerCertificateContext = _context,
         ClientCertificateRequired = true,
         EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,

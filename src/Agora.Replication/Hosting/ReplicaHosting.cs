@@ -1,3 +1,4 @@
+using System.Net.Security;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Security;
 using Agora.Replication.Broadcast;
@@ -51,7 +52,7 @@ public static class ReplicaHosting
                 listen.Protocols = HttpProtocols.Http2;
                 if (identity is not null)
                 {
-                    var tls = identity.ForCallers(identity.Component, Components.SellerServer, Components.BuyerServer, ClusterSecrets.Operator);
+                    var tls = identity.ForCallers(SslApplicationProtocol.Http2, identity.Component, Components.SellerServer, Components.BuyerServer, ClusterSecrets.Operator);
                     listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls) });
                 }
 

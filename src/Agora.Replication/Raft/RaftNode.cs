@@ -363,7 +363,7 @@ internal sealed class RaftNode : IAsyncDisposable
 
         public PeersOnly(ComponentIdentity identity, IReadOnlyList<EndPoint> members)
         {
-            ServerOptions = identity.ForCallers(identity.Component);
+            ServerOptions = identity.ForCallers(protocol: null, identity.Component);
             _towards = members.Index().ToDictionary(m => m.Item, m => identity.Towards(identity.Component, m.Index));
         }
 
