@@ -306,7 +306,7 @@ public sealed class RaftSafetyTests : IAsyncDisposable
     [Fact]
     public void Every_replica_stands_for_election_at_a_time_of_its_own()
     {
-        Assert.Equal([600, 650, 700, 750, 800], Enumerable.Range(0, 5).Select(replica => ElectionTimes.Default.Of(replica, 5)));
+        Assert.Equal([600, 700, 800, 900, 1000], Enumerable.Range(0, 5).Select(replica => ElectionTimes.Default.Of(replica, 5)));
         Assert.Equal(600, ElectionTimes.Default.Of(0, 1));
     }
 

@@ -314,18 +314,19 @@ internal sealed class RaftNode : IAsyncDisposable
         return await _peers.FetchStateAsync(leader, position, path, _stop.Token);
     }
 
-    private RaftCluster.TcpConfiguration Configure() => Configure(_settings.Election.Of(_replica, _members.All.Count));
+    private RaftCluster.TcpConfiguration Configure() =>
+        Configure(_settings.Election.Of(_replica, _members.All.Count), _settings.Election.Of(_replica + 1, _members.All.Count));
 
-    private RaftCluster.TcpConfiguration Configure(int election) => new(_own)
+    private RaftCluster.TcpConfiguration Configure(int shortest, int longest) => new(_own)
     {
         PublicEndPoint = _members.All[_replica],
 
         // One of its own for each time that this replica takes part, as it ends with it.
         ConfigurationStorage = new RaftMembers(_group, _replica),
         ColdStart = false,
-        LowerElectionTimeout = election,
-        UpperElectionTimeout = election,
-        HeartbeatThreshold = (double)_settings.Election.Heartbeat / election,
+        LowerElectionTimeout = shortest,
+        UpperElectionTimeout = longest,
+        HeartbeatThreshold = (double)_settings.Election.Heartbeat / shortest,
 
         // Shorter than the shortest election: a vote waits for every member, and one that hangs must not hold it up for longer than it lasts.
         RequestTimeout = TimeSpan.FromMilliseconds(_settings.Election.Shortest * 5 / 6),
