@@ -214,6 +214,46 @@ public sealed class RaftReplicatorTests
         Assert.Equal(count + 2, await group.CountAsync("x"));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Replicas_whose_disks_were_lost_vote_as_the_others_do(bool beforeAllWereHeard)
+    {
+        await using var group = await Group.StartAsync(ReplicationEngine.Raft, 5);
+        var count = await group.CountAsync("x");
+        var leader = await group.LeaderAsync();
+        int[] followers = [.. group.Running.Where(i => i != leader)];
+        var silent = followers[^1];
+        if (beforeAllWereHeard)
+        {
+            await group.StopAsync(silent);
+        }
+
+        foreach (var lost in followers[..2])
+        {
+            await group.StopAsync(lost);
+            Directory.Delete(group.DirectoryOf(lost, ""), recursive: true);
+            await group.StartAsync(lost);
+            Assert.Equal(count, await group.ReadAsync(lost, "x"));
+        }
+
+        if (beforeAllWereHeard)
+        {
+            await group.StartAsync(silent);
+            await group.ReadAsync(silent, "x");
+            foreach (var lost in followers[..2])
+            {
+                await Group.EventuallyAsync(() => Task.FromResult(((RaftReplicator)group.Replicator(lost)).Abstains ? null : (bool?)true));
+            }
+        }
+
+        // Nobody else is left to make a majority with, and nobody had to go beyond the terms in which one of them abstained.
+        await group.StopAsync(followers[2]);
+        await group.StopAsync(leader);
+        Assert.Equal(count + 1, await group.CountAsync("x"));
+        Assert.All(group.Running, i => Assert.InRange(((RaftReplicator)group.Replicator(i)).Term, 2, 999));
+    }
+
     [Fact]
     public async Task A_group_does_not_begin_anew_when_a_majority_lost_its_disks()
     {

@@ -15,7 +15,7 @@ internal sealed class RaftPeerService(IReplicator replicator) : RaftPeer.RaftPee
 
     public override Task<StandingReply> GetStanding(StandingRequest request, ServerCallContext context)
     {
-        StandingReply reply = new() { Blank = Raft.IsBlank };
+        StandingReply reply = new() { Blank = Raft.IsBlank, Term = Raft.Term };
         if (Raft.Status.Leader is int leader)
         {
             reply.Leader = leader;

@@ -26,7 +26,9 @@ internal sealed class ReplicaLifetime(
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await _stopping.DisposeAsync();
-        await replicator.DisposeAsync();
+
+        // Not for longer than the host gives it: one that hangs must not keep the process from ending.
+        await replicator.DisposeAsync().AsTask().WaitAsync(cancellationToken);
 
         // Throws what stopped it, if it stopped by itself: the process then ends with a failure.
         await replicator.Completion.WaitAsync(cancellationToken);

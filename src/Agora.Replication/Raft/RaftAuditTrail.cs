@@ -119,6 +119,18 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
         }
     }
 
+    /// <summary>Ends abstaining behind a term, as it is known now that nothing can have been promised in later ones.</summary>
+    public void AbstainOnlyUpTo(long term)
+    {
+        lock (_gate)
+        {
+            if (term < Ballot.State.AbstainsUpTo)
+            {
+                Promise(Ballot.State with { AbstainsUpTo = term });
+            }
+        }
+    }
+
     Task IAuditTrail.InitializeAsync(CancellationToken token) => Task.CompletedTask;
 
     ValueTask IAuditTrail.WaitForApplyAsync(long index, CancellationToken token) => new(_applier.WaitAsync(index, token));

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -25,9 +26,13 @@ namespace Agora.Replication.Raft;
 /// belong, that it leads in term T, and waits until M is committed; any replica then gives its state at M or above. Every entry that this replica
 /// ever acknowledged and that anybody relies on came from a leader of T or before, so it lies at or below M. What it may have voted is not known: in
 /// terms up to T it did not matter, as T has its leader. A candidate of a later term may still be collecting votes with this replica's among them.
-/// So it abstains, and does not stand, in the <see cref="TermsOfAbstinence"/> terms behind T; a candidacy raises the term by one, and needs a majority's
-/// consent beforehand, so no candidate is further ahead of a leader than that.</item>
+/// Whoever that is reached its term before it asked for the vote. So the replica asks each of the others, now, which term it has reached, and goes on as
+/// one that has voted in the highest: every vote that it may have given is of that term or an earlier one.</item>
 /// </list>
+/// <para>Where another does not answer, its term is not known. Then the replica waits until a candidacy from before would be over, and comes in all the same, as two
+/// may be down at once; but it abstains, and does not stand, in the <see cref="TermsOfAbstinence"/> terms behind T, further than which no candidate is ahead of a
+/// leader, as a candidacy raises the term by one and needs a majority's consent beforehand. It abstains only until it has heard the others too: a replica
+/// that does not vote is one that the group lacks when others die.</para>
 /// <para>A replica that only fell behind keeps its ballot and its votes, and fetches the state in the same way. Its ballot says so from the moment at which it
 /// learns it until log and state fit again: whenever the process dies in between, the next one begins from there.</para>
 /// </remarks>
@@ -54,8 +59,11 @@ internal sealed class RaftNode : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    // The terms that the others have reached, as each has said since this process began; null for one that has not been heard.
+    private readonly long?[] _heard;
+
     private volatile Membership? _membership;
-    private Ballot? _ballot;
+    private volatile Ballot? _ballot;
     private Task _life = Task.CompletedTask;
 
     public RaftNode(
@@ -67,6 +75,7 @@ internal sealed class RaftNode : IAsyncDisposable
         _logger = loggers.CreateLogger<RaftNode>();
         _members = new RaftMembers(group, replica);
         _own = HostNames.PeerOf(group.Replicas[replica]);
+        _heard = new long?[_members.All.Count - 1];
     }
 
     /// <summary>What this replica takes part with; null while it is out of the group.</summary>
@@ -80,6 +89,12 @@ internal sealed class RaftNode : IAsyncDisposable
         ? member.Trail.Ballot.State.Term == 0 && member.Trail.Log.LastIndex == 0
         : _ballot is null && _store.Applied <= 0;
 
+    /// <summary>The term that it has reached; 0 while it has no ballot. Every candidacy of its own is of this term or an earlier one.</summary>
+    public long Term => _ballot?.State.Term ?? 0;
+
+    /// <summary>It has lost what it promised, and does not vote before it has heard from all others what that may have been.</summary>
+    public bool Abstains => _ballot is not { State: var state } || state.Term < state.AbstainsUpTo;
+
     /// <summary>The replica that leads, as far as known here; itself only while it may serve.</summary>
     public int? Leader
     {
@@ -90,6 +105,9 @@ internal sealed class RaftNode : IAsyncDisposable
             return index < 0 || (index == _replica && !member!.Leads) ? null : index;
         }
     }
+
+    // The highest term that any other replica had reached when it was asked; null while one of them has not answered yet.
+    private long? HighestHeard => Array.TrueForAll(_heard, t => t is not null) ? _heard.Max() : null;
 
     /// <summary>What this replica knows, for whoever wants to read; null while it is out of the group.</summary>
     public MemberView? View()
@@ -163,7 +181,8 @@ internal sealed class RaftNode : IAsyncDisposable
                     await TakePartAsync(await ComeInAsync(), _stop.Token);
                 }
 
-                await _membership!.Trail.LacksState.WaitAsync(_stop.Token);
+                await EndAbstinenceAsync(_membership!.Trail);
+                await _membership.Trail.LacksState.WaitAsync(_stop.Token);
                 _logger.LogWarning("The others' log no longer reaches back to {Index}: this replica leaves the group and fetches the state", _store.Applied);
                 await LeaveAsync();
                 _ballot = Ballot.Open(_directory, _settings.Log.Disk);
@@ -237,15 +256,17 @@ internal sealed class RaftNode : IAsyncDisposable
     private async Task<RaftLog> ComeInAsync()
     {
         var told = false;
+        var begun = Stopwatch.GetTimestamp();
         for (var pause = FirstPause; ;)
         {
-            var standings = await _peers.StandingsAsync(_stop.Token);
+            var standings = await HearAsync();
             if (IsBlank && Array.TrueForAll(standings, s => s is { Blank: true }))
             {
                 return Begin();
             }
 
-            foreach (var leader in standings.Where(s => s is { HasLeader: true }).Select(s => s!.Leader).Distinct())
+            var mayRestore = _ballot is not null || HighestHeard is not null || Stopwatch.GetElapsedTime(begun) > _settings.Election.LongestCandidacy;
+            foreach (var leader in standings.Where(s => mayRestore && s is { HasLeader: true }).Select(s => s!.Leader).Distinct())
             {
                 try
                 {
@@ -286,7 +307,9 @@ internal sealed class RaftNode : IAsyncDisposable
         var log = RaftLog.Create(_directory, header.Position, [.. header.Terms.Select(t => new TermRun(t.First, t.Term))], _settings.Log);
         if (_ballot is null)
         {
-            _ballot = Ballot.Create(_directory, new BallotState { Term = point.Term, AbstainsUpTo = point.Term + TermsOfAbstinence }, _settings.Log.Disk);
+            var term = Math.Max(point.Term, HighestHeard ?? 0);
+            _ballot = Ballot.Create(
+                _directory, new BallotState { Term = term, AbstainsUpTo = HighestHeard is null ? term + TermsOfAbstinence : term }, _settings.Log.Disk);
         }
         else
         {
@@ -294,6 +317,35 @@ internal sealed class RaftNode : IAsyncDisposable
         }
 
         return log;
+    }
+
+    private async Task<StandingReply?[]> HearAsync()
+    {
+        var standings = await _peers.StandingsAsync(_stop.Token);
+        foreach (var (other, standing) in standings.Index())
+        {
+            if (standing is { HasTerm: true })
+            {
+                _heard[other] = Math.Max(_heard[other] ?? 0, standing.Term);
+            }
+        }
+
+        return standings;
+    }
+
+    private async Task EndAbstinenceAsync(RaftAuditTrail trail)
+    {
+        while (Abstains && !trail.LacksState.IsCompleted)
+        {
+            await HearAsync();
+            if (HighestHeard is { } term)
+            {
+                trail.AbstainOnlyUpTo(term);
+                return;
+            }
+
+            await Task.Delay(LongestPause, _stop.Token);
+        }
     }
 
     // From a follower where one can, as the leader has enough to do.

@@ -69,6 +69,12 @@ internal sealed class RaftReplicator : IReplicator
     /// <summary>It has never promised anything and holds nothing: it is new, or has lost everything.</summary>
     public bool IsBlank => _node.IsBlank;
 
+    /// <summary>The term that it has reached; 0 while it has no ballot.</summary>
+    public long Term => _node.Term;
+
+    /// <summary>It has lost what it promised, and does not vote before it has heard from all others what that may have been.</summary>
+    public bool Abstains => _node.Abstains;
+
     /// <summary>How often the group was asked where reads stand.</summary>
     public long ReadRounds => _readPositions.Begun;
 
@@ -386,7 +392,12 @@ internal sealed class RaftReplicator : IReplicator
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         _queue.Writer.TryComplete();
-        await Task.WhenAny(_batcher, Task.Delay(DrainTimeout, CancellationToken.None));
+        if (!_completion.Task.IsFaulted)
+        {
+            // One that has failed hands over at once: while it leads, nobody is served.
+            await Task.WhenAny(_batcher, Task.Delay(DrainTimeout, CancellationToken.None));
+        }
+
         await _stop.CancelAsync();
         await _batcher;
         await _watch;
