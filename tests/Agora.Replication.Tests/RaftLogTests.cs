@@ -159,7 +159,7 @@ public sealed class RaftLogTests : IDisposable
         Directory.CreateDirectory(_directory["ballot"]);
         using (var ballot = Ballot.Create(_directory["ballot"], new BallotState { Term = 3 }, LogDisk.System))
         {
-            ballot.Write(new BallotState { Term = 4, AbstainsUpTo = 7 });
+            ballot.Write(new BallotState { Term = 4, LacksState = true });
         }
 
         var path = Ballot.PathIn(_directory["ballot"]);
@@ -175,7 +175,7 @@ public sealed class RaftLogTests : IDisposable
 
         File.WriteAllBytes(path, content);
         using var whole = Ballot.Open(_directory["ballot"], LogDisk.System);
-        Assert.Equal(new BallotState { Term = 4, AbstainsUpTo = 7 }, whole!.State);
+        Assert.Equal(new BallotState { Term = 4, LacksState = true }, whole!.State);
         File.WriteAllBytes(path, new byte[content.Length]);
         Assert.Throws<IOException>(() => Ballot.Open(_directory["ballot"], LogDisk.System));
     }

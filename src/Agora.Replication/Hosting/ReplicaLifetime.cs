@@ -26,9 +26,7 @@ internal sealed class ReplicaLifetime(
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await _stopping.DisposeAsync();
-
-        // Not for longer than the host gives it: one that hangs must not keep the process from ending.
-        await replicator.DisposeAsync().AsTask().WaitAsync(cancellationToken);
+        await replicator.DisposeAsync();
 
         // Throws what stopped it, if it stopped by itself: the process then ends with a failure.
         await replicator.Completion.WaitAsync(cancellationToken);

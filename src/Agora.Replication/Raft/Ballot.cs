@@ -77,7 +77,6 @@ internal sealed class Ballot : IDisposable
         slot.Clear();
         BinaryPrimitives.WriteInt64LittleEndian(slot[8..], _number + 1);
         BinaryPrimitives.WriteInt64LittleEndian(slot[16..], state.Term);
-        BinaryPrimitives.WriteInt64LittleEndian(slot[24..], state.AbstainsUpTo);
         slot[32] = state.LacksState ? (byte)1 : (byte)0;
         if (state.Vote is { } vote)
         {
@@ -110,7 +109,6 @@ internal sealed class Ballot : IDisposable
             State = new BallotState
             {
                 Term = BinaryPrimitives.ReadInt64LittleEndian(slot[16..]),
-                AbstainsUpTo = BinaryPrimitives.ReadInt64LittleEndian(slot[24..]),
                 LacksState = slot[32] != 0,
                 Vote = slot[33] == 0 ? null : new ClusterMemberId(slot[VotePlace..]),
             };
@@ -126,9 +124,6 @@ internal sealed record BallotState
     public long Term { get; init; }
 
     public ClusterMemberId? Vote { get; init; }
-
-    /// <summary>In terms up to this one the replica neither votes nor stands: it may have voted in them before it lost its disk.</summary>
-    public long AbstainsUpTo { get; init; }
 
     /// <summary>The others' log no longer holds what this replica lacks: it must fetch the state before it takes part.</summary>
     public bool LacksState { get; init; }

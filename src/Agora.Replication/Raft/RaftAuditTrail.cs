@@ -20,7 +20,6 @@ namespace Agora.Replication.Raft;
 /// <item>A follower that is far behind gets the log in parts, each small enough for one request's time.</item>
 /// <item>A follower that needs what was cut is told so in the form of a snapshot without content. It takes no snapshot from the library, but
 /// leaves the group, fetches the state from another replica and comes back behind it.</item>
-/// <item>A replica that lost what it promised abstains for as long as it may have promised something else.</item>
 /// </list>
 /// The base class is the library's own log; it lies idle and empty. Only a class derived from it can implement the interface, which has a setter that is
 /// internal to the library.
@@ -115,18 +114,6 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
             {
                 _heard = leader;
                 CommitHeard();
-            }
-        }
-    }
-
-    /// <summary>Ends abstaining behind a term, as it is known now that nothing can have been promised in later ones.</summary>
-    public void AbstainOnlyUpTo(long term)
-    {
-        lock (_gate)
-        {
-            if (term < Ballot.State.AbstainsUpTo)
-            {
-                Promise(Ballot.State with { AbstainsUpTo = term });
             }
         }
     }
@@ -277,17 +264,13 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
         }
     }
 
-    bool IPersistentState.IsVotedFor(in ClusterMemberId id)
-    {
-        var state = Ballot.State;
-        return state.Term > state.AbstainsUpTo && (state.Vote is not { } vote || vote == id);
-    }
+    bool IPersistentState.IsVotedFor(in ClusterMemberId id) => Ballot.State.Vote is not { } vote || vote == id;
 
     ValueTask<long> IPersistentState.IncrementTermAsync(ClusterMemberId member, CancellationToken token)
     {
         lock (_gate)
         {
-            var term = Math.Max(Ballot.State.Term, Ballot.State.AbstainsUpTo) + 1;
+            var term = Ballot.State.Term + 1;
             Promise(Ballot.State with { Term = term, Vote = member });
             return ValueTask.FromResult(term);
         }

@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Replication;
 using Agora.Contracts.Security;
+using DotNext.Net.Cluster;
 using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Security;
 using Grpc.Core;
@@ -27,22 +28,25 @@ namespace Agora.Replication.Raft;
 /// ever acknowledged and that anybody relies on came from a leader of T or before, so it lies at or below M. What it may have voted is not known: in
 /// terms up to T it did not matter, as T has its leader. A candidate of a later term may still be collecting votes with this replica's among them.
 /// Whoever that is reached its term before it asked for the vote. So the replica asks each of the others, now, which term it has reached, and goes on as
-/// one that has voted in the highest: every vote that it may have given is of that term or an earlier one.</item>
+/// one that has voted in the highest: every vote that it may have given is of that term or an earlier one. And as it takes nothing from leaders of earlier terms
+/// any more, no entry is committed with its help that such a candidate, once elected, would lack.</item>
 /// </list>
-/// <para>Where another does not answer, its term is not known. Then the replica waits until a candidacy from before would be over, and comes in all the same, as two
-/// may be down at once; but it abstains, and does not stand, in the <see cref="TermsOfAbstinence"/> terms behind T, further than which no candidate is ahead of a
-/// leader, as a candidacy raises the term by one and needs a majority's consent beforehand. It abstains only until it has heard the others too: a replica
-/// that does not vote is one that the group lacks when others die.</para>
+/// <para>Where another does not answer for a while, its term is not known. As two may be down at once, the replica does not wait for longer, but goes on as one that has voted in
+/// a term so high (<see cref="TermsAhead"/>) that no candidate can have reached it: a candidacy raises the term by one, and needs a majority's consent beforehand. That costs the
+/// group an election, as its leader steps down before the higher term.</para>
 /// <para>A replica that only fell behind keeps its ballot and its votes, and fetches the state in the same way. Its ballot says so from the moment at which it
 /// learns it until log and state fit again: whenever the process dies in between, the next one begins from there.</para>
 /// </remarks>
 internal sealed class RaftNode : IAsyncDisposable
 {
-    private const long TermsOfAbstinence = 1000;
+    private const long TermsAhead = 1000;
 
     private static readonly TimeSpan RestorePointTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+    // Several times as long as an answer may take: who only began late, or is busy, answers by then.
+    private static readonly TimeSpan SilenceTimeout = TimeSpan.FromSeconds(4);
 
     private readonly int _replica;
     private readonly string _directory;
@@ -92,9 +96,6 @@ internal sealed class RaftNode : IAsyncDisposable
     /// <summary>The term that it has reached; 0 while it has no ballot. Every candidacy of its own is of this term or an earlier one.</summary>
     public long Term => _ballot?.State.Term ?? 0;
 
-    /// <summary>It has lost what it promised, and does not vote before it has heard from all others what that may have been.</summary>
-    public bool Abstains => _ballot is not { State: var state } || state.Term < state.AbstainsUpTo;
-
     /// <summary>The replica that leads, as far as known here; itself only while it may serve.</summary>
     public int? Leader
     {
@@ -106,8 +107,7 @@ internal sealed class RaftNode : IAsyncDisposable
         }
     }
 
-    // The highest term that any other replica had reached when it was asked; null while one of them has not answered yet.
-    private long? HighestHeard => Array.TrueForAll(_heard, t => t is not null) ? _heard.Max() : null;
+    private bool HasHeardAll => Array.TrueForAll(_heard, t => t is not null);
 
     /// <summary>What this replica knows, for whoever wants to read; null while it is out of the group.</summary>
     public MemberView? View()
@@ -181,11 +181,11 @@ internal sealed class RaftNode : IAsyncDisposable
                     await TakePartAsync(await ComeInAsync(), _stop.Token);
                 }
 
-                await EndAbstinenceAsync(_membership!.Trail);
-                await _membership.Trail.LacksState.WaitAsync(_stop.Token);
+                await _membership!.Trail.LacksState.WaitAsync(_stop.Token);
                 _logger.LogWarning("The others' log no longer reaches back to {Index}: this replica leaves the group and fetches the state", _store.Applied);
                 await LeaveAsync();
-                _ballot = Ballot.Open(_directory, _settings.Log.Disk);
+                _ballot = Ballot.Open(_directory, _settings.Log.Disk)
+                    ?? throw new IOException($"{Ballot.PathIn(_directory)} is gone: this replica no longer knows what it promised");
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -265,8 +265,8 @@ internal sealed class RaftNode : IAsyncDisposable
                 return Begin();
             }
 
-            var mayRestore = _ballot is not null || HighestHeard is not null || Stopwatch.GetElapsedTime(begun) > _settings.Election.LongestCandidacy;
-            foreach (var leader in standings.Where(s => mayRestore && s is { HasLeader: true }).Select(s => s!.Leader).Distinct())
+            var mayComeIn = _ballot is not null || HasHeardAll || Stopwatch.GetElapsedTime(begun) > SilenceTimeout;
+            foreach (var leader in standings.Where(s => mayComeIn && s is { HasLeader: true }).Select(s => s!.Leader).Distinct())
             {
                 try
                 {
@@ -307,9 +307,10 @@ internal sealed class RaftNode : IAsyncDisposable
         var log = RaftLog.Create(_directory, header.Position, [.. header.Terms.Select(t => new TermRun(t.First, t.Term))], _settings.Log);
         if (_ballot is null)
         {
-            var term = Math.Max(point.Term, HighestHeard ?? 0);
-            _ballot = Ballot.Create(
-                _directory, new BallotState { Term = term, AbstainsUpTo = HighestHeard is null ? term + TermsOfAbstinence : term }, _settings.Log.Disk);
+            // A vote for itself is one that nobody else can have.
+            var highest = Math.Max(point.Term, _heard.Max() ?? 0);
+            var self = ClusterMemberId.FromEndPoint(_members.All[_replica]);
+            _ballot = Ballot.Create(_directory, new BallotState { Term = HasHeardAll ? highest : highest + TermsAhead, Vote = self }, _settings.Log.Disk);
         }
         else
         {
@@ -331,21 +332,6 @@ internal sealed class RaftNode : IAsyncDisposable
         }
 
         return standings;
-    }
-
-    private async Task EndAbstinenceAsync(RaftAuditTrail trail)
-    {
-        while (Abstains && !trail.LacksState.IsCompleted)
-        {
-            await HearAsync();
-            if (HighestHeard is { } term)
-            {
-                trail.AbstainOnlyUpTo(term);
-                return;
-            }
-
-            await Task.Delay(LongestPause, _stop.Token);
-        }
     }
 
     // From a follower where one can, as the leader has enough to do.

@@ -72,9 +72,6 @@ internal sealed class RaftReplicator : IReplicator
     /// <summary>The term that it has reached; 0 while it has no ballot.</summary>
     public long Term => _node.Term;
 
-    /// <summary>It has lost what it promised, and does not vote before it has heard from all others what that may have been.</summary>
-    public bool Abstains => _node.Abstains;
-
     /// <summary>How often the group was asked where reads stand.</summary>
     public long ReadRounds => _readPositions.Begun;
 

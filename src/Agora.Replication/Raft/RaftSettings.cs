@@ -19,9 +19,6 @@ internal readonly record struct ElectionTimes(int Heartbeat, int Shortest, int L
     /// <summary>Chosen by measurement: docs/products-database.md.</summary>
     public static ElectionTimes Default => new(200, 600, 1000);
 
-    /// <summary>What no candidacy outlasts. It ends with the candidate's own election time; the rest is for clocks and processes that are slow.</summary>
-    public TimeSpan LongestCandidacy => TimeSpan.FromMilliseconds(4 * Longest);
-
     /// <summary>Where a replica's span begins; it ends where the next one's does.</summary>
     public int Of(int replica, int members) => Shortest + ((Longest - Shortest) * replica / Math.Max(1, members - 1));
 
