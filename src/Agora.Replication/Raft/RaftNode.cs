@@ -32,8 +32,8 @@ namespace Agora.Replication.Raft;
 /// any more, no entry is committed with its help that such a candidate, once elected, would lack.</item>
 /// </list>
 /// <para>Where another does not answer for a while, its term is not known. As two may be down at once, the replica does not wait for longer, but goes on as one that has voted in
-/// a term so high (<see cref="TermsAhead"/>) that no candidate can have reached it: a candidacy raises the term by one, and needs a majority's consent beforehand. That costs the
-/// group an election, as its leader steps down before the higher term.</para>
+/// a term so high (<see cref="TermsAhead"/>) that no candidate will have reached it: a candidacy raises the term by one, and needs a majority's consent beforehand. That is a bound
+/// far off and not a proof: a silent one that came in so itself may stand behind it. It costs the group an election, as its leader steps down before the higher term.</para>
 /// <para>A replica that only fell behind keeps its ballot and its votes, and fetches the state in the same way. Its ballot says so from the moment at which it
 /// learns it until log and state fit again: whenever the process dies in between, the next one begins from there.</para>
 /// </remarks>
