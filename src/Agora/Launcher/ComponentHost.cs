@@ -36,6 +36,9 @@ internal static class ComponentHost
     public static async Task<int> RunAsync(
         ClusterFile cluster, ClusterProcess process, DataDirectory data, ClusterSecrets secrets, bool jsonLogs)
     {
+        // One more than the processor runs at a time, as one may wait for a disk. Where all of them wait for long, the pool adds others by itself.
+        ThreadPool.GetMinThreads(out _, out int completionPorts);
+        ThreadPool.SetMinThreads(Environment.ProcessorCount + 1, completionPorts);
         WebApplication? app = null;
         try
         {
