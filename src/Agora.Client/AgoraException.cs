@@ -27,6 +27,18 @@ public sealed class AgoraException : Exception
     /// <summary>What is wrong with each field, by its name in the request; empty unless fields were wrong.</summary>
     public IReadOnlyDictionary<string, string[]> Errors { get; internal init; } = new Dictionary<string, string[]>();
 
+    /// <summary>
+    /// With <see cref="ErrorCodes.NotEnoughUnits"/>: every line that lacks units; with <see cref="ErrorCodes.PriceChanged"/>: the cart as it is now.
+    /// Empty with other codes.
+    /// </summary>
+    public IReadOnlyList<CartLine> Lines { get; internal init; } = [];
+
+    /// <summary>With <see cref="ErrorCodes.PriceChanged"/>: what the cart costs now.</summary>
+    public decimal? Total { get; internal init; }
+
+    /// <summary>Names the call in the server's log, where a server answered.</summary>
+    public string? RequestId { get; internal init; }
+
     /// <summary>How long to wait before trying again, where the server said so.</summary>
     public TimeSpan? RetryAfter { get; internal init; }
 

@@ -66,7 +66,7 @@ public sealed class BuyerClient : MarketplaceClient
 
     /// <summary>
     /// MakePurchase: buys the whole cart or nothing. Fails with <see cref="ErrorCodes.PaymentDeclined"/>,
-    /// <see cref="ErrorCodes.NotEnoughUnits"/> or <see cref="ErrorCodes.CartEmpty"/>. After a transient failure, the same call with the
+    /// <see cref="ErrorCodes.PriceChanged"/>, <see cref="ErrorCodes.NotEnoughUnits"/> or <see cref="ErrorCodes.CartEmpty"/>. After a transient failure, the same call with the
     /// exception's key tells the outcome and charges nothing twice.
     /// </summary>
     public Task<Receipt> MakePurchaseAsync(PurchaseRequest card, string? idempotencyKey = null, CancellationToken cancel = default) =>
@@ -89,4 +89,27 @@ public sealed class BuyerClient : MarketplaceClient
     /// <summary>GetBuyerPurchases: this buyer's completed purchases, newest first.</summary>
     public Task<PurchasePage> GetBuyerPurchasesAsync(int? limit = null, string? cursor = null, CancellationToken cancel = default) =>
         Servers.SendAsync(Read(Query("purchases", ("limit", limit), ("cursor", cursor))), AgoraJson.Default.PurchasePage, cancel);
+
+    /// <summary>One completed purchase of this buyer.</summary>
+    public Task<Purchase> GetPurchaseAsync(string purchaseId, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(purchaseId);
+        return purchaseId.Length == 32 && purchaseId.All(char.IsAsciiHexDigitLower)
+            ? Servers.SendAsync(Read($"purchases/{purchaseId}"), AgoraJson.Default.Purchase, cancel)
+            : throw AgoraException.Invalid("purchaseId", "must be 32 hexadecimal digits, as the receipt shows it");
+    }
+
+    /// <summary>This buyer's own account.</summary>
+    public Task<BuyerAccount> GetAccountAsync(CancellationToken cancel = default) =>
+        Servers.SendAsync(Read("buyers/me"), AgoraJson.Default.BuyerAccount, cancel);
+
+    /// <summary>A seller as everybody sees it.</summary>
+    public Task<Seller> GetSellerAsync(long sellerId, CancellationToken cancel = default) =>
+        Servers.SendAsync(Read($"sellers/{sellerId.ToString(CultureInfo.InvariantCulture)}"), AgoraJson.Default.Seller, cancel);
+
+    /// <summary>A seller's items, those with no unit left included.</summary>
+    public Task<ItemPage> GetItemsOfSellerAsync(long sellerId, int? limit = null, string? cursor = null, CancellationToken cancel = default) =>
+        Servers.SendAsync(
+            Read(Query($"sellers/{sellerId.ToString(CultureInfo.InvariantCulture)}/items", ("limit", limit), ("cursor", cursor))),
+            AgoraJson.Default.ItemPage, cancel);
 }

@@ -270,6 +270,9 @@ public sealed class ReplicaList : IDisposable
             status)
         {
             Errors = problem?.Errors ?? new Dictionary<string, string[]>(),
+            Lines = problem?.Lines ?? [],
+            Total = problem?.Total,
+            RequestId = problem?.RequestId,
             RetryAfter = RetryAfter(answer.Headers.RetryAfter),
             IdempotencyKey = key,
             OutcomeUnknown = AgoraException.IsFailover(status),

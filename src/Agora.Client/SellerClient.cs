@@ -45,12 +45,31 @@ public sealed class SellerClient : MarketplaceClient
     /// <summary>UpdateUnitsForSale: takes units off sale. Answers the item as it then is.</summary>
     public Task<Item> UpdateUnitsForSaleAsync(
         string itemId, int quantity, string? idempotencyKey = null, CancellationToken cancel = default) =>
-        Servers.SendAsync(
-            Change(HttpMethod.Post, $"items/{Segment(itemId)}/withdrawals", new() { Quantity = quantity },
-                AgoraJson.Default.WithdrawUnitsRequest, idempotencyKey),
-            AgoraJson.Default.Item, cancel);
+        ChangeUnitsAsync($"items/{Segment(itemId)}/withdrawals", quantity, idempotencyKey, cancel);
+
+    /// <summary>UpdateUnitsForSale, the other way: puts more units on sale. Answers the item as it then is.</summary>
+    public Task<Item> AddUnitsForSaleAsync(
+        string itemId, int quantity, string? idempotencyKey = null, CancellationToken cancel = default) =>
+        ChangeUnitsAsync($"items/{Segment(itemId)}/additions", quantity, idempotencyKey, cancel);
 
     /// <summary>DisplayItemsForSale: this seller's items, those with no unit left included.</summary>
     public Task<ItemPage> DisplayItemsForSaleAsync(int? limit = null, string? cursor = null, CancellationToken cancel = default) =>
         Servers.SendAsync(Read(Query("items", ("limit", limit), ("cursor", cursor))), AgoraJson.Default.ItemPage, cancel);
+
+    /// <summary>Any item.</summary>
+    public Task<Item> GetItemAsync(string itemId, CancellationToken cancel = default) =>
+        Servers.SendAsync(Read($"items/{Segment(itemId)}"), AgoraJson.Default.Item, cancel);
+
+    /// <summary>This seller's own account.</summary>
+    public Task<SellerAccount> GetAccountAsync(CancellationToken cancel = default) =>
+        Servers.SendAsync(Read("sellers/me"), AgoraJson.Default.SellerAccount, cancel);
+
+    /// <summary>What this seller has sold, newest first.</summary>
+    public Task<SalePage> GetSalesAsync(int? limit = null, string? cursor = null, CancellationToken cancel = default) =>
+        Servers.SendAsync(Read(Query("sales", ("limit", limit), ("cursor", cursor))), AgoraJson.Default.SalePage, cancel);
+
+    private Task<Item> ChangeUnitsAsync(string path, int quantity, string? idempotencyKey, CancellationToken cancel) =>
+        Servers.SendAsync(
+            Change(HttpMethod.Post, path, new() { Quantity = quantity }, AgoraJson.Default.UnitsRequest, idempotencyKey),
+            AgoraJson.Default.Item, cancel);
 }

@@ -43,7 +43,7 @@ internal sealed class Accounts(SqliteConnection connection)
 
     public CredentialsReply Credentials(CredentialsQuery query)
     {
-        using var rows = _byUsername.Query((long)query.Role, query.Username);
+        using var rows = _byUsername.Query((long)query.Role, query.UsernameKey);
         return rows.Read()
             ? new CredentialsReply { Found = true, AccountId = rows.Int64(0), PasswordHash = rows.Text(1) }
             : new CredentialsReply();

@@ -138,7 +138,7 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
         var customers = databases.Customers[turn % databases.Customers.Count].Customers;
         Session session = new() { TokenHash = ByteString.CopyFrom(RandomNumberGenerator.GetBytes(32)), Role = role };
         var credentials = await AskAsync(
-            () => customers.GetCredentialsAsync(new() { Role = role, Username = username }, deadline: Databases.Deadline(), cancellationToken: cancel), cancel);
+            () => customers.GetCredentialsAsync(new() { Role = role, UsernameKey = username }, deadline: Databases.Deadline(), cancellationToken: cancel), cancel);
         if (!credentials.Found)
         {
             return await read(null, customers, session);

@@ -73,7 +73,7 @@ internal sealed class BuyerTrader : Trader
                 await ChangeCartAsync(async () =>
                 {
                     await _client.ClearCartAsync(cancel: cancel).ConfigureAwait(false);
-                    return new Cart { Lines = [] };
+                    return new Cart { Lines = [], Total = 0 };
                 }).ConfigureAwait(false);
                 break;
             case Function.DisplayCart:

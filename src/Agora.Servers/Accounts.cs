@@ -44,7 +44,7 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
             return (default, TooMany(wait));
         }
         limits.Logins?.Add(username);
-        var account = await customers.GetCredentialsAsync(new() { Role = call.Role, Username = username }, call.Deadline);
+        var account = await customers.GetCredentialsAsync(new() { Role = call.Role, UsernameKey = username }, call.Deadline);
         var correct = await passwords.VerifyAsync(
             password, account.Found ? account.PasswordHash : null, () => limits.FailedLogins.Wait(username) is null, call.Deadline);
         if (correct is null)

@@ -30,7 +30,8 @@ internal static class Mapping
 
     public static Cart ToCart(this CustomersReply reply) => new()
     {
-        Lines = [.. reply.Lines.Select(line => new CartLine { ItemId = line.ItemId, Quantity = line.Quantity })],
+        Lines = [.. reply.Lines.Select(line => new CartLine { ItemId = line.ItemId, Quantity = line.Quantity, Name = "", UnitPrice = 0, Available = 0 })],
+        Total = 0,
     };
 
     public static SellerRating ToRating(this Proto.Customers.RatingReply reply) => new()

@@ -22,7 +22,7 @@ internal static class OpenApiDescription
         [typeof(RegisterItemRequest)] =
             """{ "name": "Red bike", "category": 3, "keywords": ["red", "bike"], "condition": "used", "price": 99.90, "quantity": 10 }""",
         [typeof(ChangePriceRequest)] = """{ "price": 89.90 }""",
-        [typeof(WithdrawUnitsRequest)] = """{ "quantity": 2 }""",
+        [typeof(UnitsRequest)] = """{ "quantity": 2 }""",
         [typeof(AddToCartRequest)] = """{ "itemId": "3-1", "quantity": 2 }""",
         [typeof(PurchaseRequest)] =
             """{ "cardholderName": "Bea Buyer", "cardNumber": "4111111111111111", "expirationDate": "12/39", "securityCode": "123" }""",
@@ -35,7 +35,8 @@ internal static class OpenApiDescription
         [typeof(ItemRegistered)] = """{ "itemId": "3-1" }""",
         [typeof(Item)] = AnItem,
         [typeof(ItemPage)] = $$"""{ "items": [{{AnItem}}], "nextCursor": null }""",
-        [typeof(Cart)] = """{ "lines": [{ "itemId": "3-1", "quantity": 2 }] }""",
+        [typeof(Cart)] =
+            """{ "lines": [{ "itemId": "3-1", "quantity": 2, "name": "Red bike", "unitPrice": 99.90, "available": 10 }], "total": 199.80 }""",
         [typeof(Receipt)] =
             """{ "purchaseId": "abb2c32749e9de0581288da042a50c1e", "lines": [{ "itemId": "3-1", "quantity": 2, "unitPrice": 99.90 }], "total": 199.80 }""",
     };

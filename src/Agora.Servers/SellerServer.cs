@@ -53,7 +53,7 @@ public static class SellerServer
             .As(new("RegisterItemForSale"), "Puts an item up for sale.");
         app.MapPut("/items/{itemId}/price", functions.ChangeItemPrice).Takes<ChangePriceRequest>()
             .As(new("ChangeItemPrice"), "Sets an item's price.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem);
-        app.MapPost("/items/{itemId}/withdrawals", functions.UpdateUnitsForSale).Takes<WithdrawUnitsRequest>()
+        app.MapPost("/items/{itemId}/withdrawals", functions.UpdateUnitsForSale).Takes<UnitsRequest>()
             .As(new("UpdateUnitsForSale"), "Takes units of an item off sale.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem, ErrorCodes.NotEnoughUnits);
         app.MapGet("/items", functions.DisplayItemsForSale)
             .As(new("DisplayItemsForSale") { Query = QueryParameter.Page }, "This seller's items, those with no unit left included.");

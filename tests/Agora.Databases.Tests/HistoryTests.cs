@@ -122,7 +122,7 @@ public sealed class CustomersHistoryTests
         db.Touch(ben);
         db.Close(ben);
         ben = db.LogIn("eve");
-        db.Tables.Accounts.Credentials(new CredentialsQuery { Username = "ben", Role = Role.Buyer });
+        db.Tables.Accounts.Credentials(new CredentialsQuery { UsernameKey = "ben", Role = Role.Buyer });
         db.Tables.Purchases.History(db.Row(ben), "", 10);
         Assert.Empty(db.Tables.Feedback.Unforwarded(db.Time, 10));
         PlanAssert.Indexed(db, mayBeSorted: "FROM cart_line WHERE kind = ?1 AND owner = ?2 ORDER BY position");

@@ -206,7 +206,7 @@ public sealed class RequestTests
     public void Wrong_queries_are_refused()
     {
         Refused(() => CustomersRequests.Check((Session?)null));
-        Refused(() => CustomersRequests.Check(new CredentialsQuery { Username = "u" }));
+        Refused(() => CustomersRequests.Check(new CredentialsQuery { UsernameKey = "u" }));
         Refused(() => ProductsRequests.Check(new P.SearchQuery { Category = -1 }));
         Refused(() => ProductsRequests.Check(new P.SearchQuery { Keywords = { "" } }));
         Refused(() => ProductsRequests.Check(new P.SearchQuery { Keywords = { Enumerable.Repeat("k", 17) } }));

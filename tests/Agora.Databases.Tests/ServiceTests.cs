@@ -44,7 +44,7 @@ public sealed class ServiceTests : IAsyncLifetime
         var (customers, _) = await StartCustomersAsync();
         var sue = (await customers.DoAsync(NewAccount("sue", Role.Seller))).AccountCreated.AccountId;
         await customers.DoAsync(NewAccount("ben", Role.Buyer));
-        var credentials = await customers.GetCredentialsAsync(new CredentialsQuery { Role = Role.Buyer, Username = "ben" }, cancellationToken: Ended);
+        var credentials = await customers.GetCredentialsAsync(new CredentialsQuery { Role = Role.Buyer, UsernameKey = "ben" }, cancellationToken: Ended);
         Assert.Equal("h", credentials.PasswordHash);
         var ben = Token("ben");
         await customers.DoAsync(new Command { OpenSession = new() { Role = Role.Buyer, AccountId = credentials.AccountId, TokenHash = ben.TokenHash } });

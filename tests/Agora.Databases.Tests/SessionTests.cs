@@ -25,7 +25,7 @@ public sealed class AccountTests : IDisposable
         Assert.NotEqual(seller, buyer);
         Assert.Equal(Error.UsernameTaken, _db.Do(new Command { CreateAccount = new() { Role = Role.Seller, Name = "x", Username = "ann", PasswordHash = "x" } }).Error);
         Assert.Equal(Error.UsernameTaken, _db.Do(new Command { CreateAccount = new() { Role = Role.Buyer, Name = "x", Username = "ann", PasswordHash = "x" } }).Error);
-        Assert.Equal("hash of ann", _db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, Username = "ann" }).PasswordHash);
+        Assert.Equal("hash of ann", _db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, UsernameKey = "ann" }).PasswordHash);
     }
 
     [Theory]
@@ -36,7 +36,7 @@ public sealed class AccountTests : IDisposable
     public void Any_text_is_a_username_and_is_found_again(string username)
     {
         var id = _db.Account(username);
-        var found = _db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, Username = username });
+        var found = _db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, UsernameKey = username });
         Assert.Equal(new CredentialsReply { Found = true, AccountId = id, PasswordHash = "hash of " + username }, found);
     }
 
@@ -46,7 +46,7 @@ public sealed class AccountTests : IDisposable
     public void Credentials_of_an_unknown_username_are_not_found(Role role, string username)
     {
         _db.Account("ann");
-        Assert.Equal(new CredentialsReply(), _db.Tables.Accounts.Credentials(new CredentialsQuery { Role = role, Username = username }));
+        Assert.Equal(new CredentialsReply(), _db.Tables.Accounts.Credentials(new CredentialsQuery { Role = role, UsernameKey = username }));
     }
 
     [Fact]

@@ -86,6 +86,86 @@ public sealed record SellerRating
     public required long ThumbsDown { get; init; }
 }
 
+/// <summary>A seller as everybody sees it.</summary>
+public sealed record Seller
+{
+    /// <summary>The seller.</summary>
+    public required long SellerId { get; init; }
+
+    /// <summary>1 to 32 characters, not unique.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Units sold.</summary>
+    public required long ItemsSold { get; init; }
+
+    /// <summary>Votes over all of the seller's items.</summary>
+    public required ItemFeedback Feedback { get; init; }
+}
+
+/// <summary>A seller's own account.</summary>
+public sealed record SellerAccount
+{
+    /// <summary>The account.</summary>
+    public required long SellerId { get; init; }
+
+    /// <summary>1 to 32 characters, not unique.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Unique among sellers, without regard to case.</summary>
+    public required string Username { get; init; }
+
+    /// <summary>Units sold.</summary>
+    public required long ItemsSold { get; init; }
+
+    /// <summary>Votes over all of the seller's items.</summary>
+    public required ItemFeedback Feedback { get; init; }
+}
+
+/// <summary>A buyer's own account.</summary>
+public sealed record BuyerAccount
+{
+    /// <summary>The account.</summary>
+    public required long BuyerId { get; init; }
+
+    /// <summary>1 to 32 characters, not unique.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Unique among buyers, without regard to case.</summary>
+    public required string Username { get; init; }
+
+    /// <summary>Units bought.</summary>
+    public required long ItemsPurchased { get; init; }
+}
+
+/// <summary>Units of one item that a purchase took from a seller.</summary>
+public sealed record Sale
+{
+    /// <summary>When the purchase was completed.</summary>
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary>The item.</summary>
+    public required string ItemId { get; init; }
+
+    /// <summary>The item's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Units sold.</summary>
+    public required int Quantity { get; init; }
+
+    /// <summary>What a unit cost at that time.</summary>
+    public required decimal UnitPrice { get; init => field = value + 0.00m; }
+}
+
+/// <summary>A page of a seller's sales.</summary>
+public sealed record SalePage
+{
+    /// <summary>The sales, newest first.</summary>
+    public required IReadOnlyList<Sale> Sales { get; init; }
+
+    /// <summary>Asks for the next page; null after the last.</summary>
+    public string? NextCursor { get; init; }
+}
+
 /// <summary>RegisterItemForSale's answer.</summary>
 public sealed record ItemRegistered
 {
@@ -149,6 +229,9 @@ public sealed record Cart
 {
     /// <summary>One line an item.</summary>
     public required IReadOnlyList<CartLine> Lines { get; init; }
+
+    /// <summary>What buying it would cost now.</summary>
+    public required decimal Total { get; init => field = value + 0.00m; }
 }
 
 /// <summary>Units of one item in a cart.</summary>
@@ -159,6 +242,15 @@ public sealed record CartLine
 
     /// <summary>Units, 1 or more.</summary>
     public required int Quantity { get; init; }
+
+    /// <summary>The item's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What a unit costs now.</summary>
+    public required decimal UnitPrice { get; init => field = value + 0.00m; }
+
+    /// <summary>Units on sale now: with fewer than <see cref="Quantity"/>, the line cannot be bought.</summary>
+    public required long Available { get; init; }
 }
 
 /// <summary>MakePurchase's answer: what was bought and charged.</summary>

@@ -34,6 +34,21 @@ public sealed record Problem
     /// <summary>With <see cref="ErrorCodes.InvalidRequest"/>: what is wrong with each field, by its name in the request.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
+
+    /// <summary>
+    /// With <see cref="ErrorCodes.NotEnoughUnits"/>: every line that lacks units, as it is now. With <see cref="ErrorCodes.PriceChanged"/>: the whole
+    /// cart as it is now.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<CartLine>? Lines { get; init; }
+
+    /// <summary>With <see cref="ErrorCodes.PriceChanged"/>: what the cart costs now.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public decimal? Total { get; init => field = value + 0.00m; }
+
+    /// <summary>The answer's <c>Request-Id</c>, which the log lines about the call carry too.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? RequestId { get; init; }
 }
 
 /// <summary>The stable codes of errors. A code once published keeps its meaning.</summary>
@@ -57,6 +72,9 @@ public static class ErrorCodes
     /// <summary>404: no seller has this id.</summary>
     public const string NoSuchSeller = "no-such-seller";
 
+    /// <summary>404: this account has completed no purchase of this id.</summary>
+    public const string NoSuchPurchase = "no-such-purchase";
+
     /// <summary>404: the cart does not hold this item.</summary>
     public const string NotInCart = "not-in-cart";
 
@@ -78,6 +96,9 @@ public static class ErrorCodes
     /// <summary>409: the cart would hold more different items than a cart may.</summary>
     public const string CartFull = "cart-full";
 
+    /// <summary>409: the purchase would cost something else than <see cref="PurchaseRequest.ExpectedTotal"/>; nothing was charged.</summary>
+    public const string PriceChanged = "price-changed";
+
     /// <summary>409: another purchase of this session is still being settled.</summary>
     public const string PurchasePending = "purchase-pending";
 
@@ -90,11 +111,20 @@ public static class ErrorCodes
     /// <summary>409: every purchase of this item has been rated already.</summary>
     public const string AlreadyRated = "already-rated";
 
+    /// <summary>412: the item has changed since it had the <c>ETag</c> that <c>If-Match</c> names.</summary>
+    public const string ChangedMeanwhile = "changed-meanwhile";
+
     /// <summary>413: the body is larger than any request can be.</summary>
     public const string TooLarge = "too-large";
 
     /// <summary>415: the body is not JSON.</summary>
     public const string UnsupportedMediaType = "unsupported-media-type";
+
+    /// <summary>422: the Idempotency-Key was used before, for another request of this account and function.</summary>
+    public const string KeyReused = "key-reused";
+
+    /// <summary>422: the Idempotency-Key was used before, so long ago that the answer is kept no longer; nothing was done this time.</summary>
+    public const string KeyExpired = "key-expired";
 
     /// <summary>429: slow down for as long as <c>Retry-After</c> says.</summary>
     public const string TooManyRequests = "too-many-requests";

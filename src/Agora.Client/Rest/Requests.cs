@@ -68,11 +68,11 @@ public sealed record ChangePriceRequest
     public decimal? Price { get; init => field = value + 0.00m; }
 }
 
-/// <summary>UpdateUnitsForSale: takes units off sale.</summary>
+/// <summary>UpdateUnitsForSale: takes units off sale, or puts more on sale.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
-public sealed record WithdrawUnitsRequest
+public sealed record UnitsRequest
 {
-    /// <summary>Units to take off sale, 1 or more.</summary>
+    /// <summary>Units to take off sale or to put on sale, 1 or more.</summary>
     public int? Quantity { get; init; }
 }
 
@@ -102,6 +102,9 @@ public sealed record PurchaseRequest
 
     /// <summary>3 or 4 digits.</summary>
     public string? SecurityCode { get; init; }
+
+    /// <summary>What the buyer has agreed to pay: a purchase that would cost anything else is refused. Without it, whatever the cart costs is charged.</summary>
+    public decimal? ExpectedTotal { get; init => field = value + 0.00m; }
 
     /// <summary>The record's name: a card is not for printing.</summary>
     public override string ToString() => nameof(PurchaseRequest);

@@ -175,6 +175,12 @@ public sealed record LimitSettings
     /// <summary>Calls that a client may make at once after a pause; unless said here, those of two seconds.</summary>
     public int? RequestBurst { get; init; }
 
+    /// <summary>
+    /// How long the answer to a call with an Idempotency-Key is kept, in minutes: a repeat within it is answered as the first call was, a later one is
+    /// refused. Purchases and votes are kept for ever.
+    /// </summary>
+    public int IdempotencyKeyMinutes { get; init; } = 15;
+
     /// <summary>Failed logins of one account in a minute.</summary>
     public int FailedLoginsPerMinute { get; init; } = 10;
 

@@ -41,6 +41,7 @@ internal static class ClusterFileRules
         Limit(problems, "urlBytes", file.Limits.UrlBytes, 1024, 1 << 16);
         Limit(problems, "requestsPerSecond", file.Limits.RequestsPerSecond, 1, 1_000_000);
         Limit(problems, "requestBurst", file.Limits.RequestBurst, 1, 1_000_000);
+        Limit(problems, "idempotencyKeyMinutes", file.Limits.IdempotencyKeyMinutes, 1, 7 * 24 * 60);
         Limit(problems, "failedLoginsPerMinute", file.Limits.FailedLoginsPerMinute, 1, 1_000_000);
         Limit(problems, "loginsPerMinute", file.Limits.LoginsPerMinute, 1, 1_000_000);
         Endpoints(problems, file);
