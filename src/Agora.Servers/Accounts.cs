@@ -56,7 +56,7 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
             limits.FailedLogins.Add(username);
             return (default, Refusal.WrongCredentials);
         }
-        var (token, hash) = Call.NewToken();
+        var (token, hash) = Call.NewToken(account.AccountId);
         var open = new OpenSession { Role = call.Role, AccountId = account.AccountId, TokenHash = hash };
         var reply = await customers.ExecuteAsync(RequestId.Random(), new Command { OpenSession = open }, call.Deadline);
         return reply.Error != Error.None ? (default, Refusal.Of(reply.Error)) : ((token, account.AccountId), null);

@@ -58,9 +58,9 @@ public static class BuyerServer
     private static void Map(IEndpointRouteBuilder app, BuyerFunctions functions)
     {
         app.MapPost("/buyers", functions.CreateAccount).Takes<CreateAccountRequest>()
-            .As(new("CreateAccount") { NeedsSession = false }, "Creates a buyer's account.", ErrorCodes.UsernameTaken);
+            .As(new("CreateAccount") { Session = SessionNeed.None }, "Creates a buyer's account.", ErrorCodes.UsernameTaken);
         app.MapPost("/sessions", functions.Login).Takes<LoginRequest>()
-            .As(new("Login") { NeedsSession = false }, "Begins a session.", ErrorCodes.NotLoggedIn);
+            .As(new("Login") { Session = SessionNeed.None }, "Begins a session.", ErrorCodes.NotLoggedIn);
         app.MapDelete("/sessions/current", functions.Logout)
             .As(new("Logout"), "Ends the session.");
         app.MapGet("/items", functions.SearchItemsForSale)

@@ -1,8 +1,10 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace Agora.Servers;
 
@@ -13,13 +15,15 @@ namespace Agora.Servers;
 /// </summary>
 internal sealed class Fields
 {
-    /// <summary>With <see cref="MaxUnits"/> low enough that no total of a cart comes near the end of an Int64.</summary>
-    public const long MaxPriceCents = 999_999_999;
-
-    public const int MaxUnits = 1_000_000;
+    public const int MaxUnits = Bounds.MaxUnits;
 
     private static readonly JsonDocumentOptions s_json = new() { MaxDepth = 16 };
 
+    // Neither they nor anything made of them leaves the call.
+    private static readonly FrozenSet<string> s_secrets =
+        FrozenSet.Create(StringComparer.Ordinal, "password", "cardholderName", "cardNumber", "expirationDate", "securityCode");
+
+    private readonly SortedDictionary<string, string[]> _read = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Value> _values = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, string[]> _errors = new(StringComparer.Ordinal);
     private Refusal? _unreadable;
@@ -39,6 +43,9 @@ internal sealed class Fields
         }
     }
 
+    /// <summary>What has been read, by name, in one spelling for each value: without secrets.</summary>
+    public IEnumerable<KeyValuePair<string, string[]>> Values => _read;
+
     /// <summary>The query's parameters.</summary>
     public static Fields OfQuery(HttpRequest request)
     {
@@ -56,6 +63,12 @@ internal sealed class Fields
     public static async Task<Fields> OfBodyAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         var fields = new Fields();
+        if (!StringValues.IsNullOrEmpty(request.Headers.ContentEncoding)
+            && !string.Equals(request.Headers.ContentEncoding, "identity", StringComparison.OrdinalIgnoreCase))
+        {
+            fields._unreadable = Refusal.EncodedBody;
+            return fields;
+        }
         if (!IsJson(request.ContentType))
         {
             fields._unreadable = Refusal.OfStatus(415);
@@ -86,6 +99,44 @@ internal sealed class Fields
         return fields;
     }
 
+    /// <summary>A name of a person or an item.</summary>
+    public string Name(string name, int maxLength = Bounds.MaxName) => Read(name, TextKind.Name, maxLength) ?? "";
+
+    public WrittenText Username(string name) =>
+        Read(name, TextKind.Username, Bounds.MaxUsername) is { } username ? new(username, UnicodeText.Fold(username)) : new("", "");
+
+    /// <summary>A password for a new account.</summary>
+    public string NewPassword(string name) => Password(name, Bounds.MinPassword);
+
+    /// <summary>A password to compare: accounts of before may have shorter ones than new ones have.</summary>
+    public string Password(string name) => Password(name, 1);
+
+    /// <summary>Keywords; none where the field is missing. One that comes again, whatever its case, counts once.</summary>
+    public IReadOnlyList<WrittenText> Keywords(string name)
+    {
+        var keywords = new List<WrittenText>();
+        foreach (var word in Many(name, Bounds.MaxKeywords))
+        {
+            var (keyword, wrong) = UnicodeText.Read(word, TextKind.Keyword, Bounds.MaxKeyword);
+            if (keyword is null)
+            {
+                Wrong<int>(name, $"each {wrong}");
+            }
+            else if (UnicodeText.Fold(keyword) is var key && !keywords.Any(other => other.Key == key))
+            {
+                keywords.Add(new(keyword, key));
+            }
+        }
+        Remember(name, [.. keywords.Select(keyword => keyword.Written)]);
+        return keywords;
+    }
+
+    /// <summary>Where a page begins: what the page before gave, or null.</summary>
+    public string? Cursor() => OptionalLine("cursor", Bounds.MaxCursor);
+
+    /// <summary>How many of a list at most.</summary>
+    public int Limit() => OptionalInteger("limit", 1, Bounds.MaxPage) ?? Bounds.Page;
+
     /// <summary>A text of one line; white space around it is dropped.</summary>
     public string Line(string name, int maxLength) => OptionalLine(name, maxLength, required: true) ?? "";
 
@@ -93,18 +144,18 @@ internal sealed class Fields
         Take(name, required) is not { } value ? null
         : value.Word is not { } word ? Wrong<string>(name, "must be a text")
         : WrongLine(word.Trim(), maxLength) is { } wrong ? Wrong<string>(name, wrong)
-        : word.Trim();
+        : Remember(name, word.Trim());
 
     /// <summary>A text of any characters, exactly as it is.</summary>
     public string Exactly(string name, int maxLength) =>
-        Text(name, word => Length(word) is var length && length >= 1 && length <= maxLength ? null : LengthRule(maxLength));
+        Text(name, word => UnicodeText.Length(word) is var length && length >= 1 && length <= maxLength ? null : UnicodeText.LengthRule(1, maxLength));
 
     /// <summary>A text in which <paramref name="whatIsWrong"/> finds nothing wrong.</summary>
     public string Text(string name, Func<string, string?> whatIsWrong) =>
         (Take(name) is not { } value ? null
         : value.Word is not { } word ? Wrong<string>(name, "must be a text")
         : whatIsWrong(word) is { } wrong ? Wrong<string>(name, wrong)
-        : word) ?? "";
+        : Remember(name, word)) ?? "";
 
     /// <summary>One of two words: whether it is the first.</summary>
     public bool Either(string name, string first, string second) =>
@@ -114,39 +165,26 @@ internal sealed class Fields
 
     public int? OptionalInteger(string name, int min, int max, bool required = false) =>
         Take(name, required) is not { } value ? null
-        : value.Number is not { } number || decimal.Truncate(number) != number ? Wrong<int?>(name, "must be an integer")
+        : value.Number?.Scaled(0) is not { } number ? Wrong<int?>(name, "must be an integer")
         : number < min || number > max ? Wrong<int?>(name, string.Create(CultureInfo.InvariantCulture, $"must be {min} to {max}"))
-        : (int)number;
+        : (int)Remember(name, number);
 
     /// <summary>An amount of money, more than nothing, as integer cents.</summary>
-    public long Cents(string name) =>
-        Take(name) is not { } value ? 0
-        : value.Number is not { } number ? Wrong<long>(name, "must be a number")
-        : number <= 0 ? Wrong<long>(name, "must be more than 0")
-        : number > MaxPriceCents / 100m
-            ? Wrong<long>(name, string.Create(CultureInfo.InvariantCulture, $"must be at most {MaxPriceCents / 100m}"))
-        : decimal.Round(number, 2) != number ? Wrong<long>(name, "must have at most two decimals")
-        : (long)(number * 100);
+    public long Cents(string name, long max = Bounds.MaxPriceCents) => OptionalCents(name, max, required: true) ?? 0;
+
+    public long? OptionalCents(string name, long max, bool required = false) =>
+        Take(name, required) is not { } value ? null
+        : value.Number is not { } number ? Wrong<long?>(name, "must be a number")
+        : number.IsNegative || number.IsZero ? Wrong<long?>(name, "must be more than 0")
+        : number.Scaled(2) is not { } cents ? Wrong<long?>(name, "must have at most two decimals")
+        : cents > max ? Wrong<long?>(name, string.Create(CultureInfo.InvariantCulture, $"must be at most {max / 100m}"))
+        : Remember(name, cents);
 
     /// <summary>Short texts; none where the field is missing. One that comes again, whatever its case, counts once.</summary>
     public List<string> Words(string name, int maxCount, int maxLength)
     {
         var words = new List<string>();
-        if (Take(name, required: false, many: true) is not { } value)
-        {
-            return words;
-        }
-        if (value.Words is not { } given)
-        {
-            Wrong<int>(name, "must be a list of texts");
-            return words;
-        }
-        if (given.Length > maxCount)
-        {
-            Wrong<int>(name, string.Create(CultureInfo.InvariantCulture, $"must be at most {maxCount}"));
-            return words;
-        }
-        foreach (var word in given.Select(word => word.Trim()))
+        foreach (var word in Many(name, maxCount).Select(word => word.Trim()))
         {
             if (WrongLine(word, maxLength) is { } wrong)
             {
@@ -165,26 +203,68 @@ internal sealed class Fields
         && string.Equals(type.MediaType, "application/json", StringComparison.OrdinalIgnoreCase)
         && (type.CharSet is null || string.Equals(type.CharSet.Trim('"'), "utf-8", StringComparison.OrdinalIgnoreCase));
 
-    // The last two of the basic plane cannot be said in XML, in which payments are asked.
     private static string? WrongLine(string line, int maxLength) =>
-        Length(line) is var length && (length < 1 || length > maxLength) ? LengthRule(maxLength)
+        UnicodeText.Length(line) is var length && (length < 1 || length > maxLength) ? UnicodeText.LengthRule(1, maxLength)
         : line.EnumerateRunes().Any(rune => Rune.IsControl(rune) || rune.Value is 0x2028 or 0x2029 or 0xFFFE or 0xFFFF) ? "must have no control characters"
         : null;
 
-    private static int Length(string text)
+    private static string Shown(string name) => name.Length <= 40 ? name : name[..40];
+
+    private string? Read(string name, TextKind kind, int maxLength)
     {
-        var length = 0;
-        foreach (var _ in text.EnumerateRunes())
+        if (Take(name) is not { } value)
         {
-            length++;
+            return null;
         }
-        return length;
+        if (value.Word is not { } word)
+        {
+            return Wrong<string>(name, "must be a text");
+        }
+        var (text, wrong) = UnicodeText.Read(word, kind, maxLength);
+        return text is null ? Wrong<string>(name, wrong!) : Remember(name, text);
     }
 
-    private static string LengthRule(int maxLength) =>
-        string.Create(CultureInfo.InvariantCulture, $"must have 1 to {maxLength} characters");
+    private string Password(string name, int minLength)
+    {
+        if (Take(name) is not { } value)
+        {
+            return "";
+        }
+        if (value.Word is not { } word)
+        {
+            return Wrong<string>(name, "must be a text") ?? "";
+        }
+        var (password, wrong) = UnicodeText.ReadPassword(word, minLength, Bounds.MaxPassword);
+        return password ?? Wrong<string>(name, wrong!) ?? "";
+    }
 
-    private static string Shown(string name) => name.Length <= 40 ? name : name[..40];
+    private string[] Many(string name, int maxCount)
+    {
+        if (Take(name, required: false, many: true) is not { } value)
+        {
+            return [];
+        }
+        if (value.Words is not { } words)
+        {
+            return Wrong<string[]>(name, "must be a list of texts") ?? [];
+        }
+        return words.Length <= maxCount ? words
+            : Wrong<string[]>(name, string.Create(CultureInfo.InvariantCulture, $"must be at most {maxCount}")) ?? [];
+    }
+
+    private T Remember<T>(string name, T value) where T : notnull
+    {
+        Remember(name, [value as string ?? string.Create(CultureInfo.InvariantCulture, $"{value}")]);
+        return value;
+    }
+
+    private void Remember(string name, string[] values)
+    {
+        if (!s_secrets.Contains(name))
+        {
+            _read[name] = values;
+        }
+    }
 
     // A field that is null is a field that is not there.
     private Value? Take(string name, bool required = true, bool many = false)
@@ -203,17 +283,17 @@ internal sealed class Fields
     }
 
     /// <summary>What a field holds, in every way in which it may be read.</summary>
-    private readonly record struct Value(string? Word, decimal? Number, string[]? Words, bool IsNull = false, bool IsMany = false)
+    private readonly record struct Value(string? Word, ExactNumber? Number, string[]? Words, bool IsNull = false, bool IsMany = false)
     {
         public static Value Of(string[] parameter) =>
             parameter is not [var one] ? new(null, null, parameter, IsMany: true)
-            : long.TryParse(one, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? new(one, number, parameter)
+            : Digits.TryParse(one.StartsWith('-') ? one.AsSpan(1) : one, long.MaxValue, out _) ? new(one, ExactNumber.Parse(one), parameter)
             : new(one, null, parameter);
 
         public static Value Of(JsonElement element) => element.ValueKind switch
         {
             JsonValueKind.String => new(element.GetString(), null, null),
-            JsonValueKind.Number => new(null, element.TryGetDecimal(out var number) ? number : decimal.MaxValue, null),
+            JsonValueKind.Number => new(null, ExactNumber.Parse(element.GetRawText()), null),
             JsonValueKind.Array when element.EnumerateArray().All(word => word.ValueKind == JsonValueKind.String) =>
                 new(null, null, [.. element.EnumerateArray().Select(word => word.GetString()!)]),
             JsonValueKind.Null => new(null, null, null, IsNull: true),

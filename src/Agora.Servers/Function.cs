@@ -10,13 +10,29 @@ namespace Agora.Servers;
 /// <param name="Name">As in the marketplace's contract; also the operation's id.</param>
 internal sealed record Function(string Name)
 {
-    public bool NeedsSession { get; init; } = true;
+    public SessionNeed Session { get; init; } = SessionNeed.Required;
+
+    /// <summary>Whether it changes an item only of the versions that If-Match names, where that is given.</summary>
+    public bool HonoursIfMatch { get; init; }
 
     /// <summary>The codes of all errors that it may answer with, the same over its life.</summary>
     public IReadOnlyList<string> Refusals { get; init; } = [];
 
     /// <summary>The query's parameters that the handler reads.</summary>
     public IReadOnlyList<QueryParameter> Query { get; init; } = [];
+}
+
+/// <summary>Whether a function is called in a session.</summary>
+internal enum SessionNeed
+{
+    /// <summary>It takes none; a token that is sent means nothing to it.</summary>
+    None,
+
+    /// <summary>It serves visitors too; a token that is sent must be a living session's.</summary>
+    Optional,
+
+    /// <summary>It serves nobody else.</summary>
+    Required,
 }
 
 /// <summary>A parameter of a query.</summary>
@@ -39,7 +55,7 @@ internal static class FunctionRoutes
         {
             Refusals =
             [
-                ErrorCodes.InvalidRequest, .. function.NeedsSession ? [ErrorCodes.NotLoggedIn] : Array.Empty<string>(), .. refusals,
+                ErrorCodes.InvalidRequest, .. function.Session != SessionNeed.None ? [ErrorCodes.NotLoggedIn] : Array.Empty<string>(), .. refusals,
                 ErrorCodes.TooManyRequests, ErrorCodes.Unavailable,
             ],
         };

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using Agora.Client;
 using CustomersReply = Agora.Contracts.Customers.CartReply;
 using Proto = Agora.Contracts;
@@ -81,11 +80,8 @@ internal static class ItemId
     public static bool IsWellFormed([NotNullWhen(true)] string? text)
     {
         var dash = text?.IndexOf('-', StringComparison.Ordinal) ?? -1;
-        return dash > 0 && IsInteger(text.AsSpan(0, dash), int.MaxValue) && IsInteger(text.AsSpan(dash + 1), long.MaxValue);
-
-        static bool IsInteger(ReadOnlySpan<char> digits, long max) =>
-            long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            && number <= max && (digits[0] != '0' || digits.Length == 1);
+        return dash > 0 && Digits.TryParse(text.AsSpan(0, dash), int.MaxValue, out _)
+            && Digits.TryParse(text.AsSpan(dash + 1), long.MaxValue, out _);
     }
 
     public static string? WhatIsWrong(string text) => IsWellFormed(text) ? null : "must be an item's id, like 3-17";

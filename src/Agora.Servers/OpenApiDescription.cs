@@ -130,7 +130,7 @@ internal static class OpenApiDescription
                 DescribeProblems(response, problem, int.Parse(status, CultureInfo.InvariantCulture), function);
             }
         }
-        if (function.NeedsSession)
+        if (function.Session == SessionNeed.Required)
         {
             operation.Security =
                 [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(BearerScheme, context.Document)] = [] }];

@@ -111,7 +111,7 @@ internal sealed record Card(string CardholderName, string CardNumber, string Exp
     public override string ToString() => nameof(Card);
 
     public static Card Read(Fields fields, TimeProvider time) => new(
-        fields.Line("cardholderName", 100),
+        fields.Name("cardholderName", Bounds.MaxCardholderName),
         fields.Text("cardNumber", WrongNumber),
         fields.Text("expirationDate", text => WrongMonth(text, time.GetUtcNow())),
         fields.Text("securityCode", text => text.Length is 3 or 4 && text.All(char.IsAsciiDigit) ? null : "must be 3 or 4 digits"));

@@ -33,6 +33,7 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         [ErrorCodes.PurchaseAbandoned] = (409, "The purchase was given up"),
         [ErrorCodes.NotPurchased] = (409, "Not purchased"),
         [ErrorCodes.AlreadyRated] = (409, "Already rated"),
+        [ErrorCodes.ChangedMeanwhile] = (412, "Changed meanwhile"),
         [ErrorCodes.TooLarge] = (413, "The request is too large"),
         [ErrorCodes.UnsupportedMediaType] = (415, "The body must be JSON"),
         [ErrorCodes.TooManyRequests] = (429, "Too many requests"),
@@ -97,6 +98,13 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
     /// <summary>The databases answer a key that they know as they did the first time, whatever is asked now.</summary>
     public static Refusal KeyReused { get; } =
         Invalid("Idempotency-Key", "was used before for another call of this function; make a new key for each");
+
+    public static Refusal ChangedMeanwhile { get; } = new(412, ErrorCodes.ChangedMeanwhile,
+        "The item has changed since it had the ETag that If-Match names; get it again, then decide whether the change is still meant.");
+
+    /// <summary>A body in gzip or the like.</summary>
+    public static Refusal EncodedBody { get; } = new(415, ErrorCodes.UnsupportedMediaType,
+        "Send the body as it is, without Content-Encoding: compressed bodies are not read here.");
 
     private static Refusal InvalidCursor { get; } = Invalid("cursor", "is not one that this list gave; leave it out to begin at the start");
 

@@ -148,7 +148,7 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
             {
                 return Refusal.TooManyRequests(wait, "Too many calls from this address; wait a while, then go on more slowly.");
             }
-            if (function is not null && Call.Begin(http, function, role, deadline) is (_, { } refusal))
+            if (function is not null && await Call.BeginAsync(http, function, role, deadline) is (_, { } refusal))
             {
                 return refusal;
             }

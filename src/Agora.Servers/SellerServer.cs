@@ -42,9 +42,9 @@ public static class SellerServer
     private static void Map(IEndpointRouteBuilder app, SellerFunctions functions)
     {
         app.MapPost("/sellers", functions.CreateAccount).Takes<CreateAccountRequest>()
-            .As(new("CreateAccount") { NeedsSession = false }, "Creates a seller's account.", ErrorCodes.UsernameTaken);
+            .As(new("CreateAccount") { Session = SessionNeed.None }, "Creates a seller's account.", ErrorCodes.UsernameTaken);
         app.MapPost("/sessions", functions.Login).Takes<LoginRequest>()
-            .As(new("Login") { NeedsSession = false }, "Begins a session.", ErrorCodes.NotLoggedIn);
+            .As(new("Login") { Session = SessionNeed.None }, "Begins a session.", ErrorCodes.NotLoggedIn);
         app.MapDelete("/sessions/current", functions.Logout)
             .As(new("Logout"), "Ends the session.");
         app.MapGet("/sellers/me/rating", functions.GetSellerRating)
@@ -52,9 +52,9 @@ public static class SellerServer
         app.MapPost("/items", functions.RegisterItemForSale).Takes<RegisterItemRequest>()
             .As(new("RegisterItemForSale"), "Puts an item up for sale.");
         app.MapPut("/items/{itemId}/price", functions.ChangeItemPrice).Takes<ChangePriceRequest>()
-            .As(new("ChangeItemPrice"), "Sets an item's price.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem);
+            .As(new("ChangeItemPrice") { HonoursIfMatch = true }, "Sets an item's price.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem);
         app.MapPost("/items/{itemId}/withdrawals", functions.UpdateUnitsForSale).Takes<UnitsRequest>()
-            .As(new("UpdateUnitsForSale"), "Takes units of an item off sale.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem, ErrorCodes.NotEnoughUnits);
+            .As(new("UpdateUnitsForSale") { HonoursIfMatch = true }, "Takes units of an item off sale.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem, ErrorCodes.NotEnoughUnits);
         app.MapGet("/items", functions.DisplayItemsForSale)
             .As(new("DisplayItemsForSale") { Query = QueryParameter.Page }, "This seller's items, those with no unit left included.");
     }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Agora.Servers.Tests;
 
-/// <summary>Passwords, tokens, request ids, failed logins, cards: what needs no network.</summary>
+/// <summary>Passwords, request ids, failed logins, cards: what needs no network.</summary>
 public sealed class AccountTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -76,16 +76,6 @@ public sealed class AccountTests
             RequestId.Random(),
         ];
         Assert.Equal(others.Length + 1, others.Append(id).Distinct().Count());
-    }
-
-    [Fact]
-    public void A_token_is_256_random_bits_and_the_database_gets_its_hash_only()
-    {
-        var (token, hash) = Call.NewToken();
-        var bytes = System.Buffers.Text.Base64Url.DecodeFromChars(token);
-        Assert.Equal(32, bytes.Length);
-        Assert.Equal(System.Security.Cryptography.SHA256.HashData(bytes), hash.ToByteArray());
-        Assert.NotEqual(token, Call.NewToken().Token);
     }
 
     [Fact]

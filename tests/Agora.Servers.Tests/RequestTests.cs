@@ -70,8 +70,8 @@ public sealed class RequestTests(Marketplace marketplace)
         Add("RegisterItemForSale", "keywords", "\"red\"", "{}", "[1]", "[null]", "[\"\"]", "[\"ninechars\"]",
             "[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\"]");
         Add("RegisterItemForSale", "condition", [.. notTexts, "\"New\"", "\"broken\"", "\"new, used\""]);
-        Add("RegisterItemForSale", "price", "0", "-1", "0.001", "12.505", "10000000", "1e400", "\"5\"", "null", "[]");
-        Add("RegisterItemForSale", "quantity", "-1", "0.5", "1000001", "\"1\"", "null");
+        Add("RegisterItemForSale", "price", "0", "-1", "0.001", "12.505", "10000000", "12.340000000000000000000000000001", "1e-400", "-1e400", "9999999.991", "1e400", "\"5\"", "null", "[]");
+        Add("RegisterItemForSale", "quantity", "-1", "0.5", "1000001", "\"1\"", "null", "2.0000000000000000000000000001");
         Add("ChangeItemPrice", "price", "0", "-0.01", "1.999", "null", "\"1\"");
         Add("UpdateUnitsForSale", "quantity", "0", "-1", "1.5", "null", "1e9");
         Add("AddItemToCart", "itemId", [.. notTexts, "\"bike\"", "\"3-\"", "\"03-1\"", "\"3-1 \""]);
@@ -135,6 +135,10 @@ public sealed class RequestTests(Marketplace marketplace)
     [InlineData("?limit=ten", "limit")]
     [InlineData("?limit=1&limit=2", "limit")]
     [InlineData("?limit=1.5", "limit")]
+    [InlineData("?limit=1%00", "limit")]
+    [InlineData("?limit=%2B1", "limit")]
+    [InlineData("?limit=01", "limit")]
+    [InlineData("?limit=%D9%A1", "limit")]
     [InlineData("?limit=", "limit")]
     [InlineData("?cursor=forged", "cursor")]
     [InlineData("?cursor=", "cursor")]
@@ -155,6 +159,8 @@ public sealed class RequestTests(Marketplace marketplace)
     [InlineData("", "category")]
     [InlineData("?category=-1", "category")]
     [InlineData("?category=bikes", "category")]
+    [InlineData("?category=3%00", "category")]
+    [InlineData("?category=03", "category")]
     [InlineData("?category=1&keyword=", "keyword")]
     [InlineData("?category=1&keyword=ninechars", "keyword")]
     [InlineData("?category=1&keyword=a&keyword=b&keyword=c&keyword=d&keyword=e&keyword=f", "keyword")]
@@ -187,7 +193,10 @@ public sealed class RequestTests(Marketplace marketplace)
     [InlineData(null)]
     [InlineData("")]
     [InlineData("nonsense")]
-    [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
+    [InlineData("!!!!")]
+    [InlineData("eyJhbGciOiJub25lIn0.e30.")]
+    [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
+    [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB")]
     [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
     public async Task Without_a_session_that_lives_every_function_but_two_is_401(string? token)
     {
