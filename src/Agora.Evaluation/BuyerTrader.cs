@@ -6,6 +6,8 @@ namespace Agora.Evaluation;
 /// <summary>A buyer of the evaluation, and what the marketplace has answered him.</summary>
 internal sealed class BuyerTrader : Trader
 {
+    private static readonly Cart s_empty = new() { Lines = [], Total = 0 };
+
     private readonly BuyerClient _client;
     private readonly Stall _stall;
     private readonly PurchaseRequest _card;
@@ -13,7 +15,7 @@ internal sealed class BuyerTrader : Trader
     private IReadOnlyList<Item> _found = [];
 
     // As answered last; null where it is not known.
-    private IReadOnlyList<CartLine>? _cart;
+    private Cart? _cart;
 
     /// <param name="plan">His calls.</param>
     /// <param name="servers">All buyer servers.</param>
@@ -62,7 +64,7 @@ internal sealed class BuyerTrader : Trader
                 break;
             case Function.RemoveItemFromCart:
                 // Where the cart is empty against expectation, he is told so.
-                var removed = _cart is { Count: > 0 } ? dice.Of(_cart).ItemId : Any(ref dice)?.Id ?? Stall.NoItem;
+                var removed = _cart is { Lines.Count: > 0 } ? dice.Of(_cart.Lines).ItemId : Any(ref dice)?.Id ?? Stall.NoItem;
                 int? units = dice.Below(2) == 0 ? 1 : null;
                 await ChangeCartAsync(() => _client.RemoveItemFromCartAsync(removed, units, cancel: cancel)).ConfigureAwait(false);
                 break;
@@ -73,12 +75,12 @@ internal sealed class BuyerTrader : Trader
                 await ChangeCartAsync(async () =>
                 {
                     await _client.ClearCartAsync(cancel: cancel).ConfigureAwait(false);
-                    return new Cart { Lines = [], Total = 0 };
+                    return s_empty;
                 }).ConfigureAwait(false);
                 break;
             case Function.DisplayCart:
-                var shown = (await _client.DisplayCartAsync(cancel).ConfigureAwait(false)).Lines;
-                Contradicts(_cart is not null && !shown.SequenceEqual(_cart), "DisplayCart shows another cart than the last answer about it");
+                var shown = await _client.DisplayCartAsync(cancel).ConfigureAwait(false);
+                Contradicts(_cart is not null && !Contents(shown).SequenceEqual(Contents(_cart)), "DisplayCart shows another cart than the last answer about it");
                 _cart = shown;
                 break;
             case Function.MakePurchase:
@@ -101,6 +103,9 @@ internal sealed class BuyerTrader : Trader
         }
     }
 
+    // Prices and units on sale change without its buyer.
+    private static IEnumerable<(string, int)> Contents(Cart cart) => cart.Lines.Select(line => (line.ItemId, line.Quantity));
+
     private void Contradicts(bool contradicts, string what)
     {
         if (contradicts)
@@ -115,7 +120,7 @@ internal sealed class BuyerTrader : Trader
         _cart = null;
         try
         {
-            _cart = (await change().ConfigureAwait(false)).Lines;
+            _cart = await change().ConfigureAwait(false);
         }
         catch (AgoraException e) when (e.Code is ErrorCodes.NotEnoughUnits or ErrorCodes.NotInCart)
         {
@@ -146,17 +151,19 @@ internal sealed class BuyerTrader : Trader
     private async Task SaveCartAsync(CancellationToken cancel)
     {
         Answers.SavedCart = null;
-        _cart = (await _client.SaveCartAsync(cancel: cancel).ConfigureAwait(false)).Lines;
-        Answers.SavedCart = _cart.ToDictionary(line => line.ItemId, line => line.Quantity);
+        _cart = await _client.SaveCartAsync(cancel: cancel).ConfigureAwait(false);
+        Answers.SavedCart = _cart.Lines.ToDictionary(line => line.ItemId, line => line.Quantity);
     }
 
     private async Task PurchaseAsync(CancellationToken cancel)
     {
         try
         {
-            var receipt = await _client.MakePurchaseAsync(_card, cancel: cancel).ConfigureAwait(false);
+            // What was shown last is what this buyer agrees to pay.
+            var receipt = await _client.MakePurchaseAsync(_card with { ExpectedTotal = _cart?.Total }, cancel: cancel).ConfigureAwait(false);
+            Contradicts(_cart is not null && receipt.Total != _cart.Total, "MakePurchase charges something else than its buyer agreed to");
             Answers.Receipts.Add(receipt);
-            _cart = [];
+            _cart = s_empty;
             foreach (var line in receipt.Lines)
             {
                 _unrated.Add(line.ItemId);
@@ -166,6 +173,12 @@ internal sealed class BuyerTrader : Trader
                     Answers.SavedCart.Remove(line.ItemId);
                 }
             }
+        }
+        catch (AgoraException e) when (e is { Code: ErrorCodes.PriceChanged, Total: { } total })
+        {
+            Contradicts(total == _cart?.Total, "MakePurchase says that the price has changed, and it has not");
+            _cart = new() { Lines = e.Lines, Total = total };
+            throw;
         }
         catch (AgoraException e) when (IsFailure(Function.MakePurchase, e))
         {

@@ -51,7 +51,8 @@ internal static class Functions
     /// <summary>It cannot be answered without the products database.</summary>
     public static bool UsesProducts(this Function function) => function is
         Function.RegisterItemForSale or Function.ChangeItemPrice or Function.UpdateUnitsForSale or Function.DisplayItemsForSale
-        or Function.SearchItemsForSale or Function.GetItem or Function.AddItemToCart or Function.MakePurchase or Function.ProvideFeedback;
+        or Function.SearchItemsForSale or Function.GetItem or Function.AddItemToCart or Function.RemoveItemFromCart or Function.SaveCart
+        or Function.DisplayCart or Function.MakePurchase or Function.ProvideFeedback;
 
     /// <summary>It changes something, and takes an Idempotency-Key, so that a repeat must change nothing more. A second Login is another session.</summary>
     public static bool IsRepeatable(this Function function) => function is
@@ -67,12 +68,13 @@ internal static class Functions
         or Function.MakePurchase or Function.ProvideFeedback;
 
     /// <summary>
-    /// A right answer that is not yes: the card was declined, another buyer was quicker, or, after a declined purchase, there is nothing
-    /// to rate. Everything else that is not success is a failure.
+    /// A right answer that is not yes: the card was declined, another buyer was quicker, the price changed since the buyer saw it, or, after a declined
+    /// purchase, there is nothing to rate. Everything else that is not success is a failure.
     /// </summary>
     public static bool Expects(this Function function, string code) => function switch
     {
-        Function.MakePurchase => code is ErrorCodes.PaymentDeclined or ErrorCodes.NotEnoughUnits or ErrorCodes.CartEmpty,
+        Function.MakePurchase => code is ErrorCodes.PaymentDeclined or ErrorCodes.NotEnoughUnits or ErrorCodes.PriceChanged
+            or ErrorCodes.CartEmpty,
         Function.AddItemToCart or Function.UpdateUnitsForSale => code is ErrorCodes.NotEnoughUnits,
         Function.RemoveItemFromCart => code is ErrorCodes.NotInCart,
         Function.ProvideFeedback => code is ErrorCodes.NotPurchased or ErrorCodes.AlreadyRated,

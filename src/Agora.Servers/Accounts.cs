@@ -5,25 +5,34 @@ namespace Agora.Servers;
 /// <summary>CreateAccount, Login and Logout, the same for sellers and buyers.</summary>
 internal sealed class Accounts(CustomersDatabase customers, Passwords passwords, RateLimits limits)
 {
-    private const int MaxUsernameLength = 64;
-
     public async Task<(long AccountId, Refusal?)> CreateAsync(Call call)
     {
         var body = await call.BodyAsync();
+        var username = body.Username("username");
         var create = new CreateAccount
         {
             Role = call.Role,
-            Name = body.Line("name", 32),
-            Username = body.Line("username", MaxUsernameLength),
+            Name = body.Name("name"),
+            Username = username.Written,
+            UsernameKey = username.Key,
         };
-        var password = body.Exactly("password", Passwords.MaxLength);
+        var password = body.NewPassword("password");
         if (body.Refusal is { } invalid)
         {
             return (0, invalid);
         }
         create.PasswordHash = await passwords.HashAsync(password, call.Deadline);
-        var reply = await customers.ExecuteAsync(call.RequestId(create.Username), new Command { CreateAccount = create }, call.Deadline);
-        return reply.Error != Error.None ? (0, Refusal.Of(reply.Error)) : (reply.AccountCreated.AccountId, null);
+        var reply = await customers.ExecuteAsync(call, call.RequestId(username.Key), new Command { CreateAccount = create }, body);
+        return reply.Error != Error.None ? (0, Refusal.Of(reply.Error))
+            : reply.Replayed && !await IsPasswordAsync(call, username.Key, password) ? (0, Refusal.KeyReused)
+            : (reply.AccountCreated.AccountId, null);
+    }
+
+    // The password is a part of the request that no fingerprint may tell of: it is compared with what the first call has left.
+    private async Task<bool> IsPasswordAsync(Call call, string usernameKey, string password)
+    {
+        var account = await customers.GetCredentialsAsync(new() { Role = call.Role, UsernameKey = usernameKey }, call.Deadline);
+        return await passwords.VerifyAsync(password, account.PasswordHash, () => true, call.Deadline) is true;
     }
 
     /// <summary>
@@ -33,8 +42,8 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
     public async Task<((string Token, long AccountId), Refusal?)> LoginAsync(Call call)
     {
         var body = await call.BodyAsync();
-        var username = body.Line("username", MaxUsernameLength);
-        var password = body.Exactly("password", Passwords.MaxLength);
+        var username = body.Username("username").Key;
+        var password = body.Password("password");
         if (body.Refusal is { } invalid)
         {
             return (default, invalid);
@@ -65,7 +74,7 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
     public async Task<Refusal?> LogoutAsync(Call call)
     {
         var close = new Command { CloseSession = new() { Session = call.Session } };
-        var reply = await customers.ExecuteAsync(call.RequestId(), close, call.Deadline);
+        var reply = await customers.ExecuteAsync(call, call.RequestId(call.ClaimedAccountId), close, null);
         return reply.Error != Error.None ? Refusal.Of(reply.Error) : null;
     }
 

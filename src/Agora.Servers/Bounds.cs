@@ -25,6 +25,9 @@ internal static class Bounds
 
     public const int MaxUnits = 1_000_000;
 
+    /// <summary>What a cart can cost at most: 200 lines.</summary>
+    public const long MaxTotalCents = 200 * MaxPriceCents * MaxUnits;
+
     public const int MaxCardholderName = 100;
 
     public const int MaxKey = 64;

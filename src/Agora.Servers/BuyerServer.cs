@@ -1,4 +1,3 @@
-using System.Globalization;
 using Agora.Client;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
@@ -15,6 +14,7 @@ using CustomersCommand = Agora.Contracts.Customers.Command;
 using CustomersError = Agora.Contracts.Customers.Error;
 using Item = Agora.Client.Item;
 using ProductsError = Agora.Contracts.Products.Error;
+using Purchase = Agora.Client.Purchase;
 
 namespace Agora.Servers;
 
@@ -59,15 +59,17 @@ public static class BuyerServer
     {
         app.MapPost("/buyers", functions.CreateAccount).Takes<CreateAccountRequest>()
             .As(new("CreateAccount") { Session = SessionNeed.None }, "Creates a buyer's account.", ErrorCodes.UsernameTaken);
+        app.MapGet("/buyers/me", functions.GetAccount)
+            .As(new("GetBuyer"), "This buyer's own account.");
         app.MapPost("/sessions", functions.Login).Takes<LoginRequest>()
             .As(new("Login") { Session = SessionNeed.None }, "Begins a session.", ErrorCodes.NotLoggedIn);
         app.MapDelete("/sessions/current", functions.Logout)
             .As(new("Logout"), "Ends the session.");
         app.MapGet("/items", functions.SearchItemsForSale)
-            .As(new("SearchItemsForSale") { Query = BuyerFunctions.SearchParameters },
+            .As(new("SearchItemsForSale") { Session = SessionNeed.Optional, Query = BuyerFunctions.SearchParameters },
                 "Items of a category that are on sale, best match first.");
         app.MapGet("/items/{itemId}", functions.GetItem)
-            .As(new("GetItem"), "One item.", ErrorCodes.NoSuchItem);
+            .As(new("GetItem") { Session = SessionNeed.Optional }, "One item.", ErrorCodes.NoSuchItem);
         app.MapPost("/cart/items", functions.AddItemToCart).Takes<AddToCartRequest>()
             .As(new("AddItemToCart"), "Puts units of an item into the cart.", ErrorCodes.NoSuchItem, ErrorCodes.NotEnoughUnits, ErrorCodes.CartFull);
         app.MapDelete("/cart/items/{itemId}", functions.RemoveItemFromCart)
@@ -81,14 +83,21 @@ public static class BuyerServer
             .As(new("DisplayCart"), "The cart.");
         app.MapPost("/purchases", functions.MakePurchase).Takes<PurchaseRequest>()
             .As(new("MakePurchase"), "Buys the whole cart or nothing.", ErrorCodes.PaymentDeclined, ErrorCodes.CartEmpty,
-                ErrorCodes.NotEnoughUnits, ErrorCodes.PurchasePending, ErrorCodes.PurchaseAbandoned);
+                ErrorCodes.NotEnoughUnits, ErrorCodes.PriceChanged, ErrorCodes.PurchasePending, ErrorCodes.PurchaseAbandoned);
         app.MapPost("/items/{itemId}/feedback", functions.ProvideFeedback).Takes<FeedbackRequest>()
             .As(new("ProvideFeedback"), "Votes on an item, once for each purchase of it.",
                 ErrorCodes.NoSuchItem, ErrorCodes.NotPurchased, ErrorCodes.AlreadyRated);
         app.MapGet("/sellers/{sellerId}/rating", functions.GetSellerRating)
-            .As(new("GetSellerRating"), "The votes on a seller's items.", ErrorCodes.NoSuchSeller);
+            .As(new("GetSellerRating") { Session = SessionNeed.Optional }, "The votes on a seller's items.", ErrorCodes.NoSuchSeller);
+        app.MapGet("/sellers/{sellerId}", functions.GetSeller)
+            .As(new("GetSeller") { Session = SessionNeed.Optional }, "A seller.", ErrorCodes.NoSuchSeller);
+        app.MapGet("/sellers/{sellerId}/items", functions.GetItemsOfSeller)
+            .As(new("GetItemsOfSeller") { Session = SessionNeed.Optional, Query = QueryParameter.Page },
+                "A seller's items, those with no unit left included.", ErrorCodes.NoSuchSeller);
         app.MapGet("/purchases", functions.GetBuyerPurchases)
             .As(new("GetBuyerPurchases") { Query = QueryParameter.Page }, "This buyer's purchases, newest first.");
+        app.MapGet("/purchases/{purchaseId}", functions.GetPurchase)
+            .As(new("GetPurchase"), "One of this buyer's purchases.", ErrorCodes.NoSuchPurchase);
     }
 }
 
@@ -106,13 +115,13 @@ internal sealed class BuyerFunctions(
     public async Task<Results<Created<BuyerCreated>, Refusal>> CreateAccount(Call call)
     {
         var (buyerId, refusal) = await accounts.CreateAsync(call);
-        return refusal is not null ? refusal : TypedResults.Created((string?)null, new BuyerCreated { BuyerId = buyerId });
+        return refusal is not null ? refusal : TypedResults.Created("/buyers/me", new BuyerCreated { BuyerId = buyerId });
     }
 
     public async Task<Results<Created<BuyerSession>, Refusal>> Login(Call call)
     {
         var (login, refusal) = await accounts.LoginAsync(call);
-        return refusal is not null ? refusal : TypedResults.Created("/sessions/current", new BuyerSession
+        return refusal is not null ? refusal : TypedResults.Created((string?)null, new BuyerSession
         {
             Token = login.Token,
             BuyerId = login.AccountId,
@@ -128,28 +137,27 @@ internal sealed class BuyerFunctions(
         var query = call.Query();
         var search = new SearchQuery
         {
-            Category = query.Integer("category", 0, int.MaxValue),
-            Keywords = { query.Words("keyword", 5, 8) },
-            Limit = query.OptionalInteger("limit", 1, 200) ?? 50,
-            Cursor = query.OptionalLine("cursor", 500) ?? "",
+            Category = query.Integer("category", 0, Bounds.MaxCategory),
+            Keywords = { query.Keywords("keyword").Select(keyword => keyword.Key) },
+            Limit = query.Limit(),
+            Cursor = query.Cursor() ?? "",
         };
         if (query.Refusal is { } invalid)
         {
             return invalid;
         }
-        var (session, page) =
-            await BothAsync(customers.GetSessionAsync(call.Session, call.Deadline), products.SearchAsync(search, call.Deadline));
-        return session.Error != CustomersError.None ? Refusal.Of(session.Error)
-            : page.Error != ProductsError.None ? Refusal.Of(page.Error, "", 0)
+        var (session, page) = await BothAsync(SessionAsync(call), products.SearchAsync(search, call.Deadline));
+        return session != CustomersError.None ? Refusal.Of(session)
+            : page.Error != ProductsError.None ? Refusal.Of(page.Error, "")
             : TypedResults.Ok(page.ToPage());
     }
 
-    public async Task<Results<Ok<Item>, Refusal>> GetItem(Call call, string itemId)
+    public async Task<Results<Ok<Item>, StatusCodeHttpResult, Refusal>> GetItem(Call call, string itemId)
     {
-        var (session, found) =
-            await BothAsync(customers.GetSessionAsync(call.Session, call.Deadline), FindItemAsync(itemId, call.Deadline));
-        return session.Error != CustomersError.None ? Refusal.Of(session.Error)
-            : found.Error != ProductsError.None ? Refusal.Of(found.Error, itemId, 0)
+        var (session, found) = await BothAsync(SessionAsync(call), FindItemAsync(itemId, call.Deadline));
+        return session != CustomersError.None ? Refusal.Of(session)
+            : found.Error != ProductsError.None ? Refusal.Of(found.Error, itemId)
+            : call.IsNotModified(found.Item.Version) ? TypedResults.StatusCode(304)
             : TypedResults.Ok(found.Item.ToItem());
     }
 
@@ -160,7 +168,7 @@ internal sealed class BuyerFunctions(
         {
             Session = call.Session,
             ItemId = body.Text("itemId", ItemId.WhatIsWrong),
-            Quantity = body.Integer("quantity", 1, Fields.MaxUnits),
+            Quantity = body.Integer("quantity", 1, Bounds.MaxUnits),
         };
         if (body.Refusal is { } invalid)
         {
@@ -169,15 +177,14 @@ internal sealed class BuyerFunctions(
         var found = await products.GetItemAsync(add.ItemId, call.Deadline);
         if (found.Error != ProductsError.None)
         {
-            return await ForSessionAsync(call, Refusal.Of(found.Error, add.ItemId, 0));
+            return await ForSessionAsync(call, Refusal.Of(found.Error, add.ItemId));
         }
         add.Available = found.Item.Quantity;
-        var reply = await customers.ExecuteAsync(call.RequestId(), new CustomersCommand { AddToCart = add }, call.Deadline);
+        var reply = await customers.ExecuteAsync(call, call.RequestId(call.ClaimedAccountId), new() { AddToCart = add }, body);
         return reply.Error switch
         {
-            CustomersError.None => TypedResults.Ok(reply.Cart.ToCart()),
-            CustomersError.NotEnoughUnits => Refusal.NotEnoughUnits(string.Create(CultureInfo.InvariantCulture,
-                $"Item {add.ItemId} has {add.Available} unit(s) on sale; the cart cannot hold more than that.")),
+            CustomersError.None => TypedResults.Ok(await ShowAsync(reply.Cart, call, found.Item)),
+            CustomersError.NotEnoughUnits => Refusal.NotEnoughUnits([found.Item.ToLine(add.Quantity)]),
             _ => Refusal.Of(reply.Error),
         };
     }
@@ -186,7 +193,7 @@ internal sealed class BuyerFunctions(
     {
         var query = call.Query();
         var remove = new RemoveFromCart { Session = call.Session, ItemId = itemId };
-        if (query.OptionalInteger("quantity", 1, Fields.MaxUnits) is { } quantity)
+        if (query.OptionalInteger("quantity", 1, Bounds.MaxUnits) is { } quantity)
         {
             remove.Quantity = quantity;
         }
@@ -195,7 +202,7 @@ internal sealed class BuyerFunctions(
             return invalid;
         }
         return ItemId.IsWellFormed(itemId)
-            ? await ChangeCartAsync(call, new() { RemoveFromCart = remove })
+            ? await ChangeCartAsync(call, new() { RemoveFromCart = remove }, query)
             : await ForSessionAsync(call, Refusal.NotInCart);
     }
 
@@ -204,29 +211,32 @@ internal sealed class BuyerFunctions(
 
     public async Task<Results<NoContent, Refusal>> ClearCart(Call call)
     {
-        var reply = await customers.ExecuteAsync(call.RequestId(), new() { ClearCart = new() { Session = call.Session } }, call.Deadline);
+        var reply = await customers.ExecuteAsync(call, call.RequestId(call.ClaimedAccountId), new() { ClearCart = new() { Session = call.Session } }, null);
         return reply.Error != CustomersError.None ? Refusal.Of(reply.Error) : TypedResults.NoContent();
     }
 
     public async Task<Results<Ok<Cart>, Refusal>> DisplayCart(Call call)
     {
         var cart = await customers.GetCartAsync(call.Session, call.Deadline);
-        return cart.Error != CustomersError.None ? Refusal.Of(cart.Error) : TypedResults.Ok(cart.ToCart());
+        return cart.Error != CustomersError.None ? Refusal.Of(cart.Error) : TypedResults.Ok(await ShowAsync(cart, call));
     }
 
     public async Task<Results<Created<Receipt>, Refusal>> MakePurchase(Call call)
     {
         var body = await call.BodyAsync();
         var card = Card.Read(body, context.Time);
+        var expected = body.OptionalTotal("expectedTotal");
         if (body.Refusal is { } invalid)
         {
             return invalid;
         }
-        var (purchase, refusal) = await saga.BuyAsync(call.Session, call.RequestId(), card, call.Deadline);
+        var order = Order.Of(card, expected, call.Key);
+        var (purchase, replayed, refusal) = await saga.BuyAsync(call.Session, call.RequestId(call.ClaimedAccountId), order, call.Deadline);
         if (purchase is null)
         {
             return refusal!;
         }
+        call.MarkReplayed(replayed);
         context.Metrics.PurchaseAnswered(purchase.State);
         return purchase.State switch
         {
@@ -234,7 +244,7 @@ internal sealed class BuyerFunctions(
                 TypedResults.Created($"/purchases/{PurchaseSaga.TransactionId(purchase.PurchaseId)}", purchase.ToReceipt()),
             PurchaseState.Declined => Refusal.PaymentDeclined(purchase.Reason),
             PurchaseState.CartEmpty => Refusal.CartEmpty,
-            PurchaseState.OutOfStock => Refusal.NotEnoughUnits(purchase.Reason),
+            PurchaseState.OutOfStock or PurchaseState.PriceChanged => Refusal.OfCart(purchase),
             PurchaseState.Abandoned => Refusal.PurchaseAbandoned(purchase.Reason),
             _ => throw new InvalidOperationException($"A purchase was answered as {purchase.State}."),
         };
@@ -252,9 +262,9 @@ internal sealed class BuyerFunctions(
         {
             return await ForSessionAsync(call, Refusal.NoSuchItem(itemId));
         }
-        var requestId = call.RequestId();
+        var requestId = call.RequestId(call.ClaimedAccountId);
         record.VoteId = requestId;
-        var reply = await customers.ExecuteAsync(requestId, new() { RecordVote = record }, call.Deadline);
+        var reply = await customers.ExecuteAsync(call, requestId, new() { RecordVote = record }, body);
         if (reply.Error == CustomersError.NotPurchased
             && (await products.GetItemAsync(itemId, call.Deadline)).Error == ProductsError.NoSuchItem)
         {
@@ -264,22 +274,54 @@ internal sealed class BuyerFunctions(
         {
             return Refusal.Of(reply.Error);
         }
-        if (reply.Vote.ItemId != itemId)
-        {
-            return Refusal.KeyReused;
-        }
         await votes.ForwardAsync(reply.Vote, call.Deadline);
         return TypedResults.NoContent();
     }
 
     public async Task<Results<Ok<SellerRating>, Refusal>> GetSellerRating(Call call, string sellerId)
     {
-        if (!long.TryParse(sellerId, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+        var (rating, refusal) = await FindSellerAsync(call, sellerId);
+        return refusal is not null ? refusal : TypedResults.Ok(rating.ToRating());
+    }
+
+    public async Task<Results<Ok<Seller>, Refusal>> GetSeller(Call call, string sellerId)
+    {
+        var (seller, refusal) = await FindSellerAsync(call, sellerId);
+        return refusal is not null ? refusal : TypedResults.Ok(seller.ToSeller());
+    }
+
+    public async Task<Results<Ok<ItemPage>, Refusal>> GetItemsOfSeller(Call call, string sellerId)
+    {
+        var query = call.Query();
+        var items = new SellerItemsQuery { Limit = query.Limit(), Cursor = query.Cursor() ?? "" };
+        if (query.Refusal is { } invalid)
         {
-            return await ForSessionAsync(call, Refusal.NoSuchSeller);
+            return invalid;
         }
-        var rating = await customers.GetRatingAsync(new() { Session = call.Session, SellerId = id }, call.Deadline);
-        return rating.Error != CustomersError.None ? Refusal.Of(rating.Error) : TypedResults.Ok(rating.ToRating());
+        var (seller, refusal) = await FindSellerAsync(call, sellerId);
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+        items.SellerId = seller.AccountId;
+        var page = await products.GetItemsOfSellerAsync(items, call.Deadline);
+        return page.Error != ProductsError.None ? Refusal.Of(page.Error, "") : TypedResults.Ok(page.ToPage());
+    }
+
+    public async Task<Results<Ok<BuyerAccount>, Refusal>> GetAccount(Call call)
+    {
+        var account = await customers.GetRatingAsync(new() { Session = call.Session }, call.Deadline);
+        return account.Error != CustomersError.None ? Refusal.Of(account.Error) : TypedResults.Ok(account.ToBuyerAccount());
+    }
+
+    public async Task<Results<Ok<Purchase>, Refusal>> GetPurchase(Call call, string purchaseId)
+    {
+        if (PurchaseSaga.ParseId(purchaseId) is not { } id)
+        {
+            return await ForSessionAsync(call, Refusal.NoSuchPurchase);
+        }
+        var found = await customers.GetPurchaseAsync(new() { Session = call.Session, PurchaseId = id }, call.Deadline);
+        return found.Error != CustomersError.None ? Refusal.Of(found.Error) : TypedResults.Ok(found.Purchase.ToPurchase());
     }
 
     public async Task<Results<Ok<PurchasePage>, Refusal>> GetBuyerPurchases(Call call)
@@ -288,8 +330,8 @@ internal sealed class BuyerFunctions(
         var purchases = new PurchasesQuery
         {
             Session = call.Session,
-            Limit = query.OptionalInteger("limit", 1, 200) ?? 50,
-            Cursor = query.OptionalLine("cursor", 500) ?? "",
+            Limit = query.Limit(),
+            Cursor = query.Cursor() ?? "",
         };
         if (query.Refusal is { } invalid)
         {
@@ -299,22 +341,46 @@ internal sealed class BuyerFunctions(
         return page.Error != CustomersError.None ? Refusal.Of(page.Error) : TypedResults.Ok(page.ToPage());
     }
 
-    private async Task<Results<Ok<Cart>, Refusal>> ChangeCartAsync(Call call, CustomersCommand command)
+    private async Task<Results<Ok<Cart>, Refusal>> ChangeCartAsync(Call call, CustomersCommand command, Fields? fields = null)
     {
-        var reply = await customers.ExecuteAsync(call.RequestId(), command, call.Deadline);
-        return reply.Error != CustomersError.None ? Refusal.Of(reply.Error) : TypedResults.Ok(reply.Cart.ToCart());
+        var reply = await customers.ExecuteAsync(call, call.RequestId(call.ClaimedAccountId), command, fields);
+        return reply.Error != CustomersError.None ? Refusal.Of(reply.Error) : TypedResults.Ok(await ShowAsync(reply.Cart, call));
     }
+
+    // Customers know what is in a cart, products what that is and costs.
+    private async Task<Cart> ShowAsync(CartReply cart, Call call, Contracts.Products.Item? known = null)
+    {
+        var unknown = cart.Lines.Select(line => line.ItemId).Where(itemId => itemId != known?.ItemId);
+        var items = await products.GetItemsAsync(unknown, call.Deadline);
+        if (known is not null)
+        {
+            items[known.ItemId] = known;
+        }
+        return cart.ToCart(items);
+    }
+
+    // Anybody may look at a seller; but a token that is sent along must be one of a session.
+    private async Task<(RatingReply, Refusal?)> FindSellerAsync(Call call, string sellerId)
+    {
+        if (!Digits.TryParse(sellerId, long.MaxValue, out var id))
+        {
+            return (new(), await ForSessionAsync(call, Refusal.NoSuchSeller));
+        }
+        var seller = await customers.GetRatingAsync(new() { Session = call.HasSession ? call.Session : null, SellerId = id }, call.Deadline);
+        return (seller, seller.Error != CustomersError.None ? Refusal.Of(seller.Error) : null);
+    }
+
+    // A visitor's is no session, and no error.
+    private async Task<CustomersError> SessionAsync(Call call) =>
+        call.HasSession ? (await customers.GetSessionAsync(call.Session, call.Deadline)).Error : CustomersError.None;
 
     private Task<ItemReply> FindItemAsync(string itemId, CancellationToken deadline) => ItemId.IsWellFormed(itemId)
         ? products.GetItemAsync(itemId, deadline)
         : Task.FromResult(new ItemReply { Error = ProductsError.NoSuchItem });
 
     // What was found wrong before customers were asked; but who has no session is told that first.
-    private async Task<Refusal> ForSessionAsync(Call call, Refusal refusal)
-    {
-        var session = await customers.GetSessionAsync(call.Session, call.Deadline);
-        return session.Error != CustomersError.None ? Refusal.Of(session.Error) : refusal;
-    }
+    private async Task<Refusal> ForSessionAsync(Call call, Refusal refusal) =>
+        await SessionAsync(call) is var error and not CustomersError.None ? Refusal.Of(error) : refusal;
 
     private static async Task<(T1, T2)> BothAsync<T1, T2>(Task<T1> first, Task<T2> second)
     {

@@ -23,6 +23,15 @@ internal sealed class CustomersDatabase(DatabaseGroup group, int server, ServerC
             true, static (client, request, options) =>
                 client.ExecuteAsync(request, options), new CustomersRequest { RequestId = requestId, Command = command }, deadline);
 
+    /// <summary>Carries out a user's own command, once under its Idempotency-Key.</summary>
+    public async Task<CustomersReply> ExecuteAsync(Call call, ByteString requestId, CustomersCommand command, Fields? fields)
+    {
+        command.Fingerprint = call.Fingerprint(fields);
+        var reply = await ExecuteAsync(requestId, command, call.Deadline);
+        call.MarkReplayed(reply.Replayed);
+        return reply;
+    }
+
     public Task<CredentialsReply> GetCredentialsAsync(CredentialsQuery query, CancellationToken deadline) =>
         CallAsync(false, static (client, request, options) => client.GetCredentialsAsync(request, options), query, deadline);
 
@@ -41,6 +50,12 @@ internal sealed class CustomersDatabase(DatabaseGroup group, int server, ServerC
 
     public Task<PurchasesReply> GetPurchasesAsync(PurchasesQuery query, CancellationToken deadline) =>
         CallAsync(false, static (client, request, options) => client.GetPurchasesAsync(request, options), query, deadline);
+
+    public Task<PurchaseReply> GetPurchaseAsync(PurchaseQuery query, CancellationToken deadline) =>
+        CallAsync(false, static (client, request, options) => client.GetPurchaseAsync(request, options), query, deadline);
+
+    public Task<SalesReply> GetSalesAsync(SalesQuery query, CancellationToken deadline) =>
+        CallAsync(false, static (client, request, options) => client.GetSalesAsync(request, options), query, deadline);
 
     public Task<CheckoutReply> GetCheckoutAsync(Session session, ByteString purchaseId, CancellationToken deadline) =>
         CallAsync(
@@ -66,10 +81,32 @@ internal sealed class ProductsDatabase(DatabaseGroup group, int server, ServerCo
             true, static (client, request, options) =>
                 client.ExecuteAsync(request, options), new ProductsRequest { RequestId = requestId, Command = command }, deadline);
 
+    /// <summary>Carries out a user's own command, once under its Idempotency-Key.</summary>
+    public async Task<ProductsReply> ExecuteAsync(Call call, ByteString requestId, ProductsCommand command, Fields? fields)
+    {
+        command.Fingerprint = call.Fingerprint(fields);
+        var reply = await ExecuteAsync(requestId, command, call.Deadline);
+        call.MarkReplayed(reply.Replayed);
+        return reply;
+    }
+
     public Task<ItemReply> GetItemAsync(string itemId, CancellationToken deadline) =>
         CallAsync(
             false, static (client, request, options) => client.GetItemAsync(request, options),
             new ItemQuery { ItemId = itemId }, deadline);
+
+    /// <summary>Those of the items that exist, by their ids; none are asked for without a call.</summary>
+    public async Task<Dictionary<string, Item>> GetItemsAsync(IEnumerable<string> itemIds, CancellationToken deadline)
+    {
+        var query = new ItemsQuery { ItemIds = { itemIds } };
+        if (query.ItemIds.Count == 0)
+        {
+            return [];
+        }
+
+        var reply = await CallAsync(false, static (client, request, options) => client.GetItemsAsync(request, options), query, deadline);
+        return reply.Items.ToDictionary(item => item.ItemId, StringComparer.Ordinal);
+    }
 
     public Task<ItemsReply> GetItemsOfSellerAsync(SellerItemsQuery query, CancellationToken deadline) =>
         CallAsync(false, static (client, request, options) => client.GetItemsOfSellerAsync(request, options), query, deadline);

@@ -170,12 +170,15 @@ internal sealed class Fields
         : (int)Remember(name, number);
 
     /// <summary>An amount of money, more than nothing, as integer cents.</summary>
-    public long Cents(string name, long max = Bounds.MaxPriceCents) => OptionalCents(name, max, required: true) ?? 0;
+    public long Cents(string name) => Cents(name, Bounds.MaxPriceCents, min: 1, required: true) ?? 0;
 
-    public long? OptionalCents(string name, long max, bool required = false) =>
+    /// <summary>What a cart costs, as integer cents; nothing is what an empty one costs.</summary>
+    public long? OptionalTotal(string name) => Cents(name, Bounds.MaxTotalCents, min: 0, required: false);
+
+    private long? Cents(string name, long max, long min, bool required) =>
         Take(name, required) is not { } value ? null
         : value.Number is not { } number ? Wrong<long?>(name, "must be a number")
-        : number.IsNegative || number.IsZero ? Wrong<long?>(name, "must be more than 0")
+        : number.IsNegative || (number.IsZero && min > 0) ? Wrong<long?>(name, $"must be {(min > 0 ? "more than 0" : "0 or more")}")
         : number.Scaled(2) is not { } cents ? Wrong<long?>(name, "must have at most two decimals")
         : cents > max ? Wrong<long?>(name, string.Create(CultureInfo.InvariantCulture, $"must be at most {max / 100m}"))
         : Remember(name, cents);

@@ -27,10 +27,58 @@ internal static class Mapping
         NextCursor = ToCursor(reply.NextCursor),
     };
 
-    public static Cart ToCart(this CustomersReply reply) => new()
+    /// <param name="reply">The cart's lines.</param>
+    /// <param name="items">The items that it holds, as they are now. One that is not among them is nowhere on sale.</param>
+    public static Cart ToCart(this CustomersReply reply, IReadOnlyDictionary<string, Proto.Products.Item> items)
     {
-        Lines = [.. reply.Lines.Select(line => new CartLine { ItemId = line.ItemId, Quantity = line.Quantity, Name = "", UnitPrice = 0, Available = 0 })],
-        Total = 0,
+        var total = 0m;
+        var lines = new CartLine[reply.Lines.Count];
+        for (var i = 0; i < lines.Length; i++)
+        {
+            var line = reply.Lines[i];
+            var item = items.GetValueOrDefault(line.ItemId);
+            lines[i] = new()
+            {
+                ItemId = line.ItemId,
+                Quantity = line.Quantity,
+                Name = item?.Name ?? "",
+                UnitPrice = ToMoney(item?.PriceCents ?? 0),
+                Available = item?.Quantity ?? 0,
+            };
+            total += lines[i].Quantity * lines[i].UnitPrice;
+        }
+
+        return new() { Lines = lines, Total = total };
+    }
+
+    /// <summary>Lines of a purchase that was refused, as they stood then.</summary>
+    public static IEnumerable<CartLine> ToCartLines(this IEnumerable<Proto.Customers.RefusedLine> lines) => lines.Select(line => new CartLine
+    {
+        ItemId = line.ItemId,
+        Quantity = line.Quantity,
+        Name = line.Name,
+        UnitPrice = ToMoney(line.UnitPriceCents),
+        Available = line.Available,
+    });
+
+    /// <summary>What products refused, for customers to remember.</summary>
+    public static Proto.Customers.RefusedLine ToCustomers(this Proto.Products.RefusedLine line) => new()
+    {
+        ItemId = line.ItemId,
+        Quantity = line.Quantity,
+        Name = line.Name,
+        UnitPriceCents = line.UnitPriceCents,
+        Available = line.Available,
+    };
+
+    /// <summary>A line that holds as much of the item as was asked for, which is more than there is.</summary>
+    public static CartLine ToLine(this Proto.Products.Item item, int quantity) => new()
+    {
+        ItemId = item.ItemId,
+        Quantity = quantity,
+        Name = item.Name,
+        UnitPrice = ToMoney(item.PriceCents),
+        Available = item.Quantity,
     };
 
     public static SellerRating ToRating(this Proto.Customers.RatingReply reply) => new()
@@ -38,6 +86,49 @@ internal static class Mapping
         SellerId = reply.AccountId,
         ThumbsUp = reply.ThumbsUp,
         ThumbsDown = reply.ThumbsDown,
+    };
+
+    public static Seller ToSeller(this Proto.Customers.RatingReply reply) => new()
+    {
+        SellerId = reply.AccountId,
+        Name = reply.Name,
+        ItemsSold = reply.Units,
+        Feedback = ToFeedback(reply),
+    };
+
+    public static SellerAccount ToSellerAccount(this Proto.Customers.RatingReply reply) => new()
+    {
+        SellerId = reply.AccountId,
+        Name = reply.Name,
+        Username = reply.Username,
+        ItemsSold = reply.Units,
+        Feedback = ToFeedback(reply),
+    };
+
+    public static BuyerAccount ToBuyerAccount(this Proto.Customers.RatingReply reply) => new()
+    {
+        BuyerId = reply.AccountId,
+        Name = reply.Name,
+        Username = reply.Username,
+        ItemsPurchased = reply.Units,
+    };
+
+    /// <param name="reply">The sales.</param>
+    /// <param name="items">The items that were sold, for their names.</param>
+    public static SalePage ToPage(this Proto.Customers.SalesReply reply, IReadOnlyDictionary<string, Proto.Products.Item> items) => new()
+    {
+        Sales =
+        [
+            .. reply.Sales.Select(sale => new Sale
+            {
+                At = DateTimeOffset.FromUnixTimeMilliseconds(sale.At),
+                ItemId = sale.ItemId,
+                Name = items.GetValueOrDefault(sale.ItemId)?.Name ?? "",
+                Quantity = sale.Quantity,
+                UnitPrice = ToMoney(sale.UnitPriceCents),
+            }),
+        ],
+        NextCursor = ToCursor(reply.NextCursor),
     };
 
     public static Receipt ToReceipt(this Proto.Customers.Purchase purchase) => new()
@@ -49,15 +140,19 @@ internal static class Mapping
 
     public static PurchasePage ToPage(this Proto.Customers.PurchasesReply reply) => new()
     {
-        Purchases = [.. reply.Purchases.Select(purchase => new Purchase
-        {
-            PurchaseId = PurchaseSaga.TransactionId(purchase.PurchaseId),
-            At = DateTimeOffset.FromUnixTimeMilliseconds(purchase.At),
-            Lines = ToLines(purchase),
-            Total = ToMoney(purchase.TotalCents),
-        })],
+        Purchases = [.. reply.Purchases.Select(ToPurchase)],
         NextCursor = ToCursor(reply.NextCursor),
     };
+
+    public static Purchase ToPurchase(this Proto.Customers.Purchase purchase) => new()
+    {
+        PurchaseId = PurchaseSaga.TransactionId(purchase.PurchaseId),
+        At = DateTimeOffset.FromUnixTimeMilliseconds(purchase.At),
+        Lines = ToLines(purchase),
+        Total = ToMoney(purchase.TotalCents),
+    };
+
+    private static ItemFeedback ToFeedback(Proto.Customers.RatingReply reply) => new() { ThumbsUp = reply.ThumbsUp, ThumbsDown = reply.ThumbsDown };
 
     private static PurchaseLine[] ToLines(Proto.Customers.Purchase purchase) =>
     [
@@ -69,7 +164,7 @@ internal static class Mapping
         }),
     ];
 
-    private static decimal ToMoney(long cents) => cents / 100m;
+    public static decimal ToMoney(long cents) => cents / 100m;
 
     private static string? ToCursor(string cursor) => cursor.Length == 0 ? null : cursor;
 }

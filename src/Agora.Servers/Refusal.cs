@@ -1,7 +1,9 @@
 using System.Globalization;
 using Agora.Client;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Customers;
 using Microsoft.AspNetCore.Http;
+using CartLine = Agora.Client.CartLine;
 using CustomersError = Agora.Contracts.Customers.Error;
 using ProductsError = Agora.Contracts.Products.Error;
 
@@ -22,6 +24,7 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         [ErrorCodes.NotYours] = (403, "The item is another seller's"),
         [ErrorCodes.NoSuchItem] = (404, "No such item"),
         [ErrorCodes.NoSuchSeller] = (404, "No such seller"),
+        [ErrorCodes.NoSuchPurchase] = (404, "No such purchase"),
         [ErrorCodes.NotInCart] = (404, "Not in the cart"),
         [ErrorCodes.NoSuchResource] = (404, "Nothing answers here"),
         [ErrorCodes.MethodNotAllowed] = (405, "Method not allowed"),
@@ -29,6 +32,7 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         [ErrorCodes.NotEnoughUnits] = (409, "Not enough units"),
         [ErrorCodes.CartEmpty] = (409, "The cart is empty"),
         [ErrorCodes.CartFull] = (409, "The cart is full"),
+        [ErrorCodes.PriceChanged] = (409, "The price has changed"),
         [ErrorCodes.PurchasePending] = (409, "A purchase is being settled"),
         [ErrorCodes.PurchaseAbandoned] = (409, "The purchase was given up"),
         [ErrorCodes.NotPurchased] = (409, "Not purchased"),
@@ -36,6 +40,8 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         [ErrorCodes.ChangedMeanwhile] = (412, "Changed meanwhile"),
         [ErrorCodes.TooLarge] = (413, "The request is too large"),
         [ErrorCodes.UnsupportedMediaType] = (415, "The body must be JSON"),
+        [ErrorCodes.KeyReused] = (422, "The Idempotency-Key is another request's"),
+        [ErrorCodes.KeyExpired] = (422, "The Idempotency-Key has expired"),
         [ErrorCodes.TooManyRequests] = (429, "Too many requests"),
         [ErrorCodes.Unavailable] = (503, "Not available now"),
         [ErrorCodes.Internal] = (500, "A fault of the server"),
@@ -61,6 +67,12 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
 
     public IReadOnlyDictionary<string, string[]>? Errors { get; }
 
+    /// <summary>Lines of a cart or a purchase, where the refusal is about them.</summary>
+    public IReadOnlyList<CartLine>? Lines { get; private init; }
+
+    /// <summary>What the cart costs, where the refusal is about that.</summary>
+    public decimal? Total { get; private init; }
+
     int? IStatusCodeHttpResult.StatusCode => Status;
 
     public static Refusal NotLoggedIn { get; } = new(401, ErrorCodes.NotLoggedIn,
@@ -74,8 +86,11 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
 
     public static Refusal NoSuchSeller { get; } = new(404, ErrorCodes.NoSuchSeller, "No seller has this id.");
 
+    public static Refusal NoSuchPurchase { get; } =
+        new(404, ErrorCodes.NoSuchPurchase, "This account has completed no purchase of this id; GET /purchases lists those that it has.");
+
     public static Refusal NotInCart { get; } =
-        new(404, ErrorCodes.NotInCart, "The cart does not hold this item in this quantity; look into the cart to see what it holds.");
+        new(404, ErrorCodes.NotInCart, "The cart does not hold this item; look into the cart to see what it holds.");
 
     public static Refusal NotYours { get; } = new(403, ErrorCodes.NotYours, "Only the seller who registered this item can change it.");
 
@@ -87,7 +102,7 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
 
     public static Refusal PurchasePending { get; } = new(409, ErrorCodes.PurchasePending,
         "Another purchase of this session is still being settled. Repeat that call with its Idempotency-Key, or wait: it ends within "
-        + "about a minute, or when the payment service is back.");
+        + "about a minute, or when the payment service is back.", retryAfterSeconds: 5);
 
     public static Refusal NotPurchased { get; } =
         new(409, ErrorCodes.NotPurchased, "Only an item that this account has bought can be rated.");
@@ -95,9 +110,12 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
     public static Refusal AlreadyRated { get; } =
         new(409, ErrorCodes.AlreadyRated, "Every purchase of this item has been rated already; each can be rated once.");
 
-    /// <summary>The databases answer a key that they know as they did the first time, whatever is asked now.</summary>
-    public static Refusal KeyReused { get; } =
-        Invalid("Idempotency-Key", "was used before for another call of this function; make a new key for each");
+    public static Refusal KeyReused { get; } = new(422, ErrorCodes.KeyReused,
+        "This Idempotency-Key was used before, for another request. Nothing was done now. Use a new key for each thing that is wanted once.");
+
+    public static Refusal KeyExpired { get; } = new(422, ErrorCodes.KeyExpired,
+        "This Idempotency-Key was used before, too long ago for its answer to be known still. Nothing was done now. Look whether it happened then, and "
+        + "use a new key.");
 
     public static Refusal ChangedMeanwhile { get; } = new(412, ErrorCodes.ChangedMeanwhile,
         "The item has changed since it had the ETag that If-Match names; get it again, then decide whether the change is still meant.");
@@ -110,11 +128,32 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
 
     public static Refusal NoSuchItem(string itemId) => new(404, ErrorCodes.NoSuchItem, $"There is no item {Shown(itemId)}.");
 
-    public static Refusal NotEnoughUnits(string detail) => new(409, ErrorCodes.NotEnoughUnits, detail);
+    /// <summary>Names every line that lacks units, with what is left.</summary>
+    /// <param name="lines">Lines that hold more units than are on sale.</param>
+    public static Refusal NotEnoughUnits(IReadOnlyList<CartLine> lines) => new(409, ErrorCodes.NotEnoughUnits,
+        string.Join(' ', lines.Select(line => string.Create(CultureInfo.InvariantCulture,
+            $"Item {line.ItemId} has {line.Available} unit(s) on sale, not {line.Quantity}."))) + " Ask for no more than that.")
+    {
+        Lines = lines,
+    };
 
-    public static Refusal NotEnoughUnits(string itemId, long available) =>
-        NotEnoughUnits(string.Create(CultureInfo.InvariantCulture,
-            $"Item {itemId} has {available} unit(s) on sale; ask for no more than that."));
+    /// <summary>Why a purchase that was refused for its cart's sake was refused, with the cart as it stood then.</summary>
+    public static Refusal OfCart(Contracts.Customers.Purchase purchase)
+    {
+        CartLine[] lines = [.. purchase.RefusedLines.ToCartLines()];
+        if (purchase.State == PurchaseState.OutOfStock)
+        {
+            return NotEnoughUnits([.. lines.Where(line => line.Available < line.Quantity)]);
+        }
+
+        var total = Mapping.ToMoney(purchase.RefusedTotalCents);
+        return new(409, ErrorCodes.PriceChanged, string.Create(CultureInfo.InvariantCulture,
+            $"The cart costs {total:0.00} now. Nothing was bought or charged. Look at it, and buy it with this expectedTotal and a new Idempotency-Key."))
+        {
+            Lines = lines,
+            Total = total,
+        };
+    }
 
     public static Refusal PaymentDeclined(string detail) => new(402, ErrorCodes.PaymentDeclined, detail);
 
@@ -153,22 +192,26 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         CustomersError.UsernameTaken => UsernameTaken,
         CustomersError.NoSuchSeller => NoSuchSeller,
         CustomersError.NotInCart => NotInCart,
-        CustomersError.NotEnoughUnits => NotEnoughUnits("The item has fewer units on sale than the cart would then hold."),
         CustomersError.CartFull => CartFull,
         CustomersError.NotPurchased => NotPurchased,
         CustomersError.AlreadyRated => AlreadyRated,
         CustomersError.NoSuchAccount => WrongCredentials,
         CustomersError.InvalidCursor => InvalidCursor,
+        CustomersError.NoSuchPurchase => NoSuchPurchase,
+        CustomersError.KeyReused => KeyReused,
+        CustomersError.KeyExpired => KeyExpired,
         _ => throw new InvalidOperationException($"The customers database answered {error} where that cannot be."),
     };
 
     /// <summary>What the products database refused about an item that the caller named.</summary>
-    public static Refusal Of(ProductsError error, string itemId, long available) => error switch
+    public static Refusal Of(ProductsError error, string itemId) => error switch
     {
         ProductsError.NoSuchItem => NoSuchItem(itemId),
         ProductsError.NotYours => NotYours,
-        ProductsError.NotEnoughUnits => NotEnoughUnits(itemId, available),
         ProductsError.InvalidCursor => InvalidCursor,
+        ProductsError.ChangedMeanwhile => ChangedMeanwhile,
+        ProductsError.KeyReused => KeyReused,
+        ProductsError.KeyExpired => KeyExpired,
         _ => throw new InvalidOperationException($"The products database answered {error} where that cannot be."),
     };
 
@@ -185,7 +228,7 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         {
             response.Headers.WWWAuthenticate = "Bearer";
         }
-        return response.WriteAsJsonAsync(ProblemOf(Code) with { Status = Status, Detail = Detail, Errors = Errors }, AgoraJson.Readable.Problem, Problem.MediaType);
+        return response.WriteAsJsonAsync(ProblemOf(Code) with { Status = Status, Detail = Detail, Errors = Errors, Lines = Lines, Total = Total }, AgoraJson.Readable.Problem, Problem.MediaType);
     }
 
     /// <summary>What a problem of this code says at any time.</summary>

@@ -47,16 +47,25 @@ public static class SellerServer
             .As(new("Login") { Session = SessionNeed.None }, "Begins a session.", ErrorCodes.NotLoggedIn);
         app.MapDelete("/sessions/current", functions.Logout)
             .As(new("Logout"), "Ends the session.");
+        app.MapGet("/sellers/me", functions.GetAccount)
+            .As(new("GetSeller"), "This seller's own account.");
         app.MapGet("/sellers/me/rating", functions.GetSellerRating)
             .As(new("GetSellerRating"), "The votes on this seller's items.");
         app.MapPost("/items", functions.RegisterItemForSale).Takes<RegisterItemRequest>()
             .As(new("RegisterItemForSale"), "Puts an item up for sale.");
         app.MapPut("/items/{itemId}/price", functions.ChangeItemPrice).Takes<ChangePriceRequest>()
-            .As(new("ChangeItemPrice") { HonoursIfMatch = true }, "Sets an item's price.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem);
+            .As(new("ChangeItemPrice") { HonoursIfMatch = true }, "Sets an item's price.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem, ErrorCodes.ChangedMeanwhile);
         app.MapPost("/items/{itemId}/withdrawals", functions.UpdateUnitsForSale).Takes<UnitsRequest>()
-            .As(new("UpdateUnitsForSale") { HonoursIfMatch = true }, "Takes units of an item off sale.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem, ErrorCodes.NotEnoughUnits);
+            .As(new("UpdateUnitsForSale") { HonoursIfMatch = true }, "Takes units of an item off sale.",
+                ErrorCodes.NotYours, ErrorCodes.NoSuchItem, ErrorCodes.NotEnoughUnits, ErrorCodes.ChangedMeanwhile);
+        app.MapPost("/items/{itemId}/additions", functions.AddUnitsForSale).Takes<UnitsRequest>()
+            .As(new("AddUnitsForSale") { HonoursIfMatch = true }, "Puts more units of an item on sale.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem, ErrorCodes.ChangedMeanwhile);
         app.MapGet("/items", functions.DisplayItemsForSale)
             .As(new("DisplayItemsForSale") { Query = QueryParameter.Page }, "This seller's items, those with no unit left included.");
+        app.MapGet("/items/{itemId}", functions.GetItem)
+            .As(new("GetItem"), "One item, any seller's.", ErrorCodes.NoSuchItem);
+        app.MapGet("/sales", functions.GetSales)
+            .As(new("GetSales") { Query = QueryParameter.Page }, "What this seller has sold, newest first.");
     }
 }
 
@@ -66,13 +75,13 @@ internal sealed class SellerFunctions(Accounts accounts, CustomersDatabase custo
     public async Task<Results<Created<SellerCreated>, Refusal>> CreateAccount(Call call)
     {
         var (sellerId, refusal) = await accounts.CreateAsync(call);
-        return refusal is not null ? refusal : TypedResults.Created((string?)null, new SellerCreated { SellerId = sellerId });
+        return refusal is not null ? refusal : TypedResults.Created("/sellers/me", new SellerCreated { SellerId = sellerId });
     }
 
     public async Task<Results<Created<SellerSession>, Refusal>> Login(Call call)
     {
         var (login, refusal) = await accounts.LoginAsync(call);
-        return refusal is not null ? refusal : TypedResults.Created("/sessions/current", new SellerSession
+        return refusal is not null ? refusal : TypedResults.Created((string?)null, new SellerSession
         {
             Token = login.Token,
             SellerId = login.AccountId,
@@ -92,14 +101,16 @@ internal sealed class SellerFunctions(Accounts accounts, CustomersDatabase custo
     public async Task<Results<Created<ItemRegistered>, Refusal>> RegisterItemForSale(Call call)
     {
         var body = await call.BodyAsync();
+        var keywords = body.Keywords("keywords");
         var register = new RegisterItem
         {
-            Name = body.Line("name", 32),
-            Category = body.Integer("category", 0, int.MaxValue),
-            Keywords = { body.Words("keywords", 5, 8) },
+            Name = body.Name("name"),
+            Category = body.Integer("category", 0, Bounds.MaxCategory),
+            Keywords = { keywords.Select(keyword => keyword.Written) },
+            SearchKeywords = { keywords.Select(keyword => keyword.Key) },
             Condition = body.Either("condition", "new", "used") ? Condition.New : Condition.Used,
             PriceCents = body.Cents("price"),
-            Quantity = body.Integer("quantity", 0, Fields.MaxUnits),
+            Quantity = body.Integer("quantity", 0, Bounds.MaxUnits),
         };
         if (body.Refusal is { } invalid)
         {
@@ -111,25 +122,72 @@ internal sealed class SellerFunctions(Accounts accounts, CustomersDatabase custo
             return Refusal.Of(session.Error);
         }
         register.SellerId = session.AccountId;
-        var reply = await products.ExecuteAsync(call.RequestId(), new ProductsCommand { RegisterItem = register }, call.Deadline);
-        return reply.Error != ProductsError.None ? Refusal.Of(reply.Error, "", reply.Available)
+        var reply = await products.ExecuteAsync(call, call.RequestId(call.ClaimedAccountId), new() { RegisterItem = register }, body);
+        return reply.Error != ProductsError.None ? Refusal.Of(reply.Error, "")
             : TypedResults.Created($"/items/{reply.Item.ItemId}", new ItemRegistered { ItemId = reply.Item.ItemId });
     }
 
     public async Task<Results<Ok<Item>, Refusal>> ChangeItemPrice(Call call, string itemId)
     {
         var body = await call.BodyAsync();
-        var change = new ChangePrice { ItemId = itemId, PriceCents = body.Cents("price") };
-        return body.Refusal is { } invalid ? invalid
-            : await ChangeAsync(call, itemId, sellerId => new() { ChangePrice = new(change) { SellerId = sellerId } });
+        var change = new ChangePrice { ItemId = itemId, PriceCents = body.Cents("price"), IfVersion = { call.IfVersion } };
+        return await ChangeAsync(call, itemId, body, sellerId => new() { ChangePrice = new(change) { SellerId = sellerId } });
     }
 
     public async Task<Results<Ok<Item>, Refusal>> UpdateUnitsForSale(Call call, string itemId)
     {
         var body = await call.BodyAsync();
-        var withdraw = new WithdrawUnits { ItemId = itemId, Quantity = body.Integer("quantity", 1, Fields.MaxUnits) };
-        return body.Refusal is { } invalid ? invalid
-            : await ChangeAsync(call, itemId, sellerId => new() { WithdrawUnits = new(withdraw) { SellerId = sellerId } });
+        var withdraw = new WithdrawUnits { ItemId = itemId, Quantity = Units(body), IfVersion = { call.IfVersion } };
+        return await ChangeAsync(call, itemId, body, sellerId => new() { WithdrawUnits = new(withdraw) { SellerId = sellerId } }, withdraw.Quantity);
+    }
+
+    public async Task<Results<Ok<Item>, Refusal>> AddUnitsForSale(Call call, string itemId)
+    {
+        var body = await call.BodyAsync();
+        var add = new AddUnits { ItemId = itemId, Quantity = Units(body), IfVersion = { call.IfVersion } };
+        return await ChangeAsync(call, itemId, body, sellerId => new() { AddUnits = new(add) { SellerId = sellerId } });
+    }
+
+    public async Task<Results<Ok<Item>, StatusCodeHttpResult, Refusal>> GetItem(Call call, string itemId)
+    {
+        var session = customers.GetSessionAsync(call.Session, call.Deadline);
+        var item = ItemId.IsWellFormed(itemId)
+            ? products.GetItemAsync(itemId, call.Deadline)
+            : Task.FromResult(new ItemReply { Error = ProductsError.NoSuchItem });
+        await Task.WhenAll(session, item);
+        var found = await item;
+        return (await session).Error is var error and not CustomersError.None ? Refusal.Of(error)
+            : found.Error != ProductsError.None ? Refusal.Of(found.Error, itemId)
+            : call.IsNotModified(found.Item.Version) ? TypedResults.StatusCode(304)
+            : TypedResults.Ok(found.Item.ToItem());
+    }
+
+    public async Task<Results<Ok<SellerAccount>, Refusal>> GetAccount(Call call)
+    {
+        var account = await customers.GetRatingAsync(new() { Session = call.Session }, call.Deadline);
+        return account.Error != CustomersError.None ? Refusal.Of(account.Error) : TypedResults.Ok(account.ToSellerAccount());
+    }
+
+    public async Task<Results<Ok<SalePage>, Refusal>> GetSales(Call call)
+    {
+        var query = call.Query();
+        var sales = new SalesQuery
+        {
+            Session = call.Session,
+            Limit = query.Limit(),
+            Cursor = query.Cursor() ?? "",
+        };
+        if (query.Refusal is { } invalid)
+        {
+            return invalid;
+        }
+        var page = await customers.GetSalesAsync(sales, call.Deadline);
+        if (page.Error != CustomersError.None)
+        {
+            return Refusal.Of(page.Error);
+        }
+        var items = await products.GetItemsAsync(page.Sales.Select(sale => sale.ItemId).Distinct(), call.Deadline);
+        return TypedResults.Ok(page.ToPage(items));
     }
 
     public async Task<Results<Ok<ItemPage>, Refusal>> DisplayItemsForSale(Call call)
@@ -137,8 +195,8 @@ internal sealed class SellerFunctions(Accounts accounts, CustomersDatabase custo
         var query = call.Query();
         var items = new SellerItemsQuery
         {
-            Limit = query.OptionalInteger("limit", 1, 200) ?? 50,
-            Cursor = query.OptionalLine("cursor", 500) ?? "",
+            Limit = query.Limit(),
+            Cursor = query.Cursor() ?? "",
         };
         if (query.Refusal is { } invalid)
         {
@@ -151,11 +209,18 @@ internal sealed class SellerFunctions(Accounts accounts, CustomersDatabase custo
         }
         items.SellerId = session.AccountId;
         var page = await products.GetItemsOfSellerAsync(items, call.Deadline);
-        return page.Error != ProductsError.None ? Refusal.Of(page.Error, "", 0) : TypedResults.Ok(page.ToPage());
+        return page.Error != ProductsError.None ? Refusal.Of(page.Error, "") : TypedResults.Ok(page.ToPage());
     }
 
-    private async Task<Results<Ok<Item>, Refusal>> ChangeAsync(Call call, string itemId, Func<long, ProductsCommand> command)
+    private static int Units(Fields body) => body.Integer("quantity", 1, Bounds.MaxUnits);
+
+    private async Task<Results<Ok<Item>, Refusal>> ChangeAsync(
+        Call call, string itemId, Fields body, Func<long, ProductsCommand> command, int units = 0)
     {
+        if (body.Refusal is { } invalid)
+        {
+            return invalid;
+        }
         var session = await customers.GetSessionAsync(call.Session, call.Deadline);
         if (session.Error != CustomersError.None)
         {
@@ -165,9 +230,16 @@ internal sealed class SellerFunctions(Accounts accounts, CustomersDatabase custo
         {
             return Refusal.NoSuchItem(itemId);
         }
-        var reply = await products.ExecuteAsync(call.RequestId(), command(session.AccountId), call.Deadline);
-        return reply.Error != ProductsError.None ? Refusal.Of(reply.Error, itemId, reply.Available)
-            : reply.Item.ItemId != itemId ? Refusal.KeyReused
-            : TypedResults.Ok(reply.Item.ToItem());
+        var reply = await products.ExecuteAsync(call, call.RequestId(call.ClaimedAccountId), command(session.AccountId), body);
+        if (reply.Error == ProductsError.NotEnoughUnits)
+        {
+            return Refusal.NotEnoughUnits([reply.Item.ToLine(units)]);
+        }
+        if (reply.Error != ProductsError.None)
+        {
+            return Refusal.Of(reply.Error, itemId);
+        }
+        call.IsNotModified(reply.Item.Version);
+        return TypedResults.Ok(reply.Item.ToItem());
     }
 }

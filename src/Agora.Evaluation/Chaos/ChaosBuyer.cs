@@ -15,6 +15,9 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
     private readonly Dictionary<string, Ware> _wares = [];
     private readonly Dictionary<string, (int Bought, int Rated)> _bought = [];
     private Dictionary<string, int> _cart = [];
+
+    // What the cart costs as it was answered last, which this buyer agrees to pay; null where that is not known.
+    private decimal? _total;
     private BuyerClient _one = null!;
     private BuyerClient _other = null!;
     private BuyersAnswers _answers = null!;
@@ -84,6 +87,7 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
         {
             (_other.Token, _answers.Token, _answers.LoggedOut) = (_one.Token, _one.Token, false);
             _cart = new(_answers.SavedCart!);
+            _total = null;
         }
     }
 
@@ -226,18 +230,32 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
         });
         if (answer.End == End.Done)
         {
-            _cart = [];
+            (_cart, _total) = ([], null);
         }
     }
 
     private async Task DisplayCartAsync(CancellationToken cancel)
     {
+        var reads = _cart.Keys.Select(id => (Id: id, Entry: _wares[id].History.Begin(Name, new(ItemAct.ReadLine)))).ToList();
         var answer = await CallAsync(Function.DisplayCart, _ => Either().DisplayCartAsync(cancel));
         if (answer.End == End.Done)
         {
             CheckCart("DisplayCart", answer.Value!);
         }
+        foreach (var (id, entry) in reads)
+        {
+            if (answer.Value?.Lines.FirstOrDefault(line => line.ItemId == id) is { } line)
+            {
+                entry.Answer(Read(line));
+            }
+            else
+            {
+                entry.Refuse();
+            }
+        }
     }
+
+    private static ItemCall Read(CartLine line) => new(ItemAct.ReadLine, line.Available, (long)(line.UnitPrice * 100));
 
     private async Task PurchaseAsync(CancellationToken cancel)
     {
@@ -247,7 +265,10 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
             var reserve = line.Ware.History.Begin(Name, new(ItemAct.Reserve, line.Units));
             return (line.Ware, line.Units, Reserve: reserve, Release: line.Ware.History.Begin(Name, new(ItemAct.Release, line.Units), reserve));
         }).ToList();
-        var answer = await CallAsync(Function.MakePurchase, key => Either().MakePurchaseAsync(card, key, cancel), ErrorCodes.PurchaseAbandoned);
+        // One in four pays whatever it costs.
+        var agreed = Dice.Below(4) > 0 ? _total : null;
+        var answer = await CallAsync(
+            Function.MakePurchase, key => Either().MakePurchaseAsync(card with { ExpectedTotal = agreed }, key, cancel), ErrorCodes.PurchaseAbandoned);
         switch (answer.End)
         {
             case End.Done:
@@ -261,9 +282,11 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
                     // What was bought leaves the saved cart too, so that it does not come back at the next login.
                     Take(_answers.SavedCart!, ware.Id, units);
                 }
+                Check("totals that were agreed to", agreed is null || answer.Value.Total == agreed,
+                    () => $"MakePurchase of a cart for which {agreed} was agreed to was answered {Text(answer.Value)}");
                 Check("purchase ids", _answers.Receipts.All(r => r.PurchaseId != answer.Value.PurchaseId), () => $"purchase {answer.Value.PurchaseId} was answered twice");
                 _answers.Receipts.Add(answer.Value);
-                _cart = [];
+                (_cart, _total) = ([], null);
                 break;
             case End.Refused:
                 Check("purchases of an empty cart", answer.Code == ErrorCodes.CartEmpty == (_cart.Count == 0), () => $"MakePurchase of a cart that holds {Text(_cart)} was answered {answer.Code}");
@@ -273,17 +296,33 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
                     // Units may have been taken and put back, by whoever gave it up; the history may hold both, or neither.
                     break;
                 }
-                foreach (var (_, units, reserve, release) in lines)
+                if (answer is { Code: ErrorCodes.PriceChanged, Refusal: { Total: { } now } changed })
                 {
+                    Check("changed prices", agreed is not null && now != agreed && now == changed.Lines.Sum(l => l.Quantity * l.UnitPrice) && Same(changed.Lines, _cart),
+                        () => FormattableString.Invariant($"MakePurchase of {Text(_cart)} for {agreed} was answered that it costs {now} now"));
+                    _total = now;
+                }
+                foreach (var (ware, units, reserve, release) in lines)
+                {
+                    if (answer.Code is ErrorCodes.PriceChanged or ErrorCodes.NotEnoughUnits)
+                    {
+                        // All lines were looked at, at one moment; those that are named were as they are shown.
+                        release.Refuse();
+                        if (answer.Refusal!.Lines.FirstOrDefault(l => l.ItemId == ware.Id) is { } shown)
+                        {
+                            reserve.Answer(Read(shown));
+                        }
+                        else
+                        {
+                            reserve.Answer(new(ItemAct.HasAtLeast, units));
+                        }
+                        continue;
+                    }
+
                     if (answer.Code == ErrorCodes.PaymentDeclined)
                     {
                         reserve.Answer();
                         release.Answer();
-                    }
-                    else if (answer.Code == ErrorCodes.NotEnoughUnits && lines.Count == 1)
-                    {
-                        reserve.Answer(new(ItemAct.HasFewer, units));
-                        release.Refuse();
                     }
                     else
                     {
@@ -293,6 +332,9 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
                 }
                 if (answer.Code == ErrorCodes.NotEnoughUnits)
                 {
+                    Check("lines that lack units", answer.Refusal!.Lines.Count > 0
+                            && answer.Refusal.Lines.All(l => l.Available < l.Quantity && _cart.GetValueOrDefault(l.ItemId) == l.Quantity),
+                        () => $"MakePurchase of {Text(_cart)} was answered that {Text(answer.Refusal.Lines.ToDictionary(l => l.ItemId, l => l.Quantity))} lack units");
                     await ClearAsync(cancel);
                 }
                 break;
@@ -373,10 +415,16 @@ internal sealed class ChaosBuyer(Round round, int place, IReadOnlyList<Uri> serv
             () => $"GetBuyerPurchases shows {string.Join(", ", shown.Select(p => p.PurchaseId))}, and was answered before, newest first, {string.Join(", ", expected.Select(r => r.PurchaseId))}");
     }
 
-    private void CheckCart(string function, Cart cart) => Check("carts", Same(cart, _cart), () => $"{function} shows {Text(cart.Lines.ToDictionary(l => l.ItemId, l => l.Quantity))}, and the cart must hold {Text(_cart)}");
+    private void CheckCart(string function, Cart cart)
+    {
+        _total = cart.Total;
+        Check("carts", Same(cart.Lines, _cart) && cart.Total == cart.Lines.Sum(line => line.Quantity * line.UnitPrice),
+            () => FormattableString.Invariant(
+                $"{function} shows {Text(cart.Lines.ToDictionary(l => l.ItemId, l => l.Quantity))} for {cart.Total}, and the cart must hold {Text(_cart)}"));
+    }
 
-    private static bool Same(Cart cart, Dictionary<string, int> expected) =>
-        cart.Lines.Count == expected.Count && cart.Lines.All(line => expected.GetValueOrDefault(line.ItemId) == line.Quantity);
+    private static bool Same(IReadOnlyList<CartLine> lines, Dictionary<string, int> expected) =>
+        lines.Count == expected.Count && lines.All(line => expected.GetValueOrDefault(line.ItemId) == line.Quantity);
 
     private static bool Matches(Receipt receipt, Dictionary<string, int> cart) => receipt.Lines.Count == cart.Count
         && receipt.Lines.All(line => cart.GetValueOrDefault(line.ItemId) == line.Quantity) && receipt.Total == receipt.Lines.Sum(l => l.Quantity * l.UnitPrice);

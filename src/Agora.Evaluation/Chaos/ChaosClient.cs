@@ -30,8 +30,8 @@ internal enum End
     Unknown,
 }
 
-/// <summary>An answer to a client.</summary>
-internal readonly record struct Answer<T>(End End, T? Value, string Code);
+/// <summary>An answer to a client; with a refusal, what it says.</summary>
+internal readonly record struct Answer<T>(End End, T? Value, string Code, AgoraException? Refusal = null);
 
 /// <summary>
 /// One user after the other in the same place: opens an account, calls for a while, and leaves; then comes the next, with an account of its own. Each knows
@@ -135,7 +135,7 @@ internal abstract class ChaosClient(Round round, string role, int place)
             catch (AgoraException e) when (function.Expects(e.Code) || right.Contains(e.Code))
             {
                 round.Findings.Answered(function, Outcome.Refused, invoked);
-                return new(End.Refused, default, e.Code);
+                return new(End.Refused, default, e.Code, e);
             }
             catch (AgoraException e) when (e.Code is ErrorCodes.Unavailable or ErrorCodes.TooManyRequests)
             {

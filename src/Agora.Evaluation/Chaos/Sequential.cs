@@ -27,6 +27,7 @@ internal readonly record struct ItemState(long Price, long Units, long Up, long 
             ItemAct.Withdraw or ItemAct.HasAtLeast => Units >= call.Units,
             ItemAct.Reserve => Units >= call.Units && (call.Price == 0 || call.Price == Price),
             ItemAct.HasFewer => Units < call.Units,
+            ItemAct.ReadLine => Units == call.Units && Price == call.Price,
             _ => true,
         };
         return possible && (call.Seen is not { } seen || seen == next);
@@ -65,12 +66,15 @@ internal enum ItemAct
 
     /// <summary>It was refused for too few units, or not found among what is on sale.</summary>
     HasFewer,
+
+    /// <summary>Sees how many units there are and what one costs, as a cart's line shows them.</summary>
+    ReadLine,
 }
 
 /// <summary>A call's part in an item's history.</summary>
 /// <param name="Act">What it does.</param>
-/// <param name="Units">Units withdrawn, bought, put back or asked for.</param>
-/// <param name="Price">The price set, or the price bought at; 0 where it is not known.</param>
+/// <param name="Units">Units withdrawn, bought, put back, asked for or seen.</param>
+/// <param name="Price">The price set, bought at or seen; 0 where it is not known.</param>
 /// <param name="Seen">The item as it was answered, after what the call did.</param>
 internal readonly record struct ItemCall(ItemAct Act, long Units = 0, long Price = 0, ItemState? Seen = null)
 {
@@ -85,6 +89,7 @@ internal readonly record struct ItemCall(ItemAct Act, long Units = 0, long Price
             ItemAct.Release => string.Create(CultureInfo.InvariantCulture, $"puts {Units} back that were not bought"),
             ItemAct.ThumbUp => "votes up",
             ItemAct.ThumbDown => "votes down",
+            ItemAct.ReadLine => string.Create(CultureInfo.InvariantCulture, $"is shown {Units} units at {Price / 100m:0.00}"),
             ItemAct.HasAtLeast => string.Create(CultureInfo.InvariantCulture, $"is told that there are {Units} or more"),
             _ => string.Create(CultureInfo.InvariantCulture, $"is told that there are fewer than {Units}"),
         };
