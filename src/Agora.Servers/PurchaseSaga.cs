@@ -54,17 +54,15 @@ namespace Agora.Servers;
 
 /// <summary>Drives purchases to their end.</summary>
 internal sealed class PurchaseSaga(
-    CustomersDatabase customers, ProductsDatabase products, Payments payments, Settlements settlements, Rehearsal? rehearsal = null)
+    CustomersDatabase customers, ProductsDatabase products, Payments payments, Settlements settlements)
 {
     /// <summary>Buys the session's cart, or goes on with the purchase of this id.</summary>
     /// <returns>The purchase, decided, and undone where the decision is no; or why there is none.</returns>
     /// <exception cref="UnavailableException">The purchase may be undecided; it will be settled, by a repeat or by a rescuer.</exception>
     public async Task<(Purchase?, Refusal?)> BuyAsync(Session session, ByteString purchaseId, Card card, CancellationToken deadline)
     {
-        rehearsal?.Plan(purchaseId, card);
         for (ByteString? taken = null; ;)
         {
-            rehearsal?.Before(Rehearsal.Checkout, purchaseId);
             var checkout = await customers.GetCheckoutAsync(session, purchaseId, deadline);
             if (checkout.Error != CustomersError.None)
             {
@@ -87,9 +85,7 @@ internal sealed class PurchaseSaga(
             var reserved = await ReserveAsync(purchaseId, checkout, deadline);
             if (reserved.Error != ProductsError.CartTaken)
             {
-                var purchase = await BuyAsync(purchaseId, checkout.CartId, reserved, card, deadline);
-                rehearsal?.Before(Rehearsal.Answer, purchaseId);
-                return (purchase, null);
+                return (await BuyAsync(purchaseId, checkout.CartId, reserved, card, deadline), null);
             }
             // The cart may have been bought, or this very purchase decided, since the cart was read. Whoever then has it still is under way.
             if (taken is not null)
@@ -133,7 +129,6 @@ internal sealed class PurchaseSaga(
         var reservation = reserved.Reservation;
         try
         {
-            rehearsal?.Before("Charge", purchaseId);
             var charged = await payments.ChargeAsync(TransactionId(purchaseId), card, reservation.TotalCents, deadline);
             return await CarryOutAsync(await DecideAsync(reservation, charged, deadline), deadline);
         }
@@ -203,7 +198,6 @@ internal sealed class PurchaseSaga(
     {
         if (purchase.State != PurchaseState.Declined)
         {
-            rehearsal?.Before("Void", purchase.PurchaseId);
             var end = await payments.VoidAsync(TransactionId(purchase.PurchaseId), deadline);
             if (end is not (TransactionState.Voided or TransactionState.Declined))
             {
@@ -221,13 +215,11 @@ internal sealed class PurchaseSaga(
     // now, not as it stood when the first try was answered.
     private Task<ProductsReply> AskProductsAsync(ByteString purchaseId, ProductsCommand command, CancellationToken deadline)
     {
-        rehearsal?.Before(command.KindCase.ToString(), purchaseId);
         return products.ExecuteAsync(RequestId.Random(), command, deadline);
     }
 
     private async Task<Purchase> AskCustomersAsync(ByteString purchaseId, CustomersCommand command, CancellationToken deadline)
     {
-        rehearsal?.Before(command.KindCase.ToString(), purchaseId);
         var reply = await customers.ExecuteAsync(RequestId.Random(), command, deadline);
         return reply.Error == CustomersError.None ? reply.Purchase
             : throw new InvalidOperationException($"The customers database answered {reply.Error} to {command.KindCase}.");
