@@ -33,11 +33,6 @@ public static class BuyerServer
         WebApplicationBuilder builder, ClusterFile cluster, int replica, ServerSettings settings, ComponentIdentity? identity = null)
     {
         ArgumentNullException.ThrowIfNull(cluster);
-        if (Rehearsal.From(builder.Configuration, replica) is { } rehearsal)
-        {
-            settings = Rehearsal.Hasten(settings);
-            builder.Services.AddSingleton(rehearsal);
-        }
         RestServer.AddServices(builder, cluster, cluster.BuyerServers, replica, settings, identity, "Agora buyer server");
         builder.Services.TryAddSingleton(_ => Payments.Connect(cluster.Payments, settings, identity));
         builder.Services.AddSingleton<Payments>();

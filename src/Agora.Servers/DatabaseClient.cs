@@ -4,6 +4,7 @@ using System.Net.Security;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Replication;
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 using Microsoft.Extensions.Logging;
 
@@ -51,7 +52,11 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
     private protected DatabaseClient(string name, DatabaseGroup group, int server, Func<CallInvoker, TClient> client, ServerContext context)
     {
         _name = name;
-        _replicas = [.. group.Replicas.Select((address, number) => new DatabaseReplica(number, address, client, context.Identity?.Towards(name, number)))];
+        _replicas =
+        [
+            .. group.Replicas.Select((address, number) => new DatabaseReplica(
+                number, address, invoker => client(invoker.Intercept([.. context.Interceptors])), context.Identity?.Towards(name, number))),
+        ];
         _first = server % _replicas.Length;
         _settings = context.Settings;
         _metrics = context.Metrics;

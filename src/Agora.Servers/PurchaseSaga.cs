@@ -87,7 +87,7 @@ internal sealed record Order(Card Card, long? ExpectedTotalCents, uint Fingerpri
 
 /// <summary>Drives purchases to their end.</summary>
 internal sealed class PurchaseSaga(
-    CustomersDatabase customers, ProductsDatabase products, Payments payments, Settlements settlements, Rehearsal? rehearsal = null)
+    CustomersDatabase customers, ProductsDatabase products, Payments payments, Settlements settlements)
 {
     /// <summary>Buys the session's cart, or goes on with the purchase of this id.</summary>
     /// <returns>
@@ -99,7 +99,6 @@ internal sealed class PurchaseSaga(
     {
         for (ByteString? taken = null; ;)
         {
-            rehearsal?.Before(Rehearsal.Checkout, purchaseId);
             var checkout = await customers.GetCheckoutAsync(session, purchaseId, deadline);
             if (checkout.Error != CustomersError.None)
             {
@@ -128,9 +127,7 @@ internal sealed class PurchaseSaga(
             }
             if (reserved.Error != ProductsError.CartTaken)
             {
-                var purchase = await BuyAsync(purchaseId, checkout.CartId, reserved, order, deadline);
-                rehearsal?.Before(Rehearsal.Answer, purchaseId);
-                return Answer(purchase, order);
+                return Answer(await BuyAsync(purchaseId, checkout.CartId, reserved, order, deadline), order);
             }
             // The cart may have been bought, or this very purchase decided, since the cart was read. Whoever then has it still is under way.
             if (taken is not null)
@@ -187,7 +184,6 @@ internal sealed class PurchaseSaga(
         var reservation = reserved.Reservation;
         try
         {
-            rehearsal?.Before("Charge", purchaseId);
             var charged = await payments.ChargeAsync(TransactionId(purchaseId), order.Card, reservation.TotalCents, deadline);
             return await CarryOutAsync(await DecideAsync(reservation, charged, deadline), deadline);
         }
@@ -287,7 +283,6 @@ internal sealed class PurchaseSaga(
     {
         if (purchase.State != PurchaseState.Declined)
         {
-            rehearsal?.Before("Void", purchase.PurchaseId);
             var end = await payments.VoidAsync(TransactionId(purchase.PurchaseId), deadline);
             if (end is not (TransactionState.Voided or TransactionState.Declined))
             {
@@ -305,13 +300,11 @@ internal sealed class PurchaseSaga(
     // now, not as it stood when the first try was answered.
     private Task<ProductsReply> AskProductsAsync(ByteString purchaseId, ProductsCommand command, CancellationToken deadline)
     {
-        rehearsal?.Before(command.KindCase.ToString(), purchaseId);
         return products.ExecuteAsync(RequestId.Random(), command, deadline);
     }
 
     private async Task<Purchase> AskCustomersAsync(ByteString purchaseId, CustomersCommand command, CancellationToken deadline)
     {
-        rehearsal?.Before(command.KindCase.ToString(), purchaseId);
         var reply = await customers.ExecuteAsync(RequestId.Random(), command, deadline);
         return reply.Error == CustomersError.None ? reply.Purchase
             : throw new InvalidOperationException($"The customers database answered {reply.Error} to {command.KindCase}.");

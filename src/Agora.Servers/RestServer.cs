@@ -6,6 +6,7 @@ using Agora.Contracts.Customers;
 using Agora.Contracts.Security;
 using Google.Protobuf;
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -49,7 +50,10 @@ internal static class RestServer
         services.AddSingleton<ServerMetrics>();
         services.AddSingleton(provider => new ServerContext(
             settings, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ServerMetrics>(),
-            provider.GetRequiredService<ILoggerFactory>(), identity));
+            provider.GetRequiredService<ILoggerFactory>(), identity)
+        {
+            Interceptors = [.. provider.GetServices<Interceptor>()],
+        });
         services.AddSingleton(provider => new CustomersDatabase(cluster.Customers, replica, provider.GetRequiredService<ServerContext>()));
         services.AddSingleton(provider => new ProductsDatabase(cluster.Products, replica, provider.GetRequiredService<ServerContext>()));
         services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<CustomersDatabase>()));

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Security;
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Microsoft.Extensions.Logging;
 
 namespace Agora.Servers;
@@ -10,6 +11,9 @@ namespace Agora.Servers;
 internal sealed record ServerContext(
     ServerSettings Settings, TimeProvider Time, ServerMetrics Metrics, ILoggerFactory Loggers, ComponentIdentity? Identity)
 {
+    /// <summary>What every call of a database's functions passes by on its way out, the first one first.</summary>
+    public IReadOnlyList<Interceptor> Interceptors { get; init; } = [];
+
     public ILogger Logger(Type type) => Loggers.CreateLogger(type);
 }
 

@@ -28,7 +28,7 @@ internal enum SettlementKind
 /// until it is marked, and <see cref="PurchaseRecovery"/>, here or at another server, finds it. So what fails, or is too much, is simply let go.
 /// </remarks>
 internal sealed class Settlements(
-    CustomersDatabase customers, ProductsDatabase products, ServerContext context, ILogger<Settlements> logger, Rehearsal? rehearsal = null)
+    CustomersDatabase customers, ProductsDatabase products, ServerContext context, ILogger<Settlements> logger)
     : BackgroundService
 {
     /// <summary>In one command. The products database takes no more.</summary>
@@ -58,7 +58,6 @@ internal sealed class Settlements(
         {
             if (kind == SettlementKind.Bought)
             {
-                rehearsal?.Before(nameof(Confirm), id);
                 bought.PurchaseIds.Add(id);
             }
             else

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using Agora.Client;
@@ -25,7 +26,7 @@ namespace Agora.Cluster.Tests;
 /// "Whatever fails on the way — a server, a replica, the leader, the payment service, at any point between any two steps — ends within a
 /// bounded time in one of two states: bought and charged, or not bought and not charged with the units back on sale."
 /// </summary>
-/// <remarks>Buyer servers stop themselves at the step that is asked for (<see cref="Rehearsal"/>), and there they, or others, are killed.</remarks>
+/// <remarks>Buyer servers stop themselves at the step that is asked for (<see cref="PurchaseStops"/>), and there they, or others, are killed.</remarks>
 [Collection(Marketplace.OneAtATime)]
 public sealed class PurchaseTests(Marketplace marketplace)
 {
@@ -39,13 +40,14 @@ public sealed class PurchaseTests(Marketplace marketplace)
     /// <summary>Every place between two steps, on each of the ways that a purchase can go; four at a time, one for each buyer server.</summary>
     private static readonly Point[] s_points =
     [
-        new(Way.Approved, Rehearsal.Checkout), new(Way.Approved, "Reserve"), new(Way.Approved, "Charge"), new(Way.Approved, nameof(CompletePurchase)),
-        new(Way.Approved, Rehearsal.Answer), new(Way.Approved, "Confirm"), new(Way.Declined, "Charge"), new(Way.Declined, nameof(AbandonPurchase)),
-        new(Way.Declined, "Release"), new(Way.Declined, Rehearsal.Answer), new(Way.OutOfStock, nameof(AbandonPurchase)), new(Way.OutOfStock, Rehearsal.Answer),
+        new(Way.Approved, PurchaseStops.Checkout), new(Way.Approved, "Reserve"), new(Way.Approved, "Charge"), new(Way.Approved, nameof(CompletePurchase)),
+        new(Way.Approved, PurchaseStops.Answer), new(Way.Approved, "Confirm"), new(Way.Declined, "Charge"), new(Way.Declined, nameof(AbandonPurchase)),
+        new(Way.Declined, "Release"), new(Way.Declined, PurchaseStops.Answer), new(Way.OutOfStock, nameof(AbandonPurchase)),
+        new(Way.OutOfStock, PurchaseStops.Answer),
     ];
 
     /// <summary>Who gives up here has not bought, nor been refused: a call under the same key is a first one.</summary>
-    private static readonly string[] s_beforeAnything = [Rehearsal.Checkout, "Reserve"];
+    private static readonly string[] s_beforeAnything = [PurchaseStops.Checkout, "Reserve"];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -175,7 +177,12 @@ public sealed class PurchaseTests(Marketplace marketplace)
             await seller.UpdateUnitsForSaleAsync(item, Units - 1, cancel: Cancel);
         }
         string key = KeyFor(buyer.Token!, point.Way != Way.Declined);
-        return new(point, server, item, key, buyer, Buyer((server + 1) % 4, buyer.Token), marketplace.Cluster.AddressesOf(marketplace.Cluster.BuyerServers)[server]);
+        Uri driver = marketplace.Cluster.AddressesOf(marketplace.Cluster.BuyerServers)[server];
+        using HttpClient http = new(new SocketsHttpHandler { UseProxy = false });
+        using HttpResponseMessage planned = await http.PostAsync(
+            PurchaseStops.Request(driver, point.Step, PurchaseId(buyer.Token!, key)), content: null, Cancel);
+        Assert.Equal(HttpStatusCode.NoContent, planned.StatusCode);
+        return new(point, item, key, buyer, Buyer((server + 1) % 4, buyer.Token), driver);
     }
 
     /// <summary>What has become of a purchase, from everybody who keeps a part of it; anything but the two allowed ends in words of its own.</summary>
@@ -311,7 +318,7 @@ public sealed class PurchaseTests(Marketplace marketplace)
     }
 
     /// <summary>A buyer's one purchase, driven by one server, which stops itself at a point of it.</summary>
-    private sealed record Attempt(Point Point, int Server, string Item, string Key, BuyerClient Buyer, BuyerClient Elsewhere, Uri Driver) : IDisposable
+    private sealed record Attempt(Point Point, string Item, string Key, BuyerClient Buyer, BuyerClient Elsewhere, Uri Driver) : IDisposable
     {
         private readonly CancellationTokenSource _patience = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
 
@@ -336,7 +343,7 @@ public sealed class PurchaseTests(Marketplace marketplace)
             _patience.Dispose();
         }
 
-        // One try at the server that is to stop. What fails is repeated elsewhere, as every client of ours does by itself; but without the words that stop.
+        // One try at the server that is to stop. What fails is repeated elsewhere, as every client of ours does by itself.
         private async Task<string> BuyAsync()
         {
             using CancellationTokenSource oneTry = CancellationTokenSource.CreateLinkedTokenSource(_patience.Token);
@@ -349,7 +356,7 @@ public sealed class PurchaseTests(Marketplace marketplace)
             { Token = Buyer.Token };
             try
             {
-                return (await driver.MakePurchaseAsync(Card(FormattableString.Invariant($"stop {Server} before {Point.Step}")), Key, oneTry.Token)).PurchaseId;
+                return (await driver.MakePurchaseAsync(Card("Ada Buyer"), Key, oneTry.Token)).PurchaseId;
             }
             catch (AgoraException e)
             {
