@@ -23,6 +23,7 @@ public static class CustomersHost
         ArgumentNullException.ThrowIfNull(cluster);
         builder.AddReplica(cluster.Customers, replica, directory, new CustomersStateMachine(), identity);
         builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(cluster.Limits);
         builder.Services.AddSingleton<CustomersService>();
         var app = builder.Build();
         app.MapGrpcService<CustomersService>();

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Replication;
 using Google.Protobuf;
@@ -11,7 +12,7 @@ using Intent = Agora.Contracts.Customers.Command;
 namespace Agora.Customers;
 
 /// <summary>The gRPC face of one replica: stamps and orders commands, answers queries from the local store behind a read barrier.</summary>
-internal sealed class CustomersService(IReplicator replicator, ReplicatedStore store, TimeProvider time) : CustomersBase
+internal sealed class CustomersService(IReplicator replicator, ReplicatedStore store, LimitSettings limits, TimeProvider time) : CustomersBase
 {
     // Each reading connection's own statements; they go with it.
     private static readonly ConditionalWeakTable<SqliteConnection, CustomersTables> Tables = [];
@@ -65,9 +66,14 @@ internal sealed class CustomersService(IReplicator replicator, ReplicatedStore s
 
     private async Task<Reply> SubmitAsync(Guid requestId, Intent intent, CancellationToken cancellationToken)
     {
-        var command = new Command(requestId, time.GetUtcNow().ToUnixTimeMilliseconds(), intent.ToByteArray());
-        var reply = await replicator.SubmitAsync(command, cancellationToken);
-        return Reply.Parser.ParseFrom(reply.Span);
+        var keptFor = limits.IdempotencyKeyMinutes * 60;
+        var command = new Command(requestId, time.GetUtcNow().ToUnixTimeMilliseconds(), intent.ToByteArray(), keptFor);
+        var reply = Reply.Parser.ParseFrom((await replicator.SubmitAsync(command, cancellationToken)).Span);
+
+        // The user's request is not late: this replica's clock is.
+        return reply.Error == Error.KeyExpired && store.IsTooOld(command)
+            ? throw new ReplicaUnavailableException($"The clock of this replica is more than {limits.IdempotencyKeyMinutes} minutes behind its group's.")
+            : reply;
     }
 
     private async Task<T> ReadAsync<T>(Func<CustomersTables, T> query, CancellationToken cancellationToken)

@@ -30,9 +30,9 @@ internal sealed class Feedback(SqliteConnection connection, Accounts accounts)
 
     public Reply Record(SessionRow session, RecordVote command, long time)
     {
-        if (Find(command.VoteId, out var buyer) is { } same)
+        if (Repeat(session, command) is { } known)
         {
-            return buyer == session.Account ? new Reply { Vote = same } : Refusal.Of(Error.NotPurchased);
+            return known;
         }
 
         long at, purchase, seller;
@@ -50,6 +50,24 @@ internal sealed class Feedback(SqliteConnection connection, Accounts accounts)
         _add.Run(command.VoteId.Memory, session.Account, command.ItemId, command.Up, time);
         accounts.AddVote(seller, command.Up);
         return new Reply { Vote = new Vote { VoteId = command.VoteId, ItemId = command.ItemId, Up = command.Up } };
+    }
+
+    /// <summary>What is answered where the vote's id is known already, for ever; null where it is not.</summary>
+    public Reply? Repeat(SessionRow session, RecordVote command)
+    {
+        if (Find(command.VoteId, out var buyer) is not { } known)
+        {
+            return null;
+        }
+
+        if (buyer != session.Account)
+        {
+            return Refusal.Of(Error.NotPurchased);
+        }
+
+        return known.ItemId == command.ItemId && known.Up == command.Up
+            ? new Reply { Vote = known, Replayed = true }
+            : Refusal.Of(Error.KeyReused);
     }
 
     public void MarkForwarded(IEnumerable<ByteString> voteIds)

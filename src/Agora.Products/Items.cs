@@ -35,6 +35,8 @@ internal sealed class Items(SqliteConnection connection)
 
     private readonly Statement _addVote = connection.Prepared("INSERT INTO vote (vote_id, number) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
 
+    private readonly Statement _vote = connection.Prepared("SELECT number FROM vote WHERE vote_id = ?1");
+
     private readonly Statement _count = connection.Prepared(
         "UPDATE item SET thumbs_up = thumbs_up + ?2, thumbs_down = thumbs_down + 1 - ?2 WHERE number = ?1");
 
@@ -98,6 +100,10 @@ internal sealed class Items(SqliteConnection connection)
         _count.Run(number, command.Up);
         return new Reply { Item = Get(number) };
     }
+
+    /// <summary>What is answered where the vote's id is known already; null where it is not.</summary>
+    public Reply? Repeat(AddFeedback command) =>
+        _vote.Number(command.VoteId.Memory) is { } number ? new Reply { Item = Get(number), Replayed = true } : null;
 
     /// <summary>Moves units between "on sale" and "reserved": a negative quantity puts them back on sale.</summary>
     public void Reserve(long number, long quantity) => _reserve.Run(number, quantity);

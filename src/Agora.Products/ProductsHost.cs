@@ -23,6 +23,7 @@ public static class ProductsHost
         ArgumentNullException.ThrowIfNull(cluster);
         builder.AddReplica(cluster.Products, replica, directory, new ProductsStateMachine(), identity);
         builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(cluster.Limits);
         builder.Services.AddSingleton<ProductsService>();
         var app = builder.Build();
         app.MapGrpcService<ProductsService>();

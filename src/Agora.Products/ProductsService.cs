@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Agora.Contracts.Cluster;
 using Agora.Contracts.Products;
 using Agora.Replication;
 using Google.Protobuf;
@@ -10,7 +11,7 @@ using ProductsBase = Agora.Contracts.Products.Products.ProductsBase;
 namespace Agora.Products;
 
 /// <summary>The gRPC face of one replica: stamps and orders commands, answers queries from the local store behind a read barrier.</summary>
-internal sealed class ProductsService(IReplicator replicator, ReplicatedStore store, TimeProvider time) : ProductsBase
+internal sealed class ProductsService(IReplicator replicator, ReplicatedStore store, LimitSettings limits, TimeProvider time) : ProductsBase
 {
     // Each reading connection's own statements; they go with it.
     private static readonly ConditionalWeakTable<SqliteConnection, ProductsTables> Tables = [];
@@ -19,9 +20,14 @@ internal sealed class ProductsService(IReplicator replicator, ReplicatedStore st
     {
         ProductsRequests.Check(request);
         var requestId = new Guid(request.RequestId.Span, bigEndian: true);
-        var command = new Command(requestId, time.GetUtcNow().ToUnixTimeMilliseconds(), request.Command.ToByteArray());
-        var reply = await replicator.SubmitAsync(command, context.CancellationToken);
-        return Reply.Parser.ParseFrom(reply.Span);
+        var keptFor = limits.IdempotencyKeyMinutes * 60;
+        var command = new Command(requestId, time.GetUtcNow().ToUnixTimeMilliseconds(), request.Command.ToByteArray(), keptFor);
+        var reply = Reply.Parser.ParseFrom((await replicator.SubmitAsync(command, context.CancellationToken)).Span);
+
+        // The user's request is not late: this replica's clock is.
+        return reply.Error == Error.KeyExpired && store.IsTooOld(command)
+            ? throw new ReplicaUnavailableException($"The clock of this replica is more than {limits.IdempotencyKeyMinutes} minutes behind its group's.")
+            : reply;
     }
 
     public override Task<ItemReply> GetItem(ItemQuery request, ServerCallContext context) => ReadAsync(

@@ -22,21 +22,60 @@ public sealed class ProductsStateMachine : IStateMachine
     public void Open(SqliteConnection writer) => _tables = new ProductsTables(writer);
 
     /// <inheritdoc/>
-    public byte[] Apply(in Command command)
+    public byte[] Apply(in Command command, out bool keep)
     {
-        var tables = _tables ?? throw new InvalidOperationException("The state machine is not open.");
         var intent = Intent.Parser.ParseFrom(command.Payload.Span);
         var reply = intent.KindCase switch
         {
-            Intent.KindOneofCase.RegisterItem => tables.Items.Register(intent.RegisterItem),
-            Intent.KindOneofCase.ChangePrice => tables.Items.ChangePrice(intent.ChangePrice),
-            Intent.KindOneofCase.WithdrawUnits => tables.Items.Withdraw(intent.WithdrawUnits),
-            Intent.KindOneofCase.AddFeedback => tables.Items.AddFeedback(intent.AddFeedback),
-            Intent.KindOneofCase.Reserve => tables.Reservations.Reserve(intent.Reserve, command.Time),
-            Intent.KindOneofCase.Confirm => tables.Reservations.Confirm(intent.Confirm),
-            Intent.KindOneofCase.Release => tables.Reservations.Release(intent.Release),
+            Intent.KindOneofCase.RegisterItem => Tables.Items.Register(intent.RegisterItem),
+            Intent.KindOneofCase.ChangePrice => Tables.Items.ChangePrice(intent.ChangePrice),
+            Intent.KindOneofCase.WithdrawUnits => Tables.Items.Withdraw(intent.WithdrawUnits),
+            Intent.KindOneofCase.AddFeedback => Tables.Items.AddFeedback(intent.AddFeedback),
+            Intent.KindOneofCase.Reserve => Tables.Reservations.Reserve(intent.Reserve, command.Time),
+            Intent.KindOneofCase.Confirm => Tables.Reservations.Confirm(intent.Confirm),
+            Intent.KindOneofCase.Release => Tables.Reservations.Release(intent.Release),
             _ => throw new InvalidOperationException($"A command of a kind that this version does not know: {intent.KindCase}."),
         };
+        keep = reply.Error != Error.KeyReused;
+        return Encode(reply, intent);
+    }
+
+    /// <inheritdoc/>
+    public byte[] Repeat(in Command command, byte[]? reply)
+    {
+        var intent = Intent.Parser.ParseFrom(command.Payload.Span);
+
+        // Reservations and votes are known for ever, by ids of their own.
+        var known = intent.KindCase switch
+        {
+            Intent.KindOneofCase.Reserve => Tables.Reservations.Repeat(intent.Reserve),
+            Intent.KindOneofCase.AddFeedback => Tables.Items.Repeat(intent.AddFeedback),
+            _ => null,
+        };
+        return Encode(known ?? Repeat(intent, reply is null ? null : Reply.Parser.ParseFrom(reply)), intent);
+    }
+
+    private ProductsTables Tables => _tables ?? throw new InvalidOperationException("The state machine is not open.");
+
+    private static Reply Repeat(Intent intent, Reply? kept)
+    {
+        if (kept is null)
+        {
+            return new Reply { Error = Error.KeyExpired };
+        }
+
+        if (kept.Fingerprint != intent.Fingerprint)
+        {
+            return new Reply { Error = Error.KeyReused };
+        }
+
+        kept.Replayed = true;
+        return kept;
+    }
+
+    private static byte[] Encode(Reply reply, Intent intent)
+    {
+        reply.Fingerprint = intent.Fingerprint;
         return reply.ToByteArray();
     }
 }

@@ -58,14 +58,9 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
     /// </summary>
     public Reply Reserve(Reserve command, long time)
     {
-        if (Find(command.PurchaseId) is { } same)
+        if (Known(command) is { } known)
         {
-            return same.State switch
-            {
-                State.Released => new Reply { Error = Error.Released },
-                State.Refused => Refused(same.Shortage),
-                _ => new Reply { Reservation = Answer(same) },
-            };
+            return known;
         }
 
         if (_ofCart.Number(command.CartId.Memory) is not null)
@@ -89,6 +84,14 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
         }
 
         return new Reply { Reservation = Answer(new(command.PurchaseId, command.CartId, State.Reserved, total)) };
+    }
+
+    /// <summary>What is answered where the purchase's id is known already, for ever; null where it is not.</summary>
+    public Reply? Repeat(Reserve command)
+    {
+        var known = Known(command);
+        known?.Replayed = true;
+        return known;
     }
 
     /// <summary>Purchases have nothing to do with each other: one that cannot be confirmed does not keep the others from it.</summary>
@@ -160,6 +163,14 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
 
         return true;
     }
+
+    private Reply? Known(Reserve command) => Find(command.PurchaseId) switch
+    {
+        null => null,
+        { State: State.Released } => new Reply { Error = Error.Released },
+        { State: State.Refused } row => Refused(row.Shortage),
+        { } row => new Reply { Reservation = Answer(row) },
+    };
 
     // Two lines of one item are one: together they must be there.
     private Shortage? Lacking(Reserve command, out List<Line> lines, out long total)

@@ -7,20 +7,34 @@ namespace Agora.Replication;
 /// <param name="RequestId">Minted once by whoever wants the effect, and kept over retries: the state machine never sees it twice.</param>
 /// <param name="Time">The submitting replica's clock, milliseconds since 1970 in UTC; the store raises it to the largest seen, so that it never runs backwards.</param>
 /// <param name="Payload">The database's own message.</param>
-public readonly record struct Command(Guid RequestId, long Time, ReadOnlyMemory<byte> Payload)
+/// <param name="KeptFor">
+/// For how many seconds the reply is kept, by the commands' clock, and for how long the command may wait to be ordered. It travels with the command because
+/// all replicas must agree on it, whichever version of the cluster file they have read.
+/// </param>
+public readonly record struct Command(Guid RequestId, long Time, ReadOnlyMemory<byte> Payload, int KeptFor = Command.DefaultKeptFor)
 {
+    /// <summary>15 minutes.</summary>
+    public const int DefaultKeptFor = 15 * 60;
+
     /// <summary>Largest payload that an engine takes: what the broadcast can carry, with room for the header.</summary>
     public const int MaxPayload = (1 << 20) - HeaderSize;
 
-    internal const int HeaderSize = 16 + 8;
+    internal const int HeaderSize = 16 + 8 + 4;
+
+    /// <summary><see cref="KeptFor"/> in milliseconds, as <see cref="Time"/> is.</summary>
+    internal long Lifetime => KeptFor * 1000L;
 
     internal int EncodedSize => HeaderSize + Payload.Length;
 
-    /// <summary>Writes request id (16 bytes, big endian), time (8 bytes, little endian) and payload: the form in which both engines carry it.</summary>
+    /// <summary>
+    /// Writes request id (16 bytes, big endian), time (8 bytes, little endian), the seconds for which the reply is kept (4 bytes, little endian) and payload:
+    /// the form in which both engines carry it.
+    /// </summary>
     internal void Encode(Span<byte> destination)
     {
         RequestId.TryWriteBytes(destination, bigEndian: true, out _);
         BinaryPrimitives.WriteInt64LittleEndian(destination[16..], Time);
+        BinaryPrimitives.WriteInt32LittleEndian(destination[24..], KeptFor);
         Payload.Span.CopyTo(destination[HeaderSize..]);
     }
 
@@ -31,7 +45,11 @@ public readonly record struct Command(Guid RequestId, long Time, ReadOnlyMemory<
         var span = encoded.Span;
         return span.Length < HeaderSize
             ? throw new InvalidDataException($"A command of {span.Length} bytes in the log is shorter than its header.")
-            : new Command(new Guid(span[..16], bigEndian: true), BinaryPrimitives.ReadInt64LittleEndian(span[16..]), encoded[HeaderSize..]);
+            : new Command(
+                new Guid(span[..16], bigEndian: true),
+                BinaryPrimitives.ReadInt64LittleEndian(span[16..]),
+                encoded[HeaderSize..],
+                BinaryPrimitives.ReadInt32LittleEndian(span[24..]));
     }
 
     /// <summary>Appends the command behind its length (4 bytes, little endian): a log entry holds any number of these behind one another.</summary>

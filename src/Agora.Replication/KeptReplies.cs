@@ -2,107 +2,158 @@ using Microsoft.Data.Sqlite;
 
 namespace Agora.Replication;
 
+/// <summary>What limits the table, and so the memory of its index: some 30 to 60 bytes for each id.</summary>
+/// <param name="MaxKept">Replies. Beyond that the oldest expire early: the default is 15 minutes of 9,300 commands a second.</param>
+/// <param name="MaxExpired">Ids that are known although their replies have expired; at least 1, so that the table never forgets where it stands.</param>
+internal sealed record KeptRepliesBounds(int MaxKept = 1 << 23, int MaxExpired = 1 << 18);
+
 /// <summary>
-/// The replies of the last minutes by request id: a part of the state, so that a repeat is answered as the first was, at whichever replica. For the applier,
-/// inside the transaction that is open on the writer.
+/// The replies of the last minutes by request id: a part of the state, so that a repeat is answered as the first was, at whichever replica. An id outlives its
+/// reply: it is still known then that it was used, so that a late repeat is refused rather than carried out. For the applier, inside the transaction that is
+/// open on the writer.
 /// </summary>
 /// <remarks>
 /// Which row belongs to an id is known in memory alone, and read from the table at the start. Request ids are random: an index over them in the file would have
-/// every command write a page of its own, which was most of what a replica wrote.
+/// every command write a page of its own, which was most of what a replica wrote. So the table is written at three places only: its end, where replies expire,
+/// and where ids are forgotten.
 /// </remarks>
-internal sealed class KeptReplies(SqliteConnection writer)
+internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bounds)
 {
     public const string Schema = """
+        -- What was answered to each request, in the order of the log. The reply is NULL once it has expired; the oldest rows go after that.
         CREATE TABLE IF NOT EXISTS replication_replies (
             sequence INTEGER PRIMARY KEY,
             request_id BLOB NOT NULL,
-            time INTEGER NOT NULL,
-            reply BLOB NOT NULL);
+            expires INTEGER NOT NULL,
+            reply BLOB);
         """;
 
     // More than one, so that what has expired shrinks while new ones come; few, so that no command pays for many.
     private const int PrunedPerCommand = 4;
-    private const int SmallestShrunk = 1 << 16;
 
-    private readonly Dictionary<Guid, long> _sequences = [];
+    private readonly RequestIndex _index = new();
     private readonly Memory<byte> _requestId = new byte[16];
 
-    private long _last;         // Sequence of the newest reply kept, 0 with none; sequences have no gaps.
-    private long _oldest;       // Sequence and time of the oldest one kept.
-    private long _oldestTime;
+    // Sequences have no gaps: first <= kept <= last + 1. The rows from first on have expired, those from kept on not all.
+    private long _first = 1;
+    private long _kept = 1;
+    private long _last;
+    private long _keptExpires;  // When the row of kept expires.
 
     /// <summary>Learns what the file holds.</summary>
     public void Load()
     {
-        _sequences.Clear();
-        using (var rows = writer.Prepared("SELECT sequence, request_id FROM replication_replies").Query())
+        _index.Clear();
+        (_first, _kept, _last, _keptExpires) = (1, 0, 0, 0);
+        using (var rows = writer.Prepared("SELECT sequence, request_id, expires, reply IS NULL FROM replication_replies ORDER BY sequence").Query())
         {
             while (rows.Read())
             {
-                _sequences.Add(new Guid(rows.Bytes(1), bigEndian: true), rows.Int64(0));
+                var sequence = rows.Int64(0);
+                _index.Add(new Guid(rows.Bytes(1), bigEndian: true), sequence);
+                if (_last == 0)
+                {
+                    _first = sequence;
+                }
+
+                if (_kept == 0 && !rows.Bool(3))
+                {
+                    (_kept, _keptExpires) = (sequence, rows.Int64(2));
+                }
+
+                _last = sequence;
             }
         }
 
-        _last = writer.Prepared("SELECT MAX(sequence) FROM replication_replies").Number() ?? 0;
-        FindOldest();
+        if (_kept == 0)
+        {
+            _kept = _last + 1;
+        }
     }
 
-    /// <summary>The reply that a request got before; null where it is new.</summary>
-    public byte[]? Find(Guid requestId)
+    /// <summary>Whether a request came before, and the reply that it got then; null where that has expired.</summary>
+    public bool TryFind(Guid requestId, long time, out byte[]? reply)
     {
-        if (!_sequences.TryGetValue(requestId, out var sequence))
+        reply = null;
+        if (!_index.TryGet(requestId, out var sequence))
         {
-            return null;
+            return false;
         }
 
-        using var kept = writer.Prepared("SELECT reply FROM replication_replies WHERE sequence = ?1").Query(sequence);
-        return kept.Read() ? kept.Bytes(0).ToArray() : throw new InvalidDataException($"Reply {sequence} is not in the file.");
+        using var rows = writer.Prepared("SELECT request_id, expires, reply FROM replication_replies WHERE sequence = ?1").Query(sequence);
+        if (!rows.Read())
+        {
+            throw new InvalidDataException($"Reply {sequence} is not in the file.");
+        }
+
+        if (new Guid(rows.Bytes(0), bigEndian: true) != requestId)
+        {
+            return false;
+        }
+
+        // Not by whether the row has been pruned already, which happens a few rows at a time.
+        reply = rows.Int64(1) > time && !rows.IsNull(2) ? rows.Bytes(2).ToArray() : null;
+        return true;
     }
 
-    /// <summary>Keeps a reply, and lets go of some that have expired.</summary>
-    public void Keep(Guid requestId, long time, ReadOnlyMemory<byte> reply)
+    /// <summary>Keeps a reply until a time, and lets go of some that have expired.</summary>
+    public void Keep(Guid requestId, long time, long expires, ReadOnlyMemory<byte> reply)
     {
         requestId.TryWriteBytes(_requestId.Span, bigEndian: true, out _);
-        writer.Prepared("INSERT INTO replication_replies (sequence, request_id, time, reply) VALUES (?1, ?2, ?3, ?4)")
-            .Run(++_last, (ReadOnlyMemory<byte>)_requestId, time, reply);
-        _sequences.Add(requestId, _last);
-        if (_oldest == 0)
+        writer.Prepared("INSERT INTO replication_replies (sequence, request_id, expires, reply) VALUES (?1, ?2, ?3, ?4)")
+            .Run(++_last, (ReadOnlyMemory<byte>)_requestId, expires, reply);
+        _index.Add(requestId, _last);
+        if (_kept == _last)
         {
-            (_oldest, _oldestTime) = (_last, time);
+            _keptExpires = expires;
         }
 
-        Prune(time - (long)ReplicatedStore.ReplyLifetime.TotalMilliseconds);
+        // After each command, and by nothing but the commands' clock: a function of the log, however it is cut into batches.
+        Expire(time);
+        Forget();
     }
 
-    // After each command, and by nothing but the commands' clock: a function of the log, however it is cut into batches.
-    // The newest reply never expires at once, so the sequence goes on without a gap after a restart.
-    private void Prune(long expired)
+    // One that is kept for long holds up those behind it, for as long as there is room.
+    private void Expire(long time)
     {
-        if (_oldestTime > expired)
+        if (!IsOver(_kept, _keptExpires))
         {
             return;
         }
 
-        using (var gone = writer.Prepared("DELETE FROM replication_replies WHERE sequence < ?1 AND time <= ?2 RETURNING request_id")
-            .Query(_oldest + PrunedPerCommand, expired))
+        var (end, endExpires) = (_kept, _keptExpires);
+        using (var behind = writer.Prepared("SELECT expires FROM replication_replies WHERE sequence > ?1 ORDER BY sequence LIMIT ?2")
+            .Query(_kept, PrunedPerCommand))
         {
-            while (gone.Read())
+            do
             {
-                _sequences.Remove(new Guid(gone.Bytes(0), bigEndian: true));
+                end++;
+                endExpires = behind.Read() ? behind.Int64(0) : long.MaxValue;
             }
+            while (end - _kept < PrunedPerCommand && end <= _last && IsOver(end, endExpires));
         }
 
-        if (_sequences.Capacity > SmallestShrunk && _sequences.Count < _sequences.Capacity / 4)
-        {
-            _sequences.TrimExcess(_sequences.Capacity / 2);
-        }
+        writer.Prepared("UPDATE replication_replies SET reply = NULL WHERE sequence >= ?1 AND sequence < ?2").Run(_kept, end);
+        (_kept, _keptExpires) = (end, endExpires);
 
-        FindOldest();
+        bool IsOver(long sequence, long expires) => expires <= time || _last - sequence >= bounds.MaxKept;
     }
 
-    private void FindOldest()
+    private void Forget()
     {
-        using var oldest = writer.Prepared("SELECT sequence, time FROM replication_replies ORDER BY sequence LIMIT 1").Query();
-        (_oldest, _oldestTime) = oldest.Read() ? (oldest.Int64(0), oldest.Int64(1)) : (0, 0);
+        var end = _first + Math.Clamp(_kept - _first - bounds.MaxExpired, 0, PrunedPerCommand);
+        if (end == _first)
+        {
+            return;
+        }
+
+        using var gone = writer.Prepared("DELETE FROM replication_replies WHERE sequence >= ?1 AND sequence < ?2 RETURNING sequence, request_id")
+            .Query(_first, end);
+        while (gone.Read())
+        {
+            _index.Remove(new Guid(gone.Bytes(1), bigEndian: true), gone.Int64(0));
+        }
+
+        _first = end;
     }
 }

@@ -18,9 +18,6 @@ public sealed class ReplicatedStore : IDisposable
     /// <summary>The file's name in the replica's directory.</summary>
     public const string FileName = "state.db";
 
-    /// <summary>How long the reply to a request is kept, by the commands' own clock: a repeat within it is answered as the first was.</summary>
-    public static readonly TimeSpan ReplyLifetime = TimeSpan.FromMinutes(15);
-
     // Counts up with every change of a schema, this one's or a state machine's.
     private const int FormatVersion = 4;
 
@@ -56,13 +53,13 @@ public sealed class ReplicatedStore : IDisposable
     private bool _failed;
     private volatile bool _disposed;
 
-    private ReplicatedStore(string directory, IStateMachine stateMachine, int readers)
+    private ReplicatedStore(string directory, IStateMachine stateMachine, int readers, KeptRepliesBounds bounds)
     {
         _stateMachine = stateMachine;
         _path = Path.Combine(directory, FileName);
         _freeReaders = new SemaphoreSlim(readers, readers);
         _writer = Connection(_path, SqliteOpenMode.ReadWriteCreate);
-        _replies = new KeptReplies(_writer);
+        _replies = new KeptReplies(_writer, bounds);
         _checkpointer = Connection(_path, SqliteOpenMode.ReadWrite);
 
         // Two processes on one directory would apply the log twice. The lock ends with the process, however that ends.
@@ -76,8 +73,8 @@ public sealed class ReplicatedStore : IDisposable
     public long Durable => Volatile.Read(ref _durable);
 
     /// <summary>
-    /// How many commands came again under a request id that had been applied, and got the reply kept for it instead. A part of the state: it outlives the
-    /// process, and is the same at all replicas. Queries the file.
+    /// How many commands came again under a request id that had been applied, and were not applied again. A part of the state: it outlives the process, and
+    /// is the same at all replicas. Queries the file.
     /// </summary>
     public long Repeats => Read(connection => connection.Prepared("SELECT count FROM replication_repeats").Number() ?? 0);
 
@@ -86,14 +83,20 @@ public sealed class ReplicatedStore : IDisposable
     /// <param name="stateMachine">What applies the commands; belongs to this store from now on.</param>
     /// <param name="readers">How many reads run at the same time; further ones wait.</param>
     /// <exception cref="IOException">The directory or the file cannot be used; the message says which and why.</exception>
-    public static ReplicatedStore Open(string directory, IStateMachine stateMachine, int readers = 8)
+    public static ReplicatedStore Open(string directory, IStateMachine stateMachine, int readers = 8) =>
+        Open(directory, stateMachine, readers, new KeptRepliesBounds());
+
+    /// <summary>For tests: bounds that are within reach. All replicas of a group have the same.</summary>
+    internal static ReplicatedStore Open(string directory, IStateMachine stateMachine, KeptRepliesBounds bounds) => Open(directory, stateMachine, 8, bounds);
+
+    private static ReplicatedStore Open(string directory, IStateMachine stateMachine, int readers, KeptRepliesBounds bounds)
     {
         ArgumentNullException.ThrowIfNull(stateMachine);
         ReplicatedStore? store = null;
         try
         {
             Directory.CreateDirectory(directory);
-            store = new ReplicatedStore(directory, stateMachine, readers);
+            store = new ReplicatedStore(directory, stateMachine, readers, bounds);
             store.Initialize();
             return store;
         }
@@ -103,6 +106,12 @@ public sealed class ReplicatedStore : IDisposable
             throw new IOException($"The database in {Path.GetFullPath(directory)} cannot be opened: {e.Message}", e);
         }
     }
+
+    /// <summary>
+    /// Whether a command would be refused now for having waited for longer than replies are kept. Of one that was stamped a moment ago it says that the clock
+    /// which stamped it is behind that of the group.
+    /// </summary>
+    public bool IsTooOld(in Command command) => IsTooOld(command, Volatile.Read(ref _time));
 
     /// <summary>
     /// Applies the commands between the applied position and <paramref name="position"/>, in order, in one transaction. For the engine, one
@@ -443,18 +452,34 @@ public sealed class ReplicatedStore : IDisposable
 
     private ReadOnlyMemory<byte> ApplyOne(in Command command)
     {
-        _time = Math.Max(_time, command.Time);
-        if (_replies.Find(command.RequestId) is { } earlier)
+        Volatile.Write(ref _time, Math.Max(_time, command.Time));
+        if (_replies.TryFind(command.RequestId, _time, out var earlier))
         {
             Execute("UPDATE replication_repeats SET count = count + 1");
-            return earlier;
+            return Repeat(command, earlier);
         }
 
-        var reply = _stateMachine.Apply(command with { Time = _time })
-            ?? throw new InvalidOperationException("The state machine gave no reply.");
-        _replies.Keep(command.RequestId, _time, reply);
+        // A repeat of it may have been carried out and forgotten while it waited; whether it is one, nobody knows any more.
+        if (IsTooOld(command, _time))
+        {
+            return Repeat(command, null);
+        }
+
+        var reply = _stateMachine.Apply(command with { Time = _time }, out var keep) ?? throw NoReply();
+        if (keep)
+        {
+            _replies.Keep(command.RequestId, _time, _time + command.Lifetime, reply);
+        }
+
         return reply;
     }
+
+    private byte[] Repeat(in Command command, byte[]? earlier) =>
+        _stateMachine.Repeat(command with { Time = _time }, earlier) ?? throw NoReply();
+
+    private static bool IsTooOld(in Command command, long time) => command.Time < time - command.Lifetime;
+
+    private static InvalidOperationException NoReply() => new("The state machine gave no reply.");
 
     private void ReleaseWaiters(long position)
     {

@@ -41,8 +41,20 @@ public abstract class DatabaseUnderTest : IDisposable
         _machine.Open(Connection);
     }
 
-    public byte[] Apply(byte[] payload) =>
-        _machine.Apply(new Command(new Guid((int)++_requests, 0, 0, new byte[8]), Time, payload));
+    /// <summary>Whether the request id of the last command is used up.</summary>
+    public bool Kept { get; private set; }
+
+    public byte[] Apply(byte[] payload)
+    {
+        var reply = _machine.Apply(Stamped(payload), out var keep);
+        Kept = keep;
+        return reply;
+    }
+
+    /// <summary>A command that comes again, with the reply that was kept or none.</summary>
+    public byte[] Repeat(byte[] payload, byte[]? reply) => _machine.Repeat(Stamped(payload), reply);
+
+    private Command Stamped(byte[] payload) => new(new Guid((int)++_requests, 0, 0, new byte[8]), Time, payload);
 
     /// <summary>The rows that a query returns, one a line.</summary>
     public string Rows(string sql)

@@ -21,10 +21,12 @@ internal sealed class Ledger : IStateMachine
 
     public void Open(SqliteConnection writer) => _writer = writer;
 
-    public byte[] Apply(in Command command)
+    // "?" is answered, but its request id stays unused.
+    public byte[] Apply(in Command command, out bool keep)
     {
         Calls++;
         string name = Encoding.UTF8.GetString(command.Payload.Span);
+        keep = name != "?";
         _writer!.Prepared("INSERT INTO lines VALUES (?1, ?2)").Run(name, command.Time);
         if (name == "!")
         {
@@ -36,8 +38,11 @@ internal sealed class Ledger : IStateMachine
         return Encoding.UTF8.GetBytes(value.ToString(CultureInfo.InvariantCulture));
     }
 
-    public static Command Count(string name, long time = 0, Guid? id = null) =>
-        new(id ?? Guid.NewGuid(), time, Encoding.UTF8.GetBytes(name));
+    /// <summary>The reply that was kept, or "expired".</summary>
+    public byte[] Repeat(in Command command, byte[]? reply) => reply ?? "expired"u8.ToArray();
+
+    public static Command Count(string name, long time = 0, Guid? id = null, int keptFor = Command.DefaultKeptFor) =>
+        new(id ?? Guid.NewGuid(), time, Encoding.UTF8.GetBytes(name), keptFor);
 
     public static long Value(ReplicatedStore store, string name) =>
         store.Read(c => c.Prepared("SELECT value FROM counters WHERE name = ?1").Number(name) ?? 0);

@@ -6,7 +6,7 @@ namespace Agora.Replication.Tests;
 
 public sealed class ReplicatedStoreTests : IDisposable
 {
-    private static readonly long Lifetime = (long)ReplicatedStore.ReplyLifetime.TotalMilliseconds;
+    private static readonly long Lifetime = Command.DefaultKeptFor * 1_000L;
 
     private readonly TemporaryDirectory _directory = new();
 
@@ -75,7 +75,7 @@ public sealed class ReplicatedStoreTests : IDisposable
     }
 
     [Fact]
-    public void Replies_are_kept_for_their_lifetime_by_the_commands_clock_and_then_go()
+    public void Replies_are_kept_for_their_lifetime_by_the_commands_clock_and_then_a_repeat_is_refused()
     {
         Ledger ledger = new();
         using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], ledger);
@@ -83,7 +83,180 @@ public sealed class ReplicatedStoreTests : IDisposable
         Apply(store, 0, old, Ledger.Count("other", time: 1000 + Lifetime - 1));
         Assert.Equal(["1"], Apply(store, 1, old));
         Apply(store, 2, Ledger.Count("other", time: 1000 + Lifetime));
-        Assert.Equal(["2"], Apply(store, 3, old));
+        Assert.Equal(["expired"], Apply(store, 3, old));
+        Assert.Equal(["expired"], Apply(store, 4, old with { Time = 1000 + Lifetime }));
+        Assert.Equal(1, Ledger.Value(store, "x"));
+        Assert.Equal(3, store.Repeats);
+    }
+
+    [Fact]
+    public void A_retry_that_waited_as_long_as_the_first_is_not_applied_again()
+    {
+        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        Command first = Ledger.Count("x", time: 1_000);
+        Apply(store, 0, first);
+        Apply(store, 1, Ledger.Count("y", time: 1_000 + Lifetime + 300_000));
+        Assert.Equal(["expired"], Apply(store, 2, first with { Time = 2_000 }));
+        Assert.Equal(1, Ledger.Value(store, "x"));
+    }
+
+    [Fact]
+    public void A_repeat_is_not_applied_again_after_one_command_of_a_clock_that_is_ahead()
+    {
+        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        Command first = Ledger.Count("x", time: 1_000);
+        Apply(store, 0, first);
+        Apply(store, 1, Ledger.Count("y", time: 1_000 + 86_400_000));
+        Assert.Equal(["expired"], Apply(store, 2, first with { Time = 1_500 }));
+        Assert.Equal(1, Ledger.Value(store, "x"));
+    }
+
+    [Fact]
+    public void A_command_that_waited_longer_than_replies_are_kept_is_refused_and_its_request_id_stays_unused()
+    {
+        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        Apply(store, 0, Ledger.Count("y", time: 1_000 + Lifetime));
+        Command late = Ledger.Count("x", time: 999);
+        Assert.True(store.IsTooOld(late));
+        Assert.Equal(["expired"], Apply(store, 1, late));
+        Assert.Equal(0, store.Repeats);
+
+        late = late with { Time = 1_000 };
+        Assert.False(store.IsTooOld(late));
+        Assert.Equal(["1", "1"], Apply(store, 2, late, late));
+        Assert.Equal(1, Ledger.Value(store, "x"));
+    }
+
+    [Fact]
+    public void Each_command_says_how_long_its_reply_is_kept_and_how_long_it_may_wait()
+    {
+        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        Command brief = Ledger.Count("brief", keptFor: 10);
+        Command middle = Ledger.Count("middle", keptFor: 60);
+        Command usual = Ledger.Count("usual");
+        Apply(store, 0, usual, brief, middle, Ledger.Count("y", time: 9_999));
+        Assert.Equal(["1", "1", "1"], Apply(store, 1, usual, brief, middle));
+        Apply(store, 2, Ledger.Count("y", time: 10_000));
+        Assert.Equal(["1", "expired", "1"], Apply(store, 3, usual, brief, middle));
+        Apply(store, 4, Ledger.Count("y", time: 60_001));
+        Assert.Equal(["1", "expired", "expired"], Apply(store, 5, usual, brief, middle));
+        Assert.Equal(["expired", "1"], Apply(store, 6, Ledger.Count("late", keptFor: 60), Ledger.Count("not late", keptFor: 61)));
+    }
+
+    [Fact]
+    public void A_request_id_is_known_after_its_reply_has_expired_until_so_many_later_ones_have_too()
+    {
+        KeptRepliesBounds bounds = new(MaxExpired: 8);
+        Command[] all = [.. Enumerable.Range(0, 20).Select(i => Ledger.Count($"{i}"))];
+        using (ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds))
+        {
+            Apply(store, 0, all);
+
+            // Prunes a few rows each time, and ends with itself as the only reply that is kept.
+            for (int i = 1; i <= 20; i++)
+            {
+                Apply(store, i, Ledger.Count("later", time: i * Lifetime * 2));
+            }
+        }
+
+        using ReplicatedStore reopened = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds);
+        Assert.Equal(1, reopened.Read(c => c.Prepared("SELECT COUNT(*) FROM replication_replies WHERE reply IS NOT NULL").Number()));
+        Assert.Equal(9, reopened.Read(c => c.Prepared("SELECT COUNT(*) FROM replication_replies").Number()));
+
+        // What is forgotten is carried out, where it comes with a clock of today: nobody knows that it was before.
+        Command[] again = [.. all.Select(command => command with { Time = 40 * Lifetime })];
+        Assert.Equal(["2"], Apply(reopened, 21, again[0]));
+        Assert.Equal(["expired"], Apply(reopened, 22, all[19]));
+    }
+
+    [Fact]
+    public void An_expired_request_id_is_known_after_a_restart_and_in_a_snapshot()
+    {
+        Command old = Ledger.Count("x");
+        Command newer = Ledger.Count("y", time: Lifetime);
+        using (ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger()))
+        {
+            Apply(store, 0, old, newer);
+            Directory.CreateDirectory(_directory["b"]);
+            store.Snapshot(Path.Combine(_directory["b"], ReplicatedStore.FileName));
+        }
+
+        using ReplicatedStore reopened = ReplicatedStore.Open(_directory["a"], new Ledger());
+        using ReplicatedStore copy = ReplicatedStore.Open(_directory["b"], new Ledger());
+        using ReplicatedStore restored = ReplicatedStore.Open(_directory["c"], new Ledger());
+        reopened.Snapshot(_directory["snapshot"]);
+        restored.Restore(_directory["snapshot"]);
+        foreach (ReplicatedStore store in new[] { reopened, copy, restored })
+        {
+            Assert.Equal(["expired", "1"], Apply(store, 1, old with { Time = Lifetime }, newer));
+            Assert.Equal(1, Ledger.Value(store, "x"));
+        }
+
+        Assert.Equal(reopened.Digest(), copy.Digest());
+        Assert.Equal(reopened.Digest(), restored.Digest());
+    }
+
+    [Fact]
+    public void Beyond_a_number_of_replies_the_oldest_expire_early_and_their_repeats_are_refused()
+    {
+        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger(), new KeptRepliesBounds(MaxKept: 10));
+        Command[] all = [.. Enumerable.Range(0, 25).Select(i => Ledger.Count($"{i}"))];
+        Apply(store, 0, all);
+        Assert.Equal(
+            [.. Enumerable.Repeat("expired", 15), .. Enumerable.Repeat("1", 10)], Apply(store, 1, all));
+    }
+
+    [Fact]
+    public void A_reply_that_uses_no_request_id_up_is_not_kept()
+    {
+        Ledger ledger = new();
+        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], ledger);
+        Guid id = Guid.NewGuid();
+        Assert.Equal(["1", "2"], Apply(store, 0, Ledger.Count("?", id: id), Ledger.Count("?", id: id)));
+        Assert.Equal(["1", "1"], Apply(store, 1, Ledger.Count("x", id: id), Ledger.Count("?", id: id)));
+        Assert.Equal(3, ledger.Calls);
+        Assert.Equal(1, store.Repeats);
+    }
+
+    [Fact]
+    public void Request_ids_that_begin_alike_are_told_apart()
+    {
+        KeptRepliesBounds bounds = new(MaxKept: 4, MaxExpired: 4);
+        Command[] alike = [.. Enumerable.Range(0, 12).Select(i => Ledger.Count($"{i}", id: new Guid(7, 7, 7, [1, 2, 3, 4, 5, 6, 7, (byte)i])))];
+        string[] known = [.. Enumerable.Repeat("expired", 4), .. Enumerable.Repeat("1", 4)];
+        using (ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds))
+        {
+            Assert.Equal(Enumerable.Repeat("1", 12), Apply(store, 0, alike));
+            Assert.Equal(known, Apply(store, 1, alike[4..]));
+        }
+
+        using ReplicatedStore reopened = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds);
+        Assert.Equal(known, Apply(reopened, 2, alike[4..]));
+        Assert.Equal(["2"], Apply(reopened, 3, alike[0]));
+    }
+
+    [Fact]
+    public void However_clocks_jump_no_request_is_applied_twice()
+    {
+        Gen<(int Time, int Repeat, int KeptFor)> one = Gen.Select(Gen.Int[0, 60], Gen.Int[0, 12], Gen.OneOf(Gen.Int[0, 3], Gen.Int[1, 2_000]));
+        one.Array[1, 150].Sample(
+            log =>
+            {
+                using TemporaryDirectory directory = new();
+                using ReplicatedStore store = ReplicatedStore.Open(directory["a"], new Ledger());
+                List<Command> commands = [];
+                foreach ((int time, int repeat, int keptFor) in log)
+                {
+                    commands.Add(repeat < 8 && commands.Count > repeat
+                        ? commands[^(repeat + 1)] with { Time = time * Lifetime / 20, KeptFor = keptFor }
+                        : Ledger.Count($"{commands.Count}", time * Lifetime / 20, keptFor: keptFor));
+                    Apply(store, commands.Count - 1, commands[^1]);
+                }
+
+                Assert.Equal(0, store.Read(c => c.Prepared("SELECT COUNT(*) FROM counters WHERE value > 1").Number()));
+            },
+            iter: 25,
+            threads: 1);
     }
 
     [Fact]
@@ -95,22 +268,22 @@ public sealed class ReplicatedStoreTests : IDisposable
             Apply(store, i, Ledger.Count("x", time: i * Lifetime / 50));
         }
 
-        Assert.InRange(store.Read(c => c.Prepared("SELECT COUNT(*) FROM replication_replies").Number()!.Value), 50, 51);
+        Assert.InRange(store.Read(c => c.Prepared("SELECT COUNT(*) FROM replication_replies WHERE reply IS NOT NULL").Number()!.Value), 50, 51);
     }
 
     [Fact]
     public void Equal_logs_give_equal_digests_however_they_are_cut_into_batches_and_whenever_the_replica_restarts()
     {
-        // Names, times that jump over the replies' lifetime in both directions, and repeats of earlier requests.
-        Gen<(int Name, int Time, int Repeat)> one = Gen.Select(Gen.Int[0, 5], Gen.Int[0, 40], Gen.Int[0, 9]);
+        // Names, times that jump over the replies' lifetime in both directions, repeats of earlier requests, and lifetimes that differ.
+        Gen<(int Name, int Time, int Repeat, int KeptFor)> one = Gen.Select(Gen.Int[0, 5], Gen.Int[0, 40], Gen.Int[0, 9], Gen.Int[0, 1_000]);
         Gen.Select(one.Array[1, 120], Gen.Int[1, 9].Array[1, 40], Gen.Int[1, 9].Array[1, 40], Gen.Int[0, 119]).Sample(
             (log, cutsA, cutsB, restart) =>
             {
                 List<Command> commands = [];
-                foreach ((int name, int time, int repeat) in log)
+                foreach ((int name, int time, int repeat, int keptFor) in log)
                 {
                     Guid? earlier = repeat < 3 && commands.Count > repeat ? commands[^(repeat + 1)].RequestId : null;
-                    commands.Add(Ledger.Count(name.ToString(provider: null), time * Lifetime / 20, earlier));
+                    commands.Add(Ledger.Count(name == 5 ? "?" : $"{name}", time * Lifetime / 20, earlier, keptFor));
                 }
 
                 using TemporaryDirectory directory = new();
@@ -261,7 +434,9 @@ public sealed class ReplicatedStoreTests : IDisposable
 
     private static StateDigest Replay(string directory, List<Command> commands, int[] cuts, int restartAt)
     {
-        ReplicatedStore store = ReplicatedStore.Open(directory, new Ledger());
+        // Within reach, so that replies expire early and ids are forgotten.
+        KeptRepliesBounds bounds = new(MaxKept: 20, MaxExpired: 10);
+        ReplicatedStore store = ReplicatedStore.Open(directory, new Ledger(), bounds);
         try
         {
             int restarts = 0;
@@ -273,7 +448,7 @@ public sealed class ReplicatedStoreTests : IDisposable
                 if (restartAt >= 0 && done > restartAt && restarts++ == 0)
                 {
                     store.Dispose();
-                    store = ReplicatedStore.Open(directory, new Ledger());
+                    store = ReplicatedStore.Open(directory, new Ledger(), bounds);
                 }
             }
 
