@@ -67,3 +67,20 @@ public sealed class AgoraException : Exception
             Errors = new Dictionary<string, string[]> { [field] = [reason] },
         };
 }
+
+/// <summary>A call that was cancelled by its caller before it was answered.</summary>
+public sealed class CallCanceledException : OperationCanceledException
+{
+    internal CallCanceledException(string? key, bool outcomeUnknown, Exception inner, CancellationToken cancel)
+        : base("The call was cancelled before it was answered.", inner, cancel)
+    {
+        IdempotencyKey = key;
+        OutcomeUnknown = outcomeUnknown && key is not null;
+    }
+
+    /// <summary>The key under which a changing call was sent; null on calls that change nothing.</summary>
+    public string? IdempotencyKey { get; }
+
+    /// <summary>It may have happened all the same. The same call with the key finds out, and does nothing twice.</summary>
+    public bool OutcomeUnknown { get; }
+}

@@ -115,15 +115,19 @@ public sealed class ReplicaList : IDisposable
         var body = await answer.Content.ReadAsByteArrayAsync(cancel).ConfigureAwait(false);
         try
         {
-            return JsonSerializer.Deserialize(body, type) ?? throw new JsonException("null");
+            return Answer.Read(body, type);
         }
         catch (JsonException e)
         {
             throw new AgoraException(
-                "invalid-answer",
+                ErrorCodes.InvalidAnswer,
                 $"{answer.RequestMessage?.RequestUri?.Authority} answered something that is not Agora's: is the address right?",
                 (int)answer.StatusCode,
-                e);
+                e)
+            {
+                IdempotencyKey = call.Key,
+                OutcomeUnknown = call.Key is not null,
+            };
         }
     }
 
@@ -140,33 +144,50 @@ public sealed class ReplicaList : IDisposable
             var server = _servers[index];
             var remaining = _options.Deadline - _options.TimeProvider.GetElapsedTime(started);
             var limit = remaining < _options.AttemptTimeout ? Positive(remaining) : _options.AttemptTimeout;
-            var (answer, failure) = await TryAsync(server, call, limit, cancel).ConfigureAwait(false);
+            HttpResponseMessage? answer;
+            AgoraException? failure;
+            try
+            {
+                (answer, failure) = await TryAsync(server, call, limit, cancel).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException e) when (cancel.IsCancellationRequested)
+            {
+                throw new CallCanceledException(call.Key, outcomeUnknown: true, e, cancel);
+            }
             if (failure is null)
             {
                 return answer!;
             }
             failures++;
             unknown |= failure.OutcomeUnknown;
-            if (failure.RetryAfter is { } told && !(comeBack < told))
+            if (failure.RetryAfter is { } told && failure.Status != (int)HttpStatusCode.TooManyRequests && !(comeBack < told))
             {
                 comeBack = told;
             }
 
-            // Another call may have left this server already: only the first to notice moves on.
-            var next = (index + 1) % _servers.Length;
+            // Another call may have left this server already: only the first to notice moves on. A limit is no fault of the server: it is kept.
+            var isLimit = failure.Status == (int)HttpStatusCode.TooManyRequests;
+            var next = isLimit ? index : (index + 1) % _servers.Length;
             if (Interlocked.CompareExchange(ref _current, next, index) != index)
             {
                 next = Volatile.Read(ref _current);
             }
-            var pause = Pause(failures, ref comeBack);
+            var pause = isLimit ? AtLeast(failure.RetryAfter!.Value, Grown(failures)) : Pause(failures, ref comeBack);
             if (_options.TimeProvider.GetElapsedTime(started) + pause >= _options.Deadline)
             {
-                throw GivenUp(failure, failures, unknown, call.Key);
+                throw isLimit ? failure : GivenUp(failure, failures, unknown, call.Key);
             }
             _options.OnChange?.Invoke(new ReplicaChange(server, _servers[next], Reason(server, failure), pause));
             if (pause > TimeSpan.Zero)
             {
-                await Task.Delay(pause, _options.TimeProvider, cancel).ConfigureAwait(false);
+                try
+                {
+                    await Task.Delay(pause, _options.TimeProvider, cancel).ConfigureAwait(false);
+                }
+                catch (OperationCanceledException e) when (cancel.IsCancellationRequested)
+                {
+                    throw new CallCanceledException(call.Key, unknown, e, cancel);
+                }
             }
         }
     }
@@ -182,15 +203,22 @@ public sealed class ReplicaList : IDisposable
         {
             return TimeSpan.Zero;
         }
-        var grown = Math.Min(s_firstPause.Ticks << Math.Min(failures - 1, 16), s_longestPause.Ticks);
-        var pause = TimeSpan.FromTicks((long)(grown * (0.5 + 0.5 * _options.Random.NextDouble())));
+        var pause = Grown(failures);
         if (roundEnds && comeBack is { } told)
         {
             comeBack = null;
-            return told > pause ? told : pause;
+            return AtLeast(told, pause);
         }
         return pause;
     }
+
+    private TimeSpan Grown(int failures)
+    {
+        var grown = Math.Min(s_firstPause.Ticks << Math.Min(failures - 1, 16), s_longestPause.Ticks);
+        return TimeSpan.FromTicks((long)(grown * (0.5 + 0.5 * _options.Random.NextDouble())));
+    }
+
+    private static TimeSpan AtLeast(TimeSpan told, TimeSpan pause) => told > pause ? told : pause;
 
     private static string Reason(Uri server, AgoraException failure) =>
         failure.Status == 0 ? failure.Detail : $"{server.Authority} answered {failure.Status}.";
@@ -198,9 +226,10 @@ public sealed class ReplicaList : IDisposable
     private AgoraException GivenUp(AgoraException last, int attempts, bool unknown, string? key) =>
         new(ErrorCodes.Unavailable,
             $"{(_servers.Length == 1 ? "The server did not serve" : $"None of the {_servers.Length} servers served")} this within "
-            + $"{_options.Deadline.TotalSeconds:0.#} s ({attempts} attempts). Last: {last.Detail}",
+            + $"{_options.Deadline.TotalSeconds:0.#} s ({(attempts == 1 ? "1 attempt" : $"{attempts} attempts")}). Last: {last.Detail}",
             last.Status, last.InnerException)
         {
+            RequestId = last.RequestId,
             RetryAfter = last.RetryAfter,
             IdempotencyKey = key,
             OutcomeUnknown = unknown && key is not null,
@@ -244,9 +273,13 @@ public sealed class ReplicaList : IDisposable
         using (answer)
         {
             var refusal = await RefusalAsync(answer, server, call.Key, both.Token).ConfigureAwait(false);
-            return AgoraException.IsFailover(refusal.Status) ? (null, refusal) : throw refusal;
+            return AgoraException.IsFailover(refusal.Status) || IsLimitWithAnEnd(refusal) ? (null, refusal) : throw refusal;
         }
     }
+
+    // How long to wait is said, and waiting is all that it takes. Without that it is the user who must slow down.
+    private static bool IsLimitWithAnEnd(AgoraException refusal) =>
+        refusal is { Status: (int)HttpStatusCode.TooManyRequests, RetryAfter: not null };
 
     private async Task<AgoraException> RefusalAsync(HttpResponseMessage answer, Uri server, string? key, CancellationToken cancel)
     {
@@ -257,7 +290,7 @@ public sealed class ReplicaList : IDisposable
             try
             {
                 var body = await answer.Content.ReadAsByteArrayAsync(cancel).ConfigureAwait(false);
-                problem = JsonSerializer.Deserialize(body, AgoraJson.Default.Problem);
+                problem = Answer.Read(body, AgoraJson.Default.Problem);
             }
             catch (JsonException)
             {
@@ -275,7 +308,8 @@ public sealed class ReplicaList : IDisposable
             RequestId = problem?.RequestId,
             RetryAfter = RetryAfter(answer.Headers.RetryAfter),
             IdempotencyKey = key,
-            OutcomeUnknown = AgoraException.IsFailover(status),
+            // A server that failed in the middle of a call does not know how far it came.
+            OutcomeUnknown = AgoraException.IsFailover(status) || (status == (int)HttpStatusCode.InternalServerError && key is not null),
         };
     }
 

@@ -134,4 +134,7 @@ public static class ErrorCodes
 
     /// <summary>503: a part of the marketplace cannot be reached; the same call, repeated with the same key, is safe.</summary>
     public const string Unavailable = "unavailable";
+
+    /// <summary>No server sends it: the client's word for an answer that is not Agora's.</summary>
+    public const string InvalidAnswer = "invalid-answer";
 }

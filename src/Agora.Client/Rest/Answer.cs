@@ -1,0 +1,51 @@
+using System.Collections;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Agora.Client;
+
+/// <summary>
+/// Reads what a server answered. A null where something must be is refused wherever it stands: the serializer looks at properties, this looks
+/// into lists and dictionaries as well.
+/// </summary>
+internal static class Answer
+{
+    public static T Read<T>(ReadOnlySpan<byte> body, JsonTypeInfo<T> type)
+    {
+        var answer = JsonSerializer.Deserialize(body, type) ?? throw new JsonException("null");
+        Check(answer, type);
+        return answer;
+    }
+
+    private static void Check(object value, JsonTypeInfo type)
+    {
+        switch (type.Kind)
+        {
+            case JsonTypeInfoKind.Object:
+                foreach (var property in type.Properties)
+                {
+                    if (property.Get?.Invoke(value) is { } member && type.Options.GetTypeInfo(property.PropertyType) is { Kind: not JsonTypeInfoKind.None } inner)
+                    {
+                        Check(member, inner);
+                    }
+                }
+                break;
+            case JsonTypeInfoKind.Enumerable:
+                CheckAll((IEnumerable)value, type);
+                break;
+            case JsonTypeInfoKind.Dictionary:
+                // As pairs they would hide their values.
+                CheckAll(value is IDictionary dictionary ? dictionary.Values : ((IEnumerable)value), type);
+                break;
+        }
+    }
+
+    private static void CheckAll(IEnumerable elements, JsonTypeInfo type)
+    {
+        var inner = type.Options.GetTypeInfo(type.ElementType!);
+        foreach (var element in elements)
+        {
+            Check(element ?? throw new JsonException("null in a list"), inner);
+        }
+    }
+}
