@@ -8,15 +8,15 @@ namespace Agora.Customers;
 internal sealed class Accounts(SqliteConnection connection)
 {
     private readonly Statement _add = connection.Prepared(
-        "INSERT INTO account (role, username, name, password_hash) VALUES (?1, ?2, ?3, ?4) RETURNING id");
+        "INSERT INTO account (role, username, username_key, name, password_hash) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id");
 
     private readonly Statement _byUsername = connection.Prepared(
-        "SELECT id, password_hash FROM account WHERE role = ?1 AND username = ?2");
+        "SELECT id, password_hash FROM account WHERE role = ?1 AND username_key = ?2");
 
     private readonly Statement _role = connection.Prepared("SELECT role FROM account WHERE id = ?1");
 
     private readonly Statement _rating = connection.Prepared(
-        "SELECT thumbs_up, thumbs_down, units, role FROM account WHERE id = ?1");
+        "SELECT thumbs_up, thumbs_down, units, role, name, username FROM account WHERE id = ?1");
 
     private readonly Statement _addUnits = connection.Prepared("UPDATE account SET units = units + ?2 WHERE id = ?1");
 
@@ -25,13 +25,13 @@ internal sealed class Accounts(SqliteConnection connection)
 
     public Reply Create(CreateAccount command)
     {
-        if (_byUsername.Number((long)command.Role, command.Username) is not null)
+        if (_byUsername.Number((long)command.Role, command.UsernameKey) is not null)
         {
             return Refusal.Of(Error.UsernameTaken);
         }
 
         // Accounts are never deleted, so the next id is new.
-        var id = _add.Number((long)command.Role, command.Username, command.Name, command.PasswordHash)!.Value;
+        var id = _add.Number((long)command.Role, command.Username, command.UsernameKey, command.Name, command.PasswordHash)!.Value;
         return new Reply { AccountCreated = new AccountCreated { AccountId = id } };
     }
 
@@ -49,16 +49,24 @@ internal sealed class Accounts(SqliteConnection connection)
             : new CredentialsReply();
     }
 
-    /// <summary>The counts of a seller, or of the session's own account.</summary>
-    public RatingReply Rating(SessionRow session, RatingQuery query)
+    /// <summary>The counts of a seller, or of the session's own account: one of the two is given.</summary>
+    public RatingReply Rating(SessionRow? session, RatingQuery query)
     {
-        var account = query.HasSellerId ? query.SellerId : session.Account;
+        var account = query.HasSellerId ? query.SellerId : session!.Value.Account;
         using var rows = _rating.Query(account);
         if (!rows.Read() || (query.HasSellerId && rows.Int32(3) != (int)Role.Seller))
         {
             return new RatingReply { Error = Error.NoSuchSeller };
         }
 
-        return new RatingReply { AccountId = account, ThumbsUp = rows.Int64(0), ThumbsDown = rows.Int64(1), Units = rows.Int64(2) };
+        return new RatingReply
+        {
+            AccountId = account,
+            ThumbsUp = rows.Int64(0),
+            ThumbsDown = rows.Int64(1),
+            Units = rows.Int64(2),
+            Name = rows.Text(4),
+            Username = query.HasSellerId ? "" : rows.Text(5),
+        };
     }
 }

@@ -15,9 +15,14 @@ internal static class CustomersRequests
     private const int IdLength = 16;
     private const int TokenHashLength = 32;
     private const int LongestName = 256;
+
+    // The compatibility form of one character has up to 18.
+    private const int LongestUsernameKey = 18 * LongestName;
+
+    private const int LargestPurchaseFingerprint = ushort.MaxValue;
     private const int LongestItemId = 40;
     private const int LongestText = 2_000;
-    private const int LargestCommand = 64 * 1024;
+    private const int LargestCommand = 256 * 1024;
     private const int DefaultLimit = 50;
     private const int MostPerPage = 200;
     private const int MostForwarded = 200;
@@ -44,13 +49,14 @@ internal static class CustomersRequests
         Require(request.RequestId.Length == IdLength, "request_id has 16 bytes");
         Require(request.Command is not null, "command is given");
         var command = request.Command;
-        Require(command.CalculateSize() <= LargestCommand, "command has 64 KiB at most");
+        Require(command.CalculateSize() <= LargestCommand, "command has 256 KiB at most");
         switch (command.KindCase)
         {
             case Command.KindOneofCase.CreateAccount:
                 RequireRole(command.CreateAccount.Role);
                 RequireName(command.CreateAccount.Name, "name");
                 RequireName(command.CreateAccount.Username, "username");
+                Require(command.CreateAccount.UsernameKey.Length is > 0 and <= LongestUsernameKey, "username_key has 1 to 4,608 characters");
                 Require(command.CreateAccount.PasswordHash.Length is > 0 and <= LongestText, "password_hash is given");
                 break;
             case Command.KindOneofCase.OpenSession:
@@ -79,13 +85,16 @@ internal static class CustomersRequests
                 RequireId(command.CompletePurchase.PurchaseId, "purchase_id");
                 RequireCart(command.CompletePurchase.CartId);
                 RequireLines(command.CompletePurchase.Lines);
+                RequireFingerprint(command.CompletePurchase.Fingerprint);
                 break;
             case Command.KindOneofCase.AbandonPurchase:
                 RequireId(command.AbandonPurchase.PurchaseId, "purchase_id");
                 RequireCart(command.AbandonPurchase.CartId);
-                Require(command.AbandonPurchase.Outcome is > PurchaseState.Completed and <= PurchaseState.CartEmpty,
-                    "outcome is declined, out of stock, abandoned or cart empty");
+                Require(command.AbandonPurchase.Outcome is > PurchaseState.Completed and <= PurchaseState.PriceChanged,
+                    "outcome is declined, out of stock, abandoned, cart empty or price changed");
                 Require(command.AbandonPurchase.Reason.Length <= LongestText, "reason is short");
+                RequireFingerprint(command.AbandonPurchase.Fingerprint);
+                RequireRefusal(command.AbandonPurchase);
                 break;
             case Command.KindOneofCase.RecordVote:
                 RequireBuyer(command.Session);
@@ -109,6 +118,25 @@ internal static class CustomersRequests
 
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
     public static void Check(CredentialsQuery query) => RequireRole(query.Role);
+
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static void Check(RatingQuery query)
+    {
+        if (query.Session is not null || !query.HasSellerId)
+        {
+            Check(query.Session);
+        }
+    }
+
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static void Check(PurchaseQuery query) => RequireBuyer(query.Session);
+
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static void Check(SalesQuery query)
+    {
+        Check(query.Session);
+        Require(query.Session.Role == Role.Seller, "session.role is seller");
+    }
 
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
     public static void Check(CheckoutQuery query)
@@ -150,6 +178,24 @@ internal static class CustomersRequests
 
         Require(total <= long.MaxValue, "the total fits 64 bits");
     }
+
+    private static void RequireRefusal(AbandonPurchase abandon)
+    {
+        Require(abandon.RefusedLines.Count == 0 || abandon.Outcome is PurchaseState.OutOfStock or PurchaseState.PriceChanged,
+            "refused_lines go with out of stock and price changed");
+        Require(abandon.RefusedLines.Count <= Carts.MostLines, "refused_lines are 200 at most");
+        Require(abandon.RefusedTotalCents >= 0, "refused_total_cents is 0 or more");
+        foreach (var line in abandon.RefusedLines)
+        {
+            RequireItem(line.ItemId);
+            Require(line.Quantity > 0, "quantity is more than 0");
+            Require(line.Name.Length <= LongestName, "name has 256 characters at most");
+            Require(line.UnitPriceCents >= 0, "unit_price_cents is 0 or more");
+            Require(line.Available >= 0, "available is 0 or more");
+        }
+    }
+
+    private static void RequireFingerprint(uint fingerprint) => Require(fingerprint <= LargestPurchaseFingerprint, "fingerprint has 16 bits");
 
     private static void RequireRole(Role role) => Require(role is Role.Seller or Role.Buyer, "role is seller or buyer");
 

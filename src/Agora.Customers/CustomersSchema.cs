@@ -7,17 +7,19 @@ namespace Agora.Customers;
 internal static class CustomersSchema
 {
     public const string Sql = """
-        -- Sellers and buyers. thumbs_* count a seller's votes; units are sold by a seller, bought by a buyer.
+        -- Sellers and buyers. thumbs_* count a seller's votes; units are sold by a seller, bought by a buyer. username is as it was written, username_key as
+        -- usernames are compared.
         CREATE TABLE IF NOT EXISTS account (
             id            INTEGER PRIMARY KEY,
             role          INTEGER NOT NULL,
             username      TEXT    NOT NULL,
+            username_key  TEXT    NOT NULL,
             name          TEXT    NOT NULL,
             password_hash TEXT    NOT NULL,
             thumbs_up     INTEGER NOT NULL DEFAULT 0,
             thumbs_down   INTEGER NOT NULL DEFAULT 0,
             units         INTEGER NOT NULL DEFAULT 0,
-            UNIQUE (role, username)
+            UNIQUE (role, username_key)
         ) STRICT;
 
         -- Ids are never used again: a purchase remembers its session's, and may outlive it.
@@ -41,21 +43,24 @@ internal static class CustomersSchema
         ) STRICT, WITHOUT ROWID;
 
         -- Decided purchases; state is a PurchaseState, 1 completed. The session's cart of that number is what it bought, or was to buy.
+        -- refused_total is what its refused_lines would have cost.
         CREATE TABLE IF NOT EXISTS purchase (
-            id          INTEGER PRIMARY KEY,
-            purchase_id BLOB    NOT NULL UNIQUE,
-            session     INTEGER NOT NULL,
-            number      INTEGER NOT NULL,
-            buyer       INTEGER NOT NULL,
-            state       INTEGER NOT NULL,
-            at          INTEGER NOT NULL,
-            total       INTEGER NOT NULL DEFAULT 0,
-            reason      TEXT    NOT NULL DEFAULT ''
+            id            INTEGER PRIMARY KEY,
+            purchase_id   BLOB    NOT NULL UNIQUE,
+            fingerprint   INTEGER NOT NULL,
+            session       INTEGER NOT NULL,
+            number        INTEGER NOT NULL,
+            buyer         INTEGER NOT NULL,
+            state         INTEGER NOT NULL,
+            at            INTEGER NOT NULL,
+            total         INTEGER NOT NULL DEFAULT 0,
+            reason        TEXT    NOT NULL DEFAULT '',
+            refused_total INTEGER NOT NULL DEFAULT 0
         ) STRICT;
         CREATE UNIQUE INDEX IF NOT EXISTS purchase_of_cart ON purchase (session, number) WHERE state = 1;
         CREATE INDEX IF NOT EXISTS purchase_completed ON purchase (buyer, at, id) WHERE state = 1;
 
-        -- Of completed purchases.
+        -- Of completed purchases, with the time of their purchase, by which sellers see them.
         CREATE TABLE IF NOT EXISTS purchase_line (
             purchase   INTEGER NOT NULL,
             position   INTEGER NOT NULL,
@@ -63,6 +68,20 @@ internal static class CustomersSchema
             quantity   INTEGER NOT NULL,
             unit_price INTEGER NOT NULL,
             seller     INTEGER NOT NULL,
+            at         INTEGER NOT NULL,
+            PRIMARY KEY (purchase, position)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS purchase_line_sold ON purchase_line (seller, at, purchase, position);
+
+        -- Of purchases that were refused for what is on sale: the cart as it stood then.
+        CREATE TABLE IF NOT EXISTS refused_line (
+            purchase   INTEGER NOT NULL,
+            position   INTEGER NOT NULL,
+            item       TEXT    NOT NULL,
+            quantity   INTEGER NOT NULL,
+            name       TEXT    NOT NULL,
+            unit_price INTEGER NOT NULL,
+            available  INTEGER NOT NULL,
             PRIMARY KEY (purchase, position)
         ) STRICT, WITHOUT ROWID;
 

@@ -32,8 +32,30 @@ internal sealed class CustomersService(IReplicator replicator, ReplicatedStore s
     public override Task<SessionReply> GetSession(SessionQuery request, ServerCallContext context) => ReadOnSessionAsync(
         request.Session, (_, session) => new SessionReply { AccountId = session.Account }, error => new SessionReply { Error = error }, context);
 
-    public override Task<RatingReply> GetRating(RatingQuery request, ServerCallContext context) => ReadOnSessionAsync(
-        request.Session, (tables, session) => tables.Accounts.Rating(session, request), error => new RatingReply { Error = error }, context);
+    // Anybody may look at a seller; whoever says who they are must be that.
+    public override Task<RatingReply> GetRating(RatingQuery request, ServerCallContext context)
+    {
+        CustomersRequests.Check(request);
+        return request.Session is null
+            ? ReadAsync(tables => tables.Accounts.Rating(session: null, request), context.CancellationToken)
+            : ReadOnSessionAsync(
+                request.Session, (tables, session) => tables.Accounts.Rating(session, request), error => new RatingReply { Error = error }, context);
+    }
+
+    public override Task<PurchaseReply> GetPurchase(PurchaseQuery request, ServerCallContext context)
+    {
+        CustomersRequests.Check(request);
+        return ReadOnSessionAsync(
+            request.Session, (tables, session) => tables.Purchases.Completed(session, request.PurchaseId), error => new PurchaseReply { Error = error }, context);
+    }
+
+    public override Task<SalesReply> GetSales(SalesQuery request, ServerCallContext context)
+    {
+        CustomersRequests.Check(request);
+        var limit = CustomersRequests.Limit(request.Limit);
+        return ReadOnSessionAsync(
+            request.Session, (tables, session) => tables.Purchases.Sales(session, request.Cursor, limit), error => new SalesReply { Error = error }, context);
+    }
 
     public override Task<CartReply> GetCart(CartQuery request, ServerCallContext context) => ReadOnSessionAsync(
         request.Session, (tables, session) => tables.Carts.Read(session.Id), error => new CartReply { Error = error }, context);

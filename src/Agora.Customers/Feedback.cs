@@ -60,12 +60,7 @@ internal sealed class Feedback(SqliteConnection connection, Accounts accounts)
             return null;
         }
 
-        if (buyer != session.Account)
-        {
-            return Refusal.Of(Error.NotPurchased);
-        }
-
-        return known.ItemId == command.ItemId && known.Up == command.Up
+        return buyer == session.Account && known.ItemId == command.ItemId && known.Up == command.Up
             ? new Reply { Vote = known, Replayed = true }
             : Refusal.Of(Error.KeyReused);
     }

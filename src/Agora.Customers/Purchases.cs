@@ -12,7 +12,7 @@ namespace Agora.Customers;
 /// </summary>
 internal sealed class Purchases(SqliteConnection connection, Accounts accounts, Carts carts)
 {
-    private const string Columns = "id, purchase_id, buyer, state, at, total, reason";
+    private const string Columns = "id, purchase_id, buyer, state, at, total, reason, fingerprint, refused_total";
 
     private readonly Statement _find = connection.Prepared($"SELECT {Columns} FROM purchase WHERE purchase_id = ?1");
 
@@ -20,18 +20,27 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
         "SELECT number FROM purchase WHERE session = ?1 AND state = 1 ORDER BY number DESC LIMIT 1");
 
     private readonly Statement _complete = connection.Prepared("""
-        INSERT INTO purchase (purchase_id, session, number, buyer, state, at, total) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6) RETURNING id
+        INSERT INTO purchase (purchase_id, fingerprint, session, number, buyer, state, at, total)
+        VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7) RETURNING id
         """);
 
     private readonly Statement _abandon = connection.Prepared("""
-        INSERT INTO purchase (purchase_id, session, number, buyer, state, at, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        INSERT INTO purchase (purchase_id, fingerprint, session, number, buyer, state, at, reason, refused_total)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id
         """);
 
     private readonly Statement _lines = connection.Prepared(
         "SELECT item, quantity, unit_price, seller FROM purchase_line WHERE purchase = ?1 ORDER BY position");
 
     private readonly Statement _addLine = connection.Prepared(
-        "INSERT INTO purchase_line (purchase, position, item, quantity, unit_price, seller) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+        "INSERT INTO purchase_line (purchase, position, item, quantity, unit_price, seller, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+
+    private readonly Statement _refusedLines = connection.Prepared(
+        "SELECT item, quantity, name, unit_price, available FROM refused_line WHERE purchase = ?1 ORDER BY position");
+
+    private readonly Statement _addRefusedLine = connection.Prepared("""
+        INSERT INTO refused_line (purchase, position, item, quantity, name, unit_price, available) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        """);
 
     private readonly Statement _addBought = connection.Prepared(
         "INSERT INTO bought (buyer, item, at, purchase, seller) VALUES (?1, ?2, ?3, ?4, ?5)");
@@ -40,6 +49,12 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
         SELECT {Columns} FROM purchase
         WHERE state = 1 AND buyer = ?1 AND (at, id) < (?2, ?3)
         ORDER BY at DESC, id DESC LIMIT ?4
+        """);
+
+    private readonly Statement _sales = connection.Prepared("""
+        SELECT at, purchase, position, item, quantity, unit_price FROM purchase_line
+        WHERE seller = ?1 AND (at, purchase, position) < (?2, ?3, ?4)
+        ORDER BY at DESC, purchase DESC, position DESC LIMIT ?5
         """);
 
     private readonly record struct Row(long Id, Purchase Purchase);
@@ -56,7 +71,7 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
     {
         if (Find(purchaseId) is { } decided)
         {
-            // The id is derived from the session's token, so it is nobody else's by chance.
+            // The id is derived from the account, so it is nobody else's by chance.
             return decided.BuyerId == session.Account ? new CheckoutReply { Purchase = decided } : new CheckoutReply { Error = Error.NoSuchPurchase };
         }
 
@@ -76,7 +91,14 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
         if (cart.Number != NextNumber(cart.Session))
         {
             // Two purchases of a cart never have its units reserved both, so that nobody comes here; but it is this table that answers for it.
-            return Abandon(command.PurchaseId, cart, PurchaseState.Abandoned, "The cart had been bought already.", time);
+            return Abandon(new AbandonPurchase
+            {
+                PurchaseId = command.PurchaseId,
+                CartId = command.CartId,
+                Outcome = PurchaseState.Abandoned,
+                Reason = "The cart had been bought already.",
+                Fingerprint = command.Fingerprint,
+            }, time);
         }
 
         long units = 0, total = 0;
@@ -86,11 +108,11 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
             total = checked(total + line.Quantity * line.UnitPriceCents);
         }
 
-        var id = _complete.Number(command.PurchaseId.Memory, cart.Session, cart.Number, cart.Buyer, time, total)!.Value;
+        var id = _complete.Number(command.PurchaseId.Memory, (long)command.Fingerprint, cart.Session, cart.Number, cart.Buyer, time, total)!.Value;
         for (var i = 0; i < command.Lines.Count; i++)
         {
             var line = command.Lines[i];
-            _addLine.Run(id, i, line.ItemId, line.Quantity, line.UnitPriceCents, line.SellerId);
+            _addLine.Run(id, i, line.ItemId, line.Quantity, line.UnitPriceCents, line.SellerId, time);
             _addBought.Run(cart.Buyer, line.ItemId, time, id, line.SellerId);
             accounts.AddUnits(line.SellerId, line.Quantity);
             carts.TakeBought(cart.Session, cart.Buyer, line.ItemId, line.Quantity);
@@ -101,9 +123,56 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
     }
 
     /// <summary>The cart stays as it is: the buyer may try again.</summary>
-    public Reply Abandon(AbandonPurchase command, long time) => Find(command.PurchaseId) is { } decided
-        ? Answer(decided)
-        : Abandon(command.PurchaseId, CartId.Read(command.CartId), command.Outcome, command.Reason, time);
+    public Reply Abandon(AbandonPurchase command, long time)
+    {
+        if (Find(command.PurchaseId) is { } decided)
+        {
+            return Answer(decided);
+        }
+
+        var cart = CartId.Read(command.CartId);
+        var id = _abandon.Number(command.PurchaseId.Memory, (long)command.Fingerprint, cart.Session, cart.Number, cart.Buyer, (long)command.Outcome, time,
+            command.Reason, command.RefusedTotalCents)!.Value;
+        for (var i = 0; i < command.RefusedLines.Count; i++)
+        {
+            var line = command.RefusedLines[i];
+            _addRefusedLine.Run(id, i, line.ItemId, line.Quantity, line.Name, line.UnitPriceCents, line.Available);
+        }
+
+        return Answer(Find(command.PurchaseId)!);
+    }
+
+    /// <summary>A completed purchase of the session's account.</summary>
+    public PurchaseReply Completed(SessionRow session, ByteString purchaseId) =>
+        Find(purchaseId) is { State: PurchaseState.Completed } purchase && purchase.BuyerId == session.Account
+            ? new PurchaseReply { Purchase = purchase }
+            : new PurchaseReply { Error = Error.NoSuchPurchase };
+
+    /// <summary>What the session's seller has sold, newest first. What is sold while somebody turns pages comes before their place.</summary>
+    public SalesReply Sales(SessionRow session, string cursor, int limit)
+    {
+        Span<long> after = [long.MaxValue, long.MaxValue, long.MaxValue];
+        if (cursor.Length > 0 && !PageCursor.TryDecode(cursor, session.Account, after))
+        {
+            return new SalesReply { Error = Error.InvalidCursor };
+        }
+
+        var reply = new SalesReply();
+        using var rows = _sales.Query(session.Account, after[0], after[1], after[2], limit + 1);
+        while (rows.Read())
+        {
+            if (reply.Sales.Count == limit)
+            {
+                reply.NextCursor = PageCursor.Encode(session.Account, after);
+                break;
+            }
+
+            (after[0], after[1], after[2]) = (rows.Int64(0), rows.Int64(1), rows.Int64(2));
+            reply.Sales.Add(new Sale { At = after[0], ItemId = rows.Text(3), Quantity = rows.Int32(4), UnitPriceCents = rows.Int64(5) });
+        }
+
+        return reply;
+    }
 
     /// <summary>Completed purchases, newest first. One that is completed while somebody turns pages comes before their place.</summary>
     public PurchasesReply History(SessionRow session, string cursor, int limit)
@@ -127,12 +196,6 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
         return reply;
     }
 
-    private Reply Abandon(ByteString purchaseId, CartId cart, PurchaseState outcome, string reason, long time)
-    {
-        _abandon.Run(purchaseId.Memory, cart.Session, cart.Number, cart.Buyer, (long)outcome, time, reason);
-        return Answer(Find(purchaseId)!);
-    }
-
     private long NextNumber(long session) => _lastBought.Number(session) is { } last ? last + 1 : 0;
 
     private List<Row> List(SqlRows rows)
@@ -150,26 +213,51 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
                     At = rows.Int64(4),
                     TotalCents = rows.Int64(5),
                     Reason = rows.Text(6),
+                    Fingerprint = (uint)rows.Int32(7),
+                    RefusedTotalCents = rows.Int64(8),
                 }));
             }
         }
 
-        foreach (var row in list)
+        foreach (var (id, purchase) in list)
         {
-            using var lines = _lines.Query(row.Id);
-            while (lines.Read())
-            {
-                row.Purchase.Lines.Add(new PurchaseLine
-                {
-                    ItemId = lines.Text(0),
-                    Quantity = lines.Int32(1),
-                    UnitPriceCents = lines.Int64(2),
-                    SellerId = lines.Int64(3),
-                });
-            }
+            ReadLines(id, purchase);
         }
 
         return list;
+    }
+
+    private void ReadLines(long id, Purchase purchase)
+    {
+        if (purchase.State is PurchaseState.OutOfStock or PurchaseState.PriceChanged)
+        {
+            using var refused = _refusedLines.Query(id);
+            while (refused.Read())
+            {
+                purchase.RefusedLines.Add(new RefusedLine
+                {
+                    ItemId = refused.Text(0),
+                    Quantity = refused.Int32(1),
+                    Name = refused.Text(2),
+                    UnitPriceCents = refused.Int64(3),
+                    Available = refused.Int64(4),
+                });
+            }
+
+            return;
+        }
+
+        using var lines = _lines.Query(id);
+        while (lines.Read())
+        {
+            purchase.Lines.Add(new PurchaseLine
+            {
+                ItemId = lines.Text(0),
+                Quantity = lines.Int32(1),
+                UnitPriceCents = lines.Int64(2),
+                SellerId = lines.Int64(3),
+            });
+        }
     }
 
     private static Reply Answer(Purchase purchase) => new() { Purchase = purchase };

@@ -31,12 +31,36 @@ public sealed class CustomersUnderTest() : DatabaseUnderTest(() => new Customers
         return reply;
     }
 
+    /// <summary>The command comes again, with the reply that was kept or none. It is checked that it is not carried out.</summary>
+    public Reply Repeat(Command command, Reply? kept)
+    {
+        var before = Everything();
+        var uses = Rows("SELECT id, last_use FROM session");
+        var reply = Reply.Parser.ParseFrom(Repeat(command.ToByteArray(), kept?.ToByteArray()));
+        var used = Rows("SELECT id, last_use FROM session") != uses;
+        Assert.True(used || Everything() == before, $"{command} was carried out again");
+        return reply;
+    }
+
+    /// <summary>Usernames are compared in lower case here: it is the servers that know how.</summary>
     public long Account(string username, Role role = Role.Buyer)
     {
-        var reply = Do(new Command { CreateAccount = new() { Role = role, Name = "Name of " + username, Username = username, PasswordHash = "hash of " + username } });
+        var reply = Do(NewAccount(username, role));
         Assert.Equal(Error.None, reply.Error);
         return reply.AccountCreated.AccountId;
     }
+
+    public static Command NewAccount(string username, Role role = Role.Buyer) => new()
+    {
+        CreateAccount = new()
+        {
+            Role = role,
+            Name = "Name of " + username,
+            Username = username,
+            UsernameKey = username.ToLowerInvariant(),
+            PasswordHash = "hash of " + username,
+        },
+    };
 
     public Reply Open(long account, string token, Role role = Role.Buyer) =>
         Do(new Command { OpenSession = new() { Role = role, AccountId = account, TokenHash = Token(token).TokenHash } });
@@ -46,6 +70,13 @@ public sealed class CustomersUnderTest() : DatabaseUnderTest(() => new Customers
     {
         Assert.Equal(Error.None, Open(Account(username, role), token ?? username, role).Error);
         return Token(token ?? username, role);
+    }
+
+    /// <summary>A new session of an account.</summary>
+    public Session LogInTo(long account, string token, Role role = Role.Buyer)
+    {
+        Assert.Equal(Error.None, Open(account, token, role).Error);
+        return Token(token, role);
     }
 
     public Reply Close(Session session) => Do(new Command { CloseSession = new() { Session = session } });

@@ -12,7 +12,16 @@ public sealed class CustomersHistoryTests
 {
     private const int Tokens = 3;
 
-    private readonly record struct Step(long Pause, Command Command);
+    // How a command comes again at once, if it does: with the reply that was kept, with none, or as another request under its id.
+    private enum Again
+    {
+        Never,
+        Kept,
+        Expired,
+        Another,
+    }
+
+    private readonly record struct Step(long Pause, Command Command, Again Again);
 
     private static readonly Gen<Session> ASession = Gen.Int[0, Tokens - 1].Select(i => CustomersUnderTest.Token($"t{i}"));
     private static readonly Gen<string> AnItem = Gen.Int[1, 3].Select(i => $"1-{i}");
@@ -23,7 +32,7 @@ public sealed class CustomersHistoryTests
         Gen.Select(Gen.Long[1, 4], Gen.Long[0, 3], (session, number) => new CartId(session, 4 + session % 2, number).ToBytes());
 
     private static readonly Gen<Command> ACommand = Gen.Frequency(
-        (1, Gen.Select(Gen.Int[1, 2], Gen.Int[0, 3], (role, i) => new Command { CreateAccount = new() { Role = (Role)role, Name = "n", Username = $"u{i}", PasswordHash = "h" } })),
+        (1, Gen.Select(Gen.Int[1, 2], Gen.Int[0, 3], (role, i) => CustomersUnderTest.NewAccount($"u{i}", (Role)role))),
         (8, Gen.Select(Gen.Int[0, Tokens - 1], Gen.Long[3, 6], (t, a) => new Command { OpenSession = new() { Role = Role.Buyer, AccountId = a, TokenHash = CustomersUnderTest.Token($"t{t}").TokenHash } })),
         (1, ASession.Select(s => new Command { CloseSession = new() { Session = s } })),
         (2, ASession.Select(s => new Command { TouchSession = new() { Session = s } })),
@@ -32,13 +41,25 @@ public sealed class CustomersHistoryTests
         (2, ASession.Select(s => new Command { SaveCart = new() { Session = s } })),
         (1, ASession.Select(s => new Command { ClearCart = new() { Session = s } })),
         (12, Gen.Select(AnId, ACart, Gen.Int[1, 3], Gen.Int[1, 4], (p, c, n, q) => new Command { CompletePurchase = new() { PurchaseId = p, CartId = c, Lines = { Enumerable.Range(1, n).Select(i => CustomersUnderTest.Line($"1-{i}", q, 10 * i, i)) } } })),
-        (2, Gen.Select(AnId, ACart, Gen.Int[2, 5], (p, c, o) => new Command { AbandonPurchase = new() { PurchaseId = p, CartId = c, Outcome = (PurchaseState)o, Reason = "r" } })),
+        (2, Gen.Select(AnId, ACart, Gen.Int[2, 6], (p, c, o) => new Command { AbandonPurchase = Abandon(p, c, (PurchaseState)o) })),
         (12, Gen.Select(ASession, AnItem, Gen.Bool, AnId, (s, i, up, v) => new Command { RecordVote = new() { Session = s, ItemId = i, Up = up, VoteId = v } })),
         (3, AnId.Array[0, 3].Select(v => new Command { MarkForwarded = new() { VoteIds = { v } } })));
 
     private static readonly Gen<Step[]> AHistory =
-        Gen.Select(Gen.Frequency((40, Gen.Const(0L)), (15, Gen.Long[1, 40_000]), (1, Gen.Const(330_001L))), ACommand, (pause, command) => new Step(pause, command))
-            .Array[0, 200];
+        Gen.Select(Gen.Frequency((40, Gen.Const(0L)), (15, Gen.Long[1, 40_000]), (1, Gen.Const(330_001L))), ACommand, Gen.Int[0, 1], Gen.Int[0, 3],
+            (pause, command, fingerprint, again) => new Step(pause, new Command(command) { Fingerprint = (ulong)fingerprint }, (Again)again)).Array[0, 200];
+
+    private static AbandonPurchase Abandon(ByteString purchase, ByteString cart, PurchaseState outcome)
+    {
+        var abandon = new AbandonPurchase { PurchaseId = purchase, CartId = cart, Outcome = outcome, Reason = "r" };
+        if (outcome is PurchaseState.OutOfStock or PurchaseState.PriceChanged)
+        {
+            abandon.RefusedTotalCents = 30;
+            abandon.RefusedLines.Add(new RefusedLine { ItemId = "1-1", Quantity = 3, Name = "n", UnitPriceCents = 10, Available = 2 });
+        }
+
+        return abandon;
+    }
 
     [Fact]
     public void Books_and_carts_hold_together_whatever_happens()
@@ -49,7 +70,11 @@ public sealed class CustomersHistoryTests
             foreach (var step in history)
             {
                 db.Time += step.Pause;
-                db.Do(step.Command);
+                var reply = db.Do(step.Command);
+                if (db.Kept)
+                {
+                    Repeat(db, step, reply);
+                }
             }
 
             // What buyers have bought is what sellers have sold.
@@ -61,7 +86,8 @@ public sealed class CustomersHistoryTests
                 """));
             Assert.Equal("", db.Rows("""
                 SELECT id FROM purchase p
-                WHERE total <> (SELECT COALESCE(SUM(quantity * unit_price), 0) FROM purchase_line l WHERE l.purchase = p.id)
+                WHERE total <> (SELECT COALESCE(SUM(quantity * unit_price), 0) FROM purchase_line l WHERE l.purchase = p.id AND l.at = p.at)
+                   OR refused_total <> (SELECT COALESCE(SUM(quantity * unit_price), 0) FROM refused_line l WHERE l.purchase = p.id)
                    OR (state = 1) <> EXISTS (SELECT 1 FROM bought b WHERE b.purchase = p.id)
                 """));
             Assert.Equal(db.Number("SELECT COUNT(*) FROM vote"), db.Number("SELECT COUNT(*) FROM bought WHERE rated = 1"));
@@ -69,6 +95,27 @@ public sealed class CustomersHistoryTests
             // A session buys one cart after the other.
             Assert.Equal("", db.Rows("SELECT session FROM purchase WHERE state = 1 GROUP BY session HAVING MAX(number) <> COUNT(*) - 1 OR COUNT(DISTINCT number) <> COUNT(*)"));
         }, iter: 150, threads: 1);
+    }
+
+    private static void Repeat(CustomersUnderTest db, Step step, Reply reply)
+    {
+        var isForEver = reply.KindCase is Reply.KindOneofCase.Purchase or Reply.KindOneofCase.Vote;
+        switch (step.Again)
+        {
+            case Again.Kept:
+                Assert.Equal(new Reply(reply) { Replayed = true }, db.Repeat(step.Command, reply));
+                break;
+            case Again.Expired when isForEver:
+                Assert.Equal(new Reply(reply) { Replayed = true }, db.Repeat(step.Command, null));
+                break;
+            case Again.Expired:
+                Assert.Equal(new Reply { Error = Error.KeyExpired, Fingerprint = step.Command.Fingerprint }, db.Repeat(step.Command, null));
+                break;
+            case Again.Another when !isForEver:
+                var other = new Command(step.Command) { Fingerprint = 7 };
+                Assert.Equal(new Reply { Error = Error.KeyReused, Fingerprint = 7 }, db.Repeat(other, reply));
+                break;
+        }
     }
 
     [Fact]
@@ -87,7 +134,15 @@ public sealed class CustomersHistoryTests
                     other.Restart();
                 }
 
-                Assert.Equal(one.Apply(history[i].Command.ToByteArray()), other.Apply(history[i].Command.ToByteArray()));
+                var command = history[i].Command.ToByteArray();
+                var reply = one.Apply(command);
+                Assert.Equal(reply, other.Apply(command));
+                Assert.Equal(one.Kept, other.Kept);
+                if (history[i].Again != Again.Never)
+                {
+                    var kept = history[i].Again == Again.Expired ? null : reply;
+                    Assert.Equal(one.Repeat(command, kept), other.Repeat(command, kept));
+                }
             }
 
             Assert.Equal(one.Everything(), other.Everything());
@@ -117,6 +172,7 @@ public sealed class CustomersHistoryTests
         db.Add(ben, "1-1", 2);
         db.Remove(ben, "1-1", 1);
         db.Abandon("2", db.CartIdOf(ben));
+        db.Do(new Command { AbandonPurchase = Abandon(CustomersUnderTest.Id("3"), db.CartIdOf(ben), PurchaseState.OutOfStock) });
         db.Rating(ben, seller);
         db.Time += 31_000;
         db.Touch(ben);
@@ -124,6 +180,7 @@ public sealed class CustomersHistoryTests
         ben = db.LogIn("eve");
         db.Tables.Accounts.Credentials(new CredentialsQuery { UsernameKey = "ben", Role = Role.Buyer });
         db.Tables.Purchases.History(db.Row(ben), "", 10);
+        db.Tables.Purchases.Sales(db.Row(ben), "", 10);
         Assert.Empty(db.Tables.Feedback.Unforwarded(db.Time, 10));
         PlanAssert.Indexed(db, mayBeSorted: "FROM cart_line WHERE kind = ?1 AND owner = ?2 ORDER BY position");
     }

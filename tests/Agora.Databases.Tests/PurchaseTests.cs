@@ -176,6 +176,121 @@ public sealed class PurchaseTests : IDisposable
         Assert.Equal(before, _db.Everything());
     }
 
+    [Theory]
+    [InlineData(PurchaseState.OutOfStock)]
+    [InlineData(PurchaseState.PriceChanged)]
+    public void A_refused_purchase_shows_for_ever_what_was_on_sale(PurchaseState outcome)
+    {
+        _db.Add(_ben, "1-1", 2);
+        _db.Add(_ben, "1-2", 1);
+        RefusedLine[] lines =
+        [
+            new RefusedLine { ItemId = "1-1", Quantity = 2, Name = "Bike", UnitPriceCents = 150, Available = 1 },
+            new RefusedLine { ItemId = "1-2", Quantity = 1, Name = "Ball", UnitPriceCents = 20, Available = 9 },
+        ];
+        var abandon = new AbandonPurchase
+        {
+            PurchaseId = Id("p"),
+            CartId = _db.CartIdOf(_ben),
+            Outcome = outcome,
+            Reason = "why",
+            Fingerprint = 65_535,
+            RefusedLines = { lines },
+            RefusedTotalCents = 320,
+        };
+        var purchase = _db.Do(new Command { AbandonPurchase = abandon }).Purchase;
+        var expected = new Purchase
+        {
+            PurchaseId = Id("p"),
+            State = outcome,
+            BuyerId = _db.Row(_ben).Account,
+            At = _db.Time,
+            Reason = "why",
+            Fingerprint = 65_535,
+            RefusedLines = { lines },
+            RefusedTotalCents = 320,
+        };
+        Assert.Equal(expected, purchase);
+        _db.Time += 1_000_000_000;
+        Assert.Equal(expected, _db.Tables.Purchases.Find(Id("p")));
+        Assert.Equal(expected, _db.Complete("p", _db.CartIdOf(_ben), Line("1-1", 2, 10, _sue)).Purchase);
+    }
+
+    [Fact]
+    public void A_completed_purchase_keeps_its_fingerprint()
+    {
+        _db.Add(_ben, "1-1", 2);
+        var complete = new CompletePurchase { PurchaseId = Id("p"), CartId = _db.CartIdOf(_ben), Lines = { Line("1-1", 2, 10, _sue) }, Fingerprint = 4_711 };
+        Assert.Equal(4_711u, _db.Do(new Command { CompletePurchase = complete }).Purchase.Fingerprint);
+
+        // So does one that came too late for its cart.
+        complete.PurchaseId = Id("q");
+        var second = _db.Do(new Command { CompletePurchase = complete }).Purchase;
+        Assert.Equal((PurchaseState.Abandoned, 4_711u), (second.State, second.Fingerprint));
+    }
+
+    [Fact]
+    public void A_buyer_sees_a_completed_purchase_and_nobody_elses()
+    {
+        var bought = _db.Buy(_ben, "p", "1-1", 2, 100, _sue);
+        _db.Abandon("declined", _db.CartIdOf(_ben));
+        Assert.Equal(new PurchaseReply { Purchase = bought }, _db.Tables.Purchases.Completed(_db.Row(_ben), Id("p")));
+        var none = new PurchaseReply { Error = Error.NoSuchPurchase };
+        Assert.Equal(none, _db.Tables.Purchases.Completed(_db.Row(_ben), Id("declined")));
+        Assert.Equal(none, _db.Tables.Purchases.Completed(_db.Row(_ben), Id("unknown")));
+        Assert.Equal(none, _db.Tables.Purchases.Completed(_db.Row(_ben), Google.Protobuf.ByteString.Empty));
+        Assert.Equal(none, _db.Tables.Purchases.Completed(_db.Row(_db.LogIn("eve")), Id("p")));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(200)]
+    public void Sales_are_the_sellers_own_newest_first_and_pages_make_up_the_whole_while_more_is_sold(int limit)
+    {
+        var sue = _db.LogInTo(_sue, "sue", Role.Seller);
+        var expected = new List<Sale>();
+        for (var i = 0; i < 9; i++)
+        {
+            // Several in the same millisecond, some with two lines of the seller's.
+            _db.Time += i % 3 == 0 ? 100 : 0;
+            var lines = Enumerable.Range(1, 1 + i % 2).Select(n => Line($"1-{n}", n, 100 + i, _sue)).ToArray();
+            _db.Complete($"p{i}", _db.CartIdOf(_ben), [.. lines, Line("2-2", 1, 1, _sam)]);
+            expected.AddRange(lines.Select(line => new Sale { At = _db.Time, ItemId = line.ItemId, Quantity = line.Quantity, UnitPriceCents = line.UnitPriceCents }));
+        }
+
+        _db.Abandon("declined", _db.CartIdOf(_ben));
+        expected.Reverse();
+        var sales = new List<Sale>();
+        var cursor = "";
+        do
+        {
+            var page = _db.Tables.Purchases.Sales(_db.Row(sue), cursor, limit);
+            Assert.True(page.Sales.Count == limit || page.NextCursor.Length == 0);
+            sales.AddRange(page.Sales);
+            cursor = page.NextCursor;
+            _db.Complete("late" + sales.Count, _db.CartIdOf(_ben), Line("1-1", 1, 1, _sue));
+        }
+        while (cursor.Length > 0);
+        Assert.Equal(expected, sales);
+        Assert.Empty(_db.Tables.Purchases.Sales(_db.Row(_db.LogIn("new", Role.Seller)), "", limit).Sales);
+    }
+
+    [Fact]
+    public void A_cursor_of_sales_is_good_for_the_account_that_it_was_given_to()
+    {
+        var sue = _db.Row(_db.LogInTo(_sue, "sue", Role.Seller));
+        var sam = _db.Row(_db.LogInTo(_sam, "sam", Role.Seller));
+        _db.Buy(_ben, "1", "1-1", 1, 1, _sue);
+        _db.Buy(_ben, "2", "1-1", 1, 1, _sue);
+        var cursor = _db.Tables.Purchases.Sales(sue, "", 1).NextCursor;
+        Assert.Equal(Error.InvalidCursor, _db.Tables.Purchases.Sales(sam, cursor, 1).Error);
+        Assert.Equal(Error.InvalidCursor, _db.Tables.Purchases.Sales(sue, "x", 1).Error);
+        Assert.Equal(Error.InvalidCursor, _db.Tables.Purchases.History(sue, cursor, 1).Error);
+        Assert.Single(_db.Tables.Purchases.Sales(sue, cursor, 1).Sales);
+    }
+
     [Fact]
     public void History_holds_the_buyers_completed_purchases_newest_first_and_pages_make_up_the_whole()
     {
@@ -298,18 +413,21 @@ public sealed class FeedbackTests : IDisposable
         _db.Buy(_ben, "2", "1-1", 1, 1, _sue);
         var first = _db.Vote(_ben, "1-1", true, "v");
         var before = _db.Everything();
-        Assert.Equal(first, _db.Vote(_ben, "1-1", false, "v"));
+        Assert.Equal(new Reply(first) { Replayed = true }, _db.Vote(_ben, "1-1", true, "v"));
         Assert.Equal(before, _db.Everything());
     }
 
     [Fact]
-    public void Another_buyers_vote_id_is_refused()
+    public void Another_vote_under_the_same_id_is_refused()
     {
         var eve = _db.LogIn("eve");
         _db.Buy(_ben, "1", "1-1", 1, 1, _sue);
-        _db.Buy(eve, "2", "1-1", 1, 1, _sue);
+        _db.Buy(_ben, "2", "1-2", 1, 1, _sue);
+        _db.Buy(eve, "3", "1-1", 1, 1, _sue);
         _db.Vote(_ben, "1-1", true, "v");
-        Assert.Equal(Error.NotPurchased, _db.Vote(eve, "1-1", true, "v").Error);
+        Assert.Equal(Error.KeyReused, _db.Vote(_ben, "1-1", false, "v").Error);
+        Assert.Equal(Error.KeyReused, _db.Vote(_ben, "1-2", true, "v").Error);
+        Assert.Equal(Error.KeyReused, _db.Vote(eve, "1-1", true, "v").Error);
     }
 
     [Fact]

@@ -25,7 +25,7 @@ namespace Agora.Databases.Tests;
 public sealed class ServiceTests : IAsyncLifetime
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("agora-databases-").FullName;
-    private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(60));
+    private FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(60));
     private readonly List<IAsyncDisposable> _running = [];
 
     private static CancellationToken Ended => TestContext.Current.CancellationToken;
@@ -66,7 +66,17 @@ public sealed class ServiceTests : IAsyncLifetime
         var votes = await customers.GetUnforwardedVotesAsync(new UnforwardedVotesQuery { Before = long.MaxValue }, cancellationToken: Ended);
         Assert.Equal([Id("v")], votes.Votes.Select(vote => vote.VoteId));
         var rating = await customers.GetRatingAsync(new RatingQuery { Session = ben, SellerId = sue }, cancellationToken: Ended);
-        Assert.Equal(new RatingReply { AccountId = sue, ThumbsUp = 1, Units = 2 }, rating);
+        Assert.Equal(new RatingReply { AccountId = sue, ThumbsUp = 1, Units = 2, Name = "n" }, rating);
+        Assert.Equal(rating, await customers.GetRatingAsync(new RatingQuery { SellerId = sue }, cancellationToken: Ended));
+        var asNobody = await customers.GetRatingAsync(new RatingQuery { Session = Token("nobody"), SellerId = sue }, cancellationToken: Ended);
+        Assert.Equal(Error.NotLoggedIn, asNobody.Error);
+        var one = await customers.GetPurchaseAsync(new PurchaseQuery { Session = ben, PurchaseId = Id("p") }, cancellationToken: Ended);
+        Assert.Equal(bought, one.Purchase);
+
+        var shop = Token("sue", Role.Seller);
+        await customers.DoAsync(new Command { OpenSession = new() { Role = Role.Seller, AccountId = sue, TokenHash = shop.TokenHash } });
+        var sales = await customers.GetSalesAsync(new SalesQuery { Session = shop }, cancellationToken: Ended);
+        Assert.Equal([new Sale { At = bought.At, ItemId = "1-1", Quantity = 2, UnitPriceCents = 500 }], sales.Sales);
     }
 
     [Fact]
@@ -121,12 +131,57 @@ public sealed class ServiceTests : IAsyncLifetime
         var (customers, _) = await StartCustomersAsync();
         var request = new ExecuteRequest { RequestId = Id("r"), Command = NewAccount("ben", Role.Buyer) };
         var first = await customers.ExecuteAsync(request, cancellationToken: Ended);
-        Assert.Equal(Error.None, first.Error);
+        Assert.Equal((Error.None, false), (first.Error, first.Replayed));
+        first.Replayed = true;
         Assert.Equal(first, await customers.ExecuteAsync(request, cancellationToken: Ended));
         Assert.Equal(Error.UsernameTaken, (await customers.DoAsync(NewAccount("ben", Role.Buyer))).Error);
         await StopAsync();
         (customers, _) = await StartCustomersAsync();
         Assert.Equal(first, await customers.ExecuteAsync(request, cancellationToken: Ended));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(60)]
+    public async Task A_repeat_is_answered_for_as_many_minutes_as_the_cluster_file_says_and_then_refused(int minutes)
+    {
+        var (customers, _) = await StartCustomersAsync(minutes);
+        var request = new ExecuteRequest { RequestId = Id("r"), Command = NewAccount("ben", Role.Buyer) };
+        await customers.ExecuteAsync(request, cancellationToken: Ended);
+        _time.Advance(TimeSpan.FromSeconds(minutes * 60 - 1));
+        Assert.Equal((Error.None, true), Outcome(await customers.ExecuteAsync(request, cancellationToken: Ended)));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal((Error.KeyExpired, false), Outcome(await customers.ExecuteAsync(request, cancellationToken: Ended)));
+
+        static (Error, bool) Outcome(Reply reply) => (reply.Error, reply.Replayed);
+    }
+
+    [Fact]
+    public async Task A_replica_whose_clock_is_far_behind_says_that_it_is_not_available_rather_than_that_a_key_has_expired()
+    {
+        _time.Advance(TimeSpan.FromMinutes(16));
+        var (customers, _) = await StartCustomersAsync();
+        var (products, _) = await StartProductsAsync();
+        await customers.DoAsync(NewAccount("ben", Role.Buyer));
+        var register = new P.RegisterItem { SellerId = 7, Name = "n", Category = 3, Condition = P.Condition.New, PriceCents = 1, Quantity = 20 };
+        await products.DoAsync(new P.Command { RegisterItem = register });
+
+        // The process starts again with the clock of a quarter of an hour ago.
+        await StopAsync();
+        _time = new(_time.GetUtcNow().AddMinutes(-15).AddSeconds(-1));
+        (customers, _) = await StartCustomersAsync();
+        (products, _) = await StartProductsAsync();
+        Task[] calls = [customers.DoAsync(NewAccount("eve", Role.Buyer)), products.DoAsync(new P.Command { RegisterItem = register })];
+        foreach (var call in calls)
+        {
+            var status = (await Assert.ThrowsAsync<RpcException>(() => call)).Status;
+            Assert.Equal(StatusCode.Unavailable, status.StatusCode);
+            Assert.Contains("clock", status.Detail, StringComparison.Ordinal);
+        }
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(Error.None, (await customers.DoAsync(NewAccount("eve", Role.Buyer))).Error);
+        Assert.Equal(P.Error.None, (await products.DoAsync(new P.Command { RegisterItem = register })).Error);
     }
 
     [Fact]
@@ -140,6 +195,9 @@ public sealed class ServiceTests : IAsyncLifetime
         await RefusedAsync(() => customers.GetCredentialsAsync(new CredentialsQuery(), cancellationToken: Ended).ResponseAsync);
         await RefusedAsync(() => customers.GetPurchasesAsync(new PurchasesQuery { Session = Token("t"), Limit = 201 }, cancellationToken: Ended).ResponseAsync);
         await RefusedAsync(() => customers.GetDecisionAsync(new DecisionQuery(), cancellationToken: Ended).ResponseAsync);
+        await RefusedAsync(() => customers.GetRatingAsync(new RatingQuery(), cancellationToken: Ended).ResponseAsync);
+        await RefusedAsync(() => customers.GetPurchaseAsync(new PurchaseQuery { PurchaseId = Id("p") }, cancellationToken: Ended).ResponseAsync);
+        await RefusedAsync(() => customers.GetSalesAsync(new SalesQuery { Session = Token("t") }, cancellationToken: Ended).ResponseAsync);
         await RefusedAsync(() => customers.GetUnforwardedVotesAsync(new UnforwardedVotesQuery { Limit = -1 }, cancellationToken: Ended).ResponseAsync);
         Assert.Equal(before, await AppliedAsync(customersReplica));
 
@@ -199,7 +257,7 @@ public sealed class ServiceTests : IAsyncLifetime
     }
 
     private static Command NewAccount(string username, Role role) =>
-        new() { CreateAccount = new() { Role = role, Name = "n", Username = username, PasswordHash = "h" } };
+        new() { CreateAccount = new() { Role = role, Name = "n", Username = username, UsernameKey = username, PasswordHash = "h" } };
 
     private static async Task<Session> LogInAsync(CustomersClient customers)
     {
@@ -220,10 +278,10 @@ public sealed class ServiceTests : IAsyncLifetime
     private static async Task<long> AppliedAsync(Replica.ReplicaClient replica) =>
         (await replica.GetStatusAsync(new StatusRequest(), cancellationToken: Ended)).Applied;
 
-    private async Task<(CustomersClient, Replica.ReplicaClient)> StartCustomersAsync()
+    private async Task<(CustomersClient, Replica.ReplicaClient)> StartCustomersAsync(int minutes = 15)
     {
         var port = FreePorts.Take();
-        var channel = await StartAsync(CustomersHost.Build(Builder(), Cluster(port), 0, Path.Combine(_directory, "customers")), port);
+        var channel = await StartAsync(CustomersHost.Build(Builder(), Cluster(port, minutes), 0, Path.Combine(_directory, "customers")), port);
         return (new CustomersClient(channel), new Replica.ReplicaClient(channel));
     }
 
@@ -259,7 +317,7 @@ public sealed class ServiceTests : IAsyncLifetime
         return builder;
     }
 
-    private static ClusterFile Cluster(int port)
+    private static ClusterFile Cluster(int port, int minutes = 15)
     {
         // Each with the engine that it has unless told otherwise.
         DatabaseAddress[] alone = [new DatabaseAddress { GrpcPort = port, PeerPort = FreePorts.Take() }];
@@ -267,6 +325,7 @@ public sealed class ServiceTests : IAsyncLifetime
         {
             Customers = ClusterFile.Default.Customers with { Replicas = alone },
             Products = ClusterFile.Default.Products with { Replicas = alone },
+            Limits = ClusterFile.Default.Limits with { IdempotencyKeyMinutes = minutes },
         };
     }
 }

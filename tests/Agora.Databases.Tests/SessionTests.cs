@@ -23,9 +23,19 @@ public sealed class AccountTests : IDisposable
         var seller = _db.Account("ann", Role.Seller);
         var buyer = _db.Account("ann", Role.Buyer);
         Assert.NotEqual(seller, buyer);
-        Assert.Equal(Error.UsernameTaken, _db.Do(new Command { CreateAccount = new() { Role = Role.Seller, Name = "x", Username = "ann", PasswordHash = "x" } }).Error);
-        Assert.Equal(Error.UsernameTaken, _db.Do(new Command { CreateAccount = new() { Role = Role.Buyer, Name = "x", Username = "ann", PasswordHash = "x" } }).Error);
+        Assert.Equal(Error.UsernameTaken, _db.Do(CustomersUnderTest.NewAccount("ann", Role.Seller)).Error);
+        Assert.Equal(Error.UsernameTaken, _db.Do(CustomersUnderTest.NewAccount("ann")).Error);
         Assert.Equal("hash of ann", _db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, UsernameKey = "ann" }).PasswordHash);
+    }
+
+    [Fact]
+    public void A_username_is_taken_by_its_key_and_shown_as_it_was_written()
+    {
+        var ann = _db.LogIn("Ann");
+        Assert.Equal(Error.UsernameTaken, _db.Do(CustomersUnderTest.NewAccount("aNN")).Error);
+        Assert.Equal("Ann", _db.Rating(ann).Username);
+        Assert.True(_db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, UsernameKey = "ann" }).Found);
+        Assert.False(_db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, UsernameKey = "Ann" }).Found);
     }
 
     [Theory]
@@ -33,10 +43,11 @@ public sealed class AccountTests : IDisposable
     [InlineData("'; DROP TABLE account; --")]
     [InlineData("a\0b")]
     [InlineData("😀")]
+    [InlineData("ANN")]
     public void Any_text_is_a_username_and_is_found_again(string username)
     {
         var id = _db.Account(username);
-        var found = _db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, UsernameKey = username });
+        var found = _db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, UsernameKey = username.ToLowerInvariant() });
         Assert.Equal(new CredentialsReply { Found = true, AccountId = id, PasswordHash = "hash of " + username }, found);
     }
 
@@ -57,10 +68,11 @@ public sealed class AccountTests : IDisposable
         var sellerId = _db.Row(seller).Account;
         _db.Buy(buyer, "p", "1-1", 3, 100, sellerId);
         _db.Vote(buyer, "1-1", up: true, "v");
-        var ofSeller = new RatingReply { AccountId = sellerId, ThumbsUp = 1, Units = 3 };
-        Assert.Equal(ofSeller, _db.Rating(seller));
+        var ofSeller = new RatingReply { AccountId = sellerId, ThumbsUp = 1, Units = 3, Name = "Name of sue" };
+        Assert.Equal(new RatingReply(ofSeller) { Username = "sue" }, _db.Rating(seller));
         Assert.Equal(ofSeller, _db.Rating(buyer, sellerId));
-        Assert.Equal(new RatingReply { AccountId = _db.Row(buyer).Account, Units = 3 }, _db.Rating(buyer));
+        Assert.Equal(ofSeller, _db.Tables.Accounts.Rating(session: null, new RatingQuery { SellerId = sellerId }));
+        Assert.Equal(new RatingReply { AccountId = _db.Row(buyer).Account, Units = 3, Name = "Name of ben", Username = "ben" }, _db.Rating(buyer));
         Assert.Equal(Error.NoSuchSeller, _db.Rating(buyer, _db.Row(buyer).Account).Error);
         Assert.Equal(Error.NoSuchSeller, _db.Rating(buyer, 4711).Error);
     }
