@@ -49,13 +49,13 @@ public sealed class LimitTests : IAsyncLifetime
     public async Task Logins_of_one_account_are_limited_right_or_wrong_and_those_of_another_are_not()
     {
         var username = Marketplace.NewName("limited");
-        await _marketplace.Seller.PostAsync<SellerCreated>("/sellers", new { name = "Sam", username, password = "secret" });
+        await _marketplace.Seller.PostAsync<SellerCreated>("/sellers", new { name = "Sam", username, password = "correct-horse" });
         for (var i = 0; i < 2; i++)
         {
-            await _marketplace.Seller.PostAsync<SellerSession>("/sessions", new { username, password = "secret" });
+            await _marketplace.Seller.PostAsync<SellerSession>("/sessions", new { username, password = "correct-horse" });
         }
 
-        var refused = await _marketplace.Seller.SendAsync(HttpMethod.Post, "/sessions", new { username, password = "secret" });
+        var refused = await _marketplace.Seller.SendAsync(HttpMethod.Post, "/sessions", new { username, password = "correct-horse" });
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
         await refused.ProblemAsync(429, ErrorCodes.TooManyRequests);
         await _marketplace.NewSellerAsync();

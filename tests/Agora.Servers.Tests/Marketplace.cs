@@ -130,16 +130,16 @@ public class Marketplace : IAsyncLifetime
     internal async Task<Caller> NewSellerAsync()
     {
         var username = NewName("seller");
-        var created = await Seller.PostAsync<SellerCreated>("/sellers", new { name = "Sam", username, password = "secret" });
-        var session = await Seller.PostAsync<SellerSession>("/sessions", new { username, password = "secret" });
+        var created = await Seller.PostAsync<SellerCreated>("/sellers", new { name = "Sam", username, password = "correct-horse" });
+        var session = await Seller.PostAsync<SellerSession>("/sessions", new { username, password = "correct-horse" });
         return new Caller(Seller, session.Token, created.SellerId, username);
     }
 
     internal async Task<Caller> NewBuyerAsync()
     {
         var username = NewName("buyer");
-        var created = await Buyer.PostAsync<BuyerCreated>("/buyers", new { name = "Bea", username, password = "secret" });
-        var session = await Buyer.PostAsync<BuyerSession>("/sessions", new { username, password = "secret" });
+        var created = await Buyer.PostAsync<BuyerCreated>("/buyers", new { name = "Bea", username, password = "correct-horse" });
+        var session = await Buyer.PostAsync<BuyerSession>("/sessions", new { username, password = "correct-horse" });
         return new Caller(Buyer, session.Token, created.BuyerId, username);
     }
 
@@ -147,6 +147,13 @@ public class Marketplace : IAsyncLifetime
     {
         var item = new { name = "Bike", category, keywords = new[] { "red", "bike" }, condition = "used", price, quantity };
         return (await seller.PostAsync<ItemRegistered>("/items", item)).ItemId;
+    }
+
+    /// <summary>Another session of the same seller.</summary>
+    internal async Task<Caller> LoginAgainAsync(Caller seller)
+    {
+        var session = await Seller.PostAsync<SellerSession>("/sessions", new { username = seller.Username, password = "correct-horse" });
+        return seller with { Token = session.Token };
     }
 
     internal static async Task<Item> ItemAsync(Caller buyer, string itemId) => await buyer.GetAsync<Item>($"/items/{itemId}");

@@ -1,6 +1,5 @@
-using System.Buffers.Text;
+using System.Buffers.Binary;
 using System.Net;
-using System.Security.Cryptography;
 using Agora.Client;
 using Agora.Contracts.Payments;
 using Microsoft.Extensions.Time.Testing;
@@ -138,12 +137,108 @@ public sealed partial class PurchaseTests(PurchaseTests.Breakable marketplace) :
     }
 
     [Fact]
-    public async Task A_repeat_after_a_decline_is_declined_again_with_whatever_card()
+    public async Task A_repeat_after_a_decline_is_declined_again()
     {
         var first = await SendAsync(_buyer, "k", FakePayments.DeclinedCard).ProblemAsync(402, ErrorCodes.PaymentDeclined);
-        var second = await SendAsync(_elsewhere, "k").ProblemAsync(402, ErrorCodes.PaymentDeclined);
+        var second = await SendAsync(_elsewhere, "k", FakePayments.DeclinedCard).ProblemAsync(402, ErrorCodes.PaymentDeclined);
         Assert.Equal(first.Detail, second.Detail);
         await AssertOutcomeAsync(bought: false);
+    }
+
+    [Fact]
+    public async Task Another_card_or_another_total_under_the_same_key_is_another_request()
+    {
+        await SendAsync(_buyer, "k", FakePayments.DeclinedCard).ProblemAsync(402, ErrorCodes.PaymentDeclined);
+        await SendAsync(_elsewhere, "k").ProblemAsync(422, ErrorCodes.KeyReused);
+        await AssertOutcomeAsync(bought: false);
+        var total = (await _buyer.GetAsync<Cart>("/cart")).Total;
+        await SendAsync(_buyer, "agreed", expectedTotal: total).OkAsync<Receipt>();
+        await SendAsync(_buyer, "agreed").ProblemAsync(422, ErrorCodes.KeyReused);
+        await SendAsync(_buyer, "agreed", expectedTotal: total + 0.01m).ProblemAsync(422, ErrorCodes.KeyReused);
+        using var repeat = await SendAsync(_elsewhere, "agreed", expectedTotal: total);
+        Assert.Equal("true", repeat.Headers.GetValues("Idempotency-Replayed").Single());
+    }
+
+    /// <summary>The first is under way when another request comes under its key: that one neither charges its own card nor is told the first one's answer.</summary>
+    [Theory]
+    [InlineData("Reserve", true)]
+    [InlineData("Charge", true)]
+    [InlineData("CompletePurchase", true)]
+    public async Task Another_request_under_the_key_of_a_purchase_under_way_does_not_touch_it(string step, bool afterIt)
+    {
+        var refused = 0;
+        marketplace.Wire.Answer = async at =>
+        {
+            if (at == step && afterIt && refused == 0)
+            {
+                refused++;
+                await SendAsync(_elsewhere, "k", FakePayments.DeclinedCard).ProblemAsync(422, ErrorCodes.KeyReused);
+            }
+            return true;
+        };
+        await BuyAsync(_buyer, "k");
+        Assert.Equal(1, refused);
+        await AssertOutcomeAsync(bought: true);
+    }
+
+    [Fact]
+    public async Task The_key_of_a_purchase_means_the_same_in_another_session()
+    {
+        var first = await BuyAsync(_buyer, "k");
+        var session = await marketplace.OtherBuyer.PostAsync<BuyerSession>("/sessions", new { username = _buyer.Username, password = "correct-horse" });
+        var again = _elsewhere with { Token = session.Token };
+        await again.PostAsync<Cart>("/cart/items", new { itemId = _item, quantity = 1 });
+        Assert.Equal(first.PurchaseId, (await BuyAsync(again, "k")).PurchaseId);
+        Assert.Single((await again.GetAsync<PurchasePage>("/purchases")).Purchases);
+        await again.SendAsync(HttpMethod.Delete, "/sessions/current");
+        await SendAsync(again, "k").ProblemAsync(401, ErrorCodes.NotLoggedIn);
+        await AssertOutcomeAsync(bought: true);
+    }
+
+    [Fact]
+    public async Task A_purchase_that_would_cost_something_else_than_agreed_is_refused_with_the_cart_as_it_is()
+    {
+        var seller = await marketplace.NewSellerAsync();
+        var item = await Marketplace.NewItemAsync(seller, Units, 5m);
+        var buyer = await marketplace.NewBuyerAsync();
+        var agreed = (await buyer.PostAsync<Cart>("/cart/items", new { itemId = item, quantity = 2 })).Total;
+        await seller.SendAsync(HttpMethod.Put, $"/items/{item}/price", new { price = 500 }).OkAsync<Item>();
+        Reset();
+
+        var first = await SendAsync(buyer, "k", expectedTotal: agreed).ProblemAsync(409, ErrorCodes.PriceChanged);
+        Assert.Equal(["GetCheckout", "Reserve", "AbandonPurchase"], marketplace.Wire.Steps);
+        Assert.Equal((1000m, item, 2, 500m, 5L), (first.Total, first.Lines!.Single().ItemId, first.Lines![0].Quantity, first.Lines[0].UnitPrice, first.Lines[0].Available));
+        Assert.Empty((await buyer.GetAsync<PurchasePage>("/purchases")).Purchases);
+        Assert.Equal(Units, (await Marketplace.ItemAsync(buyer, item)).Quantity);
+
+        // What was refused stays refused under its key, even when the price is the old one again; another key buys.
+        await seller.SendAsync(HttpMethod.Put, $"/items/{item}/price", new { price = 5 }).OkAsync<Item>();
+        var second = await SendAsync(buyer with { Server = marketplace.OtherBuyer }, "k", expectedTotal: agreed).ProblemAsync(409, ErrorCodes.PriceChanged);
+        Assert.Equal((first.Detail, first.Total), (second.Detail, second.Total));
+        Assert.Equal(first.Lines, second.Lines);
+        Assert.Equal(agreed, (await SendAsync(buyer, "another", expectedTotal: agreed).OkAsync<Receipt>()).Total);
+    }
+
+    [Fact]
+    public async Task A_refusal_for_want_of_units_names_every_line_that_lacks_them()
+    {
+        var seller = await marketplace.NewSellerAsync();
+        var buyer = await marketplace.NewBuyerAsync();
+        string[] items = [await Marketplace.NewItemAsync(seller, 5), await Marketplace.NewItemAsync(seller, 5), await Marketplace.NewItemAsync(seller, 5)];
+        foreach (var itemId in items)
+        {
+            await buyer.PostAsync<Cart>("/cart/items", new { itemId, quantity = 3 });
+        }
+        await seller.PostAsync<Item>($"/items/{items[0]}/withdrawals", new { quantity = 4 });
+        await seller.PostAsync<Item>($"/items/{items[2]}/withdrawals", new { quantity = 5 });
+
+        // It goes before a changed price.
+        var problem = await SendAsync(buyer, "k", expectedTotal: 0.01m).ProblemAsync(409, ErrorCodes.NotEnoughUnits);
+        Assert.Equal([(items[0], 3, 1L), (items[2], 3, 0L)], problem.Lines!.Select(line => (line.ItemId, line.Quantity, line.Available)));
+        Assert.All([items[0], items[2]], item => Assert.Contains(item, problem.Detail, StringComparison.Ordinal));
+        Assert.DoesNotContain(items[1], problem.Detail, StringComparison.Ordinal);
+        var again = await SendAsync(buyer, "k", expectedTotal: 0.01m).ProblemAsync(409, ErrorCodes.NotEnoughUnits);
+        Assert.Equal(problem.Lines, again.Lines);
     }
 
     [Fact]
@@ -393,16 +488,21 @@ public sealed partial class PurchaseTests(PurchaseTests.Breakable marketplace) :
         return lost.Task;
     }
 
-    private static Task<HttpResponseMessage> SendAsync(Caller buyer, string key, string card = FakePayments.GoodCard) => buyer.SendAsync(
+    private static Task<HttpResponseMessage> SendAsync(
+        Caller buyer, string key, string card = FakePayments.GoodCard, decimal? expectedTotal = null) => buyer.SendAsync(
         HttpMethod.Post,
         "/purchases",
-        new { cardholderName = "Bea", cardNumber = card, expirationDate = "12/99", securityCode = "123" },
+        new { cardholderName = "Bea", cardNumber = card, expirationDate = "12/99", securityCode = "123", expectedTotal },
         key);
 
     private static async Task<Receipt> BuyAsync(Caller buyer, string key) => await SendAsync(buyer, key).OkAsync<Receipt>();
 
-    private string TransactionOf(string key) => PurchaseSaga.TransactionId(
-        RequestId.Derive("MakePurchase", SHA256.HashData(Base64Url.DecodeFromChars(_buyer.Token)), key));
+    private string TransactionOf(string key)
+    {
+        var account = new byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(account, _buyer.Id);
+        return PurchaseSaga.TransactionId(RequestId.Derive("MakePurchase Buyer", account, key));
+    }
 
     private Task AssertSettledAsync(string key = "k") =>
         AssertOutcomeAsync(marketplace.Payments[TransactionOf(key)] == TransactionState.Approved, key);
