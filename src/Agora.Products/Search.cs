@@ -44,7 +44,7 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
 
     public ItemsReply Run(SearchQuery query, int limit)
     {
-        string[] keywords = [.. query.Keywords.Select(Items.Fold).Distinct().Order(StringComparer.Ordinal)];
+        string[] keywords = [.. query.Keywords.Distinct().Order(StringComparer.Ordinal)];
         var fingerprint = Fingerprint(query.Category, keywords);
         var after = new Place(long.MaxValue, 0, 0);
         if (query.Cursor.Length > 0)
