@@ -39,9 +39,10 @@ internal sealed class Items(SqliteConnection connection)
     // Nobody sees which of the units that are off sale are sold.
     private readonly Statement _sell = connection.Prepared("UPDATE item SET reserved = reserved - ?2, sold = sold + ?2 WHERE number = ?1");
 
-    private readonly Statement _addVote = connection.Prepared("INSERT INTO vote (vote_id, number) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
+    private readonly Statement _addVote = connection.Prepared(
+        "INSERT INTO vote (vote_id, category, number, rank) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING");
 
-    private readonly Statement _vote = connection.Prepared("SELECT number FROM vote WHERE vote_id = ?1");
+    private readonly Statement _vote = connection.Prepared("SELECT sequence FROM vote WHERE vote_id = ?1");
 
     private readonly Statement _count = connection.Prepared(
         "UPDATE item SET thumbs_up = thumbs_up + ?2, thumbs_down = thumbs_down + 1 - ?2, version = version + 1 WHERE number = ?1");
@@ -105,7 +106,7 @@ internal sealed class Items(SqliteConnection connection)
             return new Reply { Error = Error.NoSuchItem, ItemId = command.ItemId };
         }
 
-        if (_addVote.Run(command.VoteId.Memory, number) == 0)
+        if (_addVote.Run(command.VoteId.Memory, item.Category, number, item.ThumbsDown - item.ThumbsUp) == 0)
         {
             return new Reply { Item = item };
         }

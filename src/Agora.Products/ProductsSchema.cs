@@ -80,10 +80,14 @@ internal static class ProductsSchema
             PRIMARY KEY (purchase_id, position)
         ) STRICT, WITHOUT ROWID;
 
-        -- Votes that have been counted.
+        -- Votes that have been counted, in their order. rank is the item's just before: searches that began earlier go on by it.
         CREATE TABLE IF NOT EXISTS vote (
-            vote_id BLOB    NOT NULL PRIMARY KEY,
-            number  INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID;
+            sequence INTEGER PRIMARY KEY,
+            vote_id  BLOB    NOT NULL UNIQUE,
+            category INTEGER NOT NULL,
+            number   INTEGER NOT NULL,
+            rank     INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX IF NOT EXISTS vote_of_category ON vote (category, sequence, number, rank);
         """;
 }

@@ -251,6 +251,7 @@ public sealed class ProductsHistoryTests
                    OR i.sold <> (SELECT COALESCE(SUM(l.quantity), 0) FROM reservation_line l JOIN reservation r USING (purchase_id) WHERE r.state = 1 AND l.number = i.number)
                    OR i.thumbs_up + i.thumbs_down <> (SELECT COUNT(*) FROM vote v WHERE v.number = i.number)
                 """));
+            Assert.Equal("", db.Rows("SELECT * FROM vote v LEFT JOIN item i USING (number) WHERE v.category IS NOT i.category"));
             Assert.Equal("", db.Rows("SELECT cart_id FROM reservation WHERE state < 2 GROUP BY cart_id HAVING COUNT(*) > 1"));
             Assert.Equal("", db.Rows("SELECT purchase_id FROM reservation_line JOIN reservation USING (purchase_id) WHERE state >= 2"));
             Assert.Equal("", db.Rows("""
@@ -324,6 +325,10 @@ public sealed class ProductsHistoryTests
         db.Search(1, []);
         db.Search(1, ["r"], smallTier: 0);
         db.Search(1, ["r"], smallTier: 10);
+        db.Register();
+        var cursor = db.Search(1, [], limit: 1).NextCursor;
+        db.Vote("w", item, true);
+        Assert.Single(db.Search(1, [], limit: 1, cursor).Items);
         PlanAssert.Indexed(db, mayBeSorted: null);
     }
 }

@@ -102,9 +102,9 @@ public sealed class ProductsUnderTest() : DatabaseUnderTest(() => new ProductsSt
     public string Books(string item) => Rows(
         $"SELECT quantity || ' / ' || reserved || ' / ' || sold || ' / ' || withdrawn FROM item WHERE number = {item.Split('-')[1]}").TrimEnd('\n', '|');
 
-    public ItemsReply Search(int category, string[] keywords, int limit = 200, string cursor = "", int? smallTier = null)
+    public ItemsReply Search(int category, string[] keywords, int limit = 200, string cursor = "", int? smallTier = null, int mostLaterVotes = 20_000)
     {
-        var search = smallTier is { } tier ? new Search(Connection, Tables.Items, tier) : Tables.Search;
+        var search = new Search(Connection, Tables.Items, smallTier ?? 500, mostLaterVotes);
         return search.Run(new SearchQuery { Category = category, Keywords = { keywords.Select(Fold) }, Cursor = cursor }, limit);
     }
 
