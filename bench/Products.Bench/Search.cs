@@ -64,6 +64,7 @@ internal static class Search
             Name = $"item {number}",
         };
         item.Keywords.Add(Enumerable.Range(0, 3).Select(_ => Words[(int)(Words.Length * Math.Pow(random.NextDouble(), 2))]).Distinct());
+        item.SearchKeywords.Add(item.Keywords);
         return new Command { RegisterItem = item };
     }
 

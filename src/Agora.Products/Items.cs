@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Agora.Contracts.Products;
 using Agora.Replication;
+using Google.Protobuf.Collections;
 using Microsoft.Data.Sqlite;
 
 namespace Agora.Products;
@@ -8,7 +9,7 @@ namespace Agora.Products;
 /// <summary>Items with their keywords, price, units and feedback.</summary>
 internal sealed class Items(SqliteConnection connection)
 {
-    private const string Columns = "number, category, name, keywords, condition, price, quantity, seller, thumbs_up, thumbs_down";
+    private const string Columns = "number, category, name, keywords, condition, price, quantity, seller, thumbs_up, thumbs_down, version";
 
     private readonly Statement _find = connection.Prepared($"SELECT {Columns} FROM item WHERE number = ?1");
 
@@ -23,33 +24,36 @@ internal sealed class Items(SqliteConnection connection)
     private readonly Statement _addKeyword = connection.Prepared(
         "INSERT INTO keyword (category, keyword, number) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING");
 
-    private readonly Statement _changePrice = connection.Prepared("UPDATE item SET price = ?2 WHERE number = ?1");
+    private readonly Statement _changePrice = connection.Prepared(
+        "UPDATE item SET price = ?2, version = version + (price <> ?2) WHERE number = ?1");
+
+    private readonly Statement _addUnits = connection.Prepared(
+        "UPDATE item SET quantity = quantity + ?2, registered = registered + ?2, version = version + 1 WHERE number = ?1");
 
     private readonly Statement _withdraw = connection.Prepared(
-        "UPDATE item SET quantity = quantity - ?2, withdrawn = withdrawn + ?2 WHERE number = ?1");
+        "UPDATE item SET quantity = quantity - ?2, withdrawn = withdrawn + ?2, version = version + 1 WHERE number = ?1");
 
     private readonly Statement _reserve = connection.Prepared(
-        "UPDATE item SET quantity = quantity - ?2, reserved = reserved + ?2 WHERE number = ?1");
+        "UPDATE item SET quantity = quantity - ?2, reserved = reserved + ?2, version = version + 1 WHERE number = ?1");
 
+    // Nobody sees which of the units that are off sale are sold.
     private readonly Statement _sell = connection.Prepared("UPDATE item SET reserved = reserved - ?2, sold = sold + ?2 WHERE number = ?1");
 
-    private readonly Statement _addVote = connection.Prepared("INSERT INTO vote (vote_id, number) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
+    private readonly Statement _addVote = connection.Prepared(
+        "INSERT INTO vote (vote_id, category, number, rank) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING");
 
-    private readonly Statement _vote = connection.Prepared("SELECT number FROM vote WHERE vote_id = ?1");
+    private readonly Statement _vote = connection.Prepared("SELECT sequence FROM vote WHERE vote_id = ?1");
 
     private readonly Statement _count = connection.Prepared(
-        "UPDATE item SET thumbs_up = thumbs_up + ?2, thumbs_down = thumbs_down + 1 - ?2 WHERE number = ?1");
-
-    /// <summary>How keywords are compared: without case.</summary>
-    public static string Fold(string keyword) => keyword.ToLowerInvariant();
+        "UPDATE item SET thumbs_up = thumbs_up + ?2, thumbs_down = thumbs_down + 1 - ?2, version = version + 1 WHERE number = ?1");
 
     public Reply Register(RegisterItem command)
     {
         var number = _add.Number(command.Category, command.SellerId, command.Name, JsonSerializer.Serialize(command.Keywords),
             (long)command.Condition, command.PriceCents, command.Quantity)!.Value;
-        foreach (var keyword in command.Keywords)
+        foreach (var keyword in command.SearchKeywords)
         {
-            _addKeyword.Run(command.Category, Fold(keyword), number);
+            _addKeyword.Run(command.Category, keyword, number);
         }
 
         return new Reply { Item = Get(number) };
@@ -57,7 +61,7 @@ internal sealed class Items(SqliteConnection connection)
 
     public Reply ChangePrice(ChangePrice command)
     {
-        if (Refused(command.ItemId, command.SellerId, out var number) is { } refusal)
+        if (Refused(command.ItemId, command.SellerId, command.IfVersion, out var number) is { } refusal)
         {
             return refusal;
         }
@@ -66,9 +70,20 @@ internal sealed class Items(SqliteConnection connection)
         return new Reply { Item = Get(number) };
     }
 
+    public Reply AddUnits(AddUnits command)
+    {
+        if (Refused(command.ItemId, command.SellerId, command.IfVersion, out var number) is { } refusal)
+        {
+            return refusal;
+        }
+
+        _addUnits.Run(number, command.Quantity);
+        return new Reply { Item = Get(number) };
+    }
+
     public Reply Withdraw(WithdrawUnits command)
     {
-        if (Refused(command.ItemId, command.SellerId, out var number) is { } refusal)
+        if (Refused(command.ItemId, command.SellerId, command.IfVersion, out var number) is { } refusal)
         {
             return refusal;
         }
@@ -76,12 +91,11 @@ internal sealed class Items(SqliteConnection connection)
         var item = Get(number)!;
         if (item.Quantity < command.Quantity)
         {
-            return new Reply { Error = Error.NotEnoughUnits, ItemId = item.ItemId, Available = item.Quantity };
+            return new Reply { Error = Error.NotEnoughUnits, ItemId = item.ItemId, Available = item.Quantity, Item = item };
         }
 
         _withdraw.Run(number, command.Quantity);
-        item.Quantity -= command.Quantity;
-        return new Reply { Item = item };
+        return new Reply { Item = Get(number) };
     }
 
     /// <summary>A vote that was counted before is answered with the item as it stands.</summary>
@@ -92,7 +106,7 @@ internal sealed class Items(SqliteConnection connection)
             return new Reply { Error = Error.NoSuchItem, ItemId = command.ItemId };
         }
 
-        if (_addVote.Run(command.VoteId.Memory, number) == 0)
+        if (_addVote.Run(command.VoteId.Memory, item.Category, number, item.ThumbsDown - item.ThumbsUp) == 0)
         {
             return new Reply { Item = item };
         }
@@ -103,7 +117,7 @@ internal sealed class Items(SqliteConnection connection)
 
     /// <summary>What is answered where the vote's id is known already; null where it is not.</summary>
     public Reply? Repeat(AddFeedback command) =>
-        _vote.Number(command.VoteId.Memory) is { } number ? new Reply { Item = Get(number), Replayed = true } : null;
+        Find(command.ItemId, out _) is { } item && _vote.Number(command.VoteId.Memory) is not null ? new Reply { Item = item, Replayed = true } : null;
 
     /// <summary>Moves units between "on sale" and "reserved": a negative quantity puts them back on sale.</summary>
     public void Reserve(long number, long quantity) => _reserve.Run(number, quantity);
@@ -123,6 +137,14 @@ internal sealed class Items(SqliteConnection connection)
     {
         using var rows = _find.Query(number);
         return rows.Read() ? Read(rows) : null;
+    }
+
+    /// <summary>Those of the items that exist, in the order in which they are named.</summary>
+    public ItemsReply Named(IEnumerable<string> itemIds)
+    {
+        var reply = new ItemsReply();
+        reply.Items.AddRange(itemIds.Select(id => Find(id, out _)).OfType<Item>());
+        return reply;
     }
 
     /// <summary>A seller's items by number, those with no unit left included.</summary>
@@ -153,14 +175,19 @@ internal sealed class Items(SqliteConnection connection)
         return reply;
     }
 
-    private Reply? Refused(string itemId, long seller, out long number)
+    private Reply? Refused(string itemId, long seller, RepeatedField<long> versions, out long number)
     {
         if (Find(itemId, out number) is not { } item)
         {
             return new Reply { Error = Error.NoSuchItem, ItemId = itemId };
         }
 
-        return item.SellerId == seller ? null : new Reply { Error = Error.NotYours, ItemId = itemId };
+        if (item.SellerId != seller)
+        {
+            return new Reply { Error = Error.NotYours, ItemId = itemId };
+        }
+
+        return versions.Count == 0 || versions.Contains(item.Version) ? null : new Reply { Error = Error.ChangedMeanwhile, ItemId = itemId };
     }
 
     private static Item Read(SqlRows rows)
@@ -176,6 +203,7 @@ internal sealed class Items(SqliteConnection connection)
             SellerId = rows.Int64(7),
             ThumbsUp = rows.Int64(8),
             ThumbsDown = rows.Int64(9),
+            Version = rows.Int64(10),
         };
         item.Keywords.AddRange(JsonSerializer.Deserialize<string[]>(rows.Bytes(3)));
         return item;

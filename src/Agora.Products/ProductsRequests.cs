@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Agora.Contracts.Products;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Grpc.Core;
 
 namespace Agora.Products;
@@ -15,6 +16,13 @@ internal static class ProductsRequests
     private const int LongestCartId = 64;
     private const int LongestName = 256;
     private const int LongestKeyword = 64;
+
+    // Full case folding makes up to 3 characters of one.
+    private const int LongestSearchKeyword = 3 * LongestKeyword;
+
+    private const int LargestPurchaseFingerprint = ushort.MaxValue;
+    private const int MostVersions = 200;
+    private const int MostItems = 200;
     private const int LargestCommand = 64 * 1024;
     private const int MostLines = 200;
 
@@ -38,13 +46,21 @@ internal static class ProductsRequests
                 break;
             case Command.KindOneofCase.ChangePrice:
                 Require(command.ChangePrice.PriceCents > 0, "price_cents is more than 0");
+                RequireVersions(command.ChangePrice.IfVersion);
                 break;
             case Command.KindOneofCase.WithdrawUnits:
                 Require(command.WithdrawUnits.Quantity > 0, "quantity is more than 0");
+                RequireVersions(command.WithdrawUnits.IfVersion);
+                break;
+            case Command.KindOneofCase.AddUnits:
+                Require(command.AddUnits.Quantity > 0, "quantity is more than 0");
+                RequireVersions(command.AddUnits.IfVersion);
                 break;
             case Command.KindOneofCase.Reserve:
                 RequireId(command.Reserve.PurchaseId, "purchase_id");
                 Require(command.Reserve.CartId.Length is > 0 and <= LongestCartId, "cart_id has 1 to 64 bytes");
+                Require(command.Reserve.Fingerprint <= LargestPurchaseFingerprint, "fingerprint has 16 bits");
+                Require(!command.Reserve.HasExpectedTotalCents || command.Reserve.ExpectedTotalCents >= 0, "expected_total_cents is 0 or more");
                 Require(command.Reserve.Lines.Count is > 0 and <= MostLines, "lines are 1 to 200");
                 foreach (var line in command.Reserve.Lines)
                 {
@@ -78,9 +94,12 @@ internal static class ProductsRequests
         Require(query.Keywords.Count <= Search.MostKeywords, "keywords are 16 at most");
         foreach (var keyword in query.Keywords)
         {
-            RequireKeyword(keyword);
+            RequireSearchKeyword(keyword);
         }
     }
+
+    /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
+    public static void Check(ItemsQuery query) => Require(query.ItemIds.Count <= MostItems, "item_ids are 200 at most");
 
     /// <summary>The page's size; 0 asks for the usual one.</summary>
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
@@ -97,7 +116,15 @@ internal static class ProductsRequests
         Require(item.Keywords.Count <= Search.MostKeywords, "keywords are 16 at most");
         foreach (var keyword in item.Keywords)
         {
-            RequireKeyword(keyword);
+            Require(keyword.Length is > 0 and <= LongestKeyword, "a keyword has 1 to 64 characters");
+        }
+
+        // Different keywords may be the same when they are compared. An item with keywords that is found by none has been sent by mistake.
+        Require(item.SearchKeywords.Count <= item.Keywords.Count, "search_keywords are no more than keywords");
+        Require(item.Keywords.Count == 0 || item.SearchKeywords.Count > 0, "search_keywords are given with keywords");
+        foreach (var keyword in item.SearchKeywords)
+        {
+            RequireSearchKeyword(keyword);
         }
 
         Require(item.Condition is Condition.New or Condition.Used, "condition is new or used");
@@ -105,7 +132,10 @@ internal static class ProductsRequests
         Require(item.Quantity >= 0, "quantity is 0 or more");
     }
 
-    private static void RequireKeyword(string keyword) => Require(keyword.Length is > 0 and <= LongestKeyword, "a keyword has 1 to 64 characters");
+    private static void RequireSearchKeyword(string keyword) =>
+        Require(keyword.Length is > 0 and <= LongestSearchKeyword, "a keyword to compare has 1 to 192 characters");
+
+    private static void RequireVersions(RepeatedField<long> versions) => Require(versions.Count <= MostVersions, "if_version are 200 at most");
 
     private static void RequireId(ByteString id, string field) => Require(id.Length == IdLength, $"{field} has 16 bytes");
 

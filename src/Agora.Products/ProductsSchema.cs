@@ -9,7 +9,7 @@ internal static class ProductsSchema
     public const string Sql = """
         -- Items are never deleted, so the next number is new; it is unique over all categories.
         -- Every unit ever registered is accounted for: quantity on sale, reserved by an open purchase, sold, or withdrawn.
-        -- keywords is a JSON array, as the seller wrote them; rank orders better feedback first.
+        -- keywords is a JSON array, as the seller wrote them; rank orders better feedback first; version counts the changes that anybody can see.
         CREATE TABLE IF NOT EXISTS item (
             number      INTEGER PRIMARY KEY,
             category    INTEGER NOT NULL,
@@ -25,13 +25,14 @@ internal static class ProductsSchema
             withdrawn   INTEGER NOT NULL DEFAULT 0,
             thumbs_up   INTEGER NOT NULL DEFAULT 0,
             thumbs_down INTEGER NOT NULL DEFAULT 0,
+            version     INTEGER NOT NULL DEFAULT 1,
             rank        INTEGER AS (thumbs_down - thumbs_up) VIRTUAL,
             CHECK (registered = quantity + reserved + sold + withdrawn)
         ) STRICT;
         CREATE INDEX IF NOT EXISTS item_of_seller ON item (seller, number);
         CREATE INDEX IF NOT EXISTS item_on_sale ON item (category, rank, number) WHERE quantity >= 1;
 
-        -- Each different keyword of an item once, folded to lower case.
+        -- Each different keyword of an item once, as keywords are compared.
         CREATE TABLE IF NOT EXISTS keyword (
             category INTEGER NOT NULL,
             keyword  TEXT    NOT NULL,
@@ -40,16 +41,19 @@ internal static class ProductsSchema
         ) STRICT, WITHOUT ROWID;
 
         -- What became of a purchase's Reserve. state: 0 reserved, 1 confirmed, 2 released, 3 refused. One that was released before anything was
-        -- reserved, or was refused, is of no cart. Refused: `lacking` is the item, `available` how many units of it there were, null for no such item.
+        -- reserved, or was refused, is of no cart; the former has no fingerprint. Refused: `error` says why, `lacking` is the item that it is about, if any, and
+        -- `available` how many units of that there were; total is what its refused_lines would have cost.
         -- `at` is when it was reserved, in milliseconds since 1970 by the commands' clock.
         CREATE TABLE IF NOT EXISTS reservation (
             purchase_id BLOB    NOT NULL PRIMARY KEY,
+            fingerprint INTEGER,
             cart_id     BLOB    NOT NULL,
             state       INTEGER NOT NULL,
             at          INTEGER NOT NULL,
             total       INTEGER NOT NULL,
-            lacking     TEXT,
-            available   INTEGER
+            error       INTEGER NOT NULL DEFAULT 0,
+            lacking     TEXT    NOT NULL DEFAULT '',
+            available   INTEGER NOT NULL DEFAULT 0
         ) STRICT, WITHOUT ROWID;
         CREATE UNIQUE INDEX IF NOT EXISTS reservation_of_cart ON reservation (cart_id) WHERE state < 2;
         CREATE INDEX IF NOT EXISTS reservation_open ON reservation (at, purchase_id) WHERE state = 0;
@@ -64,10 +68,26 @@ internal static class ProductsSchema
             PRIMARY KEY (purchase_id, position)
         ) STRICT, WITHOUT ROWID;
 
-        -- Votes that have been counted.
-        CREATE TABLE IF NOT EXISTS vote (
-            vote_id BLOB    NOT NULL PRIMARY KEY,
-            number  INTEGER NOT NULL
+        -- Of refused purchases: all that they were to reserve, as it stood then.
+        CREATE TABLE IF NOT EXISTS refused_line (
+            purchase_id BLOB    NOT NULL,
+            position    INTEGER NOT NULL,
+            item        TEXT    NOT NULL,
+            quantity    INTEGER NOT NULL,
+            name        TEXT    NOT NULL,
+            unit_price  INTEGER NOT NULL,
+            available   INTEGER NOT NULL,
+            PRIMARY KEY (purchase_id, position)
         ) STRICT, WITHOUT ROWID;
+
+        -- Votes that have been counted, in their order. rank is the item's just before: searches that began earlier go on by it.
+        CREATE TABLE IF NOT EXISTS vote (
+            sequence INTEGER PRIMARY KEY,
+            vote_id  BLOB    NOT NULL UNIQUE,
+            category INTEGER NOT NULL,
+            number   INTEGER NOT NULL,
+            rank     INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX IF NOT EXISTS vote_of_category ON vote (category, sequence, number, rank);
         """;
 }

@@ -33,6 +33,12 @@ internal sealed class ProductsService(IReplicator replicator, ReplicatedStore st
     public override Task<ItemReply> GetItem(ItemQuery request, ServerCallContext context) => ReadAsync(
         tables => tables.Items.Find(request.ItemId, out _) is { } item ? new ItemReply { Item = item } : new ItemReply { Error = Error.NoSuchItem }, context);
 
+    public override Task<ItemsReply> GetItems(ItemsQuery request, ServerCallContext context)
+    {
+        ProductsRequests.Check(request);
+        return ReadAsync(tables => tables.Items.Named(request.ItemIds), context);
+    }
+
     public override Task<ItemsReply> GetItemsOfSeller(SellerItemsQuery request, ServerCallContext context)
     {
         var limit = ProductsRequests.Limit(request.Limit);

@@ -30,6 +30,7 @@ public sealed class ProductsStateMachine : IStateMachine
             Intent.KindOneofCase.RegisterItem => Tables.Items.Register(intent.RegisterItem),
             Intent.KindOneofCase.ChangePrice => Tables.Items.ChangePrice(intent.ChangePrice),
             Intent.KindOneofCase.WithdrawUnits => Tables.Items.Withdraw(intent.WithdrawUnits),
+            Intent.KindOneofCase.AddUnits => Tables.Items.AddUnits(intent.AddUnits),
             Intent.KindOneofCase.AddFeedback => Tables.Items.AddFeedback(intent.AddFeedback),
             Intent.KindOneofCase.Reserve => Tables.Reservations.Reserve(intent.Reserve, command.Time),
             Intent.KindOneofCase.Confirm => Tables.Reservations.Confirm(intent.Confirm),

@@ -12,18 +12,28 @@ namespace Agora.Products;
 /// </summary>
 internal sealed class Reservations(SqliteConnection connection, Items items)
 {
-    private readonly Statement _find = connection.Prepared("SELECT state, total, cart_id, lacking, available FROM reservation WHERE purchase_id = ?1");
+    private readonly Statement _find = connection.Prepared(
+        "SELECT state, total, cart_id, fingerprint, error, lacking, available FROM reservation WHERE purchase_id = ?1");
 
     private readonly Statement _ofCart = connection.Prepared("SELECT 1 FROM reservation WHERE cart_id = ?1 AND state < 2");
 
     private readonly Statement _open = connection.Prepared(
-        "SELECT purchase_id, total, cart_id FROM reservation WHERE state = 0 AND at < ?1 ORDER BY at, purchase_id LIMIT ?2");
+        "SELECT purchase_id, total, cart_id, fingerprint FROM reservation WHERE state = 0 AND at < ?1 ORDER BY at, purchase_id LIMIT ?2");
 
     private readonly Statement _add = connection.Prepared(
-        "INSERT INTO reservation (purchase_id, cart_id, state, at, total) VALUES (?1, ?2, ?3, ?4, ?5)");
+        "INSERT INTO reservation (purchase_id, fingerprint, cart_id, state, at, total) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
 
-    private readonly Statement _refuse = connection.Prepared(
-        "INSERT INTO reservation (purchase_id, cart_id, state, at, total, lacking, available) VALUES (?1, X'', 3, ?2, 0, ?3, ?4)");
+    private readonly Statement _refuse = connection.Prepared("""
+        INSERT INTO reservation (purchase_id, fingerprint, cart_id, state, at, total, error, lacking, available)
+        VALUES (?1, ?2, X'', 3, ?3, ?4, ?5, ?6, ?7)
+        """);
+
+    private readonly Statement _refusedLines = connection.Prepared(
+        "SELECT item, quantity, name, unit_price, available FROM refused_line WHERE purchase_id = ?1 ORDER BY position");
+
+    private readonly Statement _addRefusedLine = connection.Prepared("""
+        INSERT INTO refused_line (purchase_id, position, item, quantity, name, unit_price, available) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        """);
 
     private readonly Statement _change = connection.Prepared("UPDATE reservation SET state = ?2 WHERE purchase_id = ?1");
 
@@ -49,12 +59,14 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
 
     private readonly record struct Line(long Number, ReservationLine Answer);
 
-    private readonly record struct Row(ByteString PurchaseId, ByteString CartId, State State, long Total, Shortage Shortage = default);
+    // Refusal: without its lines.
+    private readonly record struct Row(ByteString PurchaseId, ByteString CartId, State State, long Total, uint? Fingerprint, Reply? Refusal = null);
 
-    private readonly record struct Shortage(string ItemId, long? Available);
+    // An item that a purchase is to have, and how it stands; null where there is none.
+    private readonly record struct Wanted(string ItemId, long Quantity, long Number, Item? Item);
 
     /// <summary>
-    /// A refusal for want of units is kept too: of several who reserve for one purchase, none gets units when another has told its user that there are none.
+    /// A refusal for what is on sale is kept too: of several who reserve for one purchase, none gets units when another has told its user why there are none.
     /// </summary>
     public Reply Reserve(Reserve command, long time)
     {
@@ -68,22 +80,23 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
             return new Reply { Error = Error.CartTaken };
         }
 
-        if (Lacking(command, out var lines, out var total) is { } shortage)
+        var wanted = LookUp(command);
+        if (Refuse(command, wanted, out var total) is { } refusal)
         {
-            _refuse.Run(command.PurchaseId.Memory, time, shortage.ItemId, shortage.Available is { } available ? available : SqlValue.Null);
-            return Refused(shortage);
+            Keep(command, refusal, time);
+            return refusal;
         }
 
         var purchase = command.PurchaseId.Memory;
-        _add.Run(purchase, command.CartId.Memory, (long)State.Reserved, time, total);
-        for (var i = 0; i < lines.Count; i++)
+        _add.Run(purchase, (long)command.Fingerprint, command.CartId.Memory, (long)State.Reserved, time, total);
+        for (var i = 0; i < wanted.Count; i++)
         {
-            var (number, line) = lines[i];
-            _addLine.Run(purchase, i, number, line.Quantity, line.UnitPriceCents, line.SellerId);
-            items.Reserve(number, line.Quantity);
+            var (_, quantity, number, item) = wanted[i];
+            _addLine.Run(purchase, i, number, quantity, item!.PriceCents, item.SellerId);
+            items.Reserve(number, quantity);
         }
 
-        return new Reply { Reservation = Answer(new(command.PurchaseId, command.CartId, State.Reserved, total)) };
+        return new Reply { Reservation = Answer(new(command.PurchaseId, command.CartId, State.Reserved, total, command.Fingerprint)) };
     }
 
     /// <summary>What is answered where the purchase's id is known already, for ever; null where it is not.</summary>
@@ -106,7 +119,7 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
     {
         if (Find(command.PurchaseId) is not { } row)
         {
-            _add.Run(command.PurchaseId.Memory, ByteString.Empty.Memory, (long)State.Released, 0, 0);
+            _add.Run(command.PurchaseId.Memory, SqlValue.Null, ByteString.Empty.Memory, (long)State.Released, 0, 0);
             return new Reply();
         }
 
@@ -137,7 +150,7 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
         {
             while (rows.Read())
             {
-                open.Add(new(ByteString.CopyFrom(rows.Bytes(0)), ByteString.CopyFrom(rows.Bytes(2)), State.Reserved, rows.Int64(1)));
+                open.Add(new(ByteString.CopyFrom(rows.Bytes(0)), ByteString.CopyFrom(rows.Bytes(2)), State.Reserved, rows.Int64(1), (uint)rows.Int32(3)));
             }
         }
 
@@ -167,51 +180,115 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
     private Reply? Known(Reserve command) => Find(command.PurchaseId) switch
     {
         null => null,
+
+        // Whoever released it before anything was reserved did not know of what request it was.
+        { Fingerprint: { } first } when first != command.Fingerprint => new Reply { Error = Error.KeyReused },
         { State: State.Released } => new Reply { Error = Error.Released },
-        { State: State.Refused } row => Refused(row.Shortage),
+        { State: State.Refused } row => WithLines(row),
         { } row => new Reply { Reservation = Answer(row) },
     };
 
     // Two lines of one item are one: together they must be there.
-    private Shortage? Lacking(Reserve command, out List<Line> lines, out long total)
-    {
-        lines = [];
-        total = 0;
-        Int128 sum = 0;
-        foreach (var (itemId, quantity) in command.Lines.GroupBy(line => line.ItemId, (id, same) => (id, same.Sum(line => (long)line.Quantity))))
+    private List<Wanted> LookUp(Reserve command) =>
+    [
+        .. command.Lines.GroupBy(line => line.ItemId, (id, same) =>
         {
-            if (items.Find(itemId, out var number) is not { } item)
+            var item = items.Find(id, out var number);
+            return new Wanted(id, same.Sum(line => (long)line.Quantity), number, item);
+        }),
+    ];
+
+    // What is lacking goes first: a buyer who is told of another price can agree to it.
+    private static Reply? Refuse(Reserve command, List<Wanted> wanted, out long total)
+    {
+        var refusal = new Reply();
+        Int128 sum = 0;
+        foreach (var (itemId, quantity, _, item) in wanted)
+        {
+            sum += (Int128)quantity * (item?.PriceCents ?? 0);
+            if (refusal.Error != Error.None)
             {
-                return new Shortage(itemId, null);
+                continue;
             }
 
-            sum += (Int128)quantity * item.PriceCents;
-
-            // An amount that no card service could even be asked for is refused here, where it comes up first.
-            if (item.Quantity < quantity || sum > long.MaxValue)
+            if (item is null)
             {
-                return new Shortage(itemId, item.Quantity);
+                (refusal.Error, refusal.ItemId) = (Error.NoSuchItem, itemId);
             }
-
-            lines.Add(new Line(number, new ReservationLine
+            else if (item.Quantity < quantity || quantity > int.MaxValue || sum > long.MaxValue)
             {
-                ItemId = itemId,
-                Quantity = (int)quantity,
-                UnitPriceCents = item.PriceCents,
-                SellerId = item.SellerId,
-            }));
+                // An amount that no card service could even be asked for is refused here, where it comes up first; so are units that no line can hold.
+                (refusal.Error, refusal.ItemId, refusal.Available) = (Error.NotEnoughUnits, itemId, item.Quantity);
+            }
         }
 
-        total = (long)sum;
-        return null;
+        total = (long)Int128.Min(sum, long.MaxValue);
+        if (refusal.Error == Error.None)
+        {
+            if (!command.HasExpectedTotalCents || command.ExpectedTotalCents == total)
+            {
+                return null;
+            }
+
+            refusal.Error = Error.PriceChanged;
+        }
+
+        refusal.RefusedTotalCents = total;
+        refusal.RefusedLines.AddRange(wanted.Select(line => new RefusedLine
+        {
+            ItemId = line.ItemId,
+            Quantity = (int)Math.Min(line.Quantity, int.MaxValue),
+            Name = line.Item?.Name ?? "",
+            UnitPriceCents = line.Item?.PriceCents ?? 0,
+            Available = line.Item?.Quantity ?? 0,
+        }));
+        return refusal;
+    }
+
+    private void Keep(Reserve command, Reply refusal, long time)
+    {
+        var purchase = command.PurchaseId.Memory;
+        _refuse.Run(
+            purchase, (long)command.Fingerprint, time, refusal.RefusedTotalCents, (long)refusal.Error, refusal.ItemId, refusal.Available);
+        for (var i = 0; i < refusal.RefusedLines.Count; i++)
+        {
+            var line = refusal.RefusedLines[i];
+            _addRefusedLine.Run(purchase, i, line.ItemId, line.Quantity, line.Name, line.UnitPriceCents, line.Available);
+        }
+    }
+
+    private Reply WithLines(Row row)
+    {
+        var refusal = row.Refusal!;
+        using var rows = _refusedLines.Query(row.PurchaseId.Memory);
+        while (rows.Read())
+        {
+            refusal.RefusedLines.Add(new RefusedLine
+            {
+                ItemId = rows.Text(0),
+                Quantity = rows.Int32(1),
+                Name = rows.Text(2),
+                UnitPriceCents = rows.Int64(3),
+                Available = rows.Int64(4),
+            });
+        }
+
+        return refusal;
     }
 
     private Row? Find(ByteString purchaseId)
     {
         using var rows = _find.Query(purchaseId.Memory);
-        return rows.Read()
-            ? new Row(purchaseId, ByteString.CopyFrom(rows.Bytes(2)), (State)rows.Int32(0), rows.Int64(1), new(rows.Text(3), rows.IsNull(4) ? null : rows.Int64(4)))
+        if (!rows.Read())
+        {
+            return null;
+        }
+
+        var (state, total) = ((State)rows.Int32(0), rows.Int64(1));
+        var refusal = state == State.Refused
+            ? new Reply { Error = (Error)rows.Int32(4), ItemId = rows.Text(5), Available = rows.Int64(6), RefusedTotalCents = total }
             : null;
+        return new Row(purchaseId, ByteString.CopyFrom(rows.Bytes(2)), state, total, rows.IsNull(3) ? null : (uint)rows.Int32(3), refusal);
     }
 
     private List<Line> Lines(ByteString purchaseId)
@@ -232,10 +309,6 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
         return lines;
     }
 
-    private static Reply Refused(Shortage shortage) => shortage.Available is { } available
-        ? new Reply { Error = Error.NotEnoughUnits, ItemId = shortage.ItemId, Available = available }
-        : new Reply { Error = Error.NoSuchItem, ItemId = shortage.ItemId };
-
     private Reservation Answer(Row row)
     {
         var reservation = new Reservation
@@ -244,6 +317,7 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
             CartId = row.CartId,
             TotalCents = row.Total,
             Confirmed = row.State == State.Confirmed,
+            Fingerprint = row.Fingerprint ?? 0,
         };
         reservation.Lines.AddRange(Lines(row.PurchaseId).Select(line => line.Answer));
         return reservation;

@@ -14,13 +14,22 @@ namespace Agora.Products;
 /// matches in full and how many as a prefix, the rank how its feedback stands. The place is also the cursor, so a page starts
 /// behind the last item shown whatever has changed meanwhile.
 /// </summary>
+/// <remarks>
+/// A vote changes a rank. So the cursor carries the number of the last vote counted before the first page, and the pages behind that go by the ranks of then:
+/// what has been voted on since is taken out of the order of now, and merged in again where it stood. That costs as much as there were votes in the category,
+/// so it is bounded: somebody who turns a page after more of them than <see cref="MostLaterVotes"/> is told to search anew.
+/// </remarks>
 /// <param name="connection">A connection to the database.</param>
 /// <param name="items">The items on that connection.</param>
 /// <param name="smallTier">A tier of at most so many items is looked up at once.</param>
-internal sealed class Search(SqliteConnection connection, Items items, int smallTier = 500)
+/// <param name="mostLaterVotes">Votes in a category after which a cursor is no longer good.</param>
+internal sealed class Search(SqliteConnection connection, Items items, int smallTier = 500, int mostLaterVotes = Search.MostLaterVotes)
 {
     /// <summary>Most keywords in a query; each has a bit in <see cref="Match"/>.</summary>
     public const int MostKeywords = 16;
+
+    /// <summary>Most votes in a category that a page puts aside.</summary>
+    public const int MostLaterVotes = 20_000;
 
     private readonly Statement _inOrder = connection.Prepared("""
         SELECT rank, number FROM item
@@ -33,6 +42,11 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
 
     private readonly Statement _rankOnSale = connection.Prepared("SELECT rank FROM item WHERE number = ?1 AND quantity >= 1");
 
+    private readonly Statement _lastVote = connection.Prepared("SELECT MAX(sequence) FROM vote");
+
+    private readonly Statement _laterVotes = connection.Prepared(
+        "SELECT number, rank FROM vote WHERE category = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3");
+
     /// <summary>Which of the query's keywords an item matches in full, and which as a prefix: one bit for each.</summary>
     private record struct Match(ushort Full, ushort Prefix)
     {
@@ -44,28 +58,41 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
 
     public ItemsReply Run(SearchQuery query, int limit)
     {
-        string[] keywords = [.. query.Keywords.Select(Items.Fold).Distinct().Order(StringComparer.Ordinal)];
+        string[] keywords = [.. query.Keywords.Distinct().Order(StringComparer.Ordinal)];
         var fingerprint = Fingerprint(query.Category, keywords);
         var after = new Place(long.MaxValue, 0, 0);
-        if (query.Cursor.Length > 0)
+        long lastVote;
+        Moved? moved;
+        if (query.Cursor.Length == 0)
         {
-            Span<long> key = stackalloc long[3];
+            lastVote = _lastVote.Number() ?? 0;
+            moved = Moved.None;
+        }
+        else
+        {
+            Span<long> key = stackalloc long[4];
             if (!PageCursor.TryDecode(query.Cursor, fingerprint, key))
             {
                 return new ItemsReply { Error = Error.InvalidCursor };
             }
 
             after = new Place(key[0], key[1], key[2]);
+            lastVote = key[3];
+            moved = MovedSince(lastVote, query.Category);
+            if (moved is null)
+            {
+                return new ItemsReply { Error = Error.InvalidCursor };
+            }
         }
 
         var found = new List<Place>(limit + 1);
         if (keywords.Length == 0)
         {
-            Walk(query.Category, tier: 0, after, limit + 1, found, long.MaxValue, isInTier: null);
+            Walk(query.Category, tier: 0, after, limit + 1, found, moved, long.MaxValue, isInTier: null);
         }
         else
         {
-            FindMatches(query.Category, keywords, after, limit + 1, found);
+            FindMatches(query.Category, keywords, after, limit + 1, found, moved);
         }
 
         var reply = new ItemsReply();
@@ -73,14 +100,34 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
         {
             found.RemoveAt(limit);
             var last = found[^1];
-            reply.NextCursor = PageCursor.Encode(fingerprint, last.Tier, last.Rank, last.Number);
+            reply.NextCursor = PageCursor.Encode(fingerprint, last.Tier, last.Rank, last.Number, lastVote);
         }
 
         reply.Items.AddRange(found.Select(place => items.Get(place.Number)!));
         return reply;
     }
 
-    private void FindMatches(int category, string[] keywords, Place after, int wanted, List<Place> found)
+    // Null where there are too many.
+    private Moved? MovedSince(long lastVote, int category)
+    {
+        var ranks = new Dictionary<long, long>();
+        var votes = 0;
+        using var rows = _laterVotes.Query(category, lastVote, mostLaterVotes + 1);
+        while (rows.Read())
+        {
+            if (++votes > mostLaterVotes)
+            {
+                return null;
+            }
+
+            // The first vote on an item has found it as it was.
+            ranks.TryAdd(rows.Int64(0), rows.Int64(1));
+        }
+
+        return new Moved(ranks);
+    }
+
+    private void FindMatches(int category, string[] keywords, Place after, int wanted, List<Place> found, Moved moved)
     {
         var matches = Matches(category, keywords);
         foreach (var (tier, size) in matches.Values.CountBy(match => match.Tier).OrderByDescending(tier => tier.Key))
@@ -98,13 +145,13 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
             // A big tier is met often on a walk through the category in order, which then ends soon. Where it does not (its items
             // are sold out, or are the ones that nobody likes), the walk is given up after as many steps as looking all of it up takes.
             var before = found.Count;
-            if (size > smallTier && Walk(category, tier, after, wanted, found, size, IsInTier))
+            if (size > smallTier && Walk(category, tier, after, wanted, found, moved, size, IsInTier))
             {
                 continue;
             }
 
             found.RemoveRange(before, found.Count - before);
-            LookUp(tier, matches.Where(match => match.Value.Tier == tier).Select(match => match.Key), after, wanted, found);
+            LookUp(tier, matches.Where(match => match.Value.Tier == tier).Select(match => match.Key), after, wanted, found, moved);
 
             bool IsInTier(long number) => matches.TryGetValue(number, out var match) && match.Tier == tier;
         }
@@ -142,9 +189,11 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
     /// Walks through the category's items on sale in the order of rank and number, from behind <paramref name="after"/>, and collects
     /// those of the tier. False when it took more than <paramref name="steps"/> steps without coming to an end.
     /// </summary>
-    private bool Walk(int category, int tier, Place after, int wanted, List<Place> found, long steps, Func<long, bool>? isInTier)
+    private bool Walk(
+        int category, int tier, Place after, int wanted, List<Place> found, Moved moved, long steps, Func<long, bool>? isInTier)
     {
         var (rank, number) = tier == after.Tier ? (after.Rank, after.Number) : (long.MinValue, 0);
+        var next = moved.FirstBehind((rank, number));
         using var rows = _inOrder.Query(category, rank, number);
         while (found.Count < wanted)
         {
@@ -155,25 +204,51 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
 
             if (!rows.Read())
             {
+                AddMoved((long.MaxValue, long.MaxValue));
                 break;
             }
 
-            if (isInTier is null || isInTier(rows.Int64(1)))
+            var place = (Rank: rows.Int64(0), Number: rows.Int64(1));
+            if (moved.Ranks.ContainsKey(place.Number))
             {
-                found.Add(new Place(tier, rows.Int64(0), rows.Int64(1)));
+                continue;
+            }
+
+            AddMoved(place);
+            if (found.Count < wanted && isInTier?.Invoke(place.Number) != false)
+            {
+                found.Add(new Place(tier, place.Rank, place.Number));
             }
         }
 
         return true;
+
+        // Those that stood before a place.
+        void AddMoved((long, long) before)
+        {
+            for (; found.Count < wanted && next < moved.InOrder.Count && moved.InOrder[next].CompareTo(before) < 0; next++)
+            {
+                var (rank, number) = moved.InOrder[next];
+                if (isInTier?.Invoke(number) != false && _rankOnSale.Number(number) is not null)
+                {
+                    found.Add(new Place(tier, rank, number));
+                }
+            }
+        }
     }
 
-    private void LookUp(int tier, IEnumerable<long> numbers, Place after, int wanted, List<Place> found)
+    private void LookUp(int tier, IEnumerable<long> numbers, Place after, int wanted, List<Place> found, Moved moved)
     {
         var places = new List<Place>();
         foreach (var number in numbers)
         {
-            if (_rankOnSale.Number(number) is { } rank
-                && (tier < after.Tier || (rank, number).CompareTo((after.Rank, after.Number)) > 0))
+            if (_rankOnSale.Number(number) is not { } now)
+            {
+                continue;
+            }
+
+            var rank = moved.Ranks.GetValueOrDefault(number, now);
+            if (tier < after.Tier || (rank, number).CompareTo((after.Rank, after.Number)) > 0)
             {
                 places.Add(new Place(tier, rank, number));
             }
@@ -188,5 +263,23 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
     {
         var query = Encoding.UTF8.GetBytes($"{category}\0{string.Join('\0', keywords)}");
         return BinaryPrimitives.ReadInt64BigEndian(SHA256.HashData(query));
+    }
+
+    /// <summary>Items that were voted on since the first page, with the ranks that they had then.</summary>
+    private sealed class Moved(Dictionary<long, long> ranks)
+    {
+        public static Moved None { get; } = new([]);
+
+        public Dictionary<long, long> Ranks => ranks;
+
+        public List<(long Rank, long Number)> InOrder =>
+            field ??= [.. ranks.Select(item => (Rank: item.Value, Number: item.Key)).Order()];
+
+        /// <summary>Where in <see cref="InOrder"/> those begin that stood behind a place.</summary>
+        public int FirstBehind((long Rank, long Number) place)
+        {
+            var index = InOrder.BinarySearch(place);
+            return index < 0 ? ~index : index + 1;
+        }
     }
 }

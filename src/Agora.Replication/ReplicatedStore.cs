@@ -19,7 +19,7 @@ public sealed class ReplicatedStore : IDisposable
     public const string FileName = "state.db";
 
     // Counts up with every change of a schema, this one's or a state machine's.
-    private const int FormatVersion = 4;
+    private const int FormatVersion = 5;
 
     // 32 MiB. The engine checkpoints beside the writer before that; under a load in which that one never catches up, the writer does it itself.
     private const int PagesBeforeWriterCheckpoints = 8192;

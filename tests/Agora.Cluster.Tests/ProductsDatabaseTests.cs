@@ -57,6 +57,7 @@ public sealed class ProductsDatabaseTests
                     Quantity = 1,
                     Name = new string('n', 250),
                     Keywords = { Enumerable.Range(0, 16).Select(i => new string((char)('a' + i), 60)) },
+                    SearchKeywords = { Enumerable.Range(0, 16).Select(i => new string((char)('a' + i), 60)) },
                 },
             },
             TimeSpan.FromSeconds(30), Cancelled)));

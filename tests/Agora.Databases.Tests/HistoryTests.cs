@@ -194,14 +194,30 @@ public sealed class ProductsHistoryTests
     private static readonly Gen<P.ReservationLine> ALine =
         Gen.Select(AnItem, Gen.Int[1, 6], (i, q) => new P.ReservationLine { ItemId = i, Quantity = q });
 
-    private static readonly Gen<P.Command> ACommand = Gen.Frequency(
-        (2, Gen.Int[0, 12].Select(q => new P.Command { RegisterItem = new() { SellerId = 1, Name = "n", Category = 1, Keywords = { "k" }, Condition = P.Condition.New, PriceCents = 10 + q, Quantity = q } })),
-        (2, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], (i, s, p) => new P.Command { ChangePrice = new() { ItemId = i, SellerId = s, PriceCents = p } })),
-        (3, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], (i, s, q) => new P.Command { WithdrawUnits = new() { ItemId = i, SellerId = s, Quantity = q } })),
-        (8, Gen.Select(AnId, AnId, ALine.Array[1, 3], (p, c, lines) => new P.Command { Reserve = new() { PurchaseId = p, CartId = c, Lines = { lines } } })),
+    // Often the version that an item is of after few changes.
+    private static readonly Gen<long[]> Versions = Gen.Frequency((3, Gen.Const(Array.Empty<long>())), (2, Gen.Long[1, 4].Array[1, 3]));
+
+    private static readonly Gen<P.Command> ACommand = Gen.Select(Gen.Int[0, 1], Gen.Frequency(
+        (2, Gen.Int[0, 12].Select(q => new P.Command { RegisterItem = new() { SellerId = 1, Name = "n", Category = 1, Keywords = { "K" }, SearchKeywords = { "k" }, Condition = P.Condition.New, PriceCents = 10 + q, Quantity = q } })),
+        (2, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], Versions, (i, s, p, v) => new P.Command { ChangePrice = new() { ItemId = i, SellerId = s, PriceCents = p, IfVersion = { v } } })),
+        (3, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], Versions, (i, s, q, v) => new P.Command { WithdrawUnits = new() { ItemId = i, SellerId = s, Quantity = q, IfVersion = { v } } })),
+        (3, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], Versions, (i, s, q, v) => new P.Command { AddUnits = new() { ItemId = i, SellerId = s, Quantity = q, IfVersion = { v } } })),
+        (8, Gen.Select(AnId, AnId, ALine.Array[1, 3], Gen.Int[-30, 60], Gen.Int[0, 1], (p, c, lines, cost, f) => new P.Command { Reserve = Reserve(p, c, lines, cost, f) })),
         (4, AnId.Array[1, 3].Select(p => new P.Command { Confirm = new() { PurchaseIds = { p } } })),
         (3, AnId.Select(p => new P.Command { Release = new() { PurchaseId = p } })),
-        (2, Gen.Select(AnItem, AnId, Gen.Bool, (i, v, up) => new P.Command { AddFeedback = new() { ItemId = i, VoteId = v, Up = up } })));
+        (2, Gen.Select(AnItem, AnId, Gen.Bool, (i, v, up) => new P.Command { AddFeedback = new() { ItemId = i, VoteId = v, Up = up } }))),
+        (fingerprint, command) => new P.Command(command) { Fingerprint = (ulong)fingerprint });
+
+    private static P.Reserve Reserve(ByteString purchase, ByteString cart, P.ReservationLine[] lines, int cost, int fingerprint)
+    {
+        var reserve = new P.Reserve { PurchaseId = purchase, CartId = cart, Lines = { lines }, Fingerprint = (uint)fingerprint };
+        if (cost >= 0)
+        {
+            reserve.ExpectedTotalCents = cost;
+        }
+
+        return reserve;
+    }
 
     [Fact]
     public void Every_unit_is_on_sale_withdrawn_reserved_or_sold_whatever_happens()
@@ -214,7 +230,13 @@ public sealed class ProductsHistoryTests
             foreach (var command in history)
             {
                 var reply = db.Do(command);
+                if (db.Kept)
+                {
+                    Repeat(db, command, reply);
+                }
+
                 registered += command.RegisterItem?.Quantity ?? 0;
+                registered += reply.Error == P.Error.None ? command.AddUnits?.Quantity ?? 0 : 0;
                 withdrawn += reply.Error == P.Error.None ? command.WithdrawUnits?.Quantity ?? 0 : 0;
                 Assert.Equal("", db.Rows("SELECT * FROM item WHERE registered <> quantity + withdrawn + reserved + sold OR MIN(quantity, withdrawn, reserved, sold) < 0"));
             }
@@ -229,10 +251,31 @@ public sealed class ProductsHistoryTests
                    OR i.sold <> (SELECT COALESCE(SUM(l.quantity), 0) FROM reservation_line l JOIN reservation r USING (purchase_id) WHERE r.state = 1 AND l.number = i.number)
                    OR i.thumbs_up + i.thumbs_down <> (SELECT COUNT(*) FROM vote v WHERE v.number = i.number)
                 """));
+            Assert.Equal("", db.Rows("SELECT * FROM vote v LEFT JOIN item i USING (number) WHERE v.category IS NOT i.category"));
             Assert.Equal("", db.Rows("SELECT cart_id FROM reservation WHERE state < 2 GROUP BY cart_id HAVING COUNT(*) > 1"));
             Assert.Equal("", db.Rows("SELECT purchase_id FROM reservation_line JOIN reservation USING (purchase_id) WHERE state >= 2"));
+            Assert.Equal("", db.Rows("""
+                SELECT purchase_id FROM reservation r
+                WHERE (state = 3) <> EXISTS (SELECT 1 FROM refused_line l WHERE l.purchase_id = r.purchase_id)
+                   OR (state = 3 AND total <> (SELECT SUM(quantity * unit_price) FROM refused_line l WHERE l.purchase_id = r.purchase_id))
+                   OR (state = 3) <> (error <> 0)
+                """));
             Assert.Equal(db.Number("SELECT COUNT(*) FROM reservation WHERE state = 0"), db.Tables.Reservations.Open(long.MaxValue, 100).Count);
         }, iter: 150, threads: 1);
+
+        // At once, so that nothing has changed in between; and by the reply that was kept, late, and as another request.
+        static void Repeat(ProductsUnderTest db, P.Command command, P.Reply reply)
+        {
+            Assert.Equal(new P.Reply(reply) { Replayed = true }, db.Repeat(command, reply));
+            var isForEver = command.AddFeedback is not null ? reply.Error == P.Error.None : command.Reserve is not null && reply.Error != P.Error.CartTaken;
+            Assert.Equal(
+                isForEver ? new P.Reply(reply) { Replayed = true } : new P.Reply { Error = P.Error.KeyExpired, Fingerprint = command.Fingerprint },
+                db.Repeat(command, null));
+            if (!isForEver)
+            {
+                Assert.Equal(P.Error.KeyReused, db.Repeat(new P.Command(command) { Fingerprint = 7 }, reply).Error);
+            }
+        }
     }
 
     [Fact]
@@ -249,7 +292,12 @@ public sealed class ProductsHistoryTests
                     other.Restart();
                 }
 
-                Assert.Equal(one.Apply(history[i].ToByteArray()), other.Apply(history[i].ToByteArray()));
+                var command = history[i].ToByteArray();
+                var reply = one.Apply(command);
+                Assert.Equal(reply, other.Apply(command));
+                Assert.Equal(one.Kept, other.Kept);
+                Assert.Equal(one.Repeat(command, reply), other.Repeat(command, reply));
+                Assert.Equal(one.Repeat(command, null), other.Repeat(command, null));
             }
 
             Assert.Equal(one.Everything(), other.Everything());
@@ -263,17 +311,24 @@ public sealed class ProductsHistoryTests
         var item = db.Register(keywords: ["red"]).ItemId;
         db.ChangePrice(item, 1, 5);
         db.Withdraw(item, 1, 1);
+        db.AddUnits(item, 1, 1);
         db.Vote("v", item, true);
         db.Reserve("p", (item, 1));
         db.Confirm("p");
         db.Reserve("q", (item, 1));
         db.Release("q");
         db.Reserve("r", (item, 1_000));
+        db.Reserve("r", (item, 1_000));
+        db.Repeat(new P.Command { AddFeedback = new() { VoteId = ProductsUnderTest.Id("v") } }, null);
         Assert.Empty(db.Tables.Reservations.Open(long.MaxValue, 10));
         db.Tables.Items.OfSeller(1, "", 10);
         db.Search(1, []);
         db.Search(1, ["r"], smallTier: 0);
         db.Search(1, ["r"], smallTier: 10);
+        db.Register();
+        var cursor = db.Search(1, [], limit: 1).NextCursor;
+        db.Vote("w", item, true);
+        Assert.Single(db.Search(1, [], limit: 1, cursor).Items);
         PlanAssert.Indexed(db, mayBeSorted: null);
     }
 }

@@ -46,6 +46,7 @@ public sealed class ItemTests : IDisposable
             Condition = Condition.New,
             PriceCents = 1_999,
             SellerId = 5,
+            Version = 1,
         };
         Assert.Equal(expected, item);
         Assert.Equal(expected, _db.Get("3-1"));
@@ -76,8 +77,9 @@ public sealed class ItemTests : IDisposable
         Assert.Equal(found, _db.Get(id) is not null);
         if (!found)
         {
-            Reply[] replies = [_db.ChangePrice(id, 1, 5), _db.Withdraw(id, 1, 1), _db.Reserve("p", (id, 1)), _db.Vote("v", id, true)];
-            Assert.All(replies, reply => Assert.Equal(new Reply { Error = Error.NoSuchItem, ItemId = id }, reply));
+            Reply[] replies =
+                [_db.ChangePrice(id, 1, 5, 1), _db.Withdraw(id, 1, 1, 1), _db.AddUnits(id, 1, 1, 1), _db.Reserve("p", (id, 1)), _db.Vote("v", id, true)];
+            Assert.All(replies, reply => Assert.Equal((Error.NoSuchItem, id), (reply.Error, reply.ItemId)));
         }
     }
 
@@ -86,7 +88,8 @@ public sealed class ItemTests : IDisposable
     {
         var item = _db.Register(seller: 1).ItemId;
         Assert.Equal(Error.NotYours, _db.ChangePrice(item, 2, 5).Error);
-        Assert.Equal(Error.NotYours, _db.Withdraw(item, 2, 1).Error);
+        Assert.Equal(Error.NotYours, _db.Withdraw(item, 2, 1, 99).Error);
+        Assert.Equal(Error.NotYours, _db.AddUnits(item, 2, 1).Error);
     }
 
     [Fact]
@@ -102,9 +105,71 @@ public sealed class ItemTests : IDisposable
     {
         var item = _db.Register(quantity: 5).ItemId;
         _db.Reserve("p", (item, 2));
-        Assert.Equal(new Reply { Error = Error.NotEnoughUnits, ItemId = item, Available = 3 }, _db.Withdraw(item, 1, 4));
+        Assert.Equal(new Reply { Error = Error.NotEnoughUnits, ItemId = item, Available = 3, Item = _db.Get(item) }, _db.Withdraw(item, 1, 4));
         Assert.Equal(0, _db.Withdraw(item, 1, 3).Item.Quantity);
         Assert.Equal("0 / 2 / 0 / 3", _db.Books(item));
+    }
+
+    [Fact]
+    public void Units_are_added_to_those_on_sale_and_every_one_is_accounted_for()
+    {
+        var item = _db.Register(quantity: 1).ItemId;
+        _db.Reserve("p", (item, 1));
+        Assert.Equal(5, _db.AddUnits(item, 1, 5).Item.Quantity);
+        _db.Withdraw(item, 1, 2);
+        Assert.Equal("3 / 1 / 0 / 2", _db.Books(item));
+        Assert.Equal(3L + int.MaxValue, _db.AddUnits(item, 1, int.MaxValue).Item.Quantity);
+        Assert.Equal(6L + int.MaxValue, _db.Number("SELECT registered FROM item"));
+    }
+
+    [Fact]
+    public void Each_change_that_can_be_seen_makes_another_version()
+    {
+        var item = _db.Register(price: 100).ItemId;
+        Assert.Equal(1, _db.Get(item)!.Version);
+        Action[] changes =
+        [
+            () => _db.ChangePrice(item, 1, 250), () => _db.Withdraw(item, 1, 1), () => _db.AddUnits(item, 1, 1), () => _db.Vote("v", item, true),
+            () => _db.Reserve("p", (item, 1), (item, 1)), () => _db.Release("p"), () => _db.Reserve("q", (item, 1)),
+        ];
+        for (var i = 0; i < changes.Length; i++)
+        {
+            changes[i]();
+            Assert.Equal(2 + i, _db.Get(item)!.Version);
+        }
+
+        var before = _db.Get(item);
+        _db.Confirm("q");
+        _db.ChangePrice(item, 1, 250);
+        _db.Vote("v", item, false);
+        _db.Release("p");
+        _db.Withdraw(item, 1, 1_000);
+        _db.Reserve("r", (item, 1_000));
+        Assert.Equal(before, _db.Get(item));
+    }
+
+    [Fact]
+    public void A_change_for_other_versions_is_refused_and_one_for_this_is_made()
+    {
+        var item = _db.Register(quantity: 5).ItemId;
+        var refused = new Reply { Error = Error.ChangedMeanwhile, ItemId = item };
+        Assert.Equal(refused, _db.ChangePrice(item, 1, 5, 2, 0, -1));
+        Assert.Equal(refused, _db.Withdraw(item, 1, 6, 2));
+        Assert.Equal(refused, _db.AddUnits(item, 1, 1, 2));
+        Assert.Equal(2, _db.ChangePrice(item, 1, 5, 7, 1).Item.Version);
+        Assert.Equal(refused, _db.ChangePrice(item, 1, 6, 1));
+        Assert.Equal(3, _db.Withdraw(item, 1, 1, 2).Item.Version);
+        Assert.Equal(4, _db.AddUnits(item, 1, 1, 3).Item.Version);
+        Assert.Equal(Error.NotEnoughUnits, _db.Withdraw(item, 1, 6, 4).Error);
+    }
+
+    [Fact]
+    public void Items_are_answered_in_the_order_in_which_they_are_named_without_those_that_there_are_none_of()
+    {
+        var a = _db.Register();
+        var b = _db.Register(category: 2, quantity: 0);
+        Assert.Equal([b, a, b], _db.Tables.Items.Named([b.ItemId, "9-9", a.ItemId, "", "2-1", b.ItemId]).Items);
+        Assert.Empty(_db.Tables.Items.Named([]).Items);
     }
 
     [Fact]
@@ -192,14 +257,22 @@ public sealed class ReservationTests : IDisposable
     }
 
     [Fact]
-    public void All_lines_are_reserved_or_none_and_a_refusal_is_for_ever()
+    public void All_lines_are_reserved_or_none_and_a_refusal_is_for_ever_and_names_all_lines_as_they_stood()
     {
+        var inA = new RefusedLine { ItemId = _a, Quantity = 1, Name = "thing", UnitPriceCents = 100, Available = 10 };
+        var inB = new RefusedLine { ItemId = _b, Quantity = 6, Name = "thing", UnitPriceCents = 333, Available = 5 };
         var lacking = _db.ReserveCart("cart", "p", (_a, 1), (_b, 6));
-        Assert.Equal(new Reply { Error = Error.NotEnoughUnits, ItemId = _b, Available = 5 }, lacking);
-        var unknown = _db.ReserveCart("cart", "q", (_a, 1), ("9-9", 1));
-        Assert.Equal(new Reply { Error = Error.NoSuchItem, ItemId = "9-9" }, unknown);
+        Assert.Equal(
+            new Reply { Error = Error.NotEnoughUnits, ItemId = _b, Available = 5, RefusedLines = { inA, inB }, RefusedTotalCents = 2_098 }, lacking);
+        var unknown = _db.ReserveCart("cart", "q", (_a, 1), ("9-9", 1), (_b, 6));
+        var none = new RefusedLine { ItemId = "9-9", Quantity = 1 };
+        Assert.Equal(
+            new Reply { Error = Error.NoSuchItem, ItemId = "9-9", RefusedLines = { inA, none, inB }, RefusedTotalCents = 2_098 }, unknown);
 
         // Whatever comes later under these ids, and the cart is free for another.
+        _db.ChangePrice(_a, 1, 7);
+        _db.AddUnits(_b, 2, 100);
+        _db.Restart();
         Assert.Equal(lacking, _db.ReserveCart("cart", "p", (_a, 1)));
         Assert.Equal(unknown, _db.ReserveCart("cart", "q", (_a, 1)));
         Assert.Equal([Id("p"), Id("q")], _db.Confirm("p", "q"));
@@ -208,6 +281,80 @@ public sealed class ReservationTests : IDisposable
         Assert.Empty(_db.Tables.Reservations.Open(long.MaxValue, 10));
         Assert.Equal("10 / 0 / 0 / 0", _db.Books(_a));
         Assert.Equal(Error.None, _db.ReserveCart("cart", "r", (_a, 1), (_b, 5)).Error);
+    }
+
+    [Fact]
+    public void A_purchase_that_would_cost_anything_else_is_refused_for_ever()
+    {
+        var dearer = _db.ReserveFor(432, "dearer", (_a, 1), (_b, 1));
+        var expected = new Reply
+        {
+            Error = Error.PriceChanged,
+            RefusedLines =
+            {
+                new RefusedLine { ItemId = _a, Quantity = 1, Name = "thing", UnitPriceCents = 100, Available = 10 },
+                new RefusedLine { ItemId = _b, Quantity = 1, Name = "thing", UnitPriceCents = 333, Available = 5 },
+            },
+            RefusedTotalCents = 433,
+        };
+        Assert.Equal(expected, dearer);
+        Assert.Equal(Error.PriceChanged, _db.ReserveFor(434, "cheaper", (_a, 1), (_b, 1)).Error);
+        Assert.Equal(Error.PriceChanged, _db.ReserveFor(0, "for nothing", (_a, 1), (_b, 1)).Error);
+        Assert.Equal("10 / 0 / 0 / 0", _db.Books(_a));
+        _db.ChangePrice(_b, 2, 332);
+        Assert.Equal(expected, _db.ReserveFor(432, "dearer", (_a, 1), (_b, 1)));
+        Assert.Equal(432, _db.ReserveFor(432, "as agreed", (_a, 1), (_b, 1)).Reservation.TotalCents);
+
+        // Prices that change afterwards do not matter.
+        _db.ChangePrice(_b, 2, 1);
+        Assert.Equal(432, _db.ReserveFor(432, "as agreed", (_a, 1), (_b, 1)).Reservation.TotalCents);
+    }
+
+    [Fact]
+    public void What_is_lacking_goes_before_the_price()
+    {
+        var both = _db.ReserveFor(1, "both", (_a, 1), (_b, 6));
+        Assert.Equal((Error.NotEnoughUnits, _b, 5), (both.Error, both.ItemId, both.Available));
+        Assert.Equal(2, both.RefusedLines.Count);
+        Assert.Equal(Error.NoSuchItem, _db.ReserveFor(1, "unknown", (_a, 1), ("9-9", 1)).Error);
+    }
+
+    [Fact]
+    public void Another_request_under_a_known_purchase_is_refused_whatever_has_become_of_it()
+    {
+        Reserve("reserved", 7, (_a, 1));
+        Reserve("confirmed", 7, (_a, 1));
+        _db.Confirm("confirmed");
+        Reserve("released", 7, (_a, 1));
+        _db.Release("released");
+        Reserve("refused", 7, (_a, 1_000));
+        foreach (var purchase in new[] { "reserved", "confirmed", "released", "refused" })
+        {
+            Assert.Equal(new Reply { Error = Error.KeyReused }, Reserve(purchase, 8, (_a, 1)));
+            Assert.False(_db.Kept);
+            Assert.NotEqual(Error.KeyReused, Reserve(purchase, 7, (_a, 1)).Error);
+        }
+
+        Assert.Equal(7u, Reserve("reserved", 7, (_a, 1)).Reservation.Fingerprint);
+        Assert.Equal(7u, Assert.Single(_db.Tables.Reservations.Open(long.MaxValue, 10)).Fingerprint);
+
+        // Whoever released this one before there was anything to release did not know the request.
+        _db.Release("nothing");
+        Assert.Equal(Error.Released, Reserve("nothing", 7, (_a, 1)).Error);
+        Assert.Equal(Error.Released, Reserve("nothing", 8, (_a, 1)).Error);
+
+        Reply Reserve(string purchase, uint fingerprint, params (string, int)[] lines) =>
+            _db.Do(new Command { Reserve = new(AReserve("of " + purchase, purchase, lines)) { Fingerprint = fingerprint } });
+    }
+
+    [Fact]
+    public void More_units_of_an_item_than_a_line_can_hold_are_refused()
+    {
+        _db.AddUnits(_a, 1, int.MaxValue);
+        _db.AddUnits(_a, 1, int.MaxValue);
+        var refused = _db.Reserve("p", (_a, int.MaxValue), (_a, 1));
+        Assert.Equal((Error.NotEnoughUnits, int.MaxValue), (refused.Error, Assert.Single(refused.RefusedLines).Quantity));
+        Assert.Equal(int.MaxValue, Assert.Single(_db.Reserve("q", (_a, int.MaxValue)).Reservation.Lines).Quantity);
     }
 
     [Fact]
@@ -223,7 +370,8 @@ public sealed class ReservationTests : IDisposable
     public void A_total_beyond_all_amounts_is_refused()
     {
         var dear = _db.Register(price: long.MaxValue / 2, quantity: 3).ItemId;
-        Assert.Equal(Error.NotEnoughUnits, _db.Reserve("too dear", (dear, 3)).Error);
+        var refused = _db.Reserve("too dear", (dear, 3));
+        Assert.Equal((Error.NotEnoughUnits, long.MaxValue), (refused.Error, refused.RefusedTotalCents));
         Assert.Equal(long.MaxValue - 1, _db.Reserve("p", (dear, 2)).Reservation.TotalCents);
     }
 
@@ -305,4 +453,54 @@ public sealed class ReservationTests : IDisposable
     }
     private IEnumerable<Google.Protobuf.ByteString> Open(long before, int limit) =>
         _db.Tables.Reservations.Open(before, limit).Select(reservation => reservation.PurchaseId);
+}
+
+/// <summary>What a command is answered that comes again, or under the request id of another.</summary>
+public sealed class ProductsRepeatTests : IDisposable
+{
+    private readonly ProductsUnderTest _db = new();
+    private readonly string _item;
+
+    public ProductsRepeatTests() => _item = _db.Register(quantity: 10, price: 100).ItemId;
+
+    public void Dispose() => _db.Dispose();
+
+    [Fact]
+    public void A_repeat_is_answered_as_the_first_was_another_request_and_a_late_one_are_refused()
+    {
+        var add = new Command { AddUnits = new() { ItemId = _item, SellerId = 1, Quantity = 2 }, Fingerprint = 7 };
+        var first = _db.Do(add);
+        Assert.Equal((7u, false), (first.Fingerprint, first.Replayed));
+        _db.ChangePrice(_item, 1, 55);
+        Assert.Equal(new Reply(first) { Replayed = true }, _db.Repeat(add, first));
+        Assert.Equal(new Reply { Error = Error.KeyReused, Fingerprint = 8 }, _db.Repeat(new Command(add) { Fingerprint = 8 }, first));
+        Assert.Equal(new Reply { Error = Error.KeyExpired, Fingerprint = 7 }, _db.Repeat(add, null));
+    }
+
+    [Fact]
+    public void A_refusal_is_repeated_too()
+    {
+        var withdraw = new Command { WithdrawUnits = new() { ItemId = _item, SellerId = 1, Quantity = 11 }, Fingerprint = 7 };
+        var first = _db.Do(withdraw);
+        Assert.True(_db.Kept);
+        _db.AddUnits(_item, 1, 1);
+        Assert.Equal(new Reply(first) { Replayed = true }, _db.Repeat(withdraw, first));
+    }
+
+    [Fact]
+    public void A_reservation_and_a_vote_are_known_for_ever_and_are_not_made_by_a_command_that_came_too_late()
+    {
+        var reserve = new Command { Reserve = AReserve("c", "p", (_item, 1)) };
+        var vote = new Command { AddFeedback = new() { VoteId = Id("v"), ItemId = _item, Up = true } };
+        Assert.Equal(Error.KeyExpired, _db.Repeat(reserve, null).Error);
+        Assert.Equal(Error.KeyExpired, _db.Repeat(vote, null).Error);
+        var reserved = _db.Do(reserve);
+        var voted = _db.Do(vote);
+        Assert.Equal(new Reply(reserved) { Replayed = true }, _db.Repeat(reserve, null));
+        Assert.Equal(new Reply(voted) { Replayed = true }, _db.Repeat(vote, null));
+
+        // As it stands now, not as it stood then.
+        _db.Release("p");
+        Assert.Equal(new Reply { Error = Error.Released, Replayed = true }, _db.Repeat(reserve, reserved));
+    }
 }

@@ -106,7 +106,7 @@ public sealed class RequestTests
 
     private static P.RegisterItem Item(Action<P.RegisterItem>? change = null)
     {
-        var item = new P.RegisterItem { SellerId = 1, Name = "n", Keywords = { "k" }, Condition = P.Condition.New, PriceCents = 1 };
+        var item = new P.RegisterItem { SellerId = 1, Name = "n", Keywords = { "K" }, SearchKeywords = { "k" }, Condition = P.Condition.New, PriceCents = 1 };
         change?.Invoke(item);
         return item;
     }
@@ -116,6 +116,10 @@ public sealed class RequestTests
     private static P.Command[] GoodProducts =>
     [
         new() { RegisterItem = Item() },
+        new() { RegisterItem = Item(item => item.SearchKeywords[0] = new string('k', 192)) },
+        new() { RegisterItem = Item(item => item.Keywords.Add("k")) },
+        new() { AddUnits = new() { ItemId = "any", Quantity = int.MaxValue, IfVersion = { Enumerable.Range(0, 200).Select(i => (long)i) } } },
+        new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { Wanted }, Fingerprint = 65_535, ExpectedTotalCents = 0 } },
         new() { ChangePrice = new() { ItemId = "", PriceCents = 1 } },
         new() { WithdrawUnits = new() { ItemId = "any", Quantity = 1 } },
         new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { Wanted, Wanted } } },
@@ -134,6 +138,10 @@ public sealed class RequestTests
         new() { RegisterItem = Item(item => item.Keywords.Add("")) },
         new() { RegisterItem = Item(item => item.Keywords.Add(new string('k', 65))) },
         new() { RegisterItem = Item(item => item.Keywords.AddRange(Enumerable.Repeat("k", 16))) },
+        new() { RegisterItem = Item(item => item.SearchKeywords.Clear()) },
+        new() { RegisterItem = Item(item => item.SearchKeywords.Add("l")) },
+        new() { RegisterItem = Item(item => item.SearchKeywords[0] = "") },
+        new() { RegisterItem = Item(item => item.SearchKeywords[0] = new string('k', 193)) },
         new() { RegisterItem = Item(item => item.Condition = P.Condition.Unspecified) },
         new() { RegisterItem = Item(item => item.Condition = (P.Condition)3) },
         new() { RegisterItem = Item(item => item.PriceCents = 0) },
@@ -141,6 +149,13 @@ public sealed class RequestTests
         new() { ChangePrice = new() { ItemId = "1-1", PriceCents = 0 } },
         new() { WithdrawUnits = new() { ItemId = "1-1", Quantity = 0 } },
         new() { WithdrawUnits = new() { ItemId = "1-1", Quantity = -5 } },
+        new() { WithdrawUnits = new() { ItemId = "1-1", Quantity = 1, IfVersion = { new long[201] } } },
+        new() { ChangePrice = new() { ItemId = "1-1", PriceCents = 1, IfVersion = { new long[201] } } },
+        new() { AddUnits = new() { ItemId = "1-1", Quantity = 1, IfVersion = { new long[201] } } },
+        new() { AddUnits = new() { ItemId = "1-1", Quantity = 0 } },
+        new() { AddUnits = new() { ItemId = "1-1", Quantity = -1 } },
+        new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { Wanted }, Fingerprint = 65_536 } },
+        new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { Wanted }, ExpectedTotalCents = -1 } },
         new() { Reserve = new() { PurchaseId = Id, CartId = Id } },
         new() { Reserve = new() { CartId = Id, Lines = { Wanted } } },
         new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { new P.ReservationLine { ItemId = "1-1", Quantity = -1 } } } },
@@ -232,6 +247,8 @@ public sealed class RequestTests
         Refused(() => CustomersRequests.Check(new CredentialsQuery { UsernameKey = "u" }));
         Refused(() => ProductsRequests.Check(new P.SearchQuery { Category = -1 }));
         Refused(() => ProductsRequests.Check(new P.SearchQuery { Keywords = { "" } }));
+        Refused(() => ProductsRequests.Check(new P.SearchQuery { Keywords = { new string('k', 193) } }));
+        Refused(() => ProductsRequests.Check(new P.ItemsQuery { ItemIds = { Enumerable.Repeat("1-1", 201) } }));
         Refused(() => ProductsRequests.Check(new P.SearchQuery { Keywords = { Enumerable.Repeat("k", 17) } }));
     }
 

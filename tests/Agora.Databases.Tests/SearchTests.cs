@@ -67,6 +67,7 @@ public sealed class SearchTests : IDisposable
     [InlineData("x")]
     [InlineData("not base 64!")]
     [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
+    [InlineData("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
     public void Garbage_is_no_cursor(string cursor) => Assert.Equal(Error.InvalidCursor, _db.Search(1, [], cursor: cursor).Error);
 
     [Fact]
@@ -132,6 +133,98 @@ public sealed class SearchTests : IDisposable
             while (cursor.Length > 0);
             Assert.Equal(expected, pages);
         }, iter: 300, threads: 1);
+    }
+
+    [Fact]
+    public void The_order_is_that_of_the_first_page_whatever_is_voted_on_meanwhile()
+    {
+        var aVote = Gen.Select(Gen.Int[0, 59], Gen.Bool);
+        var smallTiers = Gen.Int[0, 2].Select(i => new[] { 0, 3, 500 }[i]);
+        var counts = new int[2];
+        Gen.Select(AnItem.Array[1, 60], Word.Array[0, 3], Gen.Int[1, 9], smallTiers, aVote.Array[0, 12].Array[1, 20]).Sample(
+            (items, query, limit, smallTier, votes) =>
+            {
+                using var db = new ProductsUnderTest { CheckRefusals = false };
+                var models = items.Select((item, i) => Add(db, i, item.Category, item.Keywords, item.Votes, item.SoldOut)).ToList();
+                var expected = Naive(models, 1, query).ToList();
+                var shown = new List<string>();
+                var cursor = "";
+                for (var page = 0; page == 0 || cursor.Length > 0; page++)
+                {
+                    var reply = db.Search(1, query, limit, cursor, smallTier);
+                    shown.AddRange(Ids(reply));
+                    Assert.True(reply.Items.Count == limit || reply.NextCursor.Length == 0);
+                    cursor = reply.NextCursor;
+                    foreach (var (item, up) in votes[page % votes.Length])
+                    {
+                        db.Vote($"later {page} {item} {up}", models[item % models.Count].Id, up);
+                    }
+                }
+
+                Assert.Equal(expected, shown);
+                Interlocked.Increment(ref counts[shown.Count > limit ? 1 : 0]);
+            }, iter: 300, threads: 1);
+        Assert.InRange(counts[1], 30, 300);
+    }
+
+    [Theory]
+    [InlineData(null, 500)]
+    [InlineData("red", 0)]
+    [InlineData("red", 500)]
+    public void What_is_voted_down_after_it_was_shown_is_not_shown_again_and_what_is_voted_up_before_is_not_left_out(string? keyword, int smallTier)
+    {
+        string[] query = keyword is null ? [] : [keyword];
+        var all = Enumerable.Range(0, 12).Select(_ => _db.Register(keywords: ["red"]).ItemId).ToList();
+        var first = _db.Search(1, query, limit: 4, smallTier: smallTier);
+        _db.Vote("down", all[1], false);
+        _db.Vote("up", all[9], true);
+        var second = _db.Search(1, query, limit: 4, first.NextCursor, smallTier);
+        _db.Vote("down again", all[5], false);
+        _db.Vote("up again", all[9], true);
+        var third = _db.Search(1, query, limit: 4, second.NextCursor, smallTier);
+        Assert.Equal(all, Ids(first).Concat(Ids(second)).Concat(Ids(third)));
+        Assert.Equal("", third.NextCursor);
+
+        // Whoever searches anew sees what the votes have made of it.
+        Assert.Equal(all[9], Ids(_db.Search(1, query, limit: 1, smallTier: smallTier)).Single());
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(500)]
+    public void Items_that_were_voted_on_are_shown_as_long_as_they_are_on_sale(int smallTier)
+    {
+        var all = Enumerable.Range(0, 6).Select(_ => _db.Register(quantity: 1, keywords: ["red"]).ItemId).ToList();
+        _db.Withdraw(all[3], 1, 1);
+        var first = _db.Search(1, ["red"], limit: 2, smallTier: smallTier);
+        foreach (var item in all)
+        {
+            _db.Vote("of " + item, item, true);
+        }
+
+        var added = _db.Register(keywords: ["red"]).ItemId;
+        _db.Withdraw(all[2], 1, 1);
+        _db.AddUnits(all[3], 1, 1);
+        Assert.Equal([all[3], all[4], all[5], added], Ids(_db.Search(1, ["red"], cursor: first.NextCursor, smallTier: smallTier)));
+    }
+
+    [Fact]
+    public void After_too_many_votes_in_its_category_a_cursor_is_no_longer_good()
+    {
+        var item = _db.Register().ItemId;
+        var other = _db.Register(category: 2).ItemId;
+        _db.Register();
+        var cursor = _db.Search(1, [], limit: 1).NextCursor;
+        for (var i = 0; i < 3; i++)
+        {
+            _db.Vote($"here {i}", item, true);
+            _db.Vote($"there {i}", other, true);
+            Assert.Single(_db.Search(1, [], limit: 1, cursor, mostLaterVotes: 3).Items);
+        }
+
+        _db.Vote("one too many", item, false);
+        Assert.Equal(Error.InvalidCursor, _db.Search(1, [], limit: 1, cursor, mostLaterVotes: 3).Error);
+        Assert.Single(_db.Search(1, [], limit: 1, cursor, mostLaterVotes: 4).Items);
     }
 
     // The description's sentences, one after the other, over all items.

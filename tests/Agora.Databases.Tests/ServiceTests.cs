@@ -205,6 +205,7 @@ public sealed class ServiceTests : IAsyncLifetime
         before = await AppliedAsync(productsReplica);
         await RefusedAsync(() => products.ExecuteAsync(new P.ExecuteRequest(), cancellationToken: Ended).ResponseAsync);
         await RefusedAsync(() => products.GetItemsOfSellerAsync(new P.SellerItemsQuery { Limit = 201 }, cancellationToken: Ended).ResponseAsync);
+        await RefusedAsync(() => products.GetItemsAsync(new P.ItemsQuery { ItemIds = { Enumerable.Repeat("1-1", 201) } }, cancellationToken: Ended).ResponseAsync);
         await RefusedAsync(() => products.SearchAsync(new P.SearchQuery { Category = -1 }, cancellationToken: Ended).ResponseAsync);
         Assert.Equal(before, await AppliedAsync(productsReplica));
 
@@ -216,10 +217,12 @@ public sealed class ServiceTests : IAsyncLifetime
     public async Task Items_are_sold_found_and_bought_through_the_products_service()
     {
         var (products, _) = await StartProductsAsync();
-        var register = new P.RegisterItem { SellerId = 7, Name = "Bike", Category = 3, Keywords = { "Red", "Bike" }, Condition = P.Condition.New, PriceCents = 9_999, Quantity = 2 };
+        var register = new P.RegisterItem { SellerId = 7, Name = "Bike", Category = 3, Keywords = { "Red", "Bike" }, SearchKeywords = { "red", "bike" }, Condition = P.Condition.New, PriceCents = 9_999, Quantity = 2 };
         var item = (await products.DoAsync(new P.Command { RegisterItem = register })).Item;
         Assert.Equal(item, (await products.GetItemAsync(new P.ItemQuery { ItemId = item.ItemId }, cancellationToken: Ended)).Item);
         Assert.Equal(P.Error.NoSuchItem, (await products.GetItemAsync(new P.ItemQuery { ItemId = "garbage" }, cancellationToken: Ended)).Error);
+        var named = new P.ItemsQuery { ItemIds = { "9-9", item.ItemId } };
+        Assert.Equal([item], (await products.GetItemsAsync(named, cancellationToken: Ended)).Items);
         Assert.Equal([item], (await products.GetItemsOfSellerAsync(new P.SellerItemsQuery { SellerId = 7 }, cancellationToken: Ended)).Items);
         Assert.Equal([item], (await products.SearchAsync(new P.SearchQuery { Category = 3, Keywords = { "bik" } }, cancellationToken: Ended)).Items);
         Assert.Equal(P.Error.InvalidCursor, (await products.SearchAsync(new P.SearchQuery { Category = 3, Cursor = "?" }, cancellationToken: Ended)).Error);
