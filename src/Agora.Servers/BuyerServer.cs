@@ -60,7 +60,7 @@ public static class BuyerServer
         app.MapPost("/buyers", functions.CreateAccount).Takes<CreateAccountRequest>()
             .As(new("CreateAccount") { Session = SessionNeed.None }, "Creates a buyer's account.", ErrorCodes.UsernameTaken);
         app.MapPost("/sessions", functions.Login).Takes<LoginRequest>()
-            .As(new("Login") { Session = SessionNeed.None }, "Begins a session.", ErrorCodes.NotLoggedIn);
+            .As(new("Login") { Session = SessionNeed.None, AnswersToken = true }, "Begins a session.", ErrorCodes.NotLoggedIn);
         app.MapDelete("/sessions/current", functions.Logout)
             .As(new("Logout"), "Ends the session.");
         app.MapGet("/items", functions.SearchItemsForSale)

@@ -21,6 +21,8 @@ namespace Agora.Servers.Tests;
 /// </summary>
 public class Marketplace : IAsyncLifetime
 {
+    internal const string Password = "correct-horse";
+
     private static int s_names;
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("agora-servers-tests-");
@@ -130,16 +132,16 @@ public class Marketplace : IAsyncLifetime
     internal async Task<Caller> NewSellerAsync()
     {
         var username = NewName("seller");
-        var created = await Seller.PostAsync<SellerCreated>("/sellers", new { name = "Sam", username, password = "secret" });
-        var session = await Seller.PostAsync<SellerSession>("/sessions", new { username, password = "secret" });
+        var created = await Seller.PostAsync<SellerCreated>("/sellers", new { name = "Sam", username, password = Password });
+        var session = await Seller.PostAsync<SellerSession>("/sessions", new { username, password = Password });
         return new Caller(Seller, session.Token, created.SellerId, username);
     }
 
     internal async Task<Caller> NewBuyerAsync()
     {
         var username = NewName("buyer");
-        var created = await Buyer.PostAsync<BuyerCreated>("/buyers", new { name = "Bea", username, password = "secret" });
-        var session = await Buyer.PostAsync<BuyerSession>("/sessions", new { username, password = "secret" });
+        var created = await Buyer.PostAsync<BuyerCreated>("/buyers", new { name = "Bea", username, password = Password });
+        var session = await Buyer.PostAsync<BuyerSession>("/sessions", new { username, password = Password });
         return new Caller(Buyer, session.Token, created.BuyerId, username);
     }
 
