@@ -57,7 +57,7 @@ public static class BuyerServer
         app.MapGet("/buyers/me", functions.GetAccount)
             .As(new("GetBuyer"), "This buyer's own account.");
         app.MapPost("/sessions", functions.Login).Takes<LoginRequest>()
-            .As(new("Login") { Session = SessionNeed.None }, "Begins a session.", ErrorCodes.NotLoggedIn);
+            .As(new("Login") { Session = SessionNeed.None, AnswersToken = true }, "Begins a session.", ErrorCodes.NotLoggedIn);
         app.MapDelete("/sessions/current", functions.Logout)
             .As(new("Logout"), "Ends the session.");
         app.MapGet("/items", functions.SearchItemsForSale)

@@ -15,6 +15,9 @@ internal sealed record Function(string Name)
     /// <summary>Whether it changes an item only of the versions that If-Match names, where that is given.</summary>
     public bool HonoursIfMatch { get; init; }
 
+    /// <summary>Whether its answer holds a session's token.</summary>
+    public bool AnswersToken { get; init; }
+
     /// <summary>The codes of all errors that it may answer with, the same over its life.</summary>
     public IReadOnlyList<string> Refusals { get; init; } = [];
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.RateLimiting;
@@ -10,7 +11,11 @@ internal sealed class RateLimits : IDisposable
 {
     private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
 
+    private const string PolicyName = "client";
+
     private readonly PartitionedRateLimiter<IPAddress>? _requests;
+    private readonly int _rate;
+    private readonly int _burst;
 
     public RateLimits(LimitSettings limits, TimeProvider time)
     {
@@ -18,10 +23,13 @@ internal sealed class RateLimits : IDisposable
         Logins = limits.LoginsPerMinute is { } logins ? new LoginCounts(time, logins) : null;
         if (limits.RequestsPerSecond is { } rate)
         {
+            _rate = rate;
+            _burst = limits.RequestBurst ?? 2 * rate;
+            Policy = string.Create(CultureInfo.InvariantCulture, $"\"{PolicyName}\";q={_burst};w={SecondsFor(_burst)}");
             // It forgets whoever has not called for a while, so that it stays small.
             _requests = PartitionedRateLimiter.Create<IPAddress, IPAddress>(client => RateLimitPartition.GetTokenBucketLimiter(client, _ => new()
             {
-                TokenLimit = limits.RequestBurst ?? 2 * rate,
+                TokenLimit = _burst,
                 TokensPerPeriod = rate,
                 ReplenishmentPeriod = s_second,
                 QueueLimit = 0,
@@ -35,6 +43,18 @@ internal sealed class RateLimits : IDisposable
     /// <summary>All logins of each username, where they are limited.</summary>
     public LoginCounts? Logins { get; }
 
+    /// <summary>
+    /// The limit of a client's calls as the header <c>RateLimit-Policy</c> says it (draft-ietf-httpapi-ratelimit-headers): how many it may make at once,
+    /// and the seconds in which they all come back. Null without a limit.
+    /// </summary>
+    public string? Policy { get; }
+
+    /// <summary>What this client has left, as the header <c>RateLimit</c> says it; null without a limit.</summary>
+    public string? Left(IPAddress? client) =>
+        client is not null && _requests?.GetStatistics(Client(client))?.CurrentAvailablePermits is { } left
+            ? string.Create(CultureInfo.InvariantCulture, $"\"{PolicyName}\";r={left};t={SecondsFor(_burst - left)}")
+            : null;
+
     /// <summary>Counts a call; how long its client has to wait instead, where it has made too many.</summary>
     public TimeSpan? Count(IPAddress? client)
     {
@@ -47,6 +67,8 @@ internal sealed class RateLimits : IDisposable
     }
 
     public void Dispose() => _requests?.Dispose();
+
+    private long SecondsFor(long calls) => (calls + _rate - 1) / _rate;
 
     // Whoever has one IPv6 address has as many as a /64 holds.
     private static IPAddress Client(IPAddress address)

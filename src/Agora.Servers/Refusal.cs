@@ -176,6 +176,10 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
     {
         404 => new(404, ErrorCodes.NoSuchResource, "Nothing answers at this path; GET /openapi/v1.json lists what there is."),
         405 => new(405, ErrorCodes.MethodNotAllowed, "This path does not take this method; the header Allow names those that it takes."),
+        414 => new(414, ErrorCodes.InvalidRequest,
+            $"A request line, that is, a method, a path and a query, may have up to {(limits ?? new()).UrlBytes} bytes."),
+        431 => new(431, ErrorCodes.InvalidRequest,
+            $"Headers may be up to {RequestSize.MaxHeaders}, and have up to {(limits ?? new()).HeaderBytes} bytes together."),
         413 => new(413, ErrorCodes.TooLarge, $"A body may have up to {(limits ?? new()).BodyBytes} bytes."),
         415 => new(415, ErrorCodes.UnsupportedMediaType, "Send the body as JSON in UTF-8, and say so: Content-Type: application/json."),
         429 => TooManyRequests(TimeSpan.FromSeconds(1), "Slow down."),
@@ -228,7 +232,15 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         {
             response.Headers.WWWAuthenticate = "Bearer";
         }
-        return response.WriteAsJsonAsync(ProblemOf(Code) with { Status = Status, Detail = Detail, Errors = Errors, Lines = Lines, Total = Total }, AgoraJson.Readable.Problem, Problem.MediaType);
+        return response.WriteAsJsonAsync(ProblemOf(Code) with
+        {
+            Status = Status,
+            Detail = Detail,
+            Errors = Errors,
+            Lines = Lines,
+            Total = Total,
+            RequestId = httpContext.TraceIdentifier,
+        }, AgoraJson.Readable.Problem, Problem.MediaType);
     }
 
     /// <summary>What a problem of this code says at any time.</summary>

@@ -5,7 +5,6 @@ using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Security;
 using Google.Protobuf;
-using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -17,7 +16,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
-using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestException;
 
 namespace Agora.Servers;
 
@@ -26,6 +24,8 @@ namespace Agora.Servers;
 /// </summary>
 internal static class RestServer
 {
+    public const string LivePath = "/health/live";
+
     public static void AddServices(
         WebApplicationBuilder builder, ClusterFile cluster, ServerGroup group, int replica, ServerSettings settings, ComponentIdentity? identity,
         string title)
@@ -36,8 +36,10 @@ internal static class RestServer
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = settings.Limits.BodyBytes;
-            kestrel.Limits.MaxRequestHeadersTotalSize = settings.Limits.HeaderBytes;
-            kestrel.Limits.MaxRequestLineSize = settings.Limits.UrlBytes;
+            // What Kestrel refuses it refuses without a body. So it takes somewhat more than is allowed, and the pipeline says what is too much.
+            kestrel.Limits.MaxRequestHeadersTotalSize = settings.Limits.HeaderBytes + RequestSize.Slack;
+            kestrel.Limits.MaxRequestHeaderCount = 4 * RequestSize.MaxHeaders;
+            kestrel.Limits.MaxRequestLineSize = settings.Limits.UrlBytes + RequestSize.Slack;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             Listen(kestrel, address, certificate);
         });
@@ -71,8 +73,18 @@ internal static class RestServer
     public static void Use(WebApplication app, Role role)
     {
         var settings = app.Services.GetRequiredService<ServerSettings>();
+        // HEAD is GET whose body Kestrel leaves out, as it does for every request that came with this method.
+        app.Use(next => http =>
+        {
+            if (HttpMethods.IsHead(http.Request.Method))
+            {
+                http.Request.Method = HttpMethods.Get;
+            }
+            return next(http);
+        });
+        app.UseRouting();
         app.Use(next => new Pipeline(next, role, app.Services.GetRequiredService<ServerContext>(), app.Services.GetRequiredService<RateLimits>()).InvokeAsync);
-        app.MapGet("/health/live", () => TypedResults.Text("""{"status":"live"}""", "application/json")).ExcludeFromDescription();
+        app.MapGet(LivePath, () => TypedResults.Text("""{"status":"live"}""", "application/json")).ExcludeFromDescription();
         app.MapGet("/health/ready", async (IEnumerable<ReadinessPart> parts) =>
         {
             var missing = await Task.WhenAll(parts.Select(part => part.MissingAsync(settings.ReadyDeadline)));
@@ -80,7 +92,7 @@ internal static class RestServer
                 ? (IResult)Refusal.Unavailable(string.Join(" and ", missing.Where(name => name is not null)))
                 : TypedResults.Text("""{"status":"ready"}""", "application/json");
         }).ExcludeFromDescription();
-        app.MapPrometheusScrapingEndpoint("/metrics");
+        app.MapPrometheusScrapingEndpoint("/metrics").WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
         app.MapOpenApi("/openapi/v1.json");
     }
 
@@ -106,91 +118,6 @@ internal static class RestServer
         {
             // A name may stand for an address that only its clients see, as behind a container's port.
             kestrel.ListenAnyIP(address.Port, Http1);
-        }
-    }
-}
-
-/// <summary>Around every request: headers, the call's deadline and its checks, errors in one shape, measurement.</summary>
-internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext context, RateLimits limits)
-{
-    private readonly ILogger _logger = context.Logger(typeof(Pipeline));
-
-    public async Task InvokeAsync(HttpContext http)
-    {
-        var started = context.Time.GetTimestamp();
-        var headers = http.Response.Headers;
-        headers.XContentTypeOptions = "nosniff";
-        headers.CacheControl = "no-store";
-        headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'";
-        headers["Referrer-Policy"] = "no-referrer";
-        if (http.Request.IsHttps)
-        {
-            headers.StrictTransportSecurity = "max-age=31536000";
-        }
-        var function = http.GetEndpoint()?.Metadata.GetMetadata<Function>();
-        Refusal? refusal;
-        using (var deadline = new CancellationTokenSource(context.Settings.CallDeadline, context.Time))
-        {
-            refusal = await ServeAsync(http, function, deadline.Token);
-        }
-        if (refusal is not null && !http.Response.HasStarted)
-        {
-            await refusal.ExecuteAsync(http);
-        }
-        if (function is not null)
-        {
-            var outcome = http.Features.Get<Refusal>()?.Code ?? "ok";
-            context.Metrics.FunctionServed(function.Name, outcome, context.Time.GetElapsedTime(started));
-        }
-    }
-
-    private async Task<Refusal?> ServeAsync(HttpContext http, Function? function, CancellationToken deadline)
-    {
-        try
-        {
-            if (function is not null && limits.Count(http.Connection.RemoteIpAddress) is { } wait)
-            {
-                return Refusal.TooManyRequests(wait, "Too many calls from this address; wait a while, then go on more slowly.");
-            }
-            if (function is not null && await Call.BeginAsync(http, function, role, deadline) is (_, { } refusal))
-            {
-                return refusal;
-            }
-            await next(http);
-            // What routing and HTTP refuse by themselves comes without a body.
-            var response = http.Response;
-            return response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0, ContentType: null }
-                ? Refusal.OfStatus(response.StatusCode, context.Settings.Limits)
-                : null;
-        }
-        catch (UnavailableException e)
-        {
-            _logger.LogWarning("{Function} answers 503: {Reason} {Cause}", function?.Name, e.Message, e.InnerException?.Message);
-            return Refusal.Unavailable(e.Part);
-        }
-        catch (BadHttpRequestException e)
-        {
-            return Refusal.OfStatus(e.StatusCode, context.Settings.Limits);
-        }
-        catch (RpcException e) when (e.StatusCode is StatusCode.InvalidArgument or StatusCode.OutOfRange)
-        {
-            // Our own checks should have found it; the database's are stricter somewhere.
-            _logger.LogError(e, "{Function} passed on what a database finds invalid", function?.Name);
-            return Refusal.OfStatus(400);
-        }
-        catch (Exception e) when (http.RequestAborted.IsCancellationRequested && e is OperationCanceledException or IOException)
-        {
-            // Nobody is there to be answered.
-            return null;
-        }
-        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
-        {
-            return Refusal.Unavailable("The marketplace");
-        }
-        catch (Exception e)
-        {
-            _logger.LogError(e, "{Function} failed", function?.Name ?? http.Request.Path);
-            return Refusal.OfStatus(500);
         }
     }
 }

@@ -44,7 +44,7 @@ public static class SellerServer
         app.MapPost("/sellers", functions.CreateAccount).Takes<CreateAccountRequest>()
             .As(new("CreateAccount") { Session = SessionNeed.None }, "Creates a seller's account.", ErrorCodes.UsernameTaken);
         app.MapPost("/sessions", functions.Login).Takes<LoginRequest>()
-            .As(new("Login") { Session = SessionNeed.None }, "Begins a session.", ErrorCodes.NotLoggedIn);
+            .As(new("Login") { Session = SessionNeed.None, AnswersToken = true }, "Begins a session.", ErrorCodes.NotLoggedIn);
         app.MapDelete("/sessions/current", functions.Logout)
             .As(new("Logout"), "Ends the session.");
         app.MapGet("/sellers/me", functions.GetAccount)

@@ -69,7 +69,7 @@ public sealed class FunctionTests(Marketplace marketplace)
         Assert.Equal([(bike, 2)], cart.Lines.Select(line => (line.ItemId, line.Quantity)));
 
         await buyer.PostAsync<Cart>("/cart/save");
-        var login = new { username = buyer.Username, password = "correct-horse" };
+        var login = new { username = buyer.Username, password = Marketplace.Password };
         var again = await marketplace.OtherBuyer.PostAsync<BuyerSession>("/sessions", login);
         var elsewhere = buyer with { Server = marketplace.OtherBuyer, Token = again.Token };
         Assert.Equal([(bike, 2)], (await elsewhere.GetAsync<Cart>("/cart")).Lines.Select(line => (line.ItemId, line.Quantity)));
@@ -201,7 +201,7 @@ public sealed class FunctionTests(Marketplace marketplace)
         Assert.Equal(2, (await elsewhere.PostAsync<Cart>("/cart/items", new { itemId = item, quantity = 2 }, "a-1")).Lines[0].Quantity);
 
         var username = Marketplace.NewName("repeated");
-        var account = new { name = "Rita", username, password = "correct-horse" };
+        var account = new { name = "Rita", username, password = Marketplace.Password };
         var created = await marketplace.Buyer.SendAsync(HttpMethod.Post, "/buyers", account, "c-1").OkAsync<BuyerCreated>();
         Assert.Equal(created, await marketplace.OtherBuyer.SendAsync(HttpMethod.Post, "/buyers", account, "c-1").OkAsync<BuyerCreated>());
 
@@ -226,7 +226,7 @@ public sealed class FunctionTests(Marketplace marketplace)
     public async Task A_login_that_is_repeated_with_its_key_gets_a_session_that_works()
     {
         var buyer = await marketplace.NewBuyerAsync();
-        var login = new { username = buyer.Username, password = "correct-horse" };
+        var login = new { username = buyer.Username, password = Marketplace.Password };
         for (var i = 0; i < 2; i++)
         {
             var session = await marketplace.Buyer.SendAsync(HttpMethod.Post, "/sessions", login, "login").OkAsync<BuyerSession>();
@@ -244,7 +244,7 @@ public sealed class FunctionTests(Marketplace marketplace)
         {
             await marketplace.Buyer.SendAsync(HttpMethod.Post, "/sessions", wrong).ProblemAsync(401, ErrorCodes.NotLoggedIn);
         }
-        var right = new { username = buyer.Username, password = "correct-horse" };
+        var right = new { username = buyer.Username, password = Marketplace.Password };
         using var response = await marketplace.Buyer.SendAsync(HttpMethod.Post, "/sessions", right);
         await response.ProblemAsync(429, ErrorCodes.TooManyRequests);
         Assert.InRange(response.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);

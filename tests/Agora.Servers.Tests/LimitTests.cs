@@ -37,7 +37,7 @@ public sealed class LimitTests : IAsyncLifetime
         await refused.ProblemAsync(429, ErrorCodes.TooManyRequests);
         Assert.InRange(wait, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10));
 
-        // Operators are not users.
+        // That the process lives is told in any case.
         Assert.Equal(HttpStatusCode.OK, (await _marketplace.Buyer.GetAsync(new Uri("/health/live", UriKind.Relative), Cancellation)).StatusCode);
         while (await _marketplace.Buyer.SendAsync(HttpMethod.Get, "/items/1-1").StatusAsync() == 429)
         {
@@ -45,17 +45,45 @@ public sealed class LimitTests : IAsyncLifetime
         }
     }
 
+    [Theory]
+    [InlineData("/health/ready")]
+    [InlineData("/health/live")]
+    [InlineData("/metrics")]
+    [InlineData("/openapi/v1.json")]
+    [InlineData("/nothing")]
+    public async Task Everything_counts_against_the_limit_and_says_what_is_left(string path)
+    {
+        using var first = await _marketplace.Seller.SendAsync(HttpMethod.Get, path);
+        Assert.Equal("\"client\";q=12;w=12", Assert.Single(first.Headers.GetValues("RateLimit-Policy")));
+        var left = Left(first);
+        using var second = await _marketplace.Seller.SendAsync(HttpMethod.Get, path);
+        Assert.InRange(Left(second), 0, left);
+
+        while (await _marketplace.Seller.SendAsync(HttpMethod.Get, "/items") is { StatusCode: not HttpStatusCode.TooManyRequests } answer)
+        {
+            Assert.InRange(Left(answer), 0, 12);
+        }
+
+        static int Left(HttpResponseMessage answer)
+        {
+            var fields = Assert.Single(answer.Headers.GetValues("RateLimit")).Split(';');
+            Assert.Equal("\"client\"", fields[0]);
+            Assert.StartsWith("t=", fields[2], StringComparison.Ordinal);
+            return int.Parse(fields[1]["r=".Length..], provider: null);
+        }
+    }
+
     [Fact]
     public async Task Logins_of_one_account_are_limited_right_or_wrong_and_those_of_another_are_not()
     {
         var username = Marketplace.NewName("limited");
-        await _marketplace.Seller.PostAsync<SellerCreated>("/sellers", new { name = "Sam", username, password = "correct-horse" });
+        await _marketplace.Seller.PostAsync<SellerCreated>("/sellers", new { name = "Sam", username, password = Marketplace.Password });
         for (var i = 0; i < 2; i++)
         {
-            await _marketplace.Seller.PostAsync<SellerSession>("/sessions", new { username, password = "correct-horse" });
+            await _marketplace.Seller.PostAsync<SellerSession>("/sessions", new { username, password = Marketplace.Password });
         }
 
-        var refused = await _marketplace.Seller.SendAsync(HttpMethod.Post, "/sessions", new { username, password = "correct-horse" });
+        var refused = await _marketplace.Seller.SendAsync(HttpMethod.Post, "/sessions", new { username, password = Marketplace.Password });
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
         await refused.ProblemAsync(429, ErrorCodes.TooManyRequests);
         await _marketplace.NewSellerAsync();

@@ -21,6 +21,8 @@ namespace Agora.Servers.Tests;
 /// </summary>
 public class Marketplace : IAsyncLifetime
 {
+    internal const string Password = "correct-horse";
+
     private static int s_names;
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("agora-servers-tests-");
@@ -130,16 +132,16 @@ public class Marketplace : IAsyncLifetime
     internal async Task<Caller> NewSellerAsync()
     {
         var username = NewName("seller");
-        var created = await Seller.PostAsync<SellerCreated>("/sellers", new { name = "Sam", username, password = "correct-horse" });
-        var session = await Seller.PostAsync<SellerSession>("/sessions", new { username, password = "correct-horse" });
+        var created = await Seller.PostAsync<SellerCreated>("/sellers", new { name = "Sam", username, password = Password });
+        var session = await Seller.PostAsync<SellerSession>("/sessions", new { username, password = Password });
         return new Caller(Seller, session.Token, created.SellerId, username);
     }
 
     internal async Task<Caller> NewBuyerAsync()
     {
         var username = NewName("buyer");
-        var created = await Buyer.PostAsync<BuyerCreated>("/buyers", new { name = "Bea", username, password = "correct-horse" });
-        var session = await Buyer.PostAsync<BuyerSession>("/sessions", new { username, password = "correct-horse" });
+        var created = await Buyer.PostAsync<BuyerCreated>("/buyers", new { name = "Bea", username, password = Password });
+        var session = await Buyer.PostAsync<BuyerSession>("/sessions", new { username, password = Password });
         return new Caller(Buyer, session.Token, created.BuyerId, username);
     }
 
@@ -152,7 +154,7 @@ public class Marketplace : IAsyncLifetime
     /// <summary>Another session of the same seller.</summary>
     internal async Task<Caller> LoginAgainAsync(Caller seller)
     {
-        var session = await Seller.PostAsync<SellerSession>("/sessions", new { username = seller.Username, password = "correct-horse" });
+        var session = await Seller.PostAsync<SellerSession>("/sessions", new { username = seller.Username, password = Password });
         return seller with { Token = session.Token };
     }
 

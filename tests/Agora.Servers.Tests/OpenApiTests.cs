@@ -103,16 +103,16 @@ public sealed class OpenApiTests : IAsyncLifetime
     // All 22 functions as they are meant to be called, each by its name.
     private static Call[] Calls(Caller seller, Caller buyer, string item) =>
     [
-        new(seller, "CreateAccount", HttpMethod.Post, "/sellers", new { name = "Sam", username = Marketplace.NewName("open"), password = "correct-horse" }, NeedsSession: false),
-        new(seller, "Login", HttpMethod.Post, "/sessions", new { username = seller.Username, password = "correct-horse" }, NeedsSession: false),
+        new(seller, "CreateAccount", HttpMethod.Post, "/sellers", new { name = "Sam", username = Marketplace.NewName("open"), password = Marketplace.Password }, NeedsSession: false),
+        new(seller, "Login", HttpMethod.Post, "/sessions", new { username = seller.Username, password = Marketplace.Password }, NeedsSession: false),
         new(seller, "GetSellerRating", HttpMethod.Get, "/sellers/me/rating"),
         new(seller, "RegisterItemForSale", HttpMethod.Post, "/items", new { name = "Bike", category = 3, keywords = new[] { "red" }, condition = "used", price = 1.5m, quantity = 10 }),
         new(seller, "ChangeItemPrice", HttpMethod.Put, $"/items/{item}/price", new { price = 2 }),
         new(seller, "UpdateUnitsForSale", HttpMethod.Post, $"/items/{item}/withdrawals", new { quantity = 1 }),
         new(seller, "DisplayItemsForSale", HttpMethod.Get, "/items"),
         new(seller, "Logout", HttpMethod.Delete, "/sessions/current"),
-        new(buyer, "CreateAccount", HttpMethod.Post, "/buyers", new { name = "Bea", username = Marketplace.NewName("open"), password = "correct-horse" }, NeedsSession: false),
-        new(buyer, "Login", HttpMethod.Post, "/sessions", new { username = buyer.Username, password = "correct-horse" }, NeedsSession: false),
+        new(buyer, "CreateAccount", HttpMethod.Post, "/buyers", new { name = "Bea", username = Marketplace.NewName("open"), password = Marketplace.Password }, NeedsSession: false),
+        new(buyer, "Login", HttpMethod.Post, "/sessions", new { username = buyer.Username, password = Marketplace.Password }, NeedsSession: false),
         new(buyer, "SearchItemsForSale", HttpMethod.Get, "/items?category=3"),
         new(buyer, "GetItem", HttpMethod.Get, $"/items/{item}"),
         new(buyer, "AddItemToCart", HttpMethod.Post, "/cart/items", new { itemId = item, quantity = 2 }),

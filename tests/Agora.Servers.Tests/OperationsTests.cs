@@ -18,7 +18,7 @@ public sealed class OperationsTests(Marketplace marketplace)
             await server.SendAsync(HttpMethod.Get, "/nothing").ProblemAsync(404, ErrorCodes.NoSuchResource);
             var response = await server.SendAsync(HttpMethod.Patch, "/sessions");
             await response.ProblemAsync(405, ErrorCodes.MethodNotAllowed);
-            Assert.Equal(["POST"], response.Content.Headers.Allow);
+            Assert.Equal(["OPTIONS", "POST"], response.Content.Headers.Allow);
         }
     }
 

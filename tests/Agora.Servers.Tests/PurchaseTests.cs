@@ -185,7 +185,7 @@ public sealed partial class PurchaseTests(PurchaseTests.Breakable marketplace) :
     public async Task The_key_of_a_purchase_means_the_same_in_another_session()
     {
         var first = await BuyAsync(_buyer, "k");
-        var session = await marketplace.OtherBuyer.PostAsync<BuyerSession>("/sessions", new { username = _buyer.Username, password = "correct-horse" });
+        var session = await marketplace.OtherBuyer.PostAsync<BuyerSession>("/sessions", new { username = _buyer.Username, password = Marketplace.Password });
         var again = _elsewhere with { Token = session.Token };
         await again.PostAsync<Cart>("/cart/items", new { itemId = _item, quantity = 1 });
         Assert.Equal(first.PurchaseId, (await BuyAsync(again, "k")).PurchaseId);

@@ -17,7 +17,7 @@ public sealed class RequestTests(Marketplace marketplace)
         {
             ["name"] = "\"Sam\"",
             ["username"] = "\"hostile\"",
-            ["password"] = "\"secret\"",
+            ["password"] = "\"correct-horse\"",
         }),
         ["Login"] = new(true, HttpMethod.Post, "/sessions", new() { ["username"] = "\"hostile\"", ["password"] = "\"wrong\"" }),
         ["RegisterItemForSale"] = new(true, HttpMethod.Post, "/items", new()

@@ -115,6 +115,8 @@ internal static class ComponentHost
             builder.Logging.AddSimpleConsole(options =>
             {
                 options.SingleLine = true;
+                // Which request a line is about.
+                options.IncludeScopes = true;
                 options.UseUtcTimestamp = true;
                 options.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
                 options.ColorBehavior = LoggerColorBehavior.Default;

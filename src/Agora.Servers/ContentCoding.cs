@@ -1,0 +1,89 @@
+using System.IO.Compression;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+
+namespace Agora.Servers;
+
+/// <summary>Answers in gzip or Brotli for users who take them (RFC 9110, 12.5.3). Those who do not ask for it pay nothing.</summary>
+internal static class ContentCoding
+{
+    /// <summary>A shorter answer gains nothing.</summary>
+    public const int MinBytes = 1024;
+
+    public const string Brotli = "br";
+
+    public const string Gzip = "gzip";
+
+    /// <summary>The coding that this header likes best, and whether it takes an answer as it is; no coding where it prefers that.</summary>
+    public static (string? Coding, bool TakesIdentity) Choose(StringValues acceptEncoding)
+    {
+        if (!StringWithQualityHeaderValue.TryParseList(acceptEncoding.ToArray()!, out var listed))
+        {
+            return (null, true);
+        }
+        double? Quality(string coding) => listed.Where(one => one.Value.Equals(coding, StringComparison.OrdinalIgnoreCase))
+            .Select(one => (double?)(one.Quality ?? 1)).Max();
+        var others = Quality("*");
+        var identity = Quality("identity") ?? (others == 0 ? 0 : null);
+        var (best, coding) = (identity ?? 0, (string?)null);
+        foreach (var one in (ReadOnlySpan<string>)[Gzip, Brotli])
+        {
+            var quality = Quality(one) ?? others ?? 0;
+            if (quality > 0 && quality >= best)
+            {
+                (best, coding) = (quality, one);
+            }
+        }
+        return (coding, identity is not 0);
+    }
+
+    public static byte[] Encode(string coding, ReadOnlySpan<byte> bytes, CompressionLevel level)
+    {
+        var encoded = new MemoryStream();
+        using (Stream encoder = coding == Brotli ? new BrotliStream(encoded, level) : new GZipStream(encoded, level))
+        {
+            encoder.Write(bytes);
+        }
+        return encoded.ToArray();
+    }
+
+    /// <summary>
+    /// Serves a request whose answer may be encoded: its body is kept until it is whole, as every body here is bounded, then sent in the coding.
+    /// </summary>
+    /// <param name="http">The request.</param>
+    /// <param name="coding">One that its client takes.</param>
+    /// <param name="takesIdentity">Whether the client takes an answer as it is, too.</param>
+    /// <param name="serve">Writes the answer.</param>
+    public static async Task ServeAsync(HttpContext http, string coding, bool takesIdentity, Func<Task> serve)
+    {
+        var connection = http.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        using var body = new MemoryStream();
+        var kept = new StreamResponseBodyFeature(body, connection);
+        http.Features.Set<IHttpResponseBodyFeature>(kept);
+        try
+        {
+            await serve();
+            await kept.CompleteAsync();
+        }
+        finally
+        {
+            kept.Dispose();
+            http.Features.Set(connection);
+        }
+        ReadOnlyMemory<byte> bytes = body.GetBuffer().AsMemory(0, (int)body.Length);
+        if (bytes.IsEmpty)
+        {
+            return;
+        }
+        var headers = http.Response.Headers;
+        if ((bytes.Length >= MinBytes || !takesIdentity) && StringValues.IsNullOrEmpty(headers.ContentEncoding))
+        {
+            bytes = Encode(coding, bytes.Span, CompressionLevel.Fastest);
+            headers.ContentEncoding = coding;
+        }
+        headers.ContentLength = bytes.Length;
+        await http.Response.Body.WriteAsync(bytes, http.RequestAborted);
+    }
+}
