@@ -1,3 +1,4 @@
+using System.Net;
 using Agora.Contracts.Customers;
 
 namespace Agora.Servers;
@@ -21,7 +22,14 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
         {
             return (0, invalid);
         }
-        create.PasswordHash = await passwords.HashAsync(password, call.Deadline);
+        try
+        {
+            create.PasswordHash = await passwords.HashAsync(password, ClientAddress.Of(call.Http), call.Deadline);
+        }
+        catch (TooManyWaitingException)
+        {
+            return (0, TooManyWaiting());
+        }
         var reply = await customers.ExecuteAsync(call.RequestId(create.Username), new Command { CreateAccount = create }, call.Deadline);
         return reply.Error != Error.None ? (0, Refusal.Of(reply.Error)) : (reply.AccountCreated.AccountId, null);
     }
@@ -39,21 +47,30 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
         {
             return (default, invalid);
         }
-        if (Wait(username) is { } wait)
+        var client = ClientAddress.Of(call.Http);
+        if (Wait(username, client) is { } wait)
         {
             return (default, TooMany(wait));
         }
-        limits.Logins?.Add(username);
+        limits.Logins?.Add(username, client);
         var account = await customers.GetCredentialsAsync(new() { Role = call.Role, UsernameKey = username }, call.Deadline);
-        var correct = await passwords.VerifyAsync(
-            password, account.Found ? account.PasswordHash : null, () => limits.FailedLogins.Wait(username) is null, call.Deadline);
+        bool? correct;
+        try
+        {
+            correct = await passwords.VerifyAsync(
+                password, account.Found ? account.PasswordHash : null, () => limits.FailedLogins.Wait(username, client) is null, client, call.Deadline);
+        }
+        catch (TooManyWaitingException)
+        {
+            return (default, TooManyWaiting());
+        }
         if (correct is null)
         {
-            return (default, TooMany(Wait(username) ?? TimeSpan.Zero));
+            return (default, TooMany(Wait(username, client) ?? TimeSpan.Zero));
         }
         if (correct is false)
         {
-            limits.FailedLogins.Add(username);
+            limits.FailedLogins.Add(username, client);
             return (default, Refusal.WrongCredentials);
         }
         var (token, hash) = Call.NewToken();
@@ -69,7 +86,11 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
         return reply.Error != Error.None ? Refusal.Of(reply.Error) : null;
     }
 
-    private TimeSpan? Wait(string username) => limits.FailedLogins.Wait(username) ?? limits.Logins?.Wait(username);
+    private TimeSpan? Wait(string username, IPAddress client) =>
+        limits.FailedLogins.Wait(username, client) ?? limits.Logins?.Wait(username, client);
+
+    private static Refusal TooManyWaiting() => Refusal.TooManyRequests(
+        TimeSpan.FromSeconds(1), "Too many logins from this address are waiting; wait a while, then go on with fewer at a time.");
 
     private static Refusal TooMany(TimeSpan wait) => Refusal.TooManyRequests(wait, "Too many logins on this account; wait a while, then try again.");
 }

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Agora.Contracts.Cluster;
 
@@ -42,21 +41,9 @@ internal sealed class RateLimits : IDisposable
         {
             return null;
         }
-        using var lease = _requests.AttemptAcquire(Client(client));
+        using var lease = _requests.AttemptAcquire(ClientAddress.Of(client));
         return lease.IsAcquired ? null : lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : s_second;
     }
 
     public void Dispose() => _requests?.Dispose();
-
-    // Whoever has one IPv6 address has as many as a /64 holds.
-    private static IPAddress Client(IPAddress address)
-    {
-        if (address.AddressFamily != AddressFamily.InterNetworkV6 || address.IsIPv4MappedToIPv6)
-        {
-            return address;
-        }
-        var bytes = address.GetAddressBytes();
-        bytes.AsSpan(8).Clear();
-        return new IPAddress(bytes);
-    }
 }

@@ -30,7 +30,7 @@ internal static class RestServer
         string title)
     {
         var address = group.Replicas[replica];
-        var certificate = cluster.Https is { } https ? new UsersCertificate(https) : null;
+        var certificate = cluster.Https is { } https ? new UsersCertificate(https, TimeProvider.System) : null;
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -38,6 +38,8 @@ internal static class RestServer
             kestrel.Limits.MaxRequestHeadersTotalSize = settings.Limits.HeaderBytes;
             kestrel.Limits.MaxRequestLineSize = settings.Limits.UrlBytes;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+            kestrel.Limits.MaxConcurrentConnections = settings.Limits.Connections;
+            kestrel.Limits.KeepAliveTimeout = ConnectionLimits.KeepAlive;
             Listen(kestrel, address, certificate);
         });
         var services = builder.Services;
@@ -55,6 +57,12 @@ internal static class RestServer
         services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<CustomersDatabase>()));
         services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<ProductsDatabase>()));
         services.AddSingleton<Passwords>();
+        services.AddSingleton(provider =>
+        {
+            var logger = provider.GetRequiredService<ILogger<RefusalLog>>();
+            return new RefusalLog(provider.GetRequiredService<TimeProvider>(), line => logger.LogWarning("Refused, {Refused}", line));
+        });
+        services.AddSingleton(provider => new ConnectionLimits(settings.Limits, provider.GetRequiredService<RefusalLog>()));
         services.AddSingleton(provider => new RateLimits(settings.Limits, provider.GetRequiredService<TimeProvider>()));
         services.AddOpenTelemetry().WithMetrics(metrics => metrics
             .AddMeter(ServerMetrics.MeterName)
@@ -67,7 +75,8 @@ internal static class RestServer
     public static void Use(WebApplication app, Role role)
     {
         var settings = app.Services.GetRequiredService<ServerSettings>();
-        app.Use(next => new Pipeline(next, role, app.Services.GetRequiredService<ServerContext>(), app.Services.GetRequiredService<RateLimits>()).InvokeAsync);
+        app.Use(next => new Pipeline(next, role, app.Services.GetRequiredService<ServerContext>(), app.Services.GetRequiredService<RateLimits>(),
+            app.Services.GetRequiredService<RefusalLog>()).InvokeAsync);
         app.MapGet("/health/live", () => TypedResults.Text("""{"status":"live"}""", "application/json")).ExcludeFromDescription();
         app.MapGet("/health/ready", async (IEnumerable<ReadinessPart> parts) =>
         {
@@ -85,10 +94,15 @@ internal static class RestServer
         void Http1(ListenOptions listen)
         {
             listen.Protocols = HttpProtocols.Http1;
+            var connections = listen.ApplicationServices.GetRequiredService<ConnectionLimits>();
+            connections.UseCount(listen);
             if (certificate is not null)
             {
-                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(certificate.Options()) });
+                var logger = listen.ApplicationServices.GetRequiredService<ILogger<UsersCertificate>>();
+                certificate.Warn(logger);
+                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(certificate.Options(logger)) });
             }
+            ConnectionLimits.UseFirstByte(listen);
         }
         if (IPAddress.TryParse(address.Host, out var ip))
         {
@@ -107,7 +121,7 @@ internal static class RestServer
 }
 
 /// <summary>Around every request: headers, the call's deadline and its checks, errors in one shape, measurement.</summary>
-internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext context, RateLimits limits)
+internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext context, RateLimits limits, RefusalLog refusals)
 {
     private readonly ILogger _logger = context.Logger(typeof(Pipeline));
 
@@ -136,6 +150,10 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
         if (function is not null)
         {
             var outcome = http.Features.Get<Refusal>()?.Code ?? "ok";
+            if (outcome == ErrorCodes.TooManyRequests)
+            {
+                refusals.Count($"{function.Name} answers 429", $"{ClientAddress.Of(http)}");
+            }
             context.Metrics.FunctionServed(function.Name, outcome, context.Time.GetElapsedTime(started));
         }
     }
@@ -161,7 +179,7 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
         }
         catch (UnavailableException e)
         {
-            _logger.LogWarning("{Function} answers 503: {Reason} {Cause}", function?.Name, e.Message, e.InnerException?.Message);
+            refusals.Count($"{function?.Name} answers 503: {e.Message} {e.InnerException?.Message}".TrimEnd(), $"{ClientAddress.Of(http)}");
             return Refusal.Unavailable(e.Part);
         }
         catch (BadHttpRequestException e)
