@@ -1,3 +1,4 @@
+using System.Net;
 using Agora.Contracts.Customers;
 
 namespace Agora.Servers;
@@ -21,18 +22,36 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
         {
             return (0, invalid);
         }
-        create.PasswordHash = await passwords.HashAsync(password, call.Deadline);
-        var reply = await customers.ExecuteAsync(call, call.RequestId(username.Key), new Command { CreateAccount = create }, body);
-        return reply.Error != Error.None ? (0, Refusal.Of(reply.Error))
-            : reply.Replayed && !await IsPasswordAsync(call, username.Key, password) ? (0, Refusal.KeyReused)
-            : (reply.AccountCreated.AccountId, null);
+        var client = ClientAddress.Of(call.Http);
+        try
+        {
+            create.PasswordHash = await passwords.HashAsync(password, client, call.Deadline);
+            var reply = await customers.ExecuteAsync(call, call.RequestId(username.Key), new Command { CreateAccount = create }, body);
+            return reply.Error != Error.None ? (0, Refusal.Of(reply.Error))
+                : reply.Replayed && await OtherPasswordAsync(call, username.Key, password, client) is { } other ? (0, other)
+                : (reply.AccountCreated.AccountId, null);
+        }
+        catch (TooManyWaitingException)
+        {
+            return (0, TooManyWaiting());
+        }
     }
 
-    // The password is a part of the request that no fingerprint may tell of: it is compared with what the first call has left.
-    private async Task<bool> IsPasswordAsync(Call call, string usernameKey, string password)
+    // The password is a part of the request that no fingerprint may tell of: it is compared with what the first call has left. Nobody guesses
+    // passwords here more often than at Login.
+    private async Task<Refusal?> OtherPasswordAsync(Call call, string username, string password, IPAddress client)
     {
-        var account = await customers.GetCredentialsAsync(new() { Role = call.Role, UsernameKey = usernameKey }, call.Deadline);
-        return await passwords.VerifyAsync(password, account.PasswordHash, () => true, call.Deadline) is true;
+        if (Wait(username, client) is { } wait)
+        {
+            return TooMany(wait);
+        }
+        var account = await customers.GetCredentialsAsync(new() { Role = call.Role, UsernameKey = username }, call.Deadline);
+        if (await passwords.VerifyAsync(password, account.PasswordHash, () => true, client, call.Deadline) is true)
+        {
+            return null;
+        }
+        limits.FailedLogins.Add(username, client);
+        return Refusal.KeyReused;
     }
 
     /// <summary>
@@ -48,21 +67,30 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
         {
             return (default, invalid);
         }
-        if (Wait(username) is { } wait)
+        var client = ClientAddress.Of(call.Http);
+        if (Wait(username, client) is { } wait)
         {
             return (default, TooMany(wait));
         }
-        limits.Logins?.Add(username);
+        limits.Logins?.Add(username, client);
         var account = await customers.GetCredentialsAsync(new() { Role = call.Role, UsernameKey = username }, call.Deadline);
-        var correct = await passwords.VerifyAsync(
-            password, account.Found ? account.PasswordHash : null, () => limits.FailedLogins.Wait(username) is null, call.Deadline);
+        bool? correct;
+        try
+        {
+            correct = await passwords.VerifyAsync(
+                password, account.Found ? account.PasswordHash : null, () => limits.FailedLogins.Wait(username, client) is null, client, call.Deadline);
+        }
+        catch (TooManyWaitingException)
+        {
+            return (default, TooManyWaiting());
+        }
         if (correct is null)
         {
-            return (default, TooMany(Wait(username) ?? TimeSpan.Zero));
+            return (default, TooMany(Wait(username, client) ?? TimeSpan.Zero));
         }
         if (correct is false)
         {
-            limits.FailedLogins.Add(username);
+            limits.FailedLogins.Add(username, client);
             return (default, Refusal.WrongCredentials);
         }
         var (token, hash) = Call.NewToken(account.AccountId);
@@ -78,7 +106,11 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
         return reply.Error != Error.None ? Refusal.Of(reply.Error) : null;
     }
 
-    private TimeSpan? Wait(string username) => limits.FailedLogins.Wait(username) ?? limits.Logins?.Wait(username);
+    private TimeSpan? Wait(string username, IPAddress client) =>
+        limits.FailedLogins.Wait(username, client) ?? limits.Logins?.Wait(username, client);
+
+    private static Refusal TooManyWaiting() => Refusal.TooManyRequests(
+        TimeSpan.FromSeconds(1), "Too many logins from this address are waiting; wait a while, then go on with fewer at a time.");
 
     private static Refusal TooMany(TimeSpan wait) => Refusal.TooManyRequests(wait, "Too many logins on this account; wait a while, then try again.");
 }

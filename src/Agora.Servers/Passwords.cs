@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using NSec.Cryptography;
@@ -9,9 +10,9 @@ namespace Agora.Servers;
 /// Salted, slow hashes of passwords: Argon2id of libsodium with 7 MiB and five passes, written as a PHC string with its parameters, so
 /// that they can be raised later. Of the minima that OWASP holds equally strong this is the cheapest here: half of the time of 19 MiB
 /// with two passes went into the kernel, which clears the memory's pages. There are never more at a time than cores, off the threads
-/// that serve requests, and what waits for its turn is bounded.
+/// that serve requests; what waits for its turn is bounded, and clients take turns, so that no client keeps the others from logging in.
 /// </summary>
-internal sealed class Passwords : IDisposable
+internal sealed class Passwords
 {
     /// <summary>Passwords may have 1 to this many characters, any characters.</summary>
     public const int MaxLength = 128;
@@ -26,13 +27,15 @@ internal sealed class Passwords : IDisposable
     // What an unknown username is compared with, so that it costs what a known one costs. Nothing hashes to it.
     private static readonly string s_nobody = Format(MemoryKiB, Passes, new byte[SaltBytes], new byte[HashBytes]);
 
-    private readonly SemaphoreSlim _cores = new(Math.Max(1, Environment.ProcessorCount));
-    private readonly int _maxWaiting;
-    private int _waiting;
+    private readonly FairTurns _turns;
 
-    public Passwords(ServerSettings settings) => _maxWaiting = settings.MaxHashesWaiting;
+    public Passwords(ServerSettings settings) => _turns = new(Math.Max(1, Environment.ProcessorCount), settings.MaxHashesWaiting);
 
-    public Task<string> HashAsync(string password, CancellationToken cancellationToken) => InTurnAsync(
+    /// <param name="password">What the user gave.</param>
+    /// <param name="client">Who asks, as <see cref="ClientAddress"/> tells clients apart.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public Task<string> HashAsync(string password, IPAddress client, CancellationToken cancellationToken) => InTurnAsync(
+        client,
         () =>
         {
             var salt = RandomNumberGenerator.GetBytes(SaltBytes);
@@ -43,9 +46,12 @@ internal sealed class Passwords : IDisposable
     /// <param name="password">What the user gave.</param>
     /// <param name="hash">What <see cref="HashAsync"/> made; null if there is no such account, which costs the same.</param>
     /// <param name="allowed">Asked when its turn has come, so that no more guesses than cores run past a limit on failures.</param>
+    /// <param name="client">Who asks, as <see cref="ClientAddress"/> tells clients apart.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns>Null where it was not allowed.</returns>
-    public Task<bool?> VerifyAsync(string password, string? hash, Func<bool> allowed, CancellationToken cancellationToken) => InTurnAsync(
+    public Task<bool?> VerifyAsync(
+        string password, string? hash, Func<bool> allowed, IPAddress client, CancellationToken cancellationToken) => InTurnAsync(
+        client,
         () =>
         {
             if (!allowed())
@@ -57,34 +63,16 @@ internal sealed class Passwords : IDisposable
         },
         cancellationToken);
 
-    public void Dispose() => _cores.Dispose();
-
-    private async Task<T> InTurnAsync<T>(Func<T> work, CancellationToken cancellationToken)
+    private async Task<T> InTurnAsync<T>(IPAddress client, Func<T> work, CancellationToken cancellationToken)
     {
-        if (Interlocked.Increment(ref _waiting) > _maxWaiting)
-        {
-            Interlocked.Decrement(ref _waiting);
-            throw new UnavailableException("The login service, which many use now,");
-        }
-        try
-        {
-            await _cores.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException e)
-        {
-            throw new UnavailableException("The login service, which many use now,", e);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _waiting);
-        }
+        await _turns.EnterAsync(client, cancellationToken);
         try
         {
             return await Task.Run(work, CancellationToken.None);
         }
         finally
         {
-            _cores.Release();
+            _turns.Leave();
         }
     }
 

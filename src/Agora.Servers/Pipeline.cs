@@ -1,3 +1,4 @@
+using Agora.Client;
 using Agora.Contracts.Customers;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
@@ -9,7 +10,7 @@ using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestExceptio
 namespace Agora.Servers;
 
 /// <summary>Around every request: headers, the call's deadline and its checks, errors in one shape, measurement.</summary>
-internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext context, RateLimits limits)
+internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext context, RateLimits limits, RefusalLog refusals)
 {
     private readonly ILogger _logger = context.Logger(typeof(Pipeline));
 
@@ -44,6 +45,10 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
         if (function is not null)
         {
             var outcome = http.Features.Get<Refusal>()?.Code ?? "ok";
+            if (outcome == ErrorCodes.TooManyRequests)
+            {
+                refusals.Count($"{function.Name} answers 429", $"{ClientAddress.Of(http)}");
+            }
             context.Metrics.FunctionServed(function.Name, outcome, context.Time.GetElapsedTime(started));
         }
     }
@@ -82,7 +87,7 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
         }
         catch (UnavailableException e)
         {
-            _logger.LogWarning("{Function} answers 503: {Reason} {Cause}", function?.Name, e.Message, e.InnerException?.Message);
+            refusals.Count($"{function?.Name} answers 503: {e.Message} {e.InnerException?.Message}".TrimEnd(), $"{ClientAddress.Of(http)}");
             return Refusal.Unavailable(e.Part);
         }
         catch (BadHttpRequestException e)

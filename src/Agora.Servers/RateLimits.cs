@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Agora.Contracts.Cluster;
 
@@ -51,7 +50,7 @@ internal sealed class RateLimits : IDisposable
 
     /// <summary>What this client has left, as the header <c>RateLimit</c> says it; null without a limit.</summary>
     public string? Left(IPAddress? client) =>
-        client is not null && _requests?.GetStatistics(Client(client))?.CurrentAvailablePermits is { } left
+        client is not null && _requests?.GetStatistics(ClientAddress.Of(client))?.CurrentAvailablePermits is { } left
             ? string.Create(CultureInfo.InvariantCulture, $"\"{PolicyName}\";r={left};t={SecondsFor(_burst - left)}")
             : null;
 
@@ -62,23 +61,11 @@ internal sealed class RateLimits : IDisposable
         {
             return null;
         }
-        using var lease = _requests.AttemptAcquire(Client(client));
+        using var lease = _requests.AttemptAcquire(ClientAddress.Of(client));
         return lease.IsAcquired ? null : lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : s_second;
     }
 
     public void Dispose() => _requests?.Dispose();
 
     private long SecondsFor(long calls) => (calls + _rate - 1) / _rate;
-
-    // Whoever has one IPv6 address has as many as a /64 holds.
-    private static IPAddress Client(IPAddress address)
-    {
-        if (address.AddressFamily != AddressFamily.InterNetworkV6 || address.IsIPv4MappedToIPv6)
-        {
-            return address;
-        }
-        var bytes = address.GetAddressBytes();
-        bytes.AsSpan(8).Clear();
-        return new IPAddress(bytes);
-    }
 }

@@ -31,7 +31,7 @@ internal static class RestServer
         string title)
     {
         var address = group.Replicas[replica];
-        var certificate = cluster.Https is { } https ? new UsersCertificate(https) : null;
+        var certificate = cluster.Https is { } https ? new UsersCertificate(https, TimeProvider.System) : null;
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -41,6 +41,8 @@ internal static class RestServer
             kestrel.Limits.MaxRequestHeaderCount = 4 * RequestSize.MaxHeaders;
             kestrel.Limits.MaxRequestLineSize = settings.Limits.UrlBytes + RequestSize.Slack;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+            kestrel.Limits.MaxConcurrentConnections = settings.Limits.Connections;
+            kestrel.Limits.KeepAliveTimeout = ConnectionLimits.KeepAlive;
             Listen(kestrel, address, certificate);
         });
         var services = builder.Services;
@@ -61,6 +63,12 @@ internal static class RestServer
         services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<CustomersDatabase>()));
         services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<ProductsDatabase>()));
         services.AddSingleton<Passwords>();
+        services.AddSingleton(provider =>
+        {
+            var logger = provider.GetRequiredService<ILogger<RefusalLog>>();
+            return new RefusalLog(provider.GetRequiredService<TimeProvider>(), line => logger.LogWarning("Refused, {Refused}", line));
+        });
+        services.AddSingleton(provider => new ConnectionLimits(settings.Limits, provider.GetRequiredService<RefusalLog>()));
         services.AddSingleton(provider => new RateLimits(settings.Limits, provider.GetRequiredService<TimeProvider>()));
         services.AddOpenTelemetry().WithMetrics(metrics => metrics
             .AddMeter(ServerMetrics.MeterName)
@@ -83,7 +91,8 @@ internal static class RestServer
             return next(http);
         });
         app.UseRouting();
-        app.Use(next => new Pipeline(next, role, app.Services.GetRequiredService<ServerContext>(), app.Services.GetRequiredService<RateLimits>()).InvokeAsync);
+        app.Use(next => new Pipeline(next, role, app.Services.GetRequiredService<ServerContext>(), app.Services.GetRequiredService<RateLimits>(),
+            app.Services.GetRequiredService<RefusalLog>()).InvokeAsync);
         app.MapGet(LivePath, () => TypedResults.Text("""{"status":"live"}""", "application/json")).ExcludeFromDescription();
         app.MapGet("/health/ready", async (IEnumerable<ReadinessPart> parts) =>
         {
@@ -101,10 +110,15 @@ internal static class RestServer
         void Http1(ListenOptions listen)
         {
             listen.Protocols = HttpProtocols.Http1;
+            var connections = listen.ApplicationServices.GetRequiredService<ConnectionLimits>();
+            connections.UseCount(listen);
             if (certificate is not null)
             {
-                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(certificate.Options()) });
+                var logger = listen.ApplicationServices.GetRequiredService<ILogger<UsersCertificate>>();
+                certificate.Warn(logger);
+                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(certificate.Options(logger)) });
             }
+            ConnectionLimits.UseFirstByte(listen);
         }
         if (IPAddress.TryParse(address.Host, out var ip))
         {

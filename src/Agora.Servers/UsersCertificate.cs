@@ -3,6 +3,8 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
+using Microsoft.Extensions.Logging;
 
 namespace Agora.Servers;
 
@@ -12,70 +14,78 @@ namespace Agora.Servers;
 /// </summary>
 internal sealed class UsersCertificate
 {
-    private static readonly long s_look = (long)TimeSpan.FromMinutes(1).TotalMilliseconds;
+    private static readonly TimeSpan s_look = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_day = TimeSpan.FromDays(1);
+    private static readonly TimeSpan s_soon = TimeSpan.FromDays(30);
 
-    private readonly HttpsSettings _files;
-    private readonly Lock _lock = new();
-    private SslServerAuthenticationOptions _options;
-    private DateTime _written;
-    private long _looked = Environment.TickCount64;
+    private readonly Renewed<Shown> _certificate;
+    private readonly TimeProvider _time;
+    private long _looked;
+    private long _warned;
 
     /// <exception cref="IOException">It cannot be used; the message says which file and why.</exception>
-    public UsersCertificate(HttpsSettings files)
+    public UsersCertificate(HttpsSettings files, TimeProvider time)
     {
-        _files = files;
-        _written = File.GetLastWriteTimeUtc(files.Certificate);
-        _options = Read(files);
+        (_time, _looked, _warned) = (time, time.GetTimestamp(), time.GetTimestamp() - time.TimestampFrequency * (long)s_day.TotalSeconds);
+        _certificate = new(() => Read(files, time.GetUtcNow()), files.Certificate, files.Key);
     }
 
-    public SslServerAuthenticationOptions Options()
+    /// <summary>TLS for a connection that begins now.</summary>
+    public SslServerAuthenticationOptions Options(ILogger logger)
     {
-        if (Environment.TickCount64 - Volatile.Read(ref _looked) < s_look)
+        var looked = Volatile.Read(ref _looked);
+        if (_time.GetElapsedTime(looked) >= s_look && Interlocked.CompareExchange(ref _looked, _time.GetTimestamp(), looked) == looked)
         {
-            return Volatile.Read(ref _options);
-        }
-        lock (_lock)
-        {
-            Volatile.Write(ref _looked, Environment.TickCount64);
-            var written = File.GetLastWriteTimeUtc(_files.Certificate);
-            if (written != _written)
+            if (_certificate.Look() is { Length: > 0 } problem)
             {
-                try
-                {
-                    Volatile.Write(ref _options, Read(_files));
-                    _written = written;
-                }
-                catch (IOException)
-                {
-                    // Half written, perhaps: the one in use is still good, and the next look finds it whole.
-                }
+                logger.LogWarning("The new certificate for users is not used: {Problem}", problem);
             }
-            return _options;
+            Warn(logger);
+        }
+        return _certificate.Current.Options;
+    }
+
+    /// <summary>
+    /// Says that it ends soon, once a day. Authorities that give certificates for weeks expect them to be renewed in their last third, and till then there is
+    /// nothing to be said.
+    /// </summary>
+    public void Warn(ILogger logger)
+    {
+        var (from, to) = (_certificate.Current.From, _certificate.Current.To);
+        var soon = (to - from) / 3 < s_soon ? (to - from) / 3 : s_soon;
+        if (to - _time.GetUtcNow() < soon && _time.GetElapsedTime(_warned) >= s_day)
+        {
+            _warned = _time.GetTimestamp();
+            logger.LogWarning("The certificate for users expires on {Date:yyyy-MM-dd}; put a new one and its key in place, and they are taken up within a minute", to);
         }
     }
 
-    private static SslServerAuthenticationOptions Read(HttpsSettings files)
+    private static Shown Read(HttpsSettings files, DateTimeOffset now)
     {
         try
         {
             var certificate = X509Certificate2.CreateFromPemFile(files.Certificate, files.Key);
             X509Certificate2Collection chain = [];
             chain.ImportFromPemFile(files.Certificate);
-            if (certificate.NotAfter < DateTime.Now)
+            if (certificate.NotAfter.ToUniversalTime() < now)
             {
                 throw new IOException(FormattableString.Invariant($"it expired on {certificate.NotAfter:yyyy-MM-dd}"));
             }
-            return new SslServerAuthenticationOptions
+            SslServerAuthenticationOptions options = new()
             {
                 // All connections share this: Kestrel is to write nothing into it.
                 ApplicationProtocols = [SslApplicationProtocol.Http11],
                 ServerCertificateContext = SslStreamCertificateContext.Create(certificate, chain, offline: true),
                 EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             };
+            return new Shown(options, certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime());
         }
         catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
         {
             throw new IOException($"the certificate for users, {files.Certificate} with the key {files.Key} (https in the cluster file), cannot be used: {e.Message}", e);
         }
     }
+
+    /// <summary>A certificate as connections show it, and its dates.</summary>
+    private sealed record Shown(SslServerAuthenticationOptions Options, DateTimeOffset From, DateTimeOffset To);
 }

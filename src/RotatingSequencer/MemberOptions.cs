@@ -23,7 +23,9 @@ public sealed record MemberOptions
     /// </summary>
     public string? JournalDirectory { get; init; }
 
-    /// <summary>Largest datagram in bytes; below the path's MTU, since IP fragments are lost together.</summary>
+    /// <summary>
+    /// Largest datagram in bytes; below the path's MTU, since IP fragments are lost together. The same at all members: longer ones are dropped unread.
+    /// </summary>
     public int MaximumDatagram { get; init; } = 1_400;
 
     /// <summary>How many requests of one member may be on their way; it bounds the memory of all members.</summary>

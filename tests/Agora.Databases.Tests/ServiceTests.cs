@@ -317,6 +317,9 @@ public sealed class ServiceTests : IAsyncLifetime
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton<TimeProvider>(_time);
+        var key = Path.Combine(_directory, "customers.key");
+        File.WriteAllBytes(key, "a key that only these tests know"u8.ToArray());
+        builder.Configuration["Agora:GroupKeyFile"] = key;
         return builder;
     }
 

@@ -2,6 +2,7 @@ using System.Text;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Security;
 using Agora.Lab;
+using Agora.Replication.Broadcast;
 using Agora.Replication.Hosting;
 using Agora.Replication.Raft;
 using Agora.Testing;
@@ -70,6 +71,7 @@ internal sealed class Group : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddProvider(new TestOutput(replica));
+        AddKey(builder, _directory);
         ReplicaHosting.AddReplica(builder, _relays?.SeenBy(replica) ?? Definition, replica, _directory[$"{replica}"], new Ledger(), Identity(replica, secrets), _raft(replica));
         var host = builder.Build();
         host.MapReplica();
@@ -179,6 +181,13 @@ internal sealed class Group : IAsyncDisposable
         }
 
         _directory.Dispose();
+    }
+
+    /// <summary>Gives a replica the key of its group's datagrams, the same for all in the directory.</summary>
+    public static void AddKey(WebApplicationBuilder builder, TemporaryDirectory directory)
+    {
+        File.WriteAllBytes(directory["customers.key"], "a key that only these tests know"u8.ToArray());
+        builder.Configuration[GroupKey.FileSetting] = directory["customers.key"];
     }
 
     private static ComponentIdentity? Identity(int replica, ClusterSecrets? secrets) =>

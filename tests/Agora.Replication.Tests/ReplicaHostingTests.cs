@@ -6,11 +6,11 @@ using Agora.Contracts.Cluster;
 using Agora.Contracts.Replication;
 using Agora.Replication.Broadcast;
 using Agora.Replication.Hosting;
+using Agora.Testing;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace Agora.Replication.Tests;
@@ -106,6 +106,7 @@ public sealed class ReplicaHostingTests
         DatabaseGroup group = new() { Engine = engine, Replicas = [new DatabaseAddress { PeerPort = port }] };
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        Group.AddKey(builder, directory);
         builder.AddReplica(group, 0, directory["replica"], new Ledger(), null);
         await using var host = builder.Build();
         var refusal = await Assert.ThrowsAsync<IOException>(() => host.StartAsync(Cancelled));
@@ -131,9 +132,8 @@ public sealed class ReplicaHostingTests
         File.WriteAllBytes(directory["key"], RandomNumberGenerator.GetBytes(32));
         DatabaseGroup one = new() { Replicas = [new DatabaseAddress { PeerPort = 1 }] };
         DatabaseGroup other = new() { Replicas = [new DatabaseAddress { PeerPort = 2 }] };
-        Assert.Equal(GroupKey.Load(one, directory["key"], NullLogger.Instance), GroupKey.Load(one, directory["key"], NullLogger.Instance));
-        Assert.NotEqual(GroupKey.Load(one, directory["key"], NullLogger.Instance), GroupKey.Load(other, directory["key"], NullLogger.Instance));
-        Assert.NotEqual(GroupKey.Load(one, directory["key"], NullLogger.Instance), GroupKey.Load(one, null, NullLogger.Instance));
+        Assert.Equal(GroupKey.Load(one, directory["key"]), GroupKey.Load(one, directory["key"]));
+        Assert.NotEqual(GroupKey.Load(one, directory["key"]), GroupKey.Load(other, directory["key"]));
     }
 
     [Fact]
@@ -143,9 +143,27 @@ public sealed class ReplicaHostingTests
         File.WriteAllBytes(directory["short"], new byte[16]);
         foreach (var name in new[] { "missing", "short" })
         {
-            var refusal = Assert.Throws<IOException>(() => GroupKey.Load(new DatabaseGroup(), directory[name], NullLogger.Instance));
+            var refusal = Assert.Throws<IOException>(() => GroupKey.Load(new DatabaseGroup(), directory[name]));
             Assert.Contains(directory[name], refusal.Message, StringComparison.Ordinal);
         }
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    public async Task Without_a_group_key_no_replica_of_the_rotating_sequencer_starts(string? file)
+    {
+        using TemporaryDirectory directory = new();
+        DatabaseGroup group = new() { Engine = ReplicationEngine.RotatingSequencer, Replicas = [new DatabaseAddress { PeerPort = FreePorts.Take() }] };
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.Configuration[GroupKey.FileSetting] = file;
+        builder.AddReplica(group, 0, directory["replica"], new Ledger(), null);
+        await using var host = builder.Build();
+
+        var refusal = await Assert.ThrowsAsync<IOException>(() => host.StartAsync(Cancelled));
+
+        Assert.Contains("agora cluster keys", refusal.Message, StringComparison.Ordinal);
     }
 
     private static GrpcChannel Channel(Group group, int replica) =>

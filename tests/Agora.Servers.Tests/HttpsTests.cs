@@ -6,6 +6,8 @@ using Agora.Client;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Payments;
 using Agora.Contracts.Security;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Agora.Servers.Tests;
 
@@ -87,6 +89,41 @@ public sealed class HttpsTests : IAsyncLifetime
     }
 
     [Fact]
+    public void A_renewed_certificate_for_users_is_taken_up_and_one_that_ends_soon_is_warned_of_every_day()
+    {
+        var authority = Certificate("a private authority", issuer: null, "authority");
+        Certificate("shop", authority, "shop");
+        // It lives for ten days from yesterday on, and its last third begins in less than six.
+        FakeTimeProvider time = new(TimeProvider.System.GetUtcNow());
+        RecordingLogger log = new();
+        UsersCertificate users = new(new() { Certificate = InDirectory("shop.crt"), Key = InDirectory("shop.key") }, time);
+        var first = users.Options(log).ServerCertificateContext!.TargetCertificate.Thumbprint;
+        users.Warn(log);
+        Assert.Empty(log.Lines);
+
+        time.Advance(TimeSpan.FromDays(6.5));
+        users.Options(log);
+        Assert.Contains("expires on", Assert.Single(log.Lines), StringComparison.Ordinal);
+        time.Advance(TimeSpan.FromHours(2));
+        users.Options(log);
+        Assert.Single(log.Lines);
+        time.Advance(TimeSpan.FromHours(23));
+        users.Options(log);
+        Assert.Equal(2, log.Lines.Count);
+
+        // Half of it is there yet, then all.
+        var oldKey = File.ReadAllText(InDirectory("shop.key"));
+        Certificate("shop", authority, "shop");
+        var newKey = File.ReadAllText(InDirectory("shop.key"));
+        File.WriteAllText(InDirectory("shop.key"), oldKey);
+        time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(first, users.Options(log).ServerCertificateContext!.TargetCertificate.Thumbprint);
+        File.WriteAllText(InDirectory("shop.key"), newKey);
+        time.Advance(TimeSpan.FromMinutes(1));
+        Assert.NotEqual(first, users.Options(log).ServerCertificateContext!.TargetCertificate.Thumbprint);
+    }
+
+    [Fact]
     public void A_certificate_for_users_that_cannot_be_used_is_told_with_its_file()
     {
         var cluster = ClusterFile.Default with { Https = new() { Certificate = InDirectory("no.crt"), Key = InDirectory("no.key") } };
@@ -119,10 +156,22 @@ public sealed class HttpsTests : IAsyncLifetime
         SubjectAlternativeNameBuilder names = new();
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
-        DateTimeOffset from = DateTimeOffset.UtcNow.AddDays(-1), to = from.AddDays(10);
+        DateTimeOffset from = DateTimeOffset.UtcNow.AddDays(-1), to = issuer?.NotAfter ?? from.AddDays(10);
         var certificate = issuer is null ? request.CreateSelfSigned(from, to) : request.Create(issuer, from, to, [1, 2, 3]);
         File.WriteAllText(InDirectory(file + ".crt"), certificate.ExportCertificatePem());
         File.WriteAllText(InDirectory(file + ".key"), key.ExportPkcs8PrivateKeyPem());
         return certificate;
+    }
+
+    private sealed class RecordingLogger : ILogger
+    {
+        public List<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Add(formatter(state, exception));
     }
 }

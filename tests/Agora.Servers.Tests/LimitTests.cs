@@ -1,6 +1,9 @@
 using System.Net;
+using System.Net.Sockets;
 using Agora.Client;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
+using Microsoft.AspNetCore.Connections;
 
 namespace Agora.Servers.Tests;
 
@@ -13,7 +16,7 @@ public sealed class LimitTests : IAsyncLifetime
     {
         public Limited() => Settings = new ServerSettings
         {
-            Limits = new LimitSettings { BodyBytes = 2048, HeaderBytes = 2048, UrlBytes = 1024, RequestsPerSecond = 1, RequestBurst = 12, LoginsPerMinute = 2 },
+            Limits = new LimitSettings { BodyBytes = 2048, HeaderBytes = 2048, UrlBytes = 1024, RequestsPerSecond = 1, RequestBurst = 12, LoginsPerMinute = 2, Connections = 10 },
         };
     }
 
@@ -87,6 +90,83 @@ public sealed class LimitTests : IAsyncLifetime
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
         await refused.ProblemAsync(429, ErrorCodes.TooManyRequests);
         await _marketplace.NewSellerAsync();
+    }
+
+    [Fact]
+    public async Task A_client_has_only_so_many_connections_and_one_on_this_machine_as_many_as_it_likes()
+    {
+        using RefusalLog log = new(TimeProvider.System, _ => { });
+        ConnectionLimits limits = new(new LimitSettings { ConnectionsPerClient = 2 }, log);
+        TaskCompletionSource ended = new();
+        var served = 0;
+        Task Serve(ConnectionContext connection)
+        {
+            served++;
+            return ended.Task;
+        }
+        List<Task> connections = [];
+        bool IsRefused(string address)
+        {
+            connections.Add(limits.CountAsync(Serve, new DefaultConnectionContext { RemoteEndPoint = new IPEndPoint(IPAddress.Parse(address), 1) }));
+            return connections[^1].IsCompleted;
+        }
+
+        Assert.False(IsRefused("192.0.2.1"));
+        Assert.False(IsRefused("192.0.2.1"));
+        Assert.True(IsRefused("192.0.2.1"));
+        Assert.Equal(2, served);
+        Assert.False(IsRefused("2001:db8::1"));
+        Assert.False(IsRefused("2001:db8::2"));
+        Assert.True(IsRefused("2001:db8::3"));
+        Assert.Equal(4, served);
+        Assert.False(IsRefused("192.0.2.2"));
+        Assert.False(IsRefused("127.0.0.1"));
+        Assert.False(IsRefused("127.0.0.1"));
+        Assert.False(IsRefused("127.0.0.1"));
+        Assert.Equal(8, served);
+
+        ended.SetResult();
+        await Task.WhenAll(connections);
+        connections.Add(limits.CountAsync(Serve, new DefaultConnectionContext { RemoteEndPoint = new IPEndPoint(IPAddress.Parse("192.0.2.1"), 1) }));
+        Assert.Equal(9, served);
+    }
+
+    [Fact]
+    public async Task A_connection_on_which_nothing_is_said_is_ended_and_so_is_one_beyond_the_bound_of_all()
+    {
+        Uri server = _marketplace.Seller.BaseAddress!;
+        using TcpClient silent = new();
+        await silent.ConnectAsync(server.Host, server.Port, Cancellation);
+        var began = TimeProvider.System.GetTimestamp();
+        Assert.Equal(0, await silent.GetStream().ReadAsync(new byte[1], Cancellation));
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began), ConnectionLimits.FirstByte - TimeSpan.FromSeconds(1), ConnectionLimits.KeepAlive);
+
+        // The limits that the marketplace was given allow ten in all.
+        List<TcpClient> many = [];
+        try
+        {
+            var refused = false;
+            for (var i = 0; i < 20 && !refused; i++)
+            {
+                TcpClient one = new();
+                many.Add(one);
+                await one.ConnectAsync(server.Host, server.Port, Cancellation);
+                await one.GetStream().WriteAsync("GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"u8.ToArray(), Cancellation);
+                try
+                {
+                    refused = await one.GetStream().ReadAsync(new byte[1], Cancellation) == 0;
+                }
+                catch (IOException)
+                {
+                    refused = true;
+                }
+            }
+            Assert.True(refused);
+        }
+        finally
+        {
+            many.ForEach(one => one.Dispose());
+        }
     }
 
     [Fact]

@@ -177,6 +177,9 @@ public class Marketplace : IAsyncLifetime
     private WebApplicationBuilder DatabaseReplica()
     {
         var builder = Builder();
+        var key = Path.Combine(_directory.FullName, "customers.key");
+        File.WriteAllBytes(key, "a key that only these tests know"u8.ToArray());
+        builder.Configuration["Agora:GroupKeyFile"] = key;
         builder.Services.AddSingleton(Wire);
         builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<WireInterceptor>());
         return builder;

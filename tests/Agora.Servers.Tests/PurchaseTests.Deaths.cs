@@ -32,8 +32,10 @@ public sealed partial class PurchaseTests
 
         // Whatever its end is, a repeat is told it.
         var bought = marketplace.Payments[TransactionOf("k")] == TransactionState.Approved;
-        var expected = bought || Unbegun(step, afterIt) ? 201 : declined && Charged(step, afterIt) ? 402 : 409;
-        Assert.Equal(expected, await SendAsync(_elsewhere, "k").StatusAsync());
+        var expected = bought ? 201
+            : Unbegun(step, afterIt) ? declined ? 402 : 201
+            : declined && Charged(step, afterIt) ? 402 : 409;
+        Assert.Equal(expected, await SendAsync(_elsewhere, "k", declined ? FakePayments.DeclinedCard : FakePayments.GoodCard).StatusAsync());
     }
 
     [Theory]

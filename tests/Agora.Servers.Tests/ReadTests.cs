@@ -130,7 +130,7 @@ public sealed class ReadTests(Marketplace marketplace)
                 await marketplace.Buyer.SendAsync(HttpMethod.Get, path, token: token).ProblemAsync(401, ErrorCodes.NotLoggedIn);
             }
         }
-        foreach (var path in new[] { "/sellers/0", "/sellers/99999999", "/sellers/x", "/sellers/99999999/items", "/sellers/1%00" })
+        foreach (var path in new[] { "/sellers/0", "/sellers/99999999", "/sellers/x", "/sellers/99999999/items", "/sellers/1+", "/sellers/01" })
         {
             await marketplace.Buyer.SendAsync(HttpMethod.Get, path).ProblemAsync(404, ErrorCodes.NoSuchSeller);
         }

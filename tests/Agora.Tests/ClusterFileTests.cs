@@ -31,7 +31,11 @@ public sealed class ClusterFileTests : IDisposable
     [Fact]
     public void What_is_written_reads_back_the_same()
     {
-        foreach (ClusterFile file in new[] { ClusterFile.Default, ClusterFile.Unreplicated })
+        HttpsSettings https = new() { Certificate = "shop.pem", Key = "shop.key", Authority = "ca.pem" };
+        foreach (ClusterFile file in new[]
+        {
+            ClusterFile.Default, ClusterFile.Unreplicated, ClusterFile.Default with { Https = https }, ClusterFile.Default with { PlainHttp = true },
+        })
         {
             string json = file.ToJson();
             Assert.Equal(json, ClusterFile.Parse(json).ToJson());
@@ -62,6 +66,55 @@ public sealed class ClusterFileTests : IDisposable
     }
 
     [Fact]
+    public void Https_is_a_certificate_or_false_or_nothing()
+    {
+        Assert.Equal((null, false), Https("null"));
+        Assert.Equal((null, true), Https("false"));
+        Assert.Equal(("shop.pem", false), Https("""{ "certificate": "shop.pem", "key": "shop.key" }"""));
+
+        static (string?, bool) Https(string text)
+        {
+            ClusterFile file = ClusterFile.Parse(Changed("\"https\": null,\"limits\"", $"\"https\": {text},\"limits\""));
+            return (file.Https?.Certificate, file.PlainHttp);
+        }
+    }
+
+    [Theory]
+    [InlineData("10.0.0.7")]
+    [InlineData("shop-1")]
+    [InlineData("localhost.localdomain")]
+    [InlineData("fd00::7")]
+    public void Servers_that_a_network_reaches_do_not_start_in_the_clear_unless_the_file_says_so(string host)
+    {
+        ClusterFile file = ClusterFile.Default with { BuyerServers = new() { Replicas = [new() { Host = host, Port = 8120 }, new() { Port = 8121 }] } };
+
+        string why = file.RefusalToStart(file.Processes(), "my.json")!;
+
+        foreach (string part in new[] { "my.json: https: ", "buyer-server/0 at ", host, "\"https\": { \"certificate\"", "\"https\": false" })
+        {
+            Assert.Contains(part, why, StringComparison.Ordinal);
+        }
+        Assert.DoesNotContain("buyer-server/1", why, StringComparison.Ordinal);
+        Assert.DoesNotContain("customers", why, StringComparison.Ordinal);
+        Assert.Null(file.RefusalToStart(file.Processes().Where(p => p.Component == Components.Products), "my.json"));
+        Assert.Null((file with { PlainHttp = true }).RefusalToStart(file.Processes(), "my.json"));
+        Assert.Null((file with { Https = new() { Certificate = "c", Key = "k" } }).RefusalToStart(file.Processes(), "my.json"));
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("127.8.9.10")]
+    [InlineData("::1")]
+    [InlineData("localhost")]
+    [InlineData("LocalHost")]
+    public void Servers_that_only_this_machine_reaches_start_in_the_clear(string host)
+    {
+        ClusterFile file = ClusterFile.Default with { SellerServers = new() { Replicas = [new() { Host = host, Port = 8110 }] } };
+
+        Assert.Null(file.RefusalToStart(file.Processes(), "my.json"));
+    }
+
+    [Fact]
     public void Comments_and_trailing_commas_are_allowed() =>
         Assert.Equal(0.5, ClusterFile.Parse(Changed("\"approvalProbability\": 0.9", "/* half */ \"approvalProbability\": 0.5 // of them\n")).Payments.ApprovalProbability);
 
@@ -85,6 +138,11 @@ public sealed class ClusterFileTests : IDisposable
     [InlineData("\"bodyBytes\": 65536", "\"bodyBytes\": 12", "limits.bodyBytes: 12 is out of bounds; write a number from 1024 to ")]
     [InlineData("\"requestsPerSecond\": null", "\"requestsPerSecond\": 0", "limits.requestsPerSecond: 0 is out of bounds")]
     [InlineData("\"https\": null,\"limits\"", "\"https\": { \"certificate\": \"\", \"key\": \"k\" },\"limits\"", "https: name both the certificate and its key")]
+    [InlineData("\"https\": null,\"limits\"", "\"https\": true,\"limits\"", "https: write \"https\": { \"certificate\"")]
+    [InlineData("\"https\": null,\"limits\"", "\"https\": { \"certificate\": \"c\" },\"limits\"", "key")]
+    [InlineData("\"https\": null,\"limits\"", "\"https\": { \"cert\": \"c\", \"key\": \"k\" },\"limits\"", "https.cert: unknown field; mend the name or take it out (known here: certificate, key, authority)")]
+    [InlineData("\"connections\": 10000", "\"connections\": 0", "limits.connections: 0 is out of bounds")]
+    [InlineData("\"connectionsPerClient\": 500", "\"connectionsPerClient\": 0", "limits.connectionsPerClient: 0 is out of bounds")]
     [InlineData("\"host\": \"127.0.0.1\",\"port\": 8110", "\"host\": \"http://a\",\"port\": 8110", "sellerServers.replicas[0].host: \"http://a\" is no host")]
     [InlineData("\"host\": \"127.0.0.1\",\"port\": 8110", "\"host\": null,\"port\": 8110", "sellerServers.replicas[0].host: ")]
     [InlineData("\"port\": 8110", "\"port\": 8110, \"via\": {\"port\": 0}", "sellerServers.replicas[0].via.port: missing; write a port from 1 to 65535")]

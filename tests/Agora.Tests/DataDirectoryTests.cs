@@ -7,6 +7,10 @@ namespace Agora.Tests;
 
 public sealed class DataDirectoryTests : IDisposable
 {
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    private static readonly string s_deep = Path.Combine([.. Enumerable.Repeat("a-rather-long-name-of-a-directory", 6)]);
+
     private readonly Scratch _scratch = new();
     private readonly DataDirectory _data;
 
@@ -81,14 +85,80 @@ public sealed class DataDirectoryTests : IDisposable
     public async Task The_control_socket_fits_its_limit_however_long_the_directory()
     {
         Assert.StartsWith(_data.Root, _data.ControlSocket, StringComparison.Ordinal);
-        DataDirectory deep = new(_scratch[Path.Combine([.. Enumerable.Repeat("a-rather-long-name-of-a-directory", 6)])]);
-
+        DataDirectory deep = new(_scratch[s_deep]);
+        Assert.Null(deep.ControlSocket);
+        string first;
         await using (await deep.TakeAsync(ClusterFile.Default, fresh: false, TestContext.Current.CancellationToken))
         {
-            Assert.True(Encoding.UTF8.GetByteCount(deep.ControlSocket) <= 103);
+            Assert.True(Encoding.UTF8.GetByteCount(deep.ControlSocket!) <= 103);
+            first = Path.GetDirectoryName(deep.ControlSocket)!;
+            Assert.Equal(OwnerOnly, File.GetUnixFileMode(first));
+        }
+        await using (await deep.TakeAsync(ClusterFile.Default, fresh: false, TestContext.Current.CancellationToken))
+        {
+            Assert.NotEqual(first, Path.GetDirectoryName(deep.ControlSocket));
+            Assert.False(Directory.Exists(first));
+            Directory.Delete(Path.GetDirectoryName(deep.ControlSocket)!, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("open to others")]
+    [InlineData("a link")]
+    public async Task A_control_socket_that_somebody_else_may_have_put_there_is_not_spoken_to(string what)
+    {
+        DataDirectory deep = new(_scratch[s_deep]);
+        await using (await deep.TakeAsync(ClusterFile.Default, fresh: false, TestContext.Current.CancellationToken))
+        {
             string directory = Path.GetDirectoryName(deep.ControlSocket)!;
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(directory));
-            Directory.Delete(directory, recursive: true);
+            if (what == "a link")
+            {
+                Directory.Delete(directory);
+                Directory.CreateDirectory(_scratch["elsewhere"], OwnerOnly);
+                Directory.CreateSymbolicLink(directory, _scratch["elsewhere"]);
+            }
+            else
+            {
+                File.SetUnixFileMode(directory, OwnerOnly | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute);
+            }
+
+            using ControlClient client = new(deep);
+            CommandFailedException e = await Assert.ThrowsAsync<CommandFailedException>(() => client.StatusAsync(TestContext.Current.CancellationToken));
+
+            Assert.Contains("not to be trusted", e.Message, StringComparison.Ordinal);
+            Assert.Contains(directory, e.Message, StringComparison.Ordinal);
+            Directory.Delete(directory);
+        }
+    }
+
+    [Fact]
+    public void A_directory_of_another_user_is_told_from_ones_own()
+    {
+        Directory.CreateDirectory(_scratch["own"], OwnerOnly);
+        Assert.Null(PrivateDirectory.Problem(_scratch["own"]));
+        Assert.True(Posix.IsOurs(_scratch.Root));
+
+        // The system's processes belong to root, whose own this may be.
+        Assert.Equal(Environment.IsPrivilegedProcess, Posix.IsOurs("/proc/1"));
+        Assert.False(Posix.IsOurs(_scratch["there is none"]));
+    }
+
+    [Fact]
+    public async Task Data_and_logs_are_their_owners_also_those_that_an_earlier_version_let_others_read()
+    {
+        const UnixFileMode forAll = OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        Directory.CreateDirectory(_data.Root, forAll);
+        Directory.CreateDirectory(_data.Logs, forAll);
+        string replica = Directory.CreateDirectory(_data.Of(Scratch.Process()), forAll).FullName;
+        File.WriteAllText(_data.SupervisorLog, "who did what");
+        File.SetUnixFileMode(_data.SupervisorLog, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+
+        await using (await TakeAsync())
+        {
+            _data.Prepare(Scratch.Process());
+
+            Assert.All([_data.Root, _data.Logs, replica], directory => Assert.Equal(OwnerOnly, File.GetUnixFileMode(directory)));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_data.SupervisorLog));
         }
     }
 

@@ -1,8 +1,10 @@
+using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Agora.Commands;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Security;
 using Agora.Launcher;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace Agora.Tests;
@@ -31,14 +33,14 @@ public sealed class SecretsTests : IDisposable
         string[] expected =
         [
             ".lock", "authority.crt", "authority.key", "customers.key",
-            .. ClusterFile.Default.Processes().Select(p => p.Name.Replace('/', '-')).Append("operator").SelectMany(n => new[] { n + ".crt", n + ".key" }),
+            .. Runnable(ClusterFile.Default).Select(p => p.Name.Replace('/', '-')).Append("operator").SelectMany(n => new[] { n + ".crt", n + ".key" }),
         ];
         Assert.Equal(expected.Order(StringComparer.Ordinal), Directory.GetFileSystemEntries(_secrets.Directory).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
         Assert.All(Directory.GetFiles(_secrets.Directory), file => Assert.Equal(OwnerOnly, File.GetUnixFileMode(file)));
         Assert.Equal(OwnerOnly | UnixFileMode.UserExecute, File.GetUnixFileMode(_secrets.Directory));
         Assert.Equal(32, new FileInfo(Path.Combine(_secrets.Directory, "customers.key")).Length);
         Assert.Empty(_secrets.ReadableByOthers());
-        Assert.All(ClusterFile.Default.Processes(), process =>
+        Assert.All(Runnable(ClusterFile.Default), process =>
         {
             using ComponentIdentity identity = _secrets.Of(process, s_now);
             Assert.Equal(process.Name, identity.Name);
@@ -54,7 +56,7 @@ public sealed class SecretsTests : IDisposable
 
         await _secrets.MakeAsync(ClusterFile.Default, s_now, renew: false, Cancel);
         File.Delete(Path.Combine(_secrets.Directory, "customers-3.crt"));
-        Assert.All(ClusterFile.Default.Processes(), p => Assert.Equal(p.Name != "customers/3", _secrets.SufficeFor(ClusterFile.Default, p)));
+        Assert.All(Runnable(ClusterFile.Default), p => Assert.Equal(p.Name != "customers/3", _secrets.SufficeFor(ClusterFile.Default, p)));
 
         File.Delete(Path.Combine(_secrets.Directory, "customers.key"));
         Assert.False(_secrets.SufficeFor(ClusterFile.Default, process));
@@ -130,17 +132,22 @@ public sealed class SecretsTests : IDisposable
         ClusterFile cluster = ClusterCommand.Spread(["a", "b", "c"]);
         await _secrets.MakeAsync(cluster, s_now, renew: false, Cancel);
 
-        foreach (IGrouping<string, ClusterProcess> host in cluster.Processes().GroupBy(p => p.Host))
+        foreach (IGrouping<string, ClusterProcess> host in Runnable(cluster).GroupBy(p => p.Host))
         {
             ClusterSecrets copied = new(Path.Combine(_secrets.Directory, host.Key));
             Assert.False(copied.CanMake);
             Assert.All(host, process => copied.Of(process, s_now).Dispose());
             Assert.All(host.Where(p => p.Component == Components.Customers), process =>
                 Assert.Equal(File.ReadAllBytes(Path.Combine(_secrets.Directory, "customers.key")), File.ReadAllBytes(copied.GroupKey(process))));
-            copied.OfOperator(s_now)!.Dispose();
-            Assert.Equal(host.Count() + 2 + (host.Any(p => p.Component == Components.Customers) ? 0 : -1), Directory.GetFiles(copied.Directory, "*.key").Length);
+            Assert.Null(copied.OfOperator(s_now));
+            using ComponentIdentity watcher = copied.OfWatcher(host, s_now)!;
+            Assert.Contains(watcher.Name, host.Select(p => p.Name));
+            string[] keys = [.. host.Select(p => p.Name.Replace('/', '-') + ".key"), .. host.Any(p => p.Component == Components.Customers) ? (string[])["customers.key"] : []];
+            Assert.Equal(keys.Order(StringComparer.Ordinal), Directory.GetFiles(copied.Directory, "*.key").Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
         }
-        Assert.All(cluster.Processes(), process => _secrets.Of(process, s_now).Dispose());
+        Assert.All(Runnable(cluster), process => _secrets.Of(process, s_now).Dispose());
+        using ComponentIdentity whoeverLooksAfterIt = _secrets.OfWatcher(Runnable(cluster), s_now)!;
+        Assert.Equal(ClusterSecrets.Operator, whoeverLooksAfterIt.Name);
     }
 
     [Fact]
@@ -160,7 +167,114 @@ public sealed class SecretsTests : IDisposable
     {
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => _secrets.MakeAsync(ClusterFile.Default, s_now, renew: false, Cancel), Cancel)));
 
-        Assert.All(ClusterFile.Default.Processes(), process => _secrets.Of(process, s_now).Dispose());
+        Assert.All(Runnable(ClusterFile.Default), process => _secrets.Of(process, s_now).Dispose());
+    }
+
+    [Fact]
+    public async Task A_host_without_a_process_that_may_ask_has_nobody_who_asks()
+    {
+        await _secrets.MakeAsync(ClusterFile.Default, s_now, renew: false, Cancel);
+        File.Delete(Path.Combine(_secrets.Directory, "operator.crt"));
+
+        Assert.Null(_secrets.OfWatcher(ClusterFile.Default.Processes().Where(p => p.Component is Components.Payments or Components.Web), s_now));
+        using ComponentIdentity watcher = _secrets.OfWatcher(ClusterFile.Default.Processes(), s_now)!;
+        Assert.Equal("buyer-server/0", watcher.Name);
+    }
+
+    [Fact]
+    public async Task A_groups_key_that_was_lost_is_not_made_anew_while_the_group_has_data()
+    {
+        DataDirectory data = new(_scratch["data"]);
+        await Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, Cancel);
+        string key = Path.Combine(data.Secrets.Directory, "customers.key");
+        byte[] first = File.ReadAllBytes(key);
+
+        // Nothing has been said under it.
+        File.Delete(key);
+        await Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, Cancel);
+        Assert.NotEqual(first, File.ReadAllBytes(key));
+
+        File.Delete(key);
+        File.WriteAllText(Path.Combine(data.Prepare(Scratch.Process(Components.Customers, 3)), "state.db"), "accounts");
+        CommandFailedException e = await Assert.ThrowsAsync<CommandFailedException>(() => Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, Cancel));
+        Assert.Contains(key, e.Message, StringComparison.Ordinal);
+        Assert.Contains("--new-group-key", e.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(key));
+
+        await data.Secrets.MakeAsync(ClusterFile.Default, s_now, renew: false, GroupKeyRule.Replace, Cancel);
+        Assert.Equal(32, File.ReadAllBytes(key).Length);
+    }
+
+    [Fact]
+    public async Task A_new_group_key_goes_to_every_host_with_a_replica_and_a_lost_one_comes_back_from_there()
+    {
+        ClusterFile cluster = ClusterCommand.Spread(["a", "b", "c"]);
+        await _secrets.MakeAsync(cluster, s_now, renew: false, Cancel);
+        string own = Path.Combine(_secrets.Directory, "customers.key");
+        byte[] first = File.ReadAllBytes(own);
+
+        File.Delete(own);
+        await _secrets.MakeAsync(cluster, s_now, renew: false, Cancel);
+        Assert.Equal(first, File.ReadAllBytes(own));
+
+        await _secrets.MakeAsync(cluster, s_now, renew: false, GroupKeyRule.Replace, Cancel);
+        Assert.NotEqual(first, File.ReadAllBytes(own));
+        Assert.All(cluster.Customers.Replicas, r => Assert.Equal(File.ReadAllBytes(own), File.ReadAllBytes(Path.Combine(_secrets.Directory, r.Host, "customers.key"))));
+    }
+
+    [Fact]
+    public async Task A_renewed_certificate_is_taken_up_and_what_is_half_written_is_not()
+    {
+        await _secrets.MakeAsync(ClusterFile.Default, s_now.AddDays(-1080), renew: false, Cancel);
+        ClusterProcess process = ClusterFile.Default.Processes()[^1];
+        string certificate = Path.Combine(_secrets.Directory, "products-4.crt"), key = Path.Combine(_secrets.Directory, "products-4.key");
+        using ComponentIdentity identity = _secrets.Of(process, s_now);
+        SslServerAuthenticationOptions port = identity.ForCallers(protocol: null, Components.Products);
+        SslClientAuthenticationOptions towards = identity.Towards(Components.Products, 0);
+        X509Certificate2 Shown() => (X509Certificate2)towards.LocalCertificateSelectionCallback!(this, "", [], null, [])!;
+        string before = Shown().Thumbprint;
+        List<string> said = [];
+        FakeTimeProvider time = new(s_now);
+        using CertificateWatch watch = new(identity, time, said.Add);
+        Assert.Contains("expires on", Assert.Single(said), StringComparison.Ordinal);
+        Assert.Equal(before, port.ServerCertificateContext!.TargetCertificate.Thumbprint);
+
+        // A new key too, of which only the certificate is there yet.
+        string oldKey = File.ReadAllText(key);
+        File.Delete(key);
+        await _secrets.MakeAsync(ClusterFile.Default, s_now, renew: true, Cancel);
+        string newKey = File.ReadAllText(key);
+        File.WriteAllText(key, oldKey);
+        time.Advance(TimeSpan.FromMinutes(2));
+        Assert.Contains("is not used", said[^1], StringComparison.Ordinal);
+        Assert.Equal(2, said.Count);
+        Assert.Equal(before, Shown().Thumbprint);
+
+        File.WriteAllText(key, newKey);
+        time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Contains("in use for new connections", said[^1], StringComparison.Ordinal);
+        using X509Certificate2 renewed = X509CertificateLoader.LoadCertificateFromFile(certificate);
+        Assert.Equal(renewed.Thumbprint, Shown().Thumbprint);
+        Assert.Equal(renewed.Thumbprint, port.ServerCertificateContext!.TargetCertificate.Thumbprint);
+        Assert.Null(identity.Warning(s_now));
+    }
+
+    [Fact]
+    public async Task A_certificate_that_ends_soon_is_warned_of_every_day()
+    {
+        await _secrets.MakeAsync(ClusterFile.Default, s_now, renew: false, Cancel);
+        DateTimeOffset end = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(_secrets.Directory, "products-4.crt")).NotAfter;
+        FakeTimeProvider time = new(end.AddDays(-32));
+        using ComponentIdentity identity = _secrets.Of(ClusterFile.Default.Processes()[^1], time.GetUtcNow());
+        List<string> said = [];
+        using CertificateWatch watch = new(identity, time, said.Add);
+
+        Assert.Empty(said);
+        for (int hour = 0; hour < 12 * 24; hour++)
+        {
+            time.Advance(TimeSpan.FromHours(1));
+        }
+        Assert.Equal(10, said.Count);
     }
 
     [Fact]
@@ -173,6 +287,9 @@ public sealed class SecretsTests : IDisposable
         Assert.Equal(_scratch["data/secrets"], ClusterSecrets.Find(null, null, _scratch["data"]).Directory);
         Assert.Equal(_scratch["given"], ClusterSecrets.Find(_scratch["given"], file, _scratch["data"]).Directory);
     }
+
+    /// <summary>Those that this version runs, and that therefore have keys.</summary>
+    private static ClusterProcess[] Runnable(ClusterFile cluster) => [.. cluster.Processes().Where(ComponentHost.CanRun)];
 
     private Dictionary<string, string> Contents() =>
         Directory.GetFiles(_secrets.Directory).Where(f => Path.GetFileName(f) != ".lock").Order(StringComparer.Ordinal).ToDictionary(f => Path.GetFileName(f)!, f => Convert.ToHexString(File.ReadAllBytes(f)));

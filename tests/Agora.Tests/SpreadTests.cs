@@ -35,6 +35,19 @@ public sealed class SpreadTests
         Assert.NotEqual(Doubled(file.Customers), Doubled(file.Products));
     }
 
+    [Fact]
+    public void A_network_gets_rates_and_no_choice_about_https_that_nobody_made()
+    {
+        ClusterFile file = ClusterCommand.Spread(["a", "b", "c"]);
+
+        Assert.NotNull(file.Limits.RequestsPerSecond);
+        Assert.NotNull(file.Limits.LoginsPerMinute);
+        Assert.Null(file.Https);
+        Assert.False(file.PlainHttp);
+        Assert.NotNull(file.RefusalToStart(file.Processes(), "cluster.json"));
+        Assert.Equal(ClusterFile.Default.Limits, ClusterCommand.Spread(["127.0.0.1", "127.0.0.2", "127.0.0.3"]).Limits);
+    }
+
     [Theory]
     [InlineData("a")]
     [InlineData("a", "b")]

@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Agora.Testing;
+using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Tests;
 
@@ -124,6 +126,37 @@ public sealed class MemberTests : IDisposable
         await group[0].BroadcastAsync(new byte[1], Cancellation);
 
         Assert.Equal(1, group.Histories[0].Count);
+        Assert.All(group.Members, m => Assert.False(m.Completion.IsCompleted));
+    }
+
+    [Fact]
+    public async Task A_datagram_that_is_longer_than_any_member_sends_is_dropped_unread_even_with_the_groups_seal()
+    {
+        await using var group = await Group.StartAsync(3, null);
+        using var stranger = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, System.Net.Sockets.ProtocolType.Udp);
+        var datagram = new byte[1_400 + 1];
+        new Seal("a key that only tests know"u8.ToArray()).Close(datagram, 0, datagram.Length - Seal.Length);
+        long oversized = 0;
+        using var meters = new MeterListener();
+        meters.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Name == "rotating_sequencer.datagrams.dropped.oversized")
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        meters.SetMeasurementEventCallback<long>((_, value, _, _) => oversized += value);
+        meters.Start();
+
+        // Datagrams may be lost: it is sent until it has been counted.
+        for (var i = 0; i < 1_000 && oversized == 0; i++)
+        {
+            stranger.SendTo(datagram, group.Addresses[0]);
+            await group[0].BroadcastAsync(new byte[1], Cancellation);
+            meters.RecordObservableInstruments();
+        }
+
+        Assert.NotEqual(0, oversized);
         Assert.All(group.Members, m => Assert.False(m.Completion.IsCompleted));
     }
 

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json.Serialization;
 
 namespace Agora.Contracts.Cluster;
@@ -28,7 +27,23 @@ public sealed record ClusterFile
     public DatabaseGroup Products { get; init; } = new() { Engine = ReplicationEngine.Raft };
 
     /// <summary>The certificate that users see; without one, they are served over plain HTTP.</summary>
+    [JsonIgnore]
     public HttpsSettings? Https { get; init; }
+
+    /// <summary>
+    /// The file says <c>"https": false</c>: users may be served over plain HTTP on any address, since something else protects what they send, or nothing has to.
+    /// </summary>
+    [JsonIgnore]
+    public bool PlainHttp { get; init; }
+
+    /// <summary>The field <c>https</c>: an object, <c>false</c>, or nothing.</summary>
+    [JsonInclude]
+    [JsonPropertyName("https")]
+    internal HttpsChoice? HttpsField
+    {
+        get => Https is not null ? new(Https) : PlainHttp ? new(null) : null;
+        init => (Https, PlainHttp) = (value?.Settings, value is { Settings: null });
+    }
 
     /// <summary>What the seller and buyer servers take from their users.</summary>
     public LimitSettings Limits { get; init; } = new();
@@ -87,6 +102,25 @@ public sealed record ClusterFile
         return problems.Count == 0 ? file : throw new ClusterFileException(source, problems);
     }
 
+    /// <summary>
+    /// Why these processes must not start with this file; null where they may. Passwords, session tokens and card numbers cross a network in the clear
+    /// only where the file says that they may.
+    /// </summary>
+    /// <param name="processes">Those that are to be started.</param>
+    /// <param name="source">What the file is called.</param>
+    public string? RefusalToStart(IEnumerable<ClusterProcess> processes, string source)
+    {
+        ArgumentNullException.ThrowIfNull(processes);
+        string[] open = Https is not null || PlainHttp ? [] :
+        [
+            .. processes.Where(p => p.Component is Components.SellerServer or Components.BuyerServer or Components.Web && !Loopback.Is(p.Host))
+                .Select(p => $"{p.Name} at {p.Endpoints[0].Address}"),
+        ];
+        return open.Length == 0 ? null
+            : $"{source}: https: missing, and {string.Join(", ", open)} would take passwords, session tokens and card numbers over plain HTTP; add "
+                + $"{HttpsSettings.Example}, or {HttpsSettings.Refused} where something else protects what users send";
+    }
+
     /// <summary>The text of a file that <see cref="Load"/> reads back as this value.</summary>
     public string ToJson() => ClusterFileJson.Write(this);
 
@@ -129,15 +163,18 @@ public sealed record PaymentsGroup : ServerGroup
 
     /// <summary>What <see cref="Https"/> comes to.</summary>
     [JsonIgnore]
-    public bool UsesHttps => Https ?? !Replicas.All(r => IsLoopback(r.Host));
-
-    private static bool IsLoopback(string host) =>
-        string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out IPAddress? ip) && IPAddress.IsLoopback(ip));
+    public bool UsesHttps => Https ?? !Replicas.All(r => Loopback.Is(r.Host));
 }
 
 /// <summary>The certificate that the servers show to users, as files in PEM. Relative paths start at the cluster file's directory.</summary>
 public sealed record HttpsSettings
 {
+    /// <summary>How the cluster file names a certificate.</summary>
+    public const string Example = "\"https\": { \"certificate\": \"shop.pem\", \"key\": \"shop.key\" }";
+
+    /// <summary>How the cluster file says that there is none on purpose.</summary>
+    public const string Refused = "\"https\": false";
+
     /// <summary>The certificate, and behind it those of the authorities between it and the one that users trust.</summary>
     [JsonRequired]
     public string Certificate { get; init; } = "";
@@ -169,6 +206,12 @@ public sealed record LimitSettings
     /// <summary>Bytes of the request line: method, path and query.</summary>
     public int UrlBytes { get; init; } = 4 * 1024;
 
+    /// <summary>Connections of all clients together at one server.</summary>
+    public int Connections { get; init; } = 10_000;
+
+    /// <summary>Connections of one client at one server, that is, of one IP address (one /64 with IPv6). Clients on the same host are not counted.</summary>
+    public int ConnectionsPerClient { get; init; } = 500;
+
     /// <summary>Calls a second of one client, that is, one IP address; without a number as many as it likes.</summary>
     public int? RequestsPerSecond { get; init; }
 
@@ -181,10 +224,12 @@ public sealed record LimitSettings
     /// </summary>
     public int IdempotencyKeyMinutes { get; init; } = 15;
 
-    /// <summary>Failed logins of one account in a minute.</summary>
+    /// <summary>Failed logins of one account in a minute from one IP address (one /64 with IPv6); ten times as many from all together.</summary>
     public int FailedLoginsPerMinute { get; init; } = 10;
 
-    /// <summary>Logins of one account in a minute, whatever becomes of them; without a number as many as it likes.</summary>
+    /// <summary>
+    /// Logins of one account in a minute from one IP address (one /64 with IPv6), whatever becomes of them; without a number as many as it likes.
+    /// </summary>
     public int? LoginsPerMinute { get; init; }
 }
 

@@ -45,7 +45,8 @@ internal static class ClusterFileJson
     // The serializer refuses unknown fields too, but one at a time and without telling what the known ones are.
     private static void FindStrangers(JsonElement element, Type type, string place, List<string> problems)
     {
-        JsonTypeInfo info = s_options.GetTypeInfo(type);
+        // Where it is an object, that is what it holds.
+        JsonTypeInfo info = s_options.GetTypeInfo(type == typeof(HttpsChoice) ? typeof(HttpsSettings) : type);
         if (info.Kind == JsonTypeInfoKind.Enumerable && element.ValueKind == JsonValueKind.Array)
         {
             int index = 0;

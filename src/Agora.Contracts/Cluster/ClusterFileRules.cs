@@ -34,11 +34,13 @@ internal static class ClusterFileRules
         }
         if (file.Https is { } https && (https.Certificate.Length == 0 || https.Key.Length == 0))
         {
-            problems.Add("https: name both the certificate and its key, as files in PEM; or leave https out, and users are served over plain HTTP");
+            problems.Add("https: name both the certificate and its key, as files in PEM; or write \"https\": false, and users are served over plain HTTP");
         }
         Limit(problems, "bodyBytes", file.Limits.BodyBytes, 1024, 1 << 20);
         Limit(problems, "headerBytes", file.Limits.HeaderBytes, 1024, 1 << 20);
         Limit(problems, "urlBytes", file.Limits.UrlBytes, 1024, 1 << 16);
+        Limit(problems, "connections", file.Limits.Connections, 10, 1_000_000);
+        Limit(problems, "connectionsPerClient", file.Limits.ConnectionsPerClient, 1, 1_000_000);
         Limit(problems, "requestsPerSecond", file.Limits.RequestsPerSecond, 1, 1_000_000);
         Limit(problems, "requestBurst", file.Limits.RequestBurst, 1, 1_000_000);
         Limit(problems, "idempotencyKeyMinutes", file.Limits.IdempotencyKeyMinutes, 1, 7 * 24 * 60);

@@ -11,9 +11,9 @@ namespace Agora.Contracts.Security;
 /// <code>
 /// authority.crt, authority.key        the cluster's own authority; the key stays where it was made
 /// products-3.crt, products-3.key, …   a process's certificate and key, one pair for each
-/// operator.crt, operator.key          for status and audits
+/// operator.crt, operator.key          for status and audits; they stay beside the authority too
 /// customers.key                       what the datagrams of the rotating sequencer are authenticated with
-/// HOST/…                              where a cluster has several hosts: what belongs on each
+/// HOST/…                              where a cluster has several hosts: what belongs on each, and nothing else
 /// </code>
 /// Whatever is missing is made; what is there is never overwritten, save that a certificate can be renewed for the key that it has.
 /// </summary>
@@ -29,7 +29,7 @@ public sealed class ClusterSecrets
     public const string Operator = "operator";
 
     internal const string HowToMake = "'agora cluster keys' makes what is missing, where the authority's key is";
-    internal const string HowToRenew = "'agora cluster keys --renew' makes new certificates, where the authority's key is; then restart what uses them";
+    internal const string HowToRenew = "'agora cluster keys --renew' makes new certificates, where the authority's key is; running processes take them up within a minute";
 
     private const UnixFileMode OwnerOnlyDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode OwnerOnlyFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -78,23 +78,31 @@ public sealed class ClusterSecrets
     /// <summary>Those beside a cluster file.</summary>
     public static ClusterSecrets BesideFile(string clusterPath) => new(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(clusterPath))!, DirectoryName));
 
+    /// <summary>Makes whatever the cluster needs and is not there; a key of the group that was lost is not replaced.</summary>
+    /// <inheritdoc cref="MakeAsync(ClusterFile, DateTimeOffset, bool, GroupKeyRule, CancellationToken)"/>
+    public Task MakeAsync(ClusterFile cluster, DateTimeOffset now, bool renew, CancellationToken cancellationToken) =>
+        MakeAsync(cluster, now, renew, GroupKeyRule.Keep, cancellationToken);
+
     /// <summary>Makes whatever the cluster needs and is not there.</summary>
     /// <param name="cluster">Names the processes and their hosts.</param>
     /// <param name="now">When the certificates begin.</param>
     /// <param name="renew">Also make new certificates, with new dates, for the keys that are there.</param>
+    /// <param name="groupKey">What becomes of the group's key.</param>
     /// <param name="cancellationToken">Ends the wait for another process that makes them.</param>
     /// <exception cref="IOException">The directory cannot be used; the message says which and why.</exception>
-    public async Task MakeAsync(ClusterFile cluster, DateTimeOffset now, bool renew, CancellationToken cancellationToken)
+    public async Task MakeAsync(ClusterFile cluster, DateTimeOffset now, bool renew, GroupKeyRule groupKey, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(cluster);
         try
         {
             MakeDirectory(Directory);
             await using FileStream held = await LockAsync(cancellationToken);
-            using X509Certificate2 authority = MakeAuthority(now);
-            Write(OwnGroupKey, () => RandomNumberGenerator.GetBytes(GroupKeyBytes));
-            IReadOnlyList<ClusterProcess> processes = cluster.Processes();
+
+            // Nothing runs as web in this version: it gets no key that somebody could steal for nothing.
+            ClusterProcess[] processes = [.. cluster.Processes().Where(p => p.Component != Components.Web)];
             string[] hosts = [.. processes.Select(p => p.Host).Distinct()];
+            MakeGroupKey(groupKey, hosts);
+            using X509Certificate2 authority = MakeAuthority(now);
             Issue(authority, Directory, Operator, host: null, now, renew);
             foreach (string host in hosts)
             {
@@ -103,7 +111,6 @@ public sealed class ClusterSecrets
                 {
                     MakeDirectory(directory);
                     Write(Path.Combine(directory, "authority.crt"), () => File.ReadAllBytes(Authority));
-                    Issue(authority, directory, Operator, host: null, now, renew);
                 }
                 foreach (ClusterProcess process in processes.Where(p => p.Host == host))
                 {
@@ -143,6 +150,19 @@ public sealed class ClusterSecrets
     /// <exception cref="IOException">Its files cannot be used; the message says which, why, and what mends it.</exception>
     public ComponentIdentity? OfOperator(DateTimeOffset now) => File.Exists(CertificateFile(Directory, Operator)) ? Load(Operator, host: null, now) : null;
 
+    /// <summary>
+    /// As whom the supervisor of a host asks the processes how they are: the operator where the directory holds that key, else one of the host's own
+    /// processes that may ask; null where there is none.
+    /// </summary>
+    /// <exception cref="IOException">Its files cannot be used; the message says which, why, and what mends it.</exception>
+    public ComponentIdentity? OfWatcher(IEnumerable<ClusterProcess> processes, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(processes);
+        string[] byReach = [Components.BuyerServer, Components.SellerServer, Components.Customers, Components.Products];
+        return OfOperator(now) ?? processes.Where(p => byReach.Contains(p.Component)).OrderBy(p => byReach.IndexOf(p.Component))
+            .Where(p => File.Exists(CertificateFile(DirectoryOf(p.Name, p.Host), p.Name))).Select(p => Of(p, now)).FirstOrDefault();
+    }
+
     /// <summary>The file of the key for a process's datagrams.</summary>
     public string GroupKey(ClusterProcess process)
     {
@@ -155,6 +175,34 @@ public sealed class ClusterSecrets
     public IEnumerable<string> ReadableByOthers() => !System.IO.Directory.Exists(Directory) ? [] : System.IO.Directory
         .EnumerateFiles(Directory, "*.key", SearchOption.AllDirectories)
         .Where(file => (File.GetUnixFileMode(file) & (UnixFileMode.GroupRead | UnixFileMode.OtherRead)) != 0);
+
+    // The group's datagrams have the key. A replica with another one hears nobody, and one that made itself a new one would be alone without a word.
+    private void MakeGroupKey(GroupKeyRule rule, IEnumerable<string> hosts)
+    {
+        string[] copies = [.. hosts.Select(host => Path.Combine(Directory, host, "customers.key"))];
+        if (rule == GroupKeyRule.Replace)
+        {
+            byte[] key = RandomNumberGenerator.GetBytes(GroupKeyBytes);
+            foreach (string copy in copies.Where(File.Exists).Append(OwnGroupKey))
+            {
+                Replace(copy, key);
+            }
+        }
+        else if (!File.Exists(OwnGroupKey) && copies.FirstOrDefault(File.Exists) is { } copy)
+        {
+            Replace(OwnGroupKey, File.ReadAllBytes(copy));
+        }
+        else if (!File.Exists(OwnGroupKey) && Exist && rule == GroupKeyRule.Keep)
+        {
+            throw new IOException(
+                $"{OwnGroupKey} is missing, and the other replicas have it: copy it from the secrets of a host with a replica of the group. Where it is lost, stop all "
+                + "replicas of the group, and 'agora cluster keys --new-group-key' makes another one for all of them");
+        }
+        else
+        {
+            Write(OwnGroupKey, () => RandomNumberGenerator.GetBytes(GroupKeyBytes));
+        }
+    }
 
     private static bool NeedsGroupKey(ClusterFile cluster, ClusterProcess process) => process.Component switch
     {
@@ -293,4 +341,17 @@ public sealed class ClusterSecrets
             }
         }
     }
+}
+
+/// <summary>What becomes of a group's key when a cluster's keys are made.</summary>
+public enum GroupKeyRule
+{
+    /// <summary>It is made with the authority; where it has been lost since, that is refused.</summary>
+    Keep,
+
+    /// <summary>One that has been lost is made anew: there is no data of the group yet.</summary>
+    Make,
+
+    /// <summary>Another one takes its place.</summary>
+    Replace,
 }

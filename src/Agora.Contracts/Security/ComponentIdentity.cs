@@ -12,29 +12,24 @@ namespace Agora.Contracts.Security;
 /// </summary>
 public sealed class ComponentIdentity : IDisposable
 {
-    /// <summary>A certificate with less time left is told of at each start.</summary>
+    /// <summary>A certificate with less time left is warned of, at each start and every day.</summary>
     public static readonly TimeSpan ExpiresSoon = TimeSpan.FromDays(30);
 
     private const string Domain = ".agora.internal";
 
     private readonly X509Certificate2 _authority;
-    private readonly X509Certificate2 _own;
-    private readonly SslStreamCertificateContext _context;
+    private readonly Renewed<Own> _own;
+    private readonly Lock _lock = new();
+    private readonly List<SslServerAuthenticationOptions> _ports = [];
     private long _toldAt = long.MinValue;
 
-    private ComponentIdentity(string name, X509Certificate2 authority, X509Certificate2 own)
-    {
-        (Name, _authority, _own) = (name, authority, own);
-
-        // One for all connections: what resumes a session is kept with it.
-        _context = SslStreamCertificateContext.Create(own, additionalCertificates: null, offline: true);
-    }
+    private ComponentIdentity(string name, X509Certificate2 authority, Renewed<Own> own) => (Name, _authority, _own) = (name, authority, own);
 
     /// <summary>Whose it is, such as <c>products/3</c>.</summary>
     public string Name { get; }
 
     /// <summary>The component that it is a replica of.</summary>
-    public string Component => Name.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash ? Name[..slash] : Name;
+    public string Component => ComponentOf(Name);
 
     /// <summary>Told, at most once a second, why a connection was refused.</summary>
     public event Action<string>? Refused;
@@ -48,36 +43,61 @@ public sealed class ComponentIdentity : IDisposable
     /// <exception cref="IOException">They cannot be used; the message says which, why, and what mends it.</exception>
     public static ComponentIdentity Load(string name, string authority, string certificate, string key, DateTimeOffset now)
     {
-        X509Certificate2? trusted = null, own = null;
+        X509Certificate2? trusted = null;
         try
         {
             trusted = X509CertificateLoader.LoadCertificateFromFile(authority);
-            own = X509Certificate2.CreateFromPemFile(certificate, key);
-            if ((Expiry(trusted, authority, now) ?? Expiry(own, certificate, now)) is { } expired)
+            if (Expiry(trusted, authority, now) is { } expired)
             {
                 throw new IOException(expired);
             }
-            if (Foreign(own, trusted))
-            {
-                throw new IOException($"{certificate} was not issued by {authority}: they are of two clusters; {ClusterSecrets.HowToMake}");
-            }
-            return new ComponentIdentity(name, trusted, own);
+            var (issuer, began) = (trusted, TimeProvider.System.GetTimestamp());
+            return new ComponentIdentity(name, trusted, new Renewed<Own>(
+                () => Read(name, issuer, authority, certificate, key, now + TimeProvider.System.GetElapsedTime(began)), certificate, key));
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException or UnauthorizedAccessException or IOException)
         {
             trusted?.Dispose();
-            own?.Dispose();
-            throw e is FileNotFoundException or DirectoryNotFoundException
-                ? new IOException($"the certificate of {name} is missing: {e.Message} {ClusterSecrets.HowToMake}", e)
-                : e is CryptographicException or ArgumentException ? new IOException($"{certificate} or {key} holds no certificate and key in PEM, or they do not match: {e.Message}", e)
-                : new IOException(e.Message, e);
+            throw Explained(e, name, authority, authority);
         }
     }
 
+    /// <summary>
+    /// Takes up the certificate and the key that lie in the files now, where they have changed: for every connection that is made from now on, at either end.
+    /// Those that there are go on as they began.
+    /// </summary>
+    /// <returns>What happened, for the log; null where nothing has changed.</returns>
+    public string? Renew()
+    {
+        if (_own.Look() is not { } problem)
+        {
+            return null;
+        }
+        if (problem.Length > 0)
+        {
+            return $"the new certificate of {Name} is not used: {problem}";
+        }
+        lock (_lock)
+        {
+            foreach (var port in _ports)
+            {
+                port.ServerCertificateContext = _own.Current.Context;
+            }
+        }
+        return FormattableString.Invariant($"the new certificate of {Name}, good until {_own.Current.Certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}, is in use for new connections");
+    }
+
     /// <summary>What is to be done soon; null where nothing is.</summary>
-    public string? Warning(DateTimeOffset now) => _own.NotAfter.ToUniversalTime() - now < ExpiresSoon
-        ? FormattableString.Invariant($"the certificate of {Name} expires on {_own.NotAfter.ToUniversalTime():yyyy-MM-dd}; {ClusterSecrets.HowToRenew}")
-        : null;
+    public string? Warning(DateTimeOffset now) =>
+        Soon(_own.Current.Certificate, $"the certificate of {Name}", ClusterSecrets.HowToRenew, now)
+        ?? Soon(_authority, "the certificate of the cluster's authority", "docs/security.md says how to replace it", now);
+
+    /// <summary>The component whose certificate this is, by the name that the authority gave to it.</summary>
+    public static string ComponentOf(X509Certificate2 certificate)
+    {
+        ArgumentNullException.ThrowIfNull(certificate);
+        return ComponentOf(certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false));
+    }
 
     /// <summary>TLS for a port that only these components may call; all its connections share it.</summary>
     /// <param name="protocol">
@@ -85,18 +105,27 @@ public sealed class ComponentIdentity : IDisposable
     /// them reads it in between negotiates nothing. A client of HTTP/2 then takes the port for one of HTTP/1.1, for as long as it lives.
     /// </param>
     /// <param name="components">Who may call.</param>
-    public SslServerAuthenticationOptions ForCallers(SslApplicationProtocol? protocol, params IReadOnlyList<string> components) => new()
+    public SslServerAuthenticationOptions ForCallers(SslApplicationProtocol? protocol, params IReadOnlyList<string> components)
     {
-        ApplicationProtocols = protocol is { } spoken ? [spoken] : [],
-        ServerCertificateContext = _context,
-        ClientCertificateRequired = true,
-        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-        CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-        CertificateChainPolicy = Trusting(_authority),
-        RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
-            Admit("a caller", certificate, chain, errors, names => components.Any(c => names.Contains(c + Domain, StringComparer.OrdinalIgnoreCase)),
-                $"only {string.Join(", ", components)} may call here"),
-    };
+        lock (_lock)
+        {
+            SslServerAuthenticationOptions options = new()
+            {
+                ApplicationProtocols = protocol is { } spoken ? [spoken] : [],
+                // One for all connections: what resumes a session is kept with it. Each connection reads it when it begins, so a new one may take its place.
+                ServerCertificateContext = _own.Current.Context,
+                ClientCertificateRequired = true,
+                EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+                CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+                CertificateChainPolicy = Trusting(_authority),
+                RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
+                    Admit("a caller", certificate, chain, errors, names => components.Any(c => names.Contains(c + Domain, StringComparer.OrdinalIgnoreCase)),
+                        $"only {string.Join(", ", components)} may call here"),
+            };
+            _ports.Add(options);
+            return options;
+        }
+    }
 
     /// <summary>TLS towards one replica of a component, and nobody else in its place.</summary>
     public SslClientAuthenticationOptions Towards(string component, int replica) => Towards(FormattableString.Invariant($"{component}/{replica}"));
@@ -104,7 +133,8 @@ public sealed class ComponentIdentity : IDisposable
     private SslClientAuthenticationOptions Towards(string process) => new()
     {
         TargetHost = DnsName(process),
-        ClientCertificateContext = _context,
+        // Asked at each connection, since HTTP handlers copy all else once and for all.
+        LocalCertificateSelectionCallback = (_, _, _, _, _) => _own.Current.Certificate,
         EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
         CertificateChainPolicy = Trusting(_authority),
@@ -115,7 +145,7 @@ public sealed class ComponentIdentity : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _own.Dispose();
+        _own.Current.Certificate.Dispose();
         _authority.Dispose();
     }
 
@@ -168,6 +198,43 @@ public sealed class ComponentIdentity : IDisposable
         return policy;
     }
 
+    private static Own Read(string name, X509Certificate2 issuer, string authority, string certificate, string key, DateTimeOffset now)
+    {
+        X509Certificate2? own = null;
+        try
+        {
+            own = X509Certificate2.CreateFromPemFile(certificate, key);
+            if (Expiry(own, certificate, now) is { } expired)
+            {
+                throw new IOException(expired);
+            }
+            if (Foreign(own, issuer))
+            {
+                throw new IOException($"{certificate} was not issued by {authority}: they are of two clusters; {ClusterSecrets.HowToMake}");
+            }
+            return new Own(own, SslStreamCertificateContext.Create(own, additionalCertificates: null, offline: true));
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException or UnauthorizedAccessException or IOException)
+        {
+            own?.Dispose();
+            throw Explained(e, name, certificate, key);
+        }
+    }
+
+    private static IOException Explained(Exception e, string name, string certificate, string key) =>
+        e is FileNotFoundException or DirectoryNotFoundException
+            ? new IOException($"the certificate of {name} is missing: {e.Message} {ClusterSecrets.HowToMake}", e)
+            : e is CryptographicException or ArgumentException
+                ? new IOException($"{certificate} or {key} holds no certificate and key in PEM, or they do not match: {e.Message}", e)
+                : new IOException(e.Message, e);
+
+    private static string ComponentOf(string name) => name.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash ? name[..slash] : name;
+
+    private static string? Soon(X509Certificate2 certificate, string whose, string remedy, DateTimeOffset now) =>
+        certificate.NotAfter.ToUniversalTime() - now < ExpiresSoon
+            ? FormattableString.Invariant($"{whose} expires on {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}; {remedy}")
+            : null;
+
     private static bool Foreign(X509Certificate2 own, X509Certificate2 authority)
     {
         using X509Chain chain = new() { ChainPolicy = Trusting(authority) };
@@ -180,4 +247,7 @@ public sealed class ComponentIdentity : IDisposable
             : certificate.NotBefore.ToUniversalTime() > now
                 ? FormattableString.Invariant($"{file} is good from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd} on only; is this host's clock right?")
                 : null;
+
+    /// <summary>The certificate with its key, and what its connections share.</summary>
+    private sealed record Own(X509Certificate2 Certificate, SslStreamCertificateContext Context);
 }

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using Agora.Contracts.Cluster;
-using Microsoft.Extensions.Logging;
 
 namespace Agora.Replication.Broadcast;
 
@@ -17,15 +16,15 @@ internal static class GroupKey
     /// The group's key, from the secret in the file. Each group gets a key of its own from it, so that the datagrams of two groups that share the
     /// secret are never taken for one another's.
     /// </summary>
-    /// <exception cref="IOException">The file cannot be read, or holds less than 32 bytes.</exception>
-    public static byte[] Load(DatabaseGroup group, string? file, ILogger logger)
+    /// <exception cref="IOException">There is no file, it cannot be read, or it holds less than 32 bytes.</exception>
+    public static byte[] Load(DatabaseGroup group, string? file)
     {
-        var members = Encoding.UTF8.GetBytes(string.Join(',', group.Replicas.Select(r => $"{r.Host}:{r.PeerPort}")));
         if (string.IsNullOrEmpty(file))
         {
-            logger.LogWarning("No {Setting} is configured: datagrams are not protected against strangers who know the cluster file", FileSetting);
-            return SHA256.HashData(members);
+            throw new IOException($"There is no key for the group's datagrams: {FileSetting} names no file; 'agora cluster keys' makes one.");
         }
+
+        var members = Encoding.UTF8.GetBytes(string.Join(',', group.Replicas.Select(r => $"{r.Host}:{r.PeerPort}")));
 
         byte[] secret;
         try

@@ -52,7 +52,7 @@ public static class ReplicaHosting
                 listen.Protocols = HttpProtocols.Http2;
                 if (identity is not null)
                 {
-                    var tls = identity.ForCallers(SslApplicationProtocol.Http2, identity.Component, Components.SellerServer, Components.BuyerServer, ClusterSecrets.Operator);
+                    var tls = identity.ForCallers(SslApplicationProtocol.Http2, Callers.OfPort);
                     listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls) });
                 }
 
@@ -65,6 +65,7 @@ public static class ReplicaHosting
             grpc.MaxReceiveMessageSize = 2 * Command.MaxPayload;
         });
         builder.Services.AddSingleton<ReplicaInterceptor>();
+        builder.Services.AddSingleton(services => new Admission(identity, TimeProvider.System, services.GetRequiredService<ILogger<Admission>>()));
 
         // Opened now, so that an unusable directory is reported before anything runs; made known by a factory, so that the container closes it.
         var store = ReplicatedStore.Open(directory, stateMachine);
@@ -99,8 +100,7 @@ public static class ReplicaHosting
             return new RaftReplicator(group, replica, Path.Combine(directory, "raft"), store, new RaftPeers(group, replica, identity), raft, identity, loggers);
         }
 
-        var logger = loggers.CreateLogger<BroadcastReplicator>();
-        var key = GroupKey.Load(group, services.GetRequiredService<IConfiguration>()[GroupKey.FileSetting], logger);
-        return new BroadcastReplicator(group, replica, Path.Combine(directory, "journal"), key, store, logger);
+        var key = GroupKey.Load(group, services.GetRequiredService<IConfiguration>()[GroupKey.FileSetting]);
+        return new BroadcastReplicator(group, replica, Path.Combine(directory, "journal"), key, store, loggers.CreateLogger<BroadcastReplicator>());
     }
 }

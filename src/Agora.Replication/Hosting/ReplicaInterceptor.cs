@@ -8,13 +8,38 @@ namespace Agora.Replication.Hosting;
 /// Tells gRPC clients what a replica knows: every answer carries the leader's replica number in the trailer <c>agora-leader</c> where there
 /// is a leader and it is known; what cannot be served here now is UNAVAILABLE.
 /// </summary>
-internal sealed class ReplicaInterceptor(IReplicator replicator) : Interceptor
+/// <param name="replicator">Knows the leader.</param>
+/// <param name="admission">Knows who may call what.</param>
+internal sealed class ReplicaInterceptor(IReplicator replicator, Admission admission) : Interceptor
 {
     public const string LeaderTrailer = "agora-leader";
+
+    public override Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        admission.Check(context, request);
+        return continuation(request, responseStream, context);
+    }
+
+    public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        admission.Check(context, request: null);
+        return continuation(requestStream, context);
+    }
+
+    public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context,
+        DuplexStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        admission.Check(context, request: null);
+        return continuation(requestStream, responseStream, context);
+    }
 
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
+        admission.Check(context, request);
         try
         {
             var response = await continuation(request, context);

@@ -11,7 +11,7 @@ internal static class ViewConnections
     // Somebody who connects and then says nothing.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>Takes what begins with our preface; all else goes on to HTTP/2. To be used behind TLS, so that who asks has been admitted.</summary>
+    /// <summary>Takes what begins with our preface; all else goes on to HTTP/2. To be used behind TLS, which says who asks: only replicas of the same database may.</summary>
     public static ListenOptions UseViews(this ListenOptions listen)
     {
         listen.Use(next => async connection =>
@@ -24,6 +24,11 @@ internal static class ViewConnections
                 var first = await input.ReadAsync(patience.Token);
                 var isOurs = !first.Buffer.IsEmpty && first.Buffer.FirstSpan[0] == ViewWire.Preface[0];
                 input.AdvanceTo(first.Buffer.Start);
+                if (isOurs && !listen.ApplicationServices.GetRequiredService<Admission>().IsPeer(connection.Features))
+                {
+                    return;
+                }
+
                 if (isOurs)
                 {
                     await ServeAsync(connection, listen.ApplicationServices.GetRequiredService<IReplicator>() as RaftReplicator, patience);

@@ -21,17 +21,39 @@ internal static class ClusterCommand
         };
         Option<string> output = new("--out", "-o", "--output") { Description = "Where to write it", HelpName = "FILE", DefaultValueFactory = _ => "cluster.json" };
         Option<bool> force = new("--force") { Description = "Replace a file that is there" };
+        Option<string[]> https = new("--https")
+        {
+            Description = "Serve users over HTTPS with this certificate and key, as files in PEM; relative paths start at the cluster file's directory",
+            HelpName = "CERTIFICATE KEY",
+            Arity = new ArgumentArity(2, 2),
+            AllowMultipleArgumentsPerToken = true,
+        };
+        Option<bool> plain = new("--plain-http")
+        {
+            Description = "Serve users over plain HTTP: where something else protects their passwords and cards, such as a proxy in front of the servers",
+        };
         Command command = new("init",
             "Write a cluster file that spreads the replicas so that no host holds a majority of either database; and beside it, in 'secrets', the cluster's own "
             + "certificate authority, a certificate and key for each process, and the key of the customers group. Only their owner can read them. Copy the "
             + "cluster file and secrets/HOST to each host, as its 'secrets' beside the cluster file; authority.key stays where it is")
         {
-            hosts, output, force,
+            hosts, output, force, https, plain,
         };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(https) is not null && result.GetValue(plain))
+            {
+                result.AddError("Either --https or --plain-http, not both.");
+            }
+        });
         command.SetAction(async (parse, cancellationToken) =>
         {
             string path = Path.GetFullPath(parse.GetValue(output)!);
-            ClusterFile file = Spread(parse.GetValue(hosts)!);
+            ClusterFile file = Spread(parse.GetValue(hosts)!) with
+            {
+                Https = parse.GetValue(https) is [string certificate, string key] ? new() { Certificate = certificate, Key = key } : null,
+                PlainHttp = parse.GetValue(plain),
+            };
             if (File.Exists(path) && !parse.GetValue(force))
             {
                 throw new CommandFailedException($"{path} is there already; '--force' replaces it, '--output' names another");
@@ -45,15 +67,27 @@ internal static class ClusterCommand
             {
                 throw new CommandFailedException($"{path} cannot be written: {e.Message}", e);
             }
-            foreach (IGrouping<string, ClusterProcess> host in file.Processes().GroupBy(p => p.Host))
+            ClusterProcess[] processes = [.. file.Processes().Where(ComponentHost.CanRun)];
+            foreach (IGrouping<string, ClusterProcess> host in processes.GroupBy(p => p.Host))
             {
                 Console.WriteLine($"  {host.Key,-16} {string.Join("  ", host.Select(p => p.Name))}");
             }
             Console.WriteLine($"Written to {path}.");
-            await MakeKeysAsync(ClusterSecrets.BesideFile(path), file, path, renew: false, cancellationToken);
+            await MakeKeysAsync(ClusterSecrets.BesideFile(path), file, path, renew: false, newGroupKey: false, cancellationToken);
+            if (file.RefusalToStart(processes, path) is not null)
+            {
+                Console.WriteLine($"""
+                    Before it starts, {path} must say how users reach the servers. Put into it one of
+                      {HttpsSettings.Example},
+                      {HttpsSettings.Refused}, which is for servers behind something else that protects passwords and cards.
+                    """);
+            }
             return 0;
         });
-        return command.WithExamples("agora cluster init --hosts shop-1,shop-2,shop-3,shop-4", "agora cluster init --hosts 10.0.0.1,10.0.0.2,10.0.0.3 --output /etc/agora/cluster.json");
+        return command.WithExamples(
+            "agora cluster init --hosts shop-1,shop-2,shop-3,shop-4",
+            "agora cluster init --hosts shop-1,shop-2,shop-3 --https shop.pem shop.key",
+            "agora cluster init --hosts 10.0.0.1,10.0.0.2,10.0.0.3 --output /etc/agora/cluster.json");
     }
 
     private static Command CreateKeys()
@@ -62,10 +96,14 @@ internal static class ClusterCommand
         Option<string> data = SharedOptions.Data();
         Option<string?> secrets = SharedOptions.Secrets();
         Option<bool> renew = new("--renew") { Description = "Make new certificates, good from today on, for the keys that are there" };
+        Option<bool> newGroupKey = new("--new-group-key")
+        {
+            Description = "Make another key for the customers group, in place of one that was lost or is known to others; all its replicas must get it while none of them runs",
+        };
         Command command = new("keys",
             "Make the keys and certificates that a cluster file's processes need and do not have yet, where the authority's key is. No key that is there is overwritten")
         {
-            cluster, data, secrets, renew,
+            cluster, data, secrets, renew, newGroupKey,
         };
         command.SetAction(async (parse, cancellationToken) =>
         {
@@ -74,21 +112,24 @@ internal static class ClusterCommand
             DataDirectory directory = new(parse.GetValue(data)!);
             ClusterSecrets found = ClusterSecrets.Find(parse.GetValue(secrets), path, directory.Root);
 
-            // Those of several hosts belong beside the file that names them, not into one host's data.
-            ClusterSecrets keys = !found.Exist && path is not null && parse.GetValue(secrets) is null ? ClusterSecrets.BesideFile(path) : found;
-            await MakeKeysAsync(keys, file, path, parse.GetValue(renew), cancellationToken);
+            // Those of several hosts belong beside the file that names them, not into one host's data, where another cluster's may lie.
+            bool isNamed = (parse.GetValue(secrets) ?? Environment.GetEnvironmentVariable(ClusterSecrets.EnvironmentVariable)) is { Length: > 0 };
+            bool isSpread = file.Processes().Where(ComponentHost.CanRun).Select(p => p.Host).Distinct().Count() > 1;
+            ClusterSecrets keys = path is not null && !isNamed && (isSpread || !found.Exist) ? ClusterSecrets.BesideFile(path) : found;
+            await MakeKeysAsync(keys, file, path, parse.GetValue(renew), parse.GetValue(newGroupKey), cancellationToken);
             return 0;
         });
         return command.WithExamples(
             "agora cluster keys --cluster /etc/agora/cluster.json",
-            "agora cluster keys --renew                            of the marketplace on ./.agora; then down and up");
+            "agora cluster keys --renew                            of the marketplace on ./.agora, which takes them up as it runs");
     }
 
-    private static async Task MakeKeysAsync(ClusterSecrets secrets, ClusterFile file, string? path, bool renew, CancellationToken cancellationToken)
+    private static async Task MakeKeysAsync(
+        ClusterSecrets secrets, ClusterFile file, string? path, bool renew, bool newGroupKey, CancellationToken cancellationToken)
     {
-        await Keys.MakeAsync(secrets, file, renew, cancellationToken);
+        await Keys.MakeAsync(secrets, file, renew, newGroupKey ? GroupKeyRule.Replace : GroupKeyRule.Keep, cancellationToken);
         Console.WriteLine($"The keys are in {secrets.Directory}.");
-        string[] hosts = [.. file.Processes().Select(p => p.Host).Distinct()];
+        string[] hosts = [.. file.Processes().Where(ComponentHost.CanRun).Select(p => p.Host).Distinct()];
         if (hosts.Length > 1 && path is not null)
         {
             string name = Path.GetFileName(path);
@@ -97,7 +138,8 @@ internal static class ClusterCommand
                   {path} as {name}
                   {secrets.Directory}/HOST as {ClusterSecrets.DirectoryName}
                 and there: agora up --cluster {name}
-                {secrets.Directory}/authority.key stays here: whoever has it can join the cluster.
+                {secrets.Directory}/authority.key stays here: whoever has it can join the cluster. So does operator.key: whoever has it reads every book.
+                To look after the cluster from elsewhere, copy authority.crt, operator.crt and operator.key there, and name their directory with --secrets.
                 """);
         }
     }
@@ -122,6 +164,8 @@ internal static class ClusterCommand
         DatabaseAddress[] Databases(DatabaseGroup group, int shift) => [.. group.Replicas.Select((r, i) => r with { Host = Host(i, shift) })];
         ClusterFile file = all with
         {
+            // The built-in default has none, for load tests from the same machine.
+            Limits = hosts.All(Loopback.Is) ? all.Limits : all.Limits with { RequestsPerSecond = 50, RequestBurst = 100, LoginsPerMinute = 30 },
             Web = all.Web with { Replicas = Servers(all.Web, 0) },
             Payments = all.Payments with { Replicas = Servers(all.Payments, 1) },
             SellerServers = all.SellerServers with { Replicas = Servers(all.SellerServers, 0) },

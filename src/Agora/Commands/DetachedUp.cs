@@ -17,7 +17,7 @@ internal static class DetachedUp
         {
             throw data.AlreadyUp(holder);
         }
-        Directory.CreateDirectory(data.Logs);
+        data.PrepareLogs();
         long logStart = LogFiles.Length(data.SupervisorLog);
         using Process supervisor = Start(data, upArguments);
         using ControlClient control = new(data);
@@ -44,7 +44,7 @@ internal static class DetachedUp
     private static Process Start(DataDirectory data, IEnumerable<string> upArguments)
     {
         ProcessStartInfo start = new("/bin/sh") { UseShellExecute = false };
-        foreach (string word in (string[])["-c", "exec \"$0\" \"$@\" >>\"$AGORA_LOG\" 2>&1 </dev/null", .. ChildCommand.Self(), "up", "--background", .. upArguments])
+        foreach (string word in (string[])["-c", "umask 077; exec \"$0\" \"$@\" >>\"$AGORA_LOG\" 2>&1 </dev/null", .. ChildCommand.Self(), "up", "--background", .. upArguments])
         {
             start.ArgumentList.Add(word);
         }

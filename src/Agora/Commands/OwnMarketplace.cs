@@ -61,7 +61,7 @@ internal sealed class OwnMarketplace : IAsyncDisposable
         _lab = _labSeed is { } seed ? LabNetwork.Start(_cluster, _processes, Data, seed, namespaces: null) : null;
         _supervisor = new Supervisor(
             _processes, _processes, Data, _identity, process => _lab?.Place(child.For(process), process) ?? child.For(process), TimeProvider.System, _say);
-        _control = await ControlServer.StartAsync(_supervisor, _lab, Data.ControlSocket, cancellationToken);
+        _control = await ControlServer.StartAsync(_supervisor, _lab, Data.ControlSocket!, cancellationToken);
         _supervisor.Start();
         while ((await _supervisor.StatusAsync(cancellationToken)).Lacks is { } lacks)
         {
@@ -159,7 +159,7 @@ internal sealed class ControlledMarketplace(DataDirectory data) : IBreakableMark
         Up(await _control.HealLabAsync(new(who is null ? null : [.. who], From: null, OneWay: false, All: false), cancel));
 
     public ComponentIdentity Identity { get; } = Keys.Operator(data.SecretsInUse)
-        ?? throw new CommandFailedException($"there is no operator's key in {data.SecretsInUse.Directory}, and without it the databases do not show their books");
+        ?? throw new CommandFailedException(Keys.NoOperator(data.SecretsInUse));
 
     public async Task<string?> LacksAsync(CancellationToken cancel) => Up(await _control.StatusAsync(cancel)).Lacks;
 

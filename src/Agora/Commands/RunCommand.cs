@@ -28,6 +28,7 @@ internal static class RunCommand
             ClusterProcess process = file.Processes().FirstOrDefault(p => p.Name == name)
                 ?? throw new CommandFailedException(
                     $"the cluster file has no {name}; it has {string.Join(", ", file.Processes().Where(ComponentHost.CanRun).Select(p => p.Name))}");
+            RefuseInTheClear(file, [process], parse.GetValue(cluster));
             DataDirectory directory = new(parse.GetValue(data)!);
             directory.Prepare(process);
             ClusterSecrets secrets = ClusterSecrets.Find(parse.GetValue(secretsOption), parse.GetValue(cluster), directory.Root);
@@ -40,5 +41,15 @@ internal static class RunCommand
         return command.WithExamples(
             "agora run products 3 --data /var/lib/agora --cluster /etc/agora/cluster.json",
             "agora run seller-server 0 --json-logs");
+    }
+
+    /// <summary>Refuses to start servers whose users' secrets would cross a network in the clear, unless the cluster file says that they may.</summary>
+    internal static void RefuseInTheClear(ClusterFile file, IEnumerable<ClusterProcess> processes, string? path)
+    {
+        string source = path ?? Environment.GetEnvironmentVariable(ClusterFile.EnvironmentVariable) ?? "the cluster file";
+        if (file.RefusalToStart(processes, source) is { } why)
+        {
+            throw new CommandFailedException(why);
+        }
     }
 }

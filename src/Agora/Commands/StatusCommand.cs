@@ -148,10 +148,11 @@ internal static class StatusCommand
             bool isNamed = clusterPath is not null || Environment.GetEnvironmentVariable(ClusterFile.EnvironmentVariable) is { Length: > 0 };
             ClusterFile cluster = !isNamed && File.Exists(data.ClusterFile) ? ClusterFile.Load(data.ClusterFile) : ClusterFile.Resolve(clusterPath);
             ClusterProcess[] processes = [.. cluster.Processes().Where(ComponentHost.CanRun)];
-            _identity ??= Keys.Operator(ClusterSecrets.Find(secrets, clusterPath, data.Root));
+            ClusterSecrets keys = ClusterSecrets.Find(secrets, clusterPath, data.Root);
+            _identity ??= Keys.Watcher(keys, processes);
             if (_identity is null && _probe is null)
             {
-                Console.Error.WriteLine($"{LogFiles.ComplaintPrefix}there is no operator's key here, without which the databases do not answer: name the data directory with --data, or the keys with --secrets");
+                Console.Error.WriteLine(LogFiles.ComplaintPrefix + Keys.NoOperator(keys));
             }
             _probe ??= new ClusterProbe(_identity);
             return await _probe.StatusAsync(processes, _ => null, brief: false, cancellationToken);

@@ -42,6 +42,7 @@ internal static class UpCommand
             ClusterSecrets keys = ClusterSecrets.Find(parse.GetValue(secrets), path, directory.Root);
             Plan plan = new(
                 Limit(file, count), directory, keys, parse.GetValue(fresh), parse.GetValue(jsonLogs), parse.GetValue(lab), parse.GetValue(labSeed));
+            RunCommand.RefuseInTheClear(plan.Cluster, Local(plan.Cluster), path);
             if (!parse.GetValue(detach))
             {
                 return await RunAsync(plan, parse.GetValue(background));
@@ -95,7 +96,8 @@ internal static class UpCommand
         await using FileStream held = await plan.Data.TakeAsync(cluster, plan.Fresh, signals.Token);
         await Keys.EnsureAsync(plan.Secrets, plan.Data, plan.Cluster, signals.Token);
         plan.Data.SecretsInUse = plan.Secrets;
-        using ComponentIdentity? identity = Keys.Operator(plan.Secrets);
+        using ComponentIdentity? identity = Keys.Watcher(plan.Secrets, local);
+        using CertificateWatch? watch = identity is null ? null : new(identity, TimeProvider.System, screen.Say);
         ChildCommand child = new(plan.Data, plan.Secrets, ReferenceEquals(cluster, ClusterFile.Default) ? null : plan.Data.ClusterFile, plan.JsonLogs);
         LabNetwork? lab = null;
         await using Supervisor supervisor = new(
@@ -113,7 +115,7 @@ internal static class UpCommand
         }
         await using LabNetwork? network = lab = StartLab(plan, cluster, local, namespaces);
 
-        await using WebApplication control = await ControlServer.StartAsync(supervisor, lab, plan.Data.ControlSocket, signals.Token);
+        await using WebApplication control = await ControlServer.StartAsync(supervisor, lab, plan.Data.ControlSocket!, signals.Token);
         supervisor.Start();
         using CancellationTokenSource ending = CancellationTokenSource.CreateLinkedTokenSource(signals.Token);
         Task<bool> start = screen.ShowStartAsync(async token => await supervisor.StatusAsync(token), ending.Token);

@@ -19,7 +19,7 @@ internal sealed record ChildCommand(DataDirectory Data, ClusterSecrets Secrets, 
         // the supervisor. The shell becomes the process, so the id is right.
         ProcessStartInfo start = new("/bin/sh") { UseShellExecute = false, RedirectStandardInput = true };
         foreach (string word in (string[])
-            ["-c", "exec \"$0\" \"$@\" >>\"$AGORA_LOG\" 2>&1", .. Self(),
+            ["-c", "umask 077; exec \"$0\" \"$@\" >>\"$AGORA_LOG\" 2>&1", .. Self(),
              "run", process.Component, process.Replica.ToString(CultureInfo.InvariantCulture), "--data", Data.Root])
         {
             start.ArgumentList.Add(word);

@@ -59,10 +59,14 @@ internal sealed class ClusterProbe : IDisposable
         {
             return false;
         }
-        bool[] ready = await Task.WhenAll(groups.Where(g => !IsDatabase(g.Key))
+        bool[] ready = await Task.WhenAll(groups.Where(g => !IsDatabase(g.Key) && g.Any(p => MayAsk(p.Process)))
             .Select(g => AnyIsReadyAsync([.. g.Where(p => p.Answer.Answers).Select(p => p.Process)], cancellationToken)));
         return ready.All(r => r);
     }
+
+    // Over HTTPS the payment service answers nobody else. Who may not ask it goes by the buyer servers, which are ready only when it is.
+    private bool MayAsk(ClusterProcess process) =>
+        process is not { Component: Components.Payments, Endpoints: [{ Name: "https" }, ..] } || _identity?.Component is ClusterSecrets.Operator or Components.BuyerServer;
 
     // All at once: one that hangs, since what it depends on does, must not keep the others waiting.
     private async Task<bool> AnyIsReadyAsync(IReadOnlyList<ClusterProcess> processes, CancellationToken cancellationToken)

@@ -54,10 +54,7 @@ internal static class ComponentHost
             app = Build(builder, cluster, process, directory, identity);
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Agora");
             identity.Refused += why => logger.LogWarning("TLS: {Why}", why);
-            if (identity.Warning(TimeProvider.System.GetUtcNow()) is { } warning)
-            {
-                logger.LogWarning("{Warning}", warning);
-            }
+            using CertificateWatch watch = new(identity, TimeProvider.System, what => logger.LogWarning("TLS: {What}", what));
             if (Environment.GetEnvironmentVariable(SupervisedVariable) is "1")
             {
                 EndWithSupervisor(app, logger);

@@ -51,9 +51,10 @@ internal sealed class ControlClient : IDisposable
 {
     private static readonly Uri s_base = new("http://supervisor/");
 
+    private readonly DataDirectory _data;
     private readonly HttpClient _http;
 
-    public ControlClient(DataDirectory data) => _http = new HttpClient(new SocketsHttpHandler
+    public ControlClient(DataDirectory data) => (_data, _http) = (data, new HttpClient(new SocketsHttpHandler
     {
         UseProxy = false,
         ConnectCallback = async (_, cancellationToken) =>
@@ -61,7 +62,7 @@ internal sealed class ControlClient : IDisposable
             Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             try
             {
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(data.ControlSocket), cancellationToken);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(data.ControlSocket!), cancellationToken);
                 return new NetworkStream(socket, ownsSocket: true);
             }
             catch
@@ -76,7 +77,7 @@ internal sealed class ControlClient : IDisposable
 
         // A stop in order may take its whole bound.
         Timeout = SupervisedProcess.DefaultStopBound + TimeSpan.FromSeconds(10),
-    };
+    });
 
     /// <summary>How all processes are; null when no supervisor is up.</summary>
     public Task<ClusterStatus?> StatusAsync(CancellationToken cancellationToken) => StatusAsync(brief: false, cancellationToken);
@@ -120,9 +121,13 @@ internal sealed class ControlClient : IDisposable
     }
 
     // No socket, or one that nobody listens on any more: there is no supervisor. It may also end between question and answer.
-    private static async Task<T?> AskAsync<T>(Func<Task<T?>> ask)
+    private async Task<T?> AskAsync<T>(Func<Task<T?>> ask)
         where T : class
     {
+        if (_data.ControlSocket is null)
+        {
+            return null;
+        }
         try
         {
             return await ask();

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -9,7 +8,7 @@ using Agora.Contracts.Security;
 namespace Agora.Launcher;
 
 /// <summary>
-/// Where the processes of one host keep what is theirs:
+/// Where the processes of one host keep what is theirs, for its owner only:
 /// <code>
 /// agora-data.json                    what the directory is, and which shape of cluster its data belongs to
 /// cluster.json                       the cluster file in use, as it was at the last `up`
@@ -17,14 +16,12 @@ namespace Agora.Launcher;
 /// logs/&lt;component&gt;-&lt;replica&gt;.log      what it said
 /// secrets/                           the cluster's keys, unless they lie elsewhere
 /// lab/                               while up with --lab: each process's own cluster file, and the clients'
-/// run/                               while up: lock, process ids, control socket
+/// run/                               while up: lock, process ids, control socket (or where that is)
 /// </code>
 /// </summary>
 internal sealed partial class DataDirectory
 {
     public const string DefaultName = ".agora";
-
-    private const UnixFileMode OwnerOnlyDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     // Of sun_path's 108 bytes on Linux (104 elsewhere), the last is the terminator.
     private const int LongestSocketPath = 103;
@@ -75,8 +72,12 @@ internal sealed partial class DataDirectory
     private static string FileName(ClusterProcess process) =>
         string.Create(CultureInfo.InvariantCulture, $"{process.Component}-{process.Replica}");
 
-    /// <summary>The supervisor's socket: in the directory, or, where its path is too long for a socket, in a directory of ours under the temporary one.</summary>
-    public string ControlSocket
+    /// <summary>
+    /// The supervisor's socket: in the directory, or, where its path is too long for a socket, in a directory of its own elsewhere, which the supervisor
+    /// made and noted; null where it is noted nowhere, so that no supervisor can be up.
+    /// </summary>
+    /// <exception cref="CommandFailedException">Somebody else may have put something there.</exception>
+    public string? ControlSocket
     {
         get
         {
@@ -85,10 +86,19 @@ internal sealed partial class DataDirectory
             {
                 return path;
             }
-            string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Root)))[..16];
-            return Path.Combine(Path.GetTempPath(), $"agora-{hash}", "control.sock");
+            if (!File.Exists(SocketNote))
+            {
+                return null;
+            }
+            string directory = File.ReadAllText(SocketNote);
+            return !Directory.Exists(directory) ? null
+                : PrivateDirectory.Problem(directory) is { } problem
+                    ? throw new CommandFailedException($"the control socket of {Root} is not to be trusted: {problem}; 'agora up' makes another one")
+                    : Path.Combine(directory, "control.sock");
         }
     }
+
+    private string SocketNote => Path.Combine(RunDirectory, "control.path");
 
     /// <summary>
     /// Takes the directory for a supervisor, made if missing: refuses one that is in use, holds something else, or holds data of a cluster of
@@ -99,8 +109,12 @@ internal sealed partial class DataDirectory
         try
         {
             RefuseForeign();
-            Directory.CreateDirectory(Root);
-            CreatePrivate(RunDirectory);
+            PrivateDirectory.Make(Root);
+            PrivateDirectory.Make(RunDirectory);
+            if (PrivateDirectory.Problem(RunDirectory) is { } problem)
+            {
+                throw new CommandFailedException($"{problem}: the control socket does not go there; name another data directory with --data");
+            }
             FileStream held = await LockAsync(cancellationToken);
             try
             {
@@ -109,9 +123,8 @@ internal sealed partial class DataDirectory
                     Empty();
                 }
                 CheckShape(DataMarker.Of(cluster));
-                Directory.CreateDirectory(Logs);
-                CreatePrivate(Path.GetDirectoryName(ControlSocket)!);
-                File.Delete(ControlSocket);
+                PrepareLogs();
+                PrepareSocket();
                 File.WriteAllText(ClusterFile, cluster.ToJson());
                 return held;
             }
@@ -152,7 +165,8 @@ internal sealed partial class DataDirectory
         string directory = Of(process);
         try
         {
-            Directory.CreateDirectory(directory, OwnerOnlyDirectory);
+            PrivateDirectory.Make(Root);
+            PrivateDirectory.Make(directory);
             string probe = Path.Combine(directory, $".probe-{Environment.ProcessId}");
             using (new FileStream(probe, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose))
             {
@@ -259,12 +273,44 @@ internal sealed partial class DataDirectory
         }
     }
 
-    private static void CreatePrivate(string directory)
-    {
-        Directory.CreateDirectory(directory, OwnerOnlyDirectory);
+    /// <summary>Some replica of the group whose datagrams have a key keeps data here.</summary>
+    public bool HoldsDataOfGroup(ClusterFile cluster) => cluster.Processes().Any(process =>
+        (process.Component == Components.Customers ? cluster.Customers : process.Component == Components.Products ? cluster.Products : null)
+            is { Engine: ReplicationEngine.RotatingSequencer }
+        && Directory.Exists(Of(process)) && Directory.EnumerateFileSystemEntries(Of(process)).Any());
 
-        // One that was there before keeps its mode; under the temporary directory it might even be somebody else's, and then this fails.
-        File.SetUnixFileMode(directory, OwnerOnlyDirectory);
+    /// <summary>Makes the directory of the logs, and takes from others what an earlier version let them read.</summary>
+    public void PrepareLogs()
+    {
+        PrivateDirectory.Make(Root);
+        PrivateDirectory.Make(Logs);
+        foreach (string log in Directory.GetFiles(Logs))
+        {
+            PrivateDirectory.Tighten(log);
+        }
+    }
+
+    // What a supervisor that was killed has left goes; a new one elsewhere gets a name that nobody can foresee.
+    private void PrepareSocket()
+    {
+        string path = Path.Combine(RunDirectory, "control.sock");
+        File.Delete(path);
+        if (Encoding.UTF8.GetByteCount(path) <= LongestSocketPath)
+        {
+            return;
+        }
+        if (File.Exists(SocketNote) && File.ReadAllText(SocketNote) is var earlier && Directory.Exists(earlier) && PrivateDirectory.Problem(earlier) is null)
+        {
+            Directory.Delete(earlier, recursive: true);
+        }
+        string directory = PrivateDirectory.MakeElsewhere();
+        string socket = Path.Combine(directory, "control.sock");
+        if (Encoding.UTF8.GetByteCount(socket) > LongestSocketPath)
+        {
+            Directory.Delete(directory);
+            throw new CommandFailedException($"{socket} is too long for a socket, and so is {path}; name a data directory with a shorter path with --data");
+        }
+        File.WriteAllText(SocketNote, directory);
     }
 
     [GeneratedRegex(@"^(agora-data\.json|cluster\.json|logs|secrets|lab|run|(web|payments|seller-server|buyer-server|customers|products)-\d+)$")]

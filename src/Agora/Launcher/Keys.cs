@@ -14,7 +14,7 @@ internal static class Keys
     {
         if (secrets.Directory == data.Secrets.Directory && secrets.CanMake && (secrets.Exist || cluster.Processes().All(p => Ports.IsLocal(p.Host))))
         {
-            await MakeAsync(secrets, cluster, renew: false, cancellationToken);
+            await MakeAsync(secrets, cluster, renew: false, data.HoldsDataOfGroup(cluster) ? GroupKeyRule.Keep : GroupKeyRule.Make, cancellationToken);
         }
         else if (!secrets.Exist)
         {
@@ -23,11 +23,12 @@ internal static class Keys
         }
     }
 
-    public static async Task MakeAsync(ClusterSecrets secrets, ClusterFile cluster, bool renew, CancellationToken cancellationToken)
+    public static async Task MakeAsync(
+        ClusterSecrets secrets, ClusterFile cluster, bool renew, GroupKeyRule groupKey, CancellationToken cancellationToken)
     {
         try
         {
-            await secrets.MakeAsync(cluster, TimeProvider.System.GetUtcNow(), renew, cancellationToken);
+            await secrets.MakeAsync(cluster, TimeProvider.System.GetUtcNow(), renew, groupKey, cancellationToken);
         }
         catch (IOException e)
         {
@@ -36,11 +37,21 @@ internal static class Keys
     }
 
     /// <summary>Whoever types this command; null where there is no key for that here.</summary>
-    public static ComponentIdentity? Operator(ClusterSecrets secrets)
+    public static ComponentIdentity? Operator(ClusterSecrets secrets) => Load(now => secrets.OfOperator(now));
+
+    /// <summary>As whom a supervisor asks: on a host without the operator's key, as one of its own processes.</summary>
+    public static ComponentIdentity? Watcher(ClusterSecrets secrets, IEnumerable<ClusterProcess> local) => Load(now => secrets.OfWatcher(local, now));
+
+    /// <summary>What to tell somebody who needs the operator's key where it is not.</summary>
+    public static string NoOperator(ClusterSecrets secrets) =>
+        $"there is no operator's key in {secrets.Directory}, without which the databases show nothing: it lies where the cluster's keys were made. "
+        + "Run this there, or copy authority.crt, operator.crt and operator.key from there and name their directory with --secrets";
+
+    private static ComponentIdentity? Load(Func<DateTimeOffset, ComponentIdentity?> load)
     {
         try
         {
-            return secrets.OfOperator(TimeProvider.System.GetUtcNow());
+            return load(TimeProvider.System.GetUtcNow());
         }
         catch (IOException e)
         {

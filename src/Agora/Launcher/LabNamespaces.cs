@@ -102,6 +102,8 @@ internal sealed class LabNamespaces : IAsyncDisposable
         DatabaseAddress[] Databases(string component, DatabaseGroup group) => [.. group.Replicas.Select((r, i) => r with { Host = HostOf(component, i, r.Host) })];
         return cluster with
         {
+            // Nobody else reaches the bridge that they are on.
+            PlainHttp = cluster.PlainHttp || cluster.Https is null,
             Web = cluster.Web with { Replicas = Servers(Components.Web, cluster.Web) },
             Payments = cluster.Payments with { Replicas = Servers(Components.Payments, cluster.Payments) },
             SellerServers = cluster.SellerServers with { Replicas = Servers(Components.SellerServer, cluster.SellerServers) },

@@ -8,6 +8,11 @@ internal static partial class Posix
 {
     private const int SigTerm = 15;
 
+    // AT_FDCWD, AT_SYMLINK_NOFOLLOW and STATX_UID of Linux.
+    private const int CurrentDirectory = -100;
+    private const int NoFollow = 0x100;
+    private const uint StatxUid = 0x8;
+
     // Linux and the BSDs, macOS among them, number these differently.
     private static readonly int s_sigStop = OperatingSystem.IsLinux() ? 19 : 17;
     private static readonly int s_sigCont = OperatingSystem.IsLinux() ? 18 : 19;
@@ -37,6 +42,33 @@ internal static partial class Posix
             throw new Win32Exception(Marshal.GetLastPInvokeError(), "setpgid failed");
         }
     }
+
+    /// <summary>A file or directory, not what a link there leads to, belongs to the user of this process.</summary>
+    public static bool IsOurs(string path)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            // struct statx is the same on all architectures; the owner stands behind mask, block size, attributes and the number of links.
+            byte[] status = new byte[256];
+            return Statx(CurrentDirectory, path, NoFollow, StatxUid, status) == 0 && BitConverter.ToUInt32(status, 20) == GetEffectiveUser();
+        }
+        try
+        {
+            // Only the owner may; root may too, and is asked for nothing less.
+            File.SetUnixFileMode(path, File.GetUnixFileMode(path));
+            return true;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int Statx(int directory, string path, int flags, uint mask, byte[] status);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint GetEffectiveUser();
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int pid, int signal);

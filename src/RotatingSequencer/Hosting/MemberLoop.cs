@@ -257,7 +257,12 @@ internal sealed class MemberLoop
                 throw new SocketException((int)error);
             }
 
-            if (length > Sleeper.WakeLength)
+            // Looked at before its hash: no member sends longer ones, and hashing what a stranger sends is work for nothing.
+            if (length > _options.MaximumDatagram)
+            {
+                _core.Counters.Oversized++;
+            }
+            else if (length > Sleeper.WakeLength)
             {
                 if (_seal.TryOpen(_receiveBuffer.AsSpan(0, length), out var datagram))
                 {

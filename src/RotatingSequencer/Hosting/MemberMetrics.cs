@@ -17,6 +17,7 @@ internal sealed class MemberMetrics : IDisposable
         Count("datagrams.send_failures", "Datagrams that the system refused to send.", () => counters.SendFailures);
         Count("datagrams.received", "Datagrams of the group received.", () => counters.Datagrams);
         Count("datagrams.dropped.unauthentic", "Datagrams dropped: their seal is not this group's.", () => counters.Unauthentic);
+        Count("datagrams.dropped.oversized", "Datagrams dropped unread: longer than any that a member sends.", () => counters.Oversized);
         Count("datagrams.dropped.malformed", "Datagrams dropped: not of this version, or broken.", () => counters.Malformed);
         Count("datagrams.dropped.incarnation", "Datagrams dropped: from a member that lost its journal.", () => counters.OtherIncarnation);
         Count("messages.requests", "New Requests received.", () => counters.Requests);

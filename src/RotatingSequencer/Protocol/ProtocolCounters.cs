@@ -5,6 +5,7 @@ internal sealed class ProtocolCounters
 {
     public long Datagrams;
     public long Unauthentic;
+    public long Oversized;
     public long Sent;
     public long SendFailures;
     public long Malformed;
