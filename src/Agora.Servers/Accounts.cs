@@ -16,7 +16,7 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
             Name = body.Line("name", 32),
             Username = body.Line("username", MaxUsernameLength),
         };
-        var password = body.Exactly("password", Passwords.MaxLength);
+        var password = body.NewPassword("password");
         if (body.Refusal is { } invalid)
         {
             return (0, invalid);
@@ -34,7 +34,7 @@ internal sealed class Accounts(CustomersDatabase customers, Passwords passwords,
     {
         var body = await call.BodyAsync();
         var username = body.Line("username", MaxUsernameLength);
-        var password = body.Exactly("password", Passwords.MaxLength);
+        var password = body.Password("password");
         if (body.Refusal is { } invalid)
         {
             return (default, invalid);

@@ -89,7 +89,8 @@ internal static class RestServer
                 : TypedResults.Text("""{"status":"ready"}""", "application/json");
         }).ExcludeFromDescription();
         app.MapPrometheusScrapingEndpoint("/metrics").WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
-        app.MapOpenApi("/openapi/v1.json");
+        var document = new PublishedDocument(app.Services, settings.Limits.IdempotencyKeyMinutes);
+        app.MapGet("/openapi/v1.json", (HttpContext http) => document.AnswerAsync(http)).ExcludeFromDescription();
     }
 
     private static void Listen(KestrelServerOptions kestrel, ServerAddress address, UsersCertificate? certificate)
