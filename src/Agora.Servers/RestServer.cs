@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
 using Agora.Client;
@@ -69,6 +70,7 @@ internal static class RestServer
     public static void Use(WebApplication app, Role role)
     {
         var settings = app.Services.GetRequiredService<ServerSettings>();
+        app.Lifetime.ApplicationStopped.Register(EarlyRefusals.Watch(app.Services.GetRequiredService<DiagnosticListener>(), settings.Limits).Dispose);
         // HEAD is GET whose body Kestrel leaves out, as it does for every request that came with this method.
         app.Use(next => http =>
         {
@@ -102,6 +104,7 @@ internal static class RestServer
             {
                 listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(certificate.Options()) });
             }
+            EarlyRefusals.On(listen);
         }
         if (IPAddress.TryParse(address.Host, out var ip))
         {
