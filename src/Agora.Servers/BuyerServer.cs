@@ -68,7 +68,7 @@ public static class BuyerServer
         app.MapPost("/cart/items", functions.AddItemToCart).Takes<AddToCartRequest>()
             .As(new("AddItemToCart"), "Puts units of an item into the cart.", ErrorCodes.NoSuchItem, ErrorCodes.NotEnoughUnits, ErrorCodes.CartFull);
         app.MapDelete("/cart/items/{itemId}", functions.RemoveItemFromCart)
-            .As(new("RemoveItemFromCart") { Query = [new("quantity", "Units to remove; all without it.", IsInteger: true)] },
+            .As(new("RemoveItemFromCart") { Query = [new("quantity", "Units to remove; all without it.", IsInteger: true) { Max = Bounds.MaxUnits }] },
                 "Takes units of an item out of the cart.", ErrorCodes.NotInCart);
         app.MapPost("/cart/save", functions.SaveCart)
             .As(new("SaveCart"), "Copies the cart to the account, for later sessions.");
@@ -77,10 +77,10 @@ public static class BuyerServer
         app.MapGet("/cart", functions.DisplayCart)
             .As(new("DisplayCart"), "The cart.");
         app.MapPost("/purchases", functions.MakePurchase).Takes<PurchaseRequest>()
-            .As(new("MakePurchase"), "Buys the whole cart or nothing.", ErrorCodes.PaymentDeclined, ErrorCodes.CartEmpty,
+            .As(new("MakePurchase") { KeepsKeys = true }, "Buys the whole cart or nothing.", ErrorCodes.PaymentDeclined, ErrorCodes.CartEmpty,
                 ErrorCodes.NotEnoughUnits, ErrorCodes.PriceChanged, ErrorCodes.PurchasePending, ErrorCodes.PurchaseAbandoned);
         app.MapPost("/items/{itemId}/feedback", functions.ProvideFeedback).Takes<FeedbackRequest>()
-            .As(new("ProvideFeedback"), "Votes on an item, once for each purchase of it.",
+            .As(new("ProvideFeedback") { KeepsKeys = true }, "Votes on an item, once for each purchase of it.",
                 ErrorCodes.NoSuchItem, ErrorCodes.NotPurchased, ErrorCodes.AlreadyRated);
         app.MapGet("/sellers/{sellerId}/rating", functions.GetSellerRating)
             .As(new("GetSellerRating") { Session = SessionNeed.Optional }, "The votes on a seller's items.", ErrorCodes.NoSuchSeller);
@@ -102,8 +102,8 @@ internal sealed class BuyerFunctions(
 {
     public static readonly QueryParameter[] SearchParameters =
     [
-        new("category", "The items' category.", IsInteger: true, IsRequired: true),
-        new("keyword", "Up to 5, of which an item needs at least one.", IsMany: true),
+        new("category", "The items' category.", IsInteger: true, IsRequired: true) { Min = 0, Max = Bounds.MaxCategory },
+        new("keyword", "Of these an item needs at least one.", IsMany: true) { Max = Bounds.MaxKeyword, MaxItems = Bounds.MaxKeywords },
         .. QueryParameter.Page,
     ];
 

@@ -15,6 +15,12 @@ internal sealed record Function(string Name)
     /// <summary>Whether it changes an item only of the versions that If-Match names, where that is given.</summary>
     public bool HonoursIfMatch { get; init; }
 
+    /// <summary>Whether its answer is one item, with its version as ETag; a read then honours If-None-Match.</summary>
+    public bool AnswersETag { get; init; }
+
+    /// <summary>Whether its Idempotency-Keys are kept for ever.</summary>
+    public bool KeepsKeys { get; init; }
+
     /// <summary>Whether its answer holds a session's token.</summary>
     public bool AnswersToken { get; init; }
 
@@ -41,10 +47,22 @@ internal enum SessionNeed
 /// <summary>A parameter of a query.</summary>
 internal sealed record QueryParameter(string Name, string Description, bool IsInteger = false, bool IsMany = false, bool IsRequired = false)
 {
+    /// <summary>The smallest number, or the length of the shortest text.</summary>
+    public int Min { get; init; } = 1;
+
+    /// <summary>The largest number, or the length of the longest text.</summary>
+    public required int Max { get; init; }
+
+    /// <summary>What it is when it is left out.</summary>
+    public int? Default { get; init; }
+
+    /// <summary>How often it may be given.</summary>
+    public int? MaxItems { get; init; }
+
     public static QueryParameter[] Page { get; } =
     [
-        new("limit", "How many at most, 1 to 200; 50 unless told.", IsInteger: true),
-        new("cursor", "The nextCursor of the page before; none for the first page."),
+        new("limit", "How many at most.", IsInteger: true) { Max = Bounds.MaxPage, Default = Bounds.Page },
+        new("cursor", "The nextCursor of the page before; none for the first page.") { Max = Bounds.MaxCursor },
     ];
 }
 

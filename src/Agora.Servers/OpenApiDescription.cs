@@ -13,7 +13,9 @@ namespace Agora.Servers;
 /// </summary>
 internal static class OpenApiDescription
 {
-    private const string BearerScheme = "bearer";
+    public const string BearerScheme = "bearer";
+
+    public const string Name = "v1";
 
     private static readonly Dictionary<Type, string> s_examples = new()
     {
@@ -29,8 +31,8 @@ internal static class OpenApiDescription
         [typeof(FeedbackRequest)] = """{ "thumb": "up" }""",
         [typeof(SellerCreated)] = """{ "sellerId": 1 }""",
         [typeof(BuyerCreated)] = """{ "buyerId": 2 }""",
-        [typeof(SellerSession)] = """{ "token": "2Vw…", "sellerId": 1, "expiresInSeconds": 300 }""",
-        [typeof(BuyerSession)] = """{ "token": "2Vw…", "buyerId": 2, "expiresInSeconds": 300 }""",
+        [typeof(SellerSession)] = """{ "token": "CzBVep_E6Q4zWH2ix-wRNluApcrvFDleg6jN8hc8YYYAAAAAAAAAAQ", "sellerId": 1, "expiresInSeconds": 300 }""",
+        [typeof(BuyerSession)] = """{ "token": "CzBVep_E6Q4zWH2ix-wRNluApcrvFDleg6jN8hc8YYYAAAAAAAAAAQ", "buyerId": 2, "expiresInSeconds": 300 }""",
         [typeof(SellerRating)] = """{ "sellerId": 1, "thumbsUp": 7, "thumbsDown": 1 }""",
         [typeof(ItemRegistered)] = """{ "itemId": "3-1" }""",
         [typeof(Item)] = AnItem,
@@ -44,7 +46,7 @@ internal static class OpenApiDescription
     private const string AnItem =
         """{ "id": "3-1", "name": "Red bike", "category": 3, "keywords": ["red", "bike"], "condition": "used", "price": 99.90, "quantity": 10, "sellerId": 1, "feedback": { "thumbsUp": 7, "thumbsDown": 1 } }""";
 
-    public static void AddTo(IServiceCollection services, string title) => services.AddOpenApi("v1", options =>
+    public static void AddTo(IServiceCollection services, string title) => services.AddOpenApi(Name, options =>
     {
         options.AddDocumentTransformer((document, _, _) =>
         {
@@ -53,8 +55,8 @@ internal static class OpenApiDescription
                 Title = title,
                 Version = "1",
                 Description = "Errors are application/problem+json (RFC 9457) with a stable code.",
+                License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
             };
-            document.Servers = null;
             document.Components ??= new OpenApiComponents();
             document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
             {
@@ -99,26 +101,23 @@ internal static class OpenApiDescription
         operation.Parameters ??= [];
         foreach (var parameter in function.Query)
         {
-            var schema = new OpenApiSchema { Type = parameter.IsInteger ? JsonSchemaType.Integer : JsonSchemaType.String };
+            var schema = new OpenApiSchema
+            {
+                Type = parameter.IsInteger ? JsonSchemaType.Integer : JsonSchemaType.String,
+                Minimum = parameter.IsInteger ? Number(parameter.Min) : null,
+                Maximum = parameter.IsInteger ? Number(parameter.Max) : null,
+                MinLength = parameter.IsInteger ? null : parameter.Min,
+                MaxLength = parameter.IsInteger ? null : parameter.Max,
+                Default = parameter.Default is { } value ? JsonValue.Create(value) : null,
+            };
             operation.Parameters.Add(new OpenApiParameter
             {
                 Name = parameter.Name,
                 In = ParameterLocation.Query,
                 Description = parameter.Description,
                 Required = parameter.IsRequired,
-                Schema = parameter.IsMany ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = schema } : schema,
+                Schema = parameter.IsMany ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = schema, MaxItems = parameter.MaxItems } : schema,
                 Explode = parameter.IsMany,
-            });
-        }
-        if (context.Description.HttpMethod != HttpMethod.Get.Method)
-        {
-            operation.Parameters.Add(new OpenApiParameter
-            {
-                Name = "Idempotency-Key",
-                In = ParameterLocation.Header,
-                Description =
-                    "1 to 64 visible characters, new for each thing that is wanted once: a repeat with the same key has no further effect.",
-                Schema = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = 64 },
             });
         }
         operation.Description = $"{operation.Summary} {(context.Description.HttpMethod == HttpMethod.Get.Method
@@ -129,11 +128,6 @@ internal static class OpenApiDescription
             {
                 DescribeProblems(response, problem, int.Parse(status, CultureInfo.InvariantCulture), function);
             }
-        }
-        if (function.Session == SessionNeed.Required)
-        {
-            operation.Security =
-                [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(BearerScheme, context.Document)] = [] }];
         }
     }
 
@@ -146,9 +140,12 @@ internal static class OpenApiDescription
         problem.Examples = possible.ToDictionary(code => code, code => (IOpenApiExample)new OpenApiExample
         {
             Summary = Refusal.Kinds[code].Title,
-            Value = JsonSerializer.SerializeToNode(Refusal.ProblemOf(code), AgoraJson.Readable.Problem),
+            Value = JsonSerializer.SerializeToNode(
+                Refusal.ProblemOf(code) with { Detail = $"{Refusal.Kinds[code].Title}.", RequestId = "CzBVep_E6Q4zWH2ix-wRNg" }, AgoraJson.Readable.Problem),
         });
     }
+
+    private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 
     private static void OneOf(OpenApiSchema schema, params string[] words)
     {

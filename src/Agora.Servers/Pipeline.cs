@@ -19,6 +19,7 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
         var started = context.Time.GetTimestamp();
         var request = RequestScope.Of(http.Request);
         http.TraceIdentifier = request.Id;
+        http.Features.Set(request);
         using var scope = _logger.BeginScope(request);
         var headers = http.Response.Headers;
         headers[RequestScope.Header] = request.Id;

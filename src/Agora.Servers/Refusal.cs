@@ -184,6 +184,7 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         415 => new(415, ErrorCodes.UnsupportedMediaType, "Send the body as JSON in UTF-8, and say so: Content-Type: application/json."),
         429 => TooManyRequests(TimeSpan.FromSeconds(1), "Slow down."),
         503 => Unavailable("The marketplace"),
+        505 => new(505, ErrorCodes.InvalidRequest, "This server speaks HTTP/1.1 and HTTP/1.0."),
         >= 500 => new(500, ErrorCodes.Internal,
             "The call failed by a fault of ours, which has been logged. Repeat it with the same Idempotency-Key."),
         _ => new(status, ErrorCodes.InvalidRequest, "The request is not valid HTTP for this server."),
@@ -232,16 +233,18 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         {
             response.Headers.WWWAuthenticate = "Bearer";
         }
-        return response.WriteAsJsonAsync(ProblemOf(Code) with
-        {
-            Status = Status,
-            Detail = Detail,
-            Errors = Errors,
-            Lines = Lines,
-            Total = Total,
-            RequestId = httpContext.TraceIdentifier,
-        }, AgoraJson.Readable.Problem, Problem.MediaType);
+        return response.WriteAsJsonAsync(ToProblem(httpContext.TraceIdentifier), AgoraJson.Readable.Problem, Problem.MediaType);
     }
+
+    public Problem ToProblem(string requestId) => ProblemOf(Code) with
+    {
+        Status = Status,
+        Detail = Detail,
+        Errors = Errors,
+        Lines = Lines,
+        Total = Total,
+        RequestId = requestId,
+    };
 
     /// <summary>What a problem of this code says at any time.</summary>
     public static Problem ProblemOf(string code) => new()

@@ -35,13 +35,15 @@ internal sealed class RequestScope : IReadOnlyList<KeyValuePair<string, object?>
 
     public KeyValuePair<string, object?> this[int index] => _values[index];
 
-    public static RequestScope Of(HttpRequest request)
+    public static RequestScope Of(HttpRequest request) =>
+        new(NewId(), ClientId(request.Headers[Header]), TraceParent(request.Headers.TraceParent));
+
+    /// <summary>An id that no other call has. That is enough: nothing is won by guessing it.</summary>
+    public static string NewId()
     {
-        // Unique is enough: nothing is won by guessing it.
         Span<byte> id = stackalloc byte[IdBytes];
         Random.Shared.NextBytes(id);
-        return new RequestScope(
-            Base64Url.EncodeToString(id), ClientId(request.Headers[Header]), TraceParent(request.Headers.TraceParent));
+        return Base64Url.EncodeToString(id);
     }
 
     public IEnumerator<KeyValuePair<string, object?>> GetEnumerator() => _values.AsEnumerable().GetEnumerator();

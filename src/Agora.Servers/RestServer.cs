@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
 using Agora.Client;
@@ -81,6 +82,7 @@ internal static class RestServer
     public static void Use(WebApplication app, Role role)
     {
         var settings = app.Services.GetRequiredService<ServerSettings>();
+        app.Lifetime.ApplicationStopped.Register(EarlyRefusals.Watch(app.Services.GetRequiredService<DiagnosticListener>(), settings.Limits).Dispose);
         // HEAD is GET whose body Kestrel leaves out, as it does for every request that came with this method.
         app.Use(next => http =>
         {
@@ -102,7 +104,8 @@ internal static class RestServer
                 : TypedResults.Text("""{"status":"ready"}""", "application/json");
         }).ExcludeFromDescription();
         app.MapPrometheusScrapingEndpoint("/metrics").WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
-        app.MapOpenApi("/openapi/v1.json");
+        var document = new PublishedDocument(app.Services, settings.Limits.IdempotencyKeyMinutes);
+        app.MapGet("/openapi/v1.json", (HttpContext http) => document.AnswerAsync(http)).ExcludeFromDescription();
     }
 
     private static void Listen(KestrelServerOptions kestrel, ServerAddress address, UsersCertificate? certificate)
@@ -119,6 +122,7 @@ internal static class RestServer
                 listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(certificate.Options(logger)) });
             }
             ConnectionLimits.UseFirstByte(listen);
+            EarlyRefusals.On(listen);
         }
         if (IPAddress.TryParse(address.Host, out var ip))
         {

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Agora.Client;
@@ -80,9 +81,7 @@ public sealed class HttpTests(Marketplace marketplace) : IAsyncLifetime
             {
                 var text = await response.Content.ReadAsStringAsync(Cancellation);
                 Assert.True((int)response.StatusCode < 500, $"{(int)response.StatusCode}: {text}");
-                // A Host that is none ends before any code of ours.
-                var isHttp = response.StatusCode != HttpStatusCode.BadRequest || text.Length > 0;
-                if ((int)response.StatusCode >= 400 && !isHead && isHttp && response.Content.Headers.ContentEncoding.Count == 0)
+                if ((int)response.StatusCode >= 400 && !isHead && response.Content.Headers.ContentEncoding.Count == 0)
                 {
                     var problem = JsonSerializer.Deserialize(text, AgoraJson.Default.Problem)!;
                     await response.ProblemAsync((int)response.StatusCode, problem.Code!);
@@ -280,6 +279,52 @@ public sealed class HttpTests(Marketplace marketplace) : IAsyncLifetime
         }
         using var response = await _servers.Buyer.SendAsync(request, Cancellation);
         await response.ProblemAsync((int)status, ErrorCodes.InvalidRequest);
+    }
+
+    [Theory]
+    [InlineData(400, "GARBAGE\r\n\r\n")]
+    [InlineData(400, "GET / HTTP/1.1\r\n\r\n")]
+    [InlineData(400, "GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n")]
+    [InlineData(400, "GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n")]
+    [InlineData(400, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n")]
+    [InlineData(400, "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n")]
+    [InlineData(400, "GET / HTTP/1.1\r\nHost: x\r\n folded: x\r\n\r\n")]
+    [InlineData(400, "POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n")]
+    [InlineData(400, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\nGARBAGE\r\n\r\n")]
+    [InlineData(505, "GET / HTTP/9.1\r\nHost: x\r\n\r\n")]
+    public async Task What_is_not_even_HTTP_is_refused_as_a_problem_and_the_connection_ends(int status, string request)
+    {
+        var answer = (await RawAsync(request)).Split("HTTP/1.1 ")[^1];
+        Assert.StartsWith($"{status} ", answer, StringComparison.Ordinal);
+        var (head, body) = (answer[..answer.IndexOf("\r\n\r\n", StringComparison.Ordinal)], answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
+        Assert.Contains("\r\nContent-Type: application/problem+json\r\n", head, StringComparison.Ordinal);
+        Assert.Contains($"\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n", head, StringComparison.Ordinal);
+        var problem = JsonSerializer.Deserialize(body, AgoraJson.Default.Problem)!;
+        Assert.Equal((status, ErrorCodes.InvalidRequest), (problem.Status, problem.Code));
+        Assert.Contains($"\r\nRequest-Id: {problem.RequestId}", head, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_HEAD_that_is_not_HTTP_gets_no_body() =>
+        Assert.EndsWith("\r\n\r\n", await RawAsync("HEAD /%00 HTTP/1.1\r\nHost: x\r\n\r\n"), StringComparison.Ordinal);
+
+    // Everything that the server sends until it ends the connection.
+    private async Task<string> RawAsync(string request)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(_servers.Buyer.BaseAddress!.Host, _servers.Buyer.BaseAddress.Port, Cancellation);
+        var connection = client.GetStream();
+        await connection.WriteAsync(Encoding.Latin1.GetBytes(request), Cancellation);
+        var answer = new MemoryStream();
+        try
+        {
+            await connection.CopyToAsync(answer, Cancellation);
+        }
+        catch (IOException)
+        {
+            // The server did not read all of it, and says so by a reset, after its answer.
+        }
+        return Encoding.UTF8.GetString(answer.ToArray());
     }
 
     private static async Task<HttpResponseMessage> GetAsync(Caller caller, string path, string accepted)
