@@ -1,5 +1,6 @@
 using Agora.Client;
 using Agora.Contracts.Customers;
+using Agora.Contracts.Security;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
