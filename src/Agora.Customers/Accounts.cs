@@ -7,8 +7,10 @@ namespace Agora.Customers;
 /// <summary>Sellers' and buyers' accounts with their counts.</summary>
 internal sealed class Accounts(SqliteConnection connection)
 {
-    private readonly Statement _add = connection.Prepared(
-        "INSERT INTO account (role, username, username_key, name, password_hash) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id");
+    private readonly Statement _add = connection.Prepared("""
+        INSERT INTO account (role, username, username_key, name, password_hash)
+        VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id
+        """);
 
     private readonly Statement _byUsername = connection.Prepared(
         "SELECT id, password_hash FROM account WHERE role = ?1 AND username_key = ?2");
@@ -31,7 +33,8 @@ internal sealed class Accounts(SqliteConnection connection)
         }
 
         // Accounts are never deleted, so the next id is new.
-        var id = _add.Number((long)command.Role, command.Username, command.UsernameKey, command.Name, command.PasswordHash)!.Value;
+        var id = _add.Number(
+            (long)command.Role, command.Username, command.UsernameKey, command.Name, command.PasswordHash)!.Value;
         return new Reply { AccountCreated = new AccountCreated { AccountId = id } };
     }
 

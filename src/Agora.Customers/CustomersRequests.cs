@@ -17,9 +17,9 @@ internal static class CustomersRequests
     private const int LongestName = 256;
 
     // The compatibility form of one character has up to 18.
-    private const int LongestUsernameKey = 18 * LongestName;
+    private const int MaxUsernameKey = 18 * LongestName;
 
-    private const int LargestPurchaseFingerprint = ushort.MaxValue;
+    private const int MaxPurchaseFingerprint = ushort.MaxValue;
     private const int LongestItemId = 40;
     private const int LongestText = 2_000;
     private const int LargestCommand = 256 * 1024;
@@ -56,7 +56,9 @@ internal static class CustomersRequests
                 RequireRole(command.CreateAccount.Role);
                 RequireName(command.CreateAccount.Name, "name");
                 RequireName(command.CreateAccount.Username, "username");
-                Require(command.CreateAccount.UsernameKey.Length is > 0 and <= LongestUsernameKey, "username_key has 1 to 4,608 characters");
+                Require(
+                    command.CreateAccount.UsernameKey.Length is > 0 and <= MaxUsernameKey,
+                    "username_key has 1 to 4,608 characters");
                 Require(command.CreateAccount.PasswordHash.Length is > 0 and <= LongestText, "password_hash is given");
                 break;
             case Command.KindOneofCase.OpenSession:
@@ -181,7 +183,9 @@ internal static class CustomersRequests
 
     private static void RequireRefusal(AbandonPurchase abandon)
     {
-        Require(abandon.RefusedLines.Count == 0 || abandon.Outcome is PurchaseState.OutOfStock or PurchaseState.PriceChanged,
+        var isForWhatIsOnSale = abandon.Outcome is PurchaseState.OutOfStock or PurchaseState.PriceChanged;
+        Require(
+            abandon.RefusedLines.Count == 0 || isForWhatIsOnSale,
             "refused_lines go with out of stock and price changed");
         Require(abandon.RefusedLines.Count <= Carts.MostLines, "refused_lines are 200 at most");
         Require(abandon.RefusedTotalCents >= 0, "refused_total_cents is 0 or more");
@@ -195,7 +199,8 @@ internal static class CustomersRequests
         }
     }
 
-    private static void RequireFingerprint(uint fingerprint) => Require(fingerprint <= LargestPurchaseFingerprint, "fingerprint has 16 bits");
+    private static void RequireFingerprint(uint fingerprint) =>
+        Require(fingerprint <= MaxPurchaseFingerprint, "fingerprint has 16 bits");
 
     private static void RequireRole(Role role) => Require(role is Role.Seller or Role.Buyer, "role is seller or buyer");
 

@@ -7,8 +7,8 @@ namespace Agora.Customers;
 internal static class CustomersSchema
 {
     public const string Sql = """
-        -- Sellers and buyers. thumbs_* count a seller's votes; units are sold by a seller, bought by a buyer. username is as it was written, username_key as
-        -- usernames are compared.
+        -- Sellers and buyers. thumbs_* count a seller's votes; units are sold by a seller, bought by a buyer.
+        -- username is as it was written, username_key as usernames are compared.
         CREATE TABLE IF NOT EXISTS account (
             id            INTEGER PRIMARY KEY,
             role          INTEGER NOT NULL,

@@ -12,7 +12,8 @@ using Intent = Agora.Contracts.Customers.Command;
 namespace Agora.Customers;
 
 /// <summary>The gRPC face of one replica: stamps and orders commands, answers queries from the local store behind a read barrier.</summary>
-internal sealed class CustomersService(IReplicator replicator, ReplicatedStore store, LimitSettings limits, TimeProvider time) : CustomersBase
+internal sealed class CustomersService(
+    IReplicator replicator, ReplicatedStore store, LimitSettings limits, TimeProvider time) : CustomersBase
 {
     // Each reading connection's own statements; they go with it.
     private static readonly ConditionalWeakTable<SqliteConnection, CustomersTables> Tables = [];
@@ -32,21 +33,23 @@ internal sealed class CustomersService(IReplicator replicator, ReplicatedStore s
     public override Task<SessionReply> GetSession(SessionQuery request, ServerCallContext context) => ReadOnSessionAsync(
         request.Session, (_, session) => new SessionReply { AccountId = session.Account }, error => new SessionReply { Error = error }, context);
 
-    // Anybody may look at a seller; whoever says who they are must be that.
+    // Anybody may look at a seller; a caller who names a session must hold it.
     public override Task<RatingReply> GetRating(RatingQuery request, ServerCallContext context)
     {
         CustomersRequests.Check(request);
         return request.Session is null
             ? ReadAsync(tables => tables.Accounts.Rating(session: null, request), context.CancellationToken)
             : ReadOnSessionAsync(
-                request.Session, (tables, session) => tables.Accounts.Rating(session, request), error => new RatingReply { Error = error }, context);
+                request.Session, (tables, session) => tables.Accounts.Rating(session, request),
+                error => new RatingReply { Error = error }, context);
     }
 
     public override Task<PurchaseReply> GetPurchase(PurchaseQuery request, ServerCallContext context)
     {
         CustomersRequests.Check(request);
         return ReadOnSessionAsync(
-            request.Session, (tables, session) => tables.Purchases.Completed(session, request.PurchaseId), error => new PurchaseReply { Error = error }, context);
+            request.Session, (tables, session) => tables.Purchases.Completed(session, request.PurchaseId),
+            error => new PurchaseReply { Error = error }, context);
     }
 
     public override Task<SalesReply> GetSales(SalesQuery request, ServerCallContext context)
@@ -54,7 +57,8 @@ internal sealed class CustomersService(IReplicator replicator, ReplicatedStore s
         CustomersRequests.Check(request);
         var limit = CustomersRequests.Limit(request.Limit);
         return ReadOnSessionAsync(
-            request.Session, (tables, session) => tables.Purchases.Sales(session, request.Cursor, limit), error => new SalesReply { Error = error }, context);
+            request.Session, (tables, session) => tables.Purchases.Sales(session, request.Cursor, limit),
+            error => new SalesReply { Error = error }, context);
     }
 
     public override Task<CartReply> GetCart(CartQuery request, ServerCallContext context) => ReadOnSessionAsync(
@@ -94,7 +98,8 @@ internal sealed class CustomersService(IReplicator replicator, ReplicatedStore s
 
         // The user's request is not late: this replica's clock is.
         return reply.Error == Error.KeyExpired && store.IsTooOld(command)
-            ? throw new ReplicaUnavailableException($"The clock of this replica is more than {limits.IdempotencyKeyMinutes} minutes behind its group's.")
+            ? throw new ReplicaUnavailableException(
+                $"The clock of this replica is more than {limits.IdempotencyKeyMinutes} minutes behind its group's.")
             : reply;
     }
 

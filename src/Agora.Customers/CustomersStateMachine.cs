@@ -28,7 +28,8 @@ public sealed class CustomersStateMachine : IStateMachine
         var intent = Intent.Parser.ParseFrom(command.Payload.Span);
         var reply = Apply(Tables, intent, command.Time);
 
-        // A key belongs to an account. Whoever is not logged in must not use it up; and one who logs in again repeats the call under it.
+        // A key belongs to an account. A caller who is not logged in must not use it up, and one who logs in again
+        // repeats the call under it.
         keep = reply.Error is not (Error.NotLoggedIn or Error.KeyReused);
         return Encode(reply, intent);
     }
@@ -37,7 +38,8 @@ public sealed class CustomersStateMachine : IStateMachine
     public byte[] Repeat(in Command command, byte[]? reply)
     {
         var intent = Intent.Parser.ParseFrom(command.Payload.Span);
-        return Encode(Repeat(Tables, intent, command.Time, reply is null ? null : Reply.Parser.ParseFrom(reply)), intent);
+        return Encode(
+            Repeat(Tables, intent, command.Time, reply is null ? null : Reply.Parser.ParseFrom(reply)), intent);
     }
 
     private CustomersTables Tables => _tables ?? throw new InvalidOperationException("The state machine is not open.");
@@ -51,8 +53,10 @@ public sealed class CustomersStateMachine : IStateMachine
     // Purchases and votes are known for ever, by ids of their own.
     private static Reply Repeat(CustomersTables tables, Intent intent, long time, Reply? kept) => intent.KindCase switch
     {
-        Intent.KindOneofCase.CompletePurchase => Repeat(tables, intent.CompletePurchase.PurchaseId) ?? Repeat(intent, kept),
-        Intent.KindOneofCase.AbandonPurchase => Repeat(tables, intent.AbandonPurchase.PurchaseId) ?? Repeat(intent, kept),
+        Intent.KindOneofCase.CompletePurchase =>
+            Repeat(tables, intent.CompletePurchase.PurchaseId) ?? Repeat(intent, kept),
+        Intent.KindOneofCase.AbandonPurchase =>
+            Repeat(tables, intent.AbandonPurchase.PurchaseId) ?? Repeat(intent, kept),
         Intent.KindOneofCase.CloseSession => RepeatClose(tables, intent, time, kept),
         _ when intent.Session is { } named => RepeatOnSession(tables, named, intent, time, kept),
         _ => Repeat(intent, kept),
@@ -77,9 +81,12 @@ public sealed class CustomersStateMachine : IStateMachine
     private static Reply? Repeat(CustomersTables tables, ByteString purchaseId) =>
         tables.Purchases.Find(purchaseId) is { } decided ? new Reply { Purchase = decided, Replayed = true } : null;
 
-    // The session is over since the first time, so nobody needs to be logged in to be told so. One that is alive is another, which that call has not ended.
+    // The session is over since the first time, so nobody needs to be logged in to be told so. One that is alive is
+    // another, which that call has not ended.
     private static Reply RepeatClose(CustomersTables tables, Intent intent, long time, Reply? kept) =>
-        kept is not null && tables.Sessions.Use(intent.CloseSession.Session, time) is not null ? Refusal.Of(Error.KeyReused) : Repeat(intent, kept);
+        kept is not null && tables.Sessions.Use(intent.CloseSession.Session, time) is not null
+            ? Refusal.Of(Error.KeyReused)
+            : Repeat(intent, kept);
 
     private static Reply RepeatOnSession(CustomersTables tables, Session named, Intent intent, long time, Reply? kept)
     {
@@ -88,7 +95,9 @@ public sealed class CustomersStateMachine : IStateMachine
             return Refusal.Of(Error.NotLoggedIn);
         }
 
-        var vote = intent.KindCase == Intent.KindOneofCase.RecordVote ? tables.Feedback.Repeat(session, intent.RecordVote) : null;
+        var vote = intent.KindCase == Intent.KindOneofCase.RecordVote
+            ? tables.Feedback.Repeat(session, intent.RecordVote)
+            : null;
         return vote ?? Repeat(intent, kept);
     }
 

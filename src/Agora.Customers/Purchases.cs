@@ -32,14 +32,17 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
     private readonly Statement _lines = connection.Prepared(
         "SELECT item, quantity, unit_price, seller FROM purchase_line WHERE purchase = ?1 ORDER BY position");
 
-    private readonly Statement _addLine = connection.Prepared(
-        "INSERT INTO purchase_line (purchase, position, item, quantity, unit_price, seller, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+    private readonly Statement _addLine = connection.Prepared("""
+        INSERT INTO purchase_line (purchase, position, item, quantity, unit_price, seller, at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        """);
 
     private readonly Statement _refusedLines = connection.Prepared(
         "SELECT item, quantity, name, unit_price, available FROM refused_line WHERE purchase = ?1 ORDER BY position");
 
     private readonly Statement _addRefusedLine = connection.Prepared("""
-        INSERT INTO refused_line (purchase, position, item, quantity, name, unit_price, available) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        INSERT INTO refused_line (purchase, position, item, quantity, name, unit_price, available)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         """);
 
     private readonly Statement _addBought = connection.Prepared(
@@ -108,7 +111,9 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
             total = checked(total + line.Quantity * line.UnitPriceCents);
         }
 
-        var id = _complete.Number(command.PurchaseId.Memory, (long)command.Fingerprint, cart.Session, cart.Number, cart.Buyer, time, total)!.Value;
+        var id = _complete.Number(
+            command.PurchaseId.Memory, (long)command.Fingerprint, cart.Session, cart.Number, cart.Buyer,
+            time, total)!.Value;
         for (var i = 0; i < command.Lines.Count; i++)
         {
             var line = command.Lines[i];
@@ -131,8 +136,9 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
         }
 
         var cart = CartId.Read(command.CartId);
-        var id = _abandon.Number(command.PurchaseId.Memory, (long)command.Fingerprint, cart.Session, cart.Number, cart.Buyer, (long)command.Outcome, time,
-            command.Reason, command.RefusedTotalCents)!.Value;
+        var id = _abandon.Number(
+            command.PurchaseId.Memory, (long)command.Fingerprint, cart.Session, cart.Number, cart.Buyer,
+            (long)command.Outcome, time, command.Reason, command.RefusedTotalCents)!.Value;
         for (var i = 0; i < command.RefusedLines.Count; i++)
         {
             var line = command.RefusedLines[i];
@@ -148,7 +154,10 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
             ? new PurchaseReply { Purchase = purchase }
             : new PurchaseReply { Error = Error.NoSuchPurchase };
 
-    /// <summary>What the session's seller has sold, newest first. What is sold while somebody turns pages comes before their place.</summary>
+    /// <summary>
+    /// What the session's seller has sold, newest first. What is sold while somebody turns pages comes before their
+    /// place.
+    /// </summary>
     public SalesReply Sales(SessionRow session, string cursor, int limit)
     {
         Span<long> after = [long.MaxValue, long.MaxValue, long.MaxValue];
@@ -168,7 +177,13 @@ internal sealed class Purchases(SqliteConnection connection, Accounts accounts, 
             }
 
             (after[0], after[1], after[2]) = (rows.Int64(0), rows.Int64(1), rows.Int64(2));
-            reply.Sales.Add(new Sale { At = after[0], ItemId = rows.Text(3), Quantity = rows.Int32(4), UnitPriceCents = rows.Int64(5) });
+            reply.Sales.Add(new Sale
+            {
+                At = after[0],
+                ItemId = rows.Text(3),
+                Quantity = rows.Int32(4),
+                UnitPriceCents = rows.Int64(5),
+            });
         }
 
         return reply;

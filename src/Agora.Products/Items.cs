@@ -9,7 +9,8 @@ namespace Agora.Products;
 /// <summary>Items with their keywords, price, units and feedback.</summary>
 internal sealed class Items(SqliteConnection connection)
 {
-    private const string Columns = "number, category, name, keywords, condition, price, quantity, seller, thumbs_up, thumbs_down, version";
+    private const string Columns =
+        "number, category, name, keywords, condition, price, quantity, seller, thumbs_up, thumbs_down, version";
 
     private readonly Statement _find = connection.Prepared($"SELECT {Columns} FROM item WHERE number = ?1");
 
@@ -27,11 +28,15 @@ internal sealed class Items(SqliteConnection connection)
     private readonly Statement _changePrice = connection.Prepared(
         "UPDATE item SET price = ?2, version = version + (price <> ?2) WHERE number = ?1");
 
-    private readonly Statement _addUnits = connection.Prepared(
-        "UPDATE item SET quantity = quantity + ?2, registered = registered + ?2, version = version + 1 WHERE number = ?1");
+    private readonly Statement _addUnits = connection.Prepared("""
+        UPDATE item SET quantity = quantity + ?2, registered = registered + ?2, version = version + 1
+        WHERE number = ?1
+        """);
 
-    private readonly Statement _withdraw = connection.Prepared(
-        "UPDATE item SET quantity = quantity - ?2, withdrawn = withdrawn + ?2, version = version + 1 WHERE number = ?1");
+    private readonly Statement _withdraw = connection.Prepared("""
+        UPDATE item SET quantity = quantity - ?2, withdrawn = withdrawn + ?2, version = version + 1
+        WHERE number = ?1
+        """);
 
     private readonly Statement _reserve = connection.Prepared(
         "UPDATE item SET quantity = quantity - ?2, reserved = reserved + ?2, version = version + 1 WHERE number = ?1");
@@ -44,8 +49,10 @@ internal sealed class Items(SqliteConnection connection)
 
     private readonly Statement _vote = connection.Prepared("SELECT sequence FROM vote WHERE vote_id = ?1");
 
-    private readonly Statement _count = connection.Prepared(
-        "UPDATE item SET thumbs_up = thumbs_up + ?2, thumbs_down = thumbs_down + 1 - ?2, version = version + 1 WHERE number = ?1");
+    private readonly Statement _count = connection.Prepared("""
+        UPDATE item SET thumbs_up = thumbs_up + ?2, thumbs_down = thumbs_down + 1 - ?2, version = version + 1
+        WHERE number = ?1
+        """);
 
     public Reply Register(RegisterItem command)
     {
@@ -91,7 +98,13 @@ internal sealed class Items(SqliteConnection connection)
         var item = Get(number)!;
         if (item.Quantity < command.Quantity)
         {
-            return new Reply { Error = Error.NotEnoughUnits, ItemId = item.ItemId, Available = item.Quantity, Item = item };
+            return new Reply
+            {
+                Error = Error.NotEnoughUnits,
+                ItemId = item.ItemId,
+                Available = item.Quantity,
+                Item = item,
+            };
         }
 
         _withdraw.Run(number, command.Quantity);
@@ -117,7 +130,9 @@ internal sealed class Items(SqliteConnection connection)
 
     /// <summary>What is answered where the vote's id is known already; null where it is not.</summary>
     public Reply? Repeat(AddFeedback command) =>
-        Find(command.ItemId, out _) is { } item && _vote.Number(command.VoteId.Memory) is not null ? new Reply { Item = item, Replayed = true } : null;
+        Find(command.ItemId, out _) is { } item && _vote.Number(command.VoteId.Memory) is not null
+            ? new Reply { Item = item, Replayed = true }
+            : null;
 
     /// <summary>Moves units between "on sale" and "reserved": a negative quantity puts them back on sale.</summary>
     public void Reserve(long number, long quantity) => _reserve.Run(number, quantity);
@@ -187,7 +202,9 @@ internal sealed class Items(SqliteConnection connection)
             return new Reply { Error = Error.NotYours, ItemId = itemId };
         }
 
-        return versions.Count == 0 || versions.Contains(item.Version) ? null : new Reply { Error = Error.ChangedMeanwhile, ItemId = itemId };
+        return versions.Count == 0 || versions.Contains(item.Version)
+            ? null
+            : new Reply { Error = Error.ChangedMeanwhile, ItemId = itemId };
     }
 
     private static Item Read(SqlRows rows)

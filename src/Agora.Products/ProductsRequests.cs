@@ -18,11 +18,11 @@ internal static class ProductsRequests
     private const int LongestKeyword = 64;
 
     // Full case folding makes up to 3 characters of one.
-    private const int LongestSearchKeyword = 3 * LongestKeyword;
+    private const int MaxSearchKeyword = 3 * LongestKeyword;
 
-    private const int LargestPurchaseFingerprint = ushort.MaxValue;
-    private const int MostVersions = 200;
-    private const int MostItems = 200;
+    private const int MaxPurchaseFingerprint = ushort.MaxValue;
+    private const int MaxVersions = 200;
+    private const int MaxItems = 200;
     private const int LargestCommand = 64 * 1024;
     private const int MostLines = 200;
 
@@ -59,8 +59,10 @@ internal static class ProductsRequests
             case Command.KindOneofCase.Reserve:
                 RequireId(command.Reserve.PurchaseId, "purchase_id");
                 Require(command.Reserve.CartId.Length is > 0 and <= LongestCartId, "cart_id has 1 to 64 bytes");
-                Require(command.Reserve.Fingerprint <= LargestPurchaseFingerprint, "fingerprint has 16 bits");
-                Require(!command.Reserve.HasExpectedTotalCents || command.Reserve.ExpectedTotalCents >= 0, "expected_total_cents is 0 or more");
+                Require(command.Reserve.Fingerprint <= MaxPurchaseFingerprint, "fingerprint has 16 bits");
+                Require(
+                    !command.Reserve.HasExpectedTotalCents || command.Reserve.ExpectedTotalCents >= 0,
+                    "expected_total_cents is 0 or more");
                 Require(command.Reserve.Lines.Count is > 0 and <= MostLines, "lines are 1 to 200");
                 foreach (var line in command.Reserve.Lines)
                 {
@@ -99,7 +101,7 @@ internal static class ProductsRequests
     }
 
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
-    public static void Check(ItemsQuery query) => Require(query.ItemIds.Count <= MostItems, "item_ids are 200 at most");
+    public static void Check(ItemsQuery query) => Require(query.ItemIds.Count <= MaxItems, "item_ids are 200 at most");
 
     /// <summary>The page's size; 0 asks for the usual one.</summary>
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
@@ -119,7 +121,8 @@ internal static class ProductsRequests
             Require(keyword.Length is > 0 and <= LongestKeyword, "a keyword has 1 to 64 characters");
         }
 
-        // Different keywords may be the same when they are compared. An item with keywords that is found by none has been sent by mistake.
+        // Different keywords may be the same when they are compared. An item with keywords that is found by none has
+        // been sent by mistake.
         Require(item.SearchKeywords.Count <= item.Keywords.Count, "search_keywords are no more than keywords");
         Require(item.Keywords.Count == 0 || item.SearchKeywords.Count > 0, "search_keywords are given with keywords");
         foreach (var keyword in item.SearchKeywords)
@@ -133,9 +136,10 @@ internal static class ProductsRequests
     }
 
     private static void RequireSearchKeyword(string keyword) =>
-        Require(keyword.Length is > 0 and <= LongestSearchKeyword, "a keyword to compare has 1 to 192 characters");
+        Require(keyword.Length is > 0 and <= MaxSearchKeyword, "a keyword to compare has 1 to 192 characters");
 
-    private static void RequireVersions(RepeatedField<long> versions) => Require(versions.Count <= MostVersions, "if_version are 200 at most");
+    private static void RequireVersions(RepeatedField<long> versions) =>
+        Require(versions.Count <= MaxVersions, "if_version are 200 at most");
 
     private static void RequireId(ByteString id, string field) => Require(id.Length == IdLength, $"{field} has 16 bytes");
 

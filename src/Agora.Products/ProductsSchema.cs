@@ -9,7 +9,8 @@ internal static class ProductsSchema
     public const string Sql = """
         -- Items are never deleted, so the next number is new; it is unique over all categories.
         -- Every unit ever registered is accounted for: quantity on sale, reserved by an open purchase, sold, or withdrawn.
-        -- keywords is a JSON array, as the seller wrote them; rank orders better feedback first; version counts the changes that anybody can see.
+        -- keywords is a JSON array, as the seller wrote them; rank orders better feedback first.
+        -- version counts the changes that anybody can see.
         CREATE TABLE IF NOT EXISTS item (
             number      INTEGER PRIMARY KEY,
             category    INTEGER NOT NULL,
@@ -40,9 +41,10 @@ internal static class ProductsSchema
             PRIMARY KEY (category, keyword, number)
         ) STRICT, WITHOUT ROWID;
 
-        -- What became of a purchase's Reserve. state: 0 reserved, 1 confirmed, 2 released, 3 refused. One that was released before anything was
-        -- reserved, or was refused, is of no cart; the former has no fingerprint. Refused: `error` says why, `lacking` is the item that it is about, if any, and
-        -- `available` how many units of that there were; total is what its refused_lines would have cost.
+        -- What became of a purchase's Reserve. state: 0 reserved, 1 confirmed, 2 released, 3 refused. One that was
+        -- released before anything was reserved, or was refused, is of no cart; the former has no fingerprint.
+        -- Refused: `error` says why, `lacking` is the item that it is about, if any, and `available` how many units of
+        -- that there were; total is what its refused_lines would have cost.
         -- `at` is when it was reserved, in milliseconds since 1970 by the commands' clock.
         CREATE TABLE IF NOT EXISTS reservation (
             purchase_id BLOB    NOT NULL PRIMARY KEY,
@@ -80,7 +82,8 @@ internal static class ProductsSchema
             PRIMARY KEY (purchase_id, position)
         ) STRICT, WITHOUT ROWID;
 
-        -- Votes that have been counted, in their order. rank is the item's just before: searches that began earlier go on by it.
+        -- Votes that have been counted, in their order. rank is the item's just before: searches that began earlier go
+        -- on by it.
         CREATE TABLE IF NOT EXISTS vote (
             sequence INTEGER PRIMARY KEY,
             vote_id  BLOB    NOT NULL UNIQUE,

@@ -11,7 +11,8 @@ using ProductsBase = Agora.Contracts.Products.Products.ProductsBase;
 namespace Agora.Products;
 
 /// <summary>The gRPC face of one replica: stamps and orders commands, answers queries from the local store behind a read barrier.</summary>
-internal sealed class ProductsService(IReplicator replicator, ReplicatedStore store, LimitSettings limits, TimeProvider time) : ProductsBase
+internal sealed class ProductsService(
+    IReplicator replicator, ReplicatedStore store, LimitSettings limits, TimeProvider time) : ProductsBase
 {
     // Each reading connection's own statements; they go with it.
     private static readonly ConditionalWeakTable<SqliteConnection, ProductsTables> Tables = [];
@@ -21,12 +22,14 @@ internal sealed class ProductsService(IReplicator replicator, ReplicatedStore st
         ProductsRequests.Check(request);
         var requestId = new Guid(request.RequestId.Span, bigEndian: true);
         var keptFor = limits.IdempotencyKeyMinutes * 60;
-        var command = new Command(requestId, time.GetUtcNow().ToUnixTimeMilliseconds(), request.Command.ToByteArray(), keptFor);
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        var command = new Command(requestId, now, request.Command.ToByteArray(), keptFor);
         var reply = Reply.Parser.ParseFrom((await replicator.SubmitAsync(command, context.CancellationToken)).Span);
 
         // The user's request is not late: this replica's clock is.
         return reply.Error == Error.KeyExpired && store.IsTooOld(command)
-            ? throw new ReplicaUnavailableException($"The clock of this replica is more than {limits.IdempotencyKeyMinutes} minutes behind its group's.")
+            ? throw new ReplicaUnavailableException(
+                $"The clock of this replica is more than {limits.IdempotencyKeyMinutes} minutes behind its group's.")
             : reply;
     }
 

@@ -17,22 +17,27 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
 
     private readonly Statement _ofCart = connection.Prepared("SELECT 1 FROM reservation WHERE cart_id = ?1 AND state < 2");
 
-    private readonly Statement _open = connection.Prepared(
-        "SELECT purchase_id, total, cart_id, fingerprint FROM reservation WHERE state = 0 AND at < ?1 ORDER BY at, purchase_id LIMIT ?2");
+    private readonly Statement _open = connection.Prepared("""
+        SELECT purchase_id, total, cart_id, fingerprint FROM reservation
+        WHERE state = 0 AND at < ?1 ORDER BY at, purchase_id LIMIT ?2
+        """);
 
-    private readonly Statement _add = connection.Prepared(
-        "INSERT INTO reservation (purchase_id, fingerprint, cart_id, state, at, total) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+    private readonly Statement _add = connection.Prepared("""
+        INSERT INTO reservation (purchase_id, fingerprint, cart_id, state, at, total) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        """);
 
     private readonly Statement _refuse = connection.Prepared("""
         INSERT INTO reservation (purchase_id, fingerprint, cart_id, state, at, total, error, lacking, available)
         VALUES (?1, ?2, X'', 3, ?3, ?4, ?5, ?6, ?7)
         """);
 
-    private readonly Statement _refusedLines = connection.Prepared(
-        "SELECT item, quantity, name, unit_price, available FROM refused_line WHERE purchase_id = ?1 ORDER BY position");
+    private readonly Statement _refusedLines = connection.Prepared("""
+        SELECT item, quantity, name, unit_price, available FROM refused_line WHERE purchase_id = ?1 ORDER BY position
+        """);
 
     private readonly Statement _addRefusedLine = connection.Prepared("""
-        INSERT INTO refused_line (purchase_id, position, item, quantity, name, unit_price, available) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        INSERT INTO refused_line (purchase_id, position, item, quantity, name, unit_price, available)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         """);
 
     private readonly Statement _change = connection.Prepared("UPDATE reservation SET state = ?2 WHERE purchase_id = ?1");
@@ -60,13 +65,15 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
     private readonly record struct Line(long Number, ReservationLine Answer);
 
     // Refusal: without its lines.
-    private readonly record struct Row(ByteString PurchaseId, ByteString CartId, State State, long Total, uint? Fingerprint, Reply? Refusal = null);
+    private readonly record struct Row(
+        ByteString PurchaseId, ByteString CartId, State State, long Total, uint? Fingerprint, Reply? Refusal = null);
 
     // An item that a purchase is to have, and how it stands; null where there is none.
     private readonly record struct Wanted(string ItemId, long Quantity, long Number, Item? Item);
 
     /// <summary>
-    /// A refusal for what is on sale is kept too: of several who reserve for one purchase, none gets units when another has told its user why there are none.
+    /// A refusal for what is on sale is kept too: of several who reserve for one purchase, none gets units when another
+    /// has told its user why there are none.
     /// </summary>
     public Reply Reserve(Reserve command, long time)
     {
@@ -96,7 +103,8 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
             items.Reserve(number, quantity);
         }
 
-        return new Reply { Reservation = Answer(new(command.PurchaseId, command.CartId, State.Reserved, total, command.Fingerprint)) };
+        var row = new Row(command.PurchaseId, command.CartId, State.Reserved, total, command.Fingerprint);
+        return new Reply { Reservation = Answer(row) };
     }
 
     /// <summary>What is answered where the purchase's id is known already, for ever; null where it is not.</summary>
@@ -150,7 +158,8 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
         {
             while (rows.Read())
             {
-                open.Add(new(ByteString.CopyFrom(rows.Bytes(0)), ByteString.CopyFrom(rows.Bytes(2)), State.Reserved, rows.Int64(1), (uint)rows.Int32(3)));
+                var (purchase, cart) = (ByteString.CopyFrom(rows.Bytes(0)), ByteString.CopyFrom(rows.Bytes(2)));
+                open.Add(new(purchase, cart, State.Reserved, rows.Int64(1), (uint)rows.Int32(3)));
             }
         }
 
@@ -181,7 +190,7 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
     {
         null => null,
 
-        // Whoever released it before anything was reserved did not know of what request it was.
+        // A release that came first did not know the request.
         { Fingerprint: { } first } when first != command.Fingerprint => new Reply { Error = Error.KeyReused },
         { State: State.Released } => new Reply { Error = Error.Released },
         { State: State.Refused } row => WithLines(row),
@@ -217,7 +226,8 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
             }
             else if (item.Quantity < quantity || quantity > int.MaxValue || sum > long.MaxValue)
             {
-                // An amount that no card service could even be asked for is refused here, where it comes up first; so are units that no line can hold.
+                // An amount that no card service could even be asked for is refused here, where it comes up first; so
+                // are units that no line can hold.
                 (refusal.Error, refusal.ItemId, refusal.Available) = (Error.NotEnoughUnits, itemId, item.Quantity);
             }
         }
@@ -249,11 +259,13 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
     {
         var purchase = command.PurchaseId.Memory;
         _refuse.Run(
-            purchase, (long)command.Fingerprint, time, refusal.RefusedTotalCents, (long)refusal.Error, refusal.ItemId, refusal.Available);
+            purchase, (long)command.Fingerprint, time, refusal.RefusedTotalCents, (long)refusal.Error,
+            refusal.ItemId, refusal.Available);
         for (var i = 0; i < refusal.RefusedLines.Count; i++)
         {
             var line = refusal.RefusedLines[i];
-            _addRefusedLine.Run(purchase, i, line.ItemId, line.Quantity, line.Name, line.UnitPriceCents, line.Available);
+            _addRefusedLine.Run(
+                purchase, i, line.ItemId, line.Quantity, line.Name, line.UnitPriceCents, line.Available);
         }
     }
 
@@ -284,11 +296,20 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
             return null;
         }
 
-        var (state, total) = ((State)rows.Int32(0), rows.Int64(1));
-        var refusal = state == State.Refused
-            ? new Reply { Error = (Error)rows.Int32(4), ItemId = rows.Text(5), Available = rows.Int64(6), RefusedTotalCents = total }
-            : null;
-        return new Row(purchaseId, ByteString.CopyFrom(rows.Bytes(2)), state, total, rows.IsNull(3) ? null : (uint)rows.Int32(3), refusal);
+        var (state, total, cart) = ((State)rows.Int32(0), rows.Int64(1), ByteString.CopyFrom(rows.Bytes(2)));
+        uint? fingerprint = rows.IsNull(3) ? null : (uint)rows.Int32(3);
+        if (state != State.Refused)
+        {
+            return new Row(purchaseId, cart, state, total, fingerprint);
+        }
+
+        return new Row(purchaseId, cart, state, total, fingerprint, new Reply
+        {
+            Error = (Error)rows.Int32(4),
+            ItemId = rows.Text(5),
+            Available = rows.Int64(6),
+            RefusedTotalCents = total,
+        });
     }
 
     private List<Line> Lines(ByteString purchaseId)

@@ -10,26 +10,28 @@ using Microsoft.Data.Sqlite;
 namespace Agora.Products;
 
 /// <summary>
-/// Search by category and keywords. An item's place is (tier, rank, number): the tier says how many of the query's keywords it
-/// matches in full and how many as a prefix, the rank how its feedback stands. The place is also the cursor, so a page starts
-/// behind the last item shown whatever has changed meanwhile.
+/// Search by category and keywords. An item's place is (tier, rank, number): the tier says how many of the query's
+/// keywords it matches in full and how many as a prefix, the rank how its feedback stands. The place is also the
+/// cursor, so a page starts behind the last item shown whatever has changed meanwhile.
 /// </summary>
 /// <remarks>
-/// A vote changes a rank. So the cursor carries the number of the last vote counted before the first page, and the pages behind that go by the ranks of then:
-/// what has been voted on since is taken out of the order of now, and merged in again where it stood. That costs as much as there were votes in the category,
-/// so it is bounded: somebody who turns a page after more of them than <see cref="MostLaterVotes"/> is told to search anew.
+/// A vote changes a rank. So the cursor carries the number of the last vote counted before the first page, and the
+/// pages behind that go by the ranks of then: what has been voted on since is taken out of the order of now, and merged
+/// in again where it stood. That costs as much as there were votes in the category, so it is bounded: somebody who
+/// turns a page after more of them than <see cref="MaxLaterVotes"/> is told to search anew.
 /// </remarks>
 /// <param name="connection">A connection to the database.</param>
 /// <param name="items">The items on that connection.</param>
 /// <param name="smallTier">A tier of at most so many items is looked up at once.</param>
-/// <param name="mostLaterVotes">Votes in a category after which a cursor is no longer good.</param>
-internal sealed class Search(SqliteConnection connection, Items items, int smallTier = 500, int mostLaterVotes = Search.MostLaterVotes)
+/// <param name="maxLaterVotes">Votes in a category after which a cursor is no longer good.</param>
+internal sealed class Search(
+    SqliteConnection connection, Items items, int smallTier = 500, int maxLaterVotes = Search.MaxLaterVotes)
 {
     /// <summary>Most keywords in a query; each has a bit in <see cref="Match"/>.</summary>
     public const int MostKeywords = 16;
 
     /// <summary>Most votes in a category that a page puts aside.</summary>
-    public const int MostLaterVotes = 20_000;
+    public const int MaxLaterVotes = 20_000;
 
     private readonly Statement _inOrder = connection.Prepared("""
         SELECT rank, number FROM item
@@ -112,10 +114,10 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
     {
         var ranks = new Dictionary<long, long>();
         var votes = 0;
-        using var rows = _laterVotes.Query(category, lastVote, mostLaterVotes + 1);
+        using var rows = _laterVotes.Query(category, lastVote, maxLaterVotes + 1);
         while (rows.Read())
         {
-            if (++votes > mostLaterVotes)
+            if (++votes > maxLaterVotes)
             {
                 return null;
             }
@@ -151,7 +153,8 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
             }
 
             found.RemoveRange(before, found.Count - before);
-            LookUp(tier, matches.Where(match => match.Value.Tier == tier).Select(match => match.Key), after, wanted, found, moved);
+            var inTier = matches.Where(match => match.Value.Tier == tier).Select(match => match.Key);
+            LookUp(tier, inTier, after, wanted, found, moved);
 
             bool IsInTier(long number) => matches.TryGetValue(number, out var match) && match.Tier == tier;
         }
@@ -190,7 +193,8 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
     /// those of the tier. False when it took more than <paramref name="steps"/> steps without coming to an end.
     /// </summary>
     private bool Walk(
-        int category, int tier, Place after, int wanted, List<Place> found, Moved moved, long steps, Func<long, bool>? isInTier)
+        int category, int tier, Place after, int wanted, List<Place> found, Moved moved, long steps,
+        Func<long, bool>? isInTier)
     {
         var (rank, number) = tier == after.Tier ? (after.Rank, after.Number) : (long.MinValue, 0);
         var next = moved.FirstBehind((rank, number));
@@ -226,9 +230,10 @@ internal sealed class Search(SqliteConnection connection, Items items, int small
         // Those that stood before a place.
         void AddMoved((long, long) before)
         {
-            for (; found.Count < wanted && next < moved.InOrder.Count && moved.InOrder[next].CompareTo(before) < 0; next++)
+            var all = moved.InOrder;
+            for (; found.Count < wanted && next < all.Count && all[next].CompareTo(before) < 0; next++)
             {
-                var (rank, number) = moved.InOrder[next];
+                var (rank, number) = all[next];
                 if (isInTier?.Invoke(number) != false && _rankOnSale.Number(number) is not null)
                 {
                     found.Add(new Place(tier, rank, number));

@@ -3,15 +3,25 @@ using System.Buffers.Binary;
 
 namespace Agora.Replication;
 
-/// <summary>One ordered command. Whatever is not a function of the state (time, request id) was chosen before ordering and travels in it.</summary>
-/// <param name="RequestId">Minted once by whoever wants the effect, and kept over retries: the state machine never sees it twice.</param>
-/// <param name="Time">The submitting replica's clock, milliseconds since 1970 in UTC; the store raises it to the largest seen, so that it never runs backwards.</param>
+/// <summary>
+/// One ordered command. Whatever is not a function of the state (time, request id) was chosen before ordering and
+/// travels in it.
+/// </summary>
+/// <param name="RequestId">
+/// Minted once by whoever wants the effect, and kept over retries: the state machine never sees it twice.
+/// </param>
+/// <param name="Time">
+/// The submitting replica's clock, milliseconds since 1970 in UTC; the store raises it to the largest seen, so that it
+/// never runs backwards.
+/// </param>
 /// <param name="Payload">The database's own message.</param>
 /// <param name="KeptFor">
-/// For how many seconds the reply is kept, by the commands' clock, and for how long the command may wait to be ordered. It travels with the command because
-/// all replicas must agree on it, whichever version of the cluster file they have read.
+/// For how many seconds the reply is kept, by the commands' clock, and for how long the command may wait to be ordered.
+/// It travels with the command because all replicas must agree on it, whichever version of the cluster file they have
+/// read.
 /// </param>
-public readonly record struct Command(Guid RequestId, long Time, ReadOnlyMemory<byte> Payload, int KeptFor = Command.DefaultKeptFor)
+public readonly record struct Command(
+    Guid RequestId, long Time, ReadOnlyMemory<byte> Payload, int KeptFor = Command.DefaultKeptFor)
 {
     /// <summary>15 minutes.</summary>
     public const int DefaultKeptFor = 15 * 60;
@@ -27,8 +37,8 @@ public readonly record struct Command(Guid RequestId, long Time, ReadOnlyMemory<
     internal int EncodedSize => HeaderSize + Payload.Length;
 
     /// <summary>
-    /// Writes request id (16 bytes, big endian), time (8 bytes, little endian), the seconds for which the reply is kept (4 bytes, little endian) and payload:
-    /// the form in which both engines carry it.
+    /// Writes request id (16 bytes, big endian), time (8 bytes, little endian), the seconds for which the reply is kept
+    /// (4 bytes, little endian) and payload: the form in which both engines carry it.
     /// </summary>
     internal void Encode(Span<byte> destination)
     {

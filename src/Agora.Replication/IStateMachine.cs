@@ -16,21 +16,25 @@ public interface IStateMachine
     void Open(SqliteConnection writer);
 
     /// <summary>
-    /// Applies one command inside the transaction that is open on the writer, and returns its reply. The store has asked
-    /// <see cref="Repeat"/> instead where the request id is known. A business refusal is a reply; an exception is a broken invariant and stops the process.
+    /// Applies one command inside the transaction that is open on the writer, and returns its reply. The store has
+    /// asked <see cref="Repeat"/> instead where the request id is known. A business refusal is a reply; an exception is
+    /// a broken invariant and stops the process.
     /// </summary>
     /// <param name="command">The command; its <see cref="Command.Time"/> never runs backwards between calls.</param>
     /// <param name="keep">
-    /// Whether the request id is used up by this reply. Not where nothing was done and nothing was said of the request itself: then the same id may still
-    /// be used for it.
+    /// Whether the request id is used up by this reply. Not where nothing was done and nothing was said of the request
+    /// itself: then the same id may still be used for it.
     /// </param>
     byte[] Apply(in Command command, out bool keep);
 
     /// <summary>
-    /// Answers a command that must not be carried out: its request id is known already, or it has waited for longer than replies are kept, so that nobody
-    /// knows whether it is. Inside the transaction too, so that it may record that somebody was here.
+    /// Answers a command that must not be carried out: its request id is known already, or it has waited for longer
+    /// than replies are kept, so that nobody knows whether it is. Inside the transaction too, so that it may record
+    /// that somebody was here.
     /// </summary>
     /// <param name="command">The command as it came now; it need not be the one that the id was first used for.</param>
-    /// <param name="reply">The reply that was kept for the request id; null where there is none or it has expired.</param>
+    /// <param name="reply">
+    /// The reply that was kept for the request id; null where there is none or it has expired.
+    /// </param>
     byte[] Repeat(in Command command, byte[]? reply);
 }

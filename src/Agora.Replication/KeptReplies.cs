@@ -2,25 +2,30 @@ using Microsoft.Data.Sqlite;
 
 namespace Agora.Replication;
 
-/// <summary>What limits the table, and so the memory of its index: some 30 to 60 bytes for each id.</summary>
-/// <param name="MaxKept">Replies. Beyond that the oldest expire early: the default is 15 minutes of 9,300 commands a second.</param>
-/// <param name="MaxExpired">Ids that are known although their replies have expired; at least 1, so that the table never forgets where it stands.</param>
+/// <summary>What limits the table, and so the memory of its index.</summary>
+/// <param name="MaxKept">
+/// Replies. Beyond that the oldest expire early: the default is 15 minutes of 9,300 commands a second.
+/// </param>
+/// <param name="MaxExpired">
+/// Ids that are known although their replies have expired; at least 1, so that the table never forgets where it stands.
+/// </param>
 internal sealed record KeptRepliesBounds(int MaxKept = 1 << 23, int MaxExpired = 1 << 18);
 
 /// <summary>
-/// The replies of the last minutes by request id: a part of the state, so that a repeat is answered as the first was, at whichever replica. An id outlives its
-/// reply: it is still known then that it was used, so that a late repeat is refused rather than carried out. For the applier, inside the transaction that is
-/// open on the writer.
+/// The replies of the last minutes by request id: a part of the state, so that a repeat is answered as the first was,
+/// at whichever replica. An id outlives its reply: it is still known then that it was used, so that a late repeat is
+/// refused rather than carried out. For the applier, inside the transaction that is open on the writer.
 /// </summary>
 /// <remarks>
-/// Which row belongs to an id is known in memory alone, and read from the table at the start. Request ids are random: an index over them in the file would have
-/// every command write a page of its own, which was most of what a replica wrote. So the table is written at three places only: its end, where replies expire,
-/// and where ids are forgotten.
+/// Which row belongs to an id is known in memory alone, and read from the table at the start. Request ids are random:
+/// an index over them in the file would have every command write a page of its own, which was most of what a replica
+/// wrote. So the table is written at three places only: its end, where replies expire, and where ids are forgotten.
 /// </remarks>
 internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bounds)
 {
     public const string Schema = """
-        -- What was answered to each request, in the order of the log. The reply is NULL once it has expired; the oldest rows go after that.
+        -- What was answered to each request, in the order of the log. The reply is NULL once it has expired; the oldest
+        -- rows go after that.
         CREATE TABLE IF NOT EXISTS replication_replies (
             sequence INTEGER PRIMARY KEY,
             request_id BLOB NOT NULL,
@@ -34,7 +39,7 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
     private readonly RequestIndex _index = new();
     private readonly Memory<byte> _requestId = new byte[16];
 
-    // Sequences have no gaps: first <= kept <= last + 1. The rows from first on have expired, those from kept on not all.
+    // first <= kept <= last + 1. The rows from first on have expired, those from kept on not all; there are no gaps.
     private long _first = 1;
     private long _kept = 1;
     private long _last;
@@ -45,7 +50,9 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
     {
         _index.Clear();
         (_first, _kept, _last, _keptExpires) = (1, 0, 0, 0);
-        using (var rows = writer.Prepared("SELECT sequence, request_id, expires, reply IS NULL FROM replication_replies ORDER BY sequence").Query())
+        using (var rows = writer
+            .Prepared("SELECT sequence, request_id, expires, reply IS NULL FROM replication_replies ORDER BY sequence")
+            .Query())
         {
             while (rows.Read())
             {
@@ -80,7 +87,8 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
             return false;
         }
 
-        using var rows = writer.Prepared("SELECT request_id, expires, reply FROM replication_replies WHERE sequence = ?1").Query(sequence);
+        using var rows = writer
+            .Prepared("SELECT request_id, expires, reply FROM replication_replies WHERE sequence = ?1").Query(sequence);
         if (!rows.Read())
         {
             throw new InvalidDataException($"Reply {sequence} is not in the file.");
@@ -100,7 +108,8 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
     public void Keep(Guid requestId, long time, long expires, ReadOnlyMemory<byte> reply)
     {
         requestId.TryWriteBytes(_requestId.Span, bigEndian: true, out _);
-        writer.Prepared("INSERT INTO replication_replies (sequence, request_id, expires, reply) VALUES (?1, ?2, ?3, ?4)")
+        writer
+            .Prepared("INSERT INTO replication_replies (sequence, request_id, expires, reply) VALUES (?1, ?2, ?3, ?4)")
             .Run(++_last, (ReadOnlyMemory<byte>)_requestId, expires, reply);
         _index.Add(requestId, _last);
         if (_kept == _last)
@@ -108,7 +117,8 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
             _keptExpires = expires;
         }
 
-        // After each command, and by nothing but the commands' clock: a function of the log, however it is cut into batches.
+        // After each command, and by nothing but the commands' clock: a function of the log, however it is cut into
+        // batches.
         Expire(time);
         Forget();
     }
@@ -122,7 +132,8 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
         }
 
         var (end, endExpires) = (_kept, _keptExpires);
-        using (var behind = writer.Prepared("SELECT expires FROM replication_replies WHERE sequence > ?1 ORDER BY sequence LIMIT ?2")
+        using (var behind = writer
+            .Prepared("SELECT expires FROM replication_replies WHERE sequence > ?1 ORDER BY sequence LIMIT ?2")
             .Query(_kept, PrunedPerCommand))
         {
             do
@@ -133,7 +144,8 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
             while (end - _kept < PrunedPerCommand && end <= _last && IsOver(end, endExpires));
         }
 
-        writer.Prepared("UPDATE replication_replies SET reply = NULL WHERE sequence >= ?1 AND sequence < ?2").Run(_kept, end);
+        writer.Prepared("UPDATE replication_replies SET reply = NULL WHERE sequence >= ?1 AND sequence < ?2")
+            .Run(_kept, end);
         (_kept, _keptExpires) = (end, endExpires);
 
         bool IsOver(long sequence, long expires) => expires <= time || _last - sequence >= bounds.MaxKept;
@@ -147,7 +159,10 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
             return;
         }
 
-        using var gone = writer.Prepared("DELETE FROM replication_replies WHERE sequence >= ?1 AND sequence < ?2 RETURNING sequence, request_id")
+        using var gone = writer
+            .Prepared("""
+                DELETE FROM replication_replies WHERE sequence >= ?1 AND sequence < ?2 RETURNING sequence, request_id
+                """)
             .Query(_first, end);
         while (gone.Read())
         {

@@ -73,8 +73,8 @@ public sealed class ReplicatedStore : IDisposable
     public long Durable => Volatile.Read(ref _durable);
 
     /// <summary>
-    /// How many commands came again under a request id that had been applied, and were not applied again. A part of the state: it outlives the process, and
-    /// is the same at all replicas. Queries the file.
+    /// How many commands came again under a request id that had been applied, and were not applied again. A part of the
+    /// state: it outlives the process, and is the same at all replicas. Queries the file.
     /// </summary>
     public long Repeats => Read(connection => connection.Prepared("SELECT count FROM replication_repeats").Number() ?? 0);
 
@@ -87,9 +87,11 @@ public sealed class ReplicatedStore : IDisposable
         Open(directory, stateMachine, readers, new KeptRepliesBounds());
 
     /// <summary>For tests: bounds that are within reach. All replicas of a group have the same.</summary>
-    internal static ReplicatedStore Open(string directory, IStateMachine stateMachine, KeptRepliesBounds bounds) => Open(directory, stateMachine, 8, bounds);
+    internal static ReplicatedStore Open(string directory, IStateMachine stateMachine, KeptRepliesBounds bounds) =>
+        Open(directory, stateMachine, 8, bounds);
 
-    private static ReplicatedStore Open(string directory, IStateMachine stateMachine, int readers, KeptRepliesBounds bounds)
+    private static ReplicatedStore Open(
+        string directory, IStateMachine stateMachine, int readers, KeptRepliesBounds bounds)
     {
         ArgumentNullException.ThrowIfNull(stateMachine);
         ReplicatedStore? store = null;
@@ -108,8 +110,8 @@ public sealed class ReplicatedStore : IDisposable
     }
 
     /// <summary>
-    /// Whether a command would be refused now for having waited for longer than replies are kept. Of one that was stamped a moment ago it says that the clock
-    /// which stamped it is behind that of the group.
+    /// Whether a command would be refused now for having waited for longer than replies are kept. Of one that was
+    /// stamped a moment ago it says that the clock which stamped it is behind that of the group.
     /// </summary>
     public bool IsTooOld(in Command command) => IsTooOld(command, Volatile.Read(ref _time));
 
@@ -459,7 +461,8 @@ public sealed class ReplicatedStore : IDisposable
             return Repeat(command, earlier);
         }
 
-        // A repeat of it may have been carried out and forgotten while it waited; whether it is one, nobody knows any more.
+        // A repeat of it may have been carried out and forgotten while it waited; whether it is one, nobody knows any
+        // more.
         if (IsTooOld(command, _time))
         {
             return Repeat(command, null);

@@ -3,12 +3,12 @@ using System.Buffers.Binary;
 namespace Agora.Replication;
 
 /// <summary>
-/// Which row a request id has, for millions of ids. In pieces: a single table stops whoever adds to it for as long as it takes to move all of it to twice
-/// the room, and here that is the applier, behind whom every caller waits.
+/// Which row a request id has, for millions of ids. In pieces: a single table stands still for as long as it takes to
+/// move all of it to twice the room, and every caller waits for that behind the applier.
 /// </summary>
 /// <remarks>
-/// It knows 8 bytes of an id, so that an entry is small; whoever reads the row compares the whole id. Ids that are alike in these bytes, which random ones
-/// never are, are told apart beside the pieces.
+/// It knows 8 bytes of an id, so that an entry is small; the reader of the row compares the whole id. Ids that are
+/// alike in these bytes, which random ones never are, are told apart beside the pieces.
 /// </remarks>
 internal sealed class RequestIndex
 {
@@ -17,7 +17,8 @@ internal sealed class RequestIndex
     // A piece gives room back once three quarters of it are empty.
     private const int MinShrunk = 1 << 10;
 
-    private readonly Dictionary<long, long>[] _pieces = [.. Enumerable.Range(0, PieceCount).Select(_ => new Dictionary<long, long>())];
+    private readonly Dictionary<long, long>[] _pieces =
+        [.. Enumerable.Range(0, PieceCount).Select(_ => new Dictionary<long, long>())];
     private readonly Dictionary<Guid, long> _alike = [];
 
     /// <summary>Ids known.</summary>

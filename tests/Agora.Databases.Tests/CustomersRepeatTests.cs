@@ -32,20 +32,23 @@ public sealed class CustomersRepeatTests : IDisposable
         var add = Add("1-1", 2, fingerprint: 7, available: 1);
         var first = _db.Do(add);
         Assert.True(_db.Kept);
-        Assert.Equal(new Reply { Error = Error.NotEnoughUnits, Fingerprint = 7, Replayed = true }, _db.Repeat(add, first));
+        Assert.Equal(
+            new Reply { Error = Error.NotEnoughUnits, Fingerprint = 7, Replayed = true }, _db.Repeat(add, first));
     }
 
     [Fact]
     public void Another_request_under_the_same_id_is_refused()
     {
         var first = _db.Do(Add("1-1", 2, fingerprint: 7));
-        Assert.Equal(new Reply { Error = Error.KeyReused, Fingerprint = 8 }, _db.Repeat(Add("1-1", 3, fingerprint: 8), first));
+        Assert.Equal(
+            new Reply { Error = Error.KeyReused, Fingerprint = 8 }, _db.Repeat(Add("1-1", 3, fingerprint: 8), first));
         Assert.Equal("1-1 x 2", _db.Cart(_ben));
     }
 
     [Fact]
     public void A_repeat_whose_reply_has_expired_is_refused() =>
-        Assert.Equal(new Reply { Error = Error.KeyExpired, Fingerprint = 7 }, _db.Repeat(Add("1-1", 2, fingerprint: 7), null));
+        Assert.Equal(
+            new Reply { Error = Error.KeyExpired, Fingerprint = 7 }, _db.Repeat(Add("1-1", 2, fingerprint: 7), null));
 
     [Fact]
     public void A_repeat_needs_a_session_that_is_alive_whatever_else_is_wrong_with_it()
@@ -86,7 +89,7 @@ public sealed class CustomersRepeatTests : IDisposable
     }
 
     [Fact]
-    public void Whoever_is_not_logged_in_uses_no_request_id_up()
+    public void A_caller_who_is_not_logged_in_uses_no_request_id_up()
     {
         var forged = Add("1-1", 2, fingerprint: 7);
         forged.AddToCart.Session = Token("forged");
@@ -112,7 +115,8 @@ public sealed class CustomersRepeatTests : IDisposable
     {
         var later = _db.LogInTo(_db.Row(_ben).Account, "later");
         var first = _db.Do(new Command { CloseSession = new() { Session = _ben }, Fingerprint = 7 });
-        Assert.Equal(Error.KeyReused, _db.Repeat(new Command { CloseSession = new() { Session = later }, Fingerprint = 7 }, first).Error);
+        Assert.Equal(Error.KeyReused,
+            _db.Repeat(new Command { CloseSession = new() { Session = later }, Fingerprint = 7 }, first).Error);
         Assert.Equal(Error.None, _db.Touch(later).Error);
     }
 
@@ -152,13 +156,15 @@ public sealed class CustomersRepeatTests : IDisposable
     }
 
     [Fact]
-    public void A_decided_purchase_is_known_for_ever_and_an_undecided_one_is_not_decided_by_a_command_that_came_too_late()
+    public void A_decided_purchase_is_known_for_ever_and_a_command_that_came_too_late_decides_none()
     {
         var sue = _db.Account("sue", Role.Seller);
         _db.Add(_ben, "1-1", 1);
         var cart = _db.CartIdOf(_ben);
-        var complete = new Command { CompletePurchase = new() { PurchaseId = Id("p"), CartId = cart, Lines = { Line("1-1", 1, 10, sue) } } };
-        var abandon = new Command { AbandonPurchase = new() { PurchaseId = Id("p"), CartId = cart, Outcome = PurchaseState.Declined } };
+        var complete = new Command { CompletePurchase = new() { PurchaseId = Id("p"), CartId = cart,
+            Lines = { Line("1-1", 1, 10, sue) } } };
+        var abandon = new Command { AbandonPurchase = new() { PurchaseId = Id("p"), CartId = cart,
+            Outcome = PurchaseState.Declined } };
         Assert.Equal(Error.KeyExpired, _db.Repeat(complete, null).Error);
         Assert.Equal(Error.KeyExpired, _db.Repeat(abandon, null).Error);
         Assert.Null(_db.Tables.Purchases.Find(Id("p")));
@@ -170,8 +176,10 @@ public sealed class CustomersRepeatTests : IDisposable
     }
 
     private Command Add(string item, int quantity, ulong fingerprint, long available = 10) =>
-        new() { AddToCart = new() { Session = _ben, ItemId = item, Quantity = quantity, Available = available }, Fingerprint = fingerprint };
+        new() { AddToCart = new() { Session = _ben, ItemId = item, Quantity = quantity, Available = available },
+            Fingerprint = fingerprint };
 
     private Command Vote(string vote, bool up, ulong fingerprint) =>
-        new() { RecordVote = new() { Session = _ben, ItemId = "1-1", Up = up, VoteId = Id(vote) }, Fingerprint = fingerprint };
+        new() { RecordVote = new() { Session = _ben, ItemId = "1-1", Up = up, VoteId = Id(vote) },
+            Fingerprint = fingerprint };
 }

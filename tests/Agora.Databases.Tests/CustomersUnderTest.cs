@@ -31,7 +31,9 @@ public sealed class CustomersUnderTest() : DatabaseUnderTest(() => new Customers
         return reply;
     }
 
-    /// <summary>The command comes again, with the reply that was kept or none. It is checked that it is not carried out.</summary>
+    /// <summary>
+    /// The command comes again, with the reply that was kept or none. It is checked that it is not carried out.
+    /// </summary>
     public Reply Repeat(Command command, Reply? kept)
     {
         var before = Everything();

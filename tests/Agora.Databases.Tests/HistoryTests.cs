@@ -12,7 +12,8 @@ public sealed class CustomersHistoryTests
 {
     private const int Tokens = 3;
 
-    // How a command comes again at once, if it does: with the reply that was kept, with none, or as another request under its id.
+    // How a command comes again at once, if it does: with the reply that was kept, with none, or as another request
+    // under its id.
     private enum Again
     {
         Never,
@@ -41,13 +42,16 @@ public sealed class CustomersHistoryTests
         (2, ASession.Select(s => new Command { SaveCart = new() { Session = s } })),
         (1, ASession.Select(s => new Command { ClearCart = new() { Session = s } })),
         (12, Gen.Select(AnId, ACart, Gen.Int[1, 3], Gen.Int[1, 4], (p, c, n, q) => new Command { CompletePurchase = new() { PurchaseId = p, CartId = c, Lines = { Enumerable.Range(1, n).Select(i => CustomersUnderTest.Line($"1-{i}", q, 10 * i, i)) } } })),
-        (2, Gen.Select(AnId, ACart, Gen.Int[2, 6], (p, c, o) => new Command { AbandonPurchase = Abandon(p, c, (PurchaseState)o) })),
+        (2, Gen.Select(AnId, ACart, Gen.Int[2, 6], (p, c, o) =>
+            new Command { AbandonPurchase = Abandon(p, c, (PurchaseState)o) })),
         (12, Gen.Select(ASession, AnItem, Gen.Bool, AnId, (s, i, up, v) => new Command { RecordVote = new() { Session = s, ItemId = i, Up = up, VoteId = v } })),
         (3, AnId.Array[0, 3].Select(v => new Command { MarkForwarded = new() { VoteIds = { v } } })));
 
     private static readonly Gen<Step[]> AHistory =
-        Gen.Select(Gen.Frequency((40, Gen.Const(0L)), (15, Gen.Long[1, 40_000]), (1, Gen.Const(330_001L))), ACommand, Gen.Int[0, 1], Gen.Int[0, 3],
-            (pause, command, fingerprint, again) => new Step(pause, new Command(command) { Fingerprint = (ulong)fingerprint }, (Again)again)).Array[0, 200];
+        Gen.Select(Gen.Frequency((40, Gen.Const(0L)), (15, Gen.Long[1, 40_000]), (1, Gen.Const(330_001L))), ACommand,
+            Gen.Int[0, 1], Gen.Int[0, 3],
+            (pause, command, fingerprint, again) =>
+                new Step(pause, new Command(command) { Fingerprint = (ulong)fingerprint }, (Again)again)).Array[0, 200];
 
     private static AbandonPurchase Abandon(ByteString purchase, ByteString cart, PurchaseState outcome)
     {
@@ -55,7 +59,8 @@ public sealed class CustomersHistoryTests
         if (outcome is PurchaseState.OutOfStock or PurchaseState.PriceChanged)
         {
             abandon.RefusedTotalCents = 30;
-            abandon.RefusedLines.Add(new RefusedLine { ItemId = "1-1", Quantity = 3, Name = "n", UnitPriceCents = 10, Available = 2 });
+            abandon.RefusedLines.Add(
+                new RefusedLine { ItemId = "1-1", Quantity = 3, Name = "n", UnitPriceCents = 10, Available = 2 });
         }
 
         return abandon;
@@ -86,8 +91,10 @@ public sealed class CustomersHistoryTests
                 """));
             Assert.Equal("", db.Rows("""
                 SELECT id FROM purchase p
-                WHERE total <> (SELECT COALESCE(SUM(quantity * unit_price), 0) FROM purchase_line l WHERE l.purchase = p.id AND l.at = p.at)
-                   OR refused_total <> (SELECT COALESCE(SUM(quantity * unit_price), 0) FROM refused_line l WHERE l.purchase = p.id)
+                WHERE total <> (SELECT COALESCE(SUM(quantity * unit_price), 0) FROM purchase_line l
+                                WHERE l.purchase = p.id AND l.at = p.at)
+                   OR refused_total <> (SELECT COALESCE(SUM(quantity * unit_price), 0) FROM refused_line l
+                                        WHERE l.purchase = p.id)
                    OR (state = 1) <> EXISTS (SELECT 1 FROM bought b WHERE b.purchase = p.id)
                 """));
             Assert.Equal(db.Number("SELECT COUNT(*) FROM vote"), db.Number("SELECT COUNT(*) FROM bought WHERE rated = 1"));
@@ -109,7 +116,8 @@ public sealed class CustomersHistoryTests
                 Assert.Equal(new Reply(reply) { Replayed = true }, db.Repeat(step.Command, null));
                 break;
             case Again.Expired:
-                Assert.Equal(new Reply { Error = Error.KeyExpired, Fingerprint = step.Command.Fingerprint }, db.Repeat(step.Command, null));
+                Assert.Equal(new Reply { Error = Error.KeyExpired, Fingerprint = step.Command.Fingerprint },
+                    db.Repeat(step.Command, null));
                 break;
             case Again.Another when !isForEver:
                 var other = new Command(step.Command) { Fingerprint = 7 };
@@ -172,7 +180,8 @@ public sealed class CustomersHistoryTests
         db.Add(ben, "1-1", 2);
         db.Remove(ben, "1-1", 1);
         db.Abandon("2", db.CartIdOf(ben));
-        db.Do(new Command { AbandonPurchase = Abandon(CustomersUnderTest.Id("3"), db.CartIdOf(ben), PurchaseState.OutOfStock) });
+        db.Do(new Command { AbandonPurchase = Abandon(
+            CustomersUnderTest.Id("3"), db.CartIdOf(ben), PurchaseState.OutOfStock) });
         db.Rating(ben, seller);
         db.Time += 31_000;
         db.Touch(ben);
@@ -195,22 +204,42 @@ public sealed class ProductsHistoryTests
         Gen.Select(AnItem, Gen.Int[1, 6], (i, q) => new P.ReservationLine { ItemId = i, Quantity = q });
 
     // Often the version that an item is of after few changes.
-    private static readonly Gen<long[]> Versions = Gen.Frequency((3, Gen.Const(Array.Empty<long>())), (2, Gen.Long[1, 4].Array[1, 3]));
+    private static readonly Gen<long[]> Versions =
+        Gen.Frequency((3, Gen.Const(Array.Empty<long>())), (2, Gen.Long[1, 4].Array[1, 3]));
 
     private static readonly Gen<P.Command> ACommand = Gen.Select(Gen.Int[0, 1], Gen.Frequency(
-        (2, Gen.Int[0, 12].Select(q => new P.Command { RegisterItem = new() { SellerId = 1, Name = "n", Category = 1, Keywords = { "K" }, SearchKeywords = { "k" }, Condition = P.Condition.New, PriceCents = 10 + q, Quantity = q } })),
-        (2, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], Versions, (i, s, p, v) => new P.Command { ChangePrice = new() { ItemId = i, SellerId = s, PriceCents = p, IfVersion = { v } } })),
-        (3, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], Versions, (i, s, q, v) => new P.Command { WithdrawUnits = new() { ItemId = i, SellerId = s, Quantity = q, IfVersion = { v } } })),
-        (3, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], Versions, (i, s, q, v) => new P.Command { AddUnits = new() { ItemId = i, SellerId = s, Quantity = q, IfVersion = { v } } })),
-        (8, Gen.Select(AnId, AnId, ALine.Array[1, 3], Gen.Int[-30, 60], Gen.Int[0, 1], (p, c, lines, cost, f) => new P.Command { Reserve = Reserve(p, c, lines, cost, f) })),
+        (2, Gen.Int[0, 12].Select(q => new P.Command { RegisterItem = Item(q) })),
+        (2, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], Versions, (i, s, p, v) =>
+            new P.Command { ChangePrice = new() { ItemId = i, SellerId = s, PriceCents = p, IfVersion = { v } } })),
+        (3, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], Versions, (i, s, q, v) =>
+            new P.Command { WithdrawUnits = new() { ItemId = i, SellerId = s, Quantity = q, IfVersion = { v } } })),
+        (3, Gen.Select(AnItem, Gen.Int[1, 2], Gen.Int[1, 9], Versions, (i, s, q, v) =>
+            new P.Command { AddUnits = new() { ItemId = i, SellerId = s, Quantity = q, IfVersion = { v } } })),
+        (8, Gen.Select(AnId, AnId, ALine.Array[1, 3], Gen.Int[-30, 60], Gen.Int[0, 1], (p, c, lines, cost, f) =>
+            new P.Command { Reserve = Reserve(p, c, lines, cost, f) })),
         (4, AnId.Array[1, 3].Select(p => new P.Command { Confirm = new() { PurchaseIds = { p } } })),
         (3, AnId.Select(p => new P.Command { Release = new() { PurchaseId = p } })),
-        (2, Gen.Select(AnItem, AnId, Gen.Bool, (i, v, up) => new P.Command { AddFeedback = new() { ItemId = i, VoteId = v, Up = up } }))),
+        (2, Gen.Select(AnItem, AnId, Gen.Bool, (i, v, up) =>
+            new P.Command { AddFeedback = new() { ItemId = i, VoteId = v, Up = up } }))),
         (fingerprint, command) => new P.Command(command) { Fingerprint = (ulong)fingerprint });
 
-    private static P.Reserve Reserve(ByteString purchase, ByteString cart, P.ReservationLine[] lines, int cost, int fingerprint)
+    private static P.RegisterItem Item(int quantity) => new()
     {
-        var reserve = new P.Reserve { PurchaseId = purchase, CartId = cart, Lines = { lines }, Fingerprint = (uint)fingerprint };
+        SellerId = 1,
+        Name = "n",
+        Category = 1,
+        Keywords = { "K" },
+        SearchKeywords = { "k" },
+        Condition = P.Condition.New,
+        PriceCents = 10 + quantity,
+        Quantity = quantity,
+    };
+
+    private static P.Reserve Reserve(
+        ByteString purchase, ByteString cart, P.ReservationLine[] lines, int cost, int fingerprint)
+    {
+        var reserve =
+            new P.Reserve { PurchaseId = purchase, CartId = cart, Lines = { lines }, Fingerprint = (uint)fingerprint };
         if (cost >= 0)
         {
             reserve.ExpectedTotalCents = cost;
@@ -251,25 +280,31 @@ public sealed class ProductsHistoryTests
                    OR i.sold <> (SELECT COALESCE(SUM(l.quantity), 0) FROM reservation_line l JOIN reservation r USING (purchase_id) WHERE r.state = 1 AND l.number = i.number)
                    OR i.thumbs_up + i.thumbs_down <> (SELECT COUNT(*) FROM vote v WHERE v.number = i.number)
                 """));
-            Assert.Equal("", db.Rows("SELECT * FROM vote v LEFT JOIN item i USING (number) WHERE v.category IS NOT i.category"));
+            Assert.Equal(
+                "", db.Rows("SELECT * FROM vote v LEFT JOIN item i USING (number) WHERE v.category IS NOT i.category"));
             Assert.Equal("", db.Rows("SELECT cart_id FROM reservation WHERE state < 2 GROUP BY cart_id HAVING COUNT(*) > 1"));
             Assert.Equal("", db.Rows("SELECT purchase_id FROM reservation_line JOIN reservation USING (purchase_id) WHERE state >= 2"));
             Assert.Equal("", db.Rows("""
                 SELECT purchase_id FROM reservation r
                 WHERE (state = 3) <> EXISTS (SELECT 1 FROM refused_line l WHERE l.purchase_id = r.purchase_id)
-                   OR (state = 3 AND total <> (SELECT SUM(quantity * unit_price) FROM refused_line l WHERE l.purchase_id = r.purchase_id))
+                   OR (state = 3 AND total <> (SELECT SUM(quantity * unit_price) FROM refused_line l
+                                               WHERE l.purchase_id = r.purchase_id))
                    OR (state = 3) <> (error <> 0)
                 """));
             Assert.Equal(db.Number("SELECT COUNT(*) FROM reservation WHERE state = 0"), db.Tables.Reservations.Open(long.MaxValue, 100).Count);
         }, iter: 150, threads: 1);
 
-        // At once, so that nothing has changed in between; and by the reply that was kept, late, and as another request.
+        // At once, so that nothing has changed in between; and by the reply that was kept, late, and as another
+        // request.
         static void Repeat(ProductsUnderTest db, P.Command command, P.Reply reply)
         {
             Assert.Equal(new P.Reply(reply) { Replayed = true }, db.Repeat(command, reply));
-            var isForEver = command.AddFeedback is not null ? reply.Error == P.Error.None : command.Reserve is not null && reply.Error != P.Error.CartTaken;
+            var isForEver = command.AddFeedback is not null
+                ? reply.Error == P.Error.None
+                : command.Reserve is not null && reply.Error != P.Error.CartTaken;
             Assert.Equal(
-                isForEver ? new P.Reply(reply) { Replayed = true } : new P.Reply { Error = P.Error.KeyExpired, Fingerprint = command.Fingerprint },
+                isForEver ? new P.Reply(reply) { Replayed = true }
+                    : new P.Reply { Error = P.Error.KeyExpired, Fingerprint = command.Fingerprint },
                 db.Repeat(command, null));
             if (!isForEver)
             {

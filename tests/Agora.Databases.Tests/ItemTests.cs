@@ -78,7 +78,8 @@ public sealed class ItemTests : IDisposable
         if (!found)
         {
             Reply[] replies =
-                [_db.ChangePrice(id, 1, 5, 1), _db.Withdraw(id, 1, 1, 1), _db.AddUnits(id, 1, 1, 1), _db.Reserve("p", (id, 1)), _db.Vote("v", id, true)];
+                [_db.ChangePrice(id, 1, 5, 1), _db.Withdraw(id, 1, 1, 1), _db.AddUnits(id, 1, 1, 1),
+                    _db.Reserve("p", (id, 1)), _db.Vote("v", id, true)];
             Assert.All(replies, reply => Assert.Equal((Error.NoSuchItem, id), (reply.Error, reply.ItemId)));
         }
     }
@@ -105,7 +106,8 @@ public sealed class ItemTests : IDisposable
     {
         var item = _db.Register(quantity: 5).ItemId;
         _db.Reserve("p", (item, 2));
-        Assert.Equal(new Reply { Error = Error.NotEnoughUnits, ItemId = item, Available = 3, Item = _db.Get(item) }, _db.Withdraw(item, 1, 4));
+        Assert.Equal(new Reply { Error = Error.NotEnoughUnits, ItemId = item, Available = 3, Item = _db.Get(item) },
+            _db.Withdraw(item, 1, 4));
         Assert.Equal(0, _db.Withdraw(item, 1, 3).Item.Quantity);
         Assert.Equal("0 / 2 / 0 / 3", _db.Books(item));
     }
@@ -129,8 +131,9 @@ public sealed class ItemTests : IDisposable
         Assert.Equal(1, _db.Get(item)!.Version);
         Action[] changes =
         [
-            () => _db.ChangePrice(item, 1, 250), () => _db.Withdraw(item, 1, 1), () => _db.AddUnits(item, 1, 1), () => _db.Vote("v", item, true),
-            () => _db.Reserve("p", (item, 1), (item, 1)), () => _db.Release("p"), () => _db.Reserve("q", (item, 1)),
+            () => _db.ChangePrice(item, 1, 250), () => _db.Withdraw(item, 1, 1), () => _db.AddUnits(item, 1, 1),
+            () => _db.Vote("v", item, true), () => _db.Reserve("p", (item, 1), (item, 1)), () => _db.Release("p"),
+            () => _db.Reserve("q", (item, 1)),
         ];
         for (var i = 0; i < changes.Length; i++)
         {
@@ -263,11 +266,13 @@ public sealed class ReservationTests : IDisposable
         var inB = new RefusedLine { ItemId = _b, Quantity = 6, Name = "thing", UnitPriceCents = 333, Available = 5 };
         var lacking = _db.ReserveCart("cart", "p", (_a, 1), (_b, 6));
         Assert.Equal(
-            new Reply { Error = Error.NotEnoughUnits, ItemId = _b, Available = 5, RefusedLines = { inA, inB }, RefusedTotalCents = 2_098 }, lacking);
+            new Reply { Error = Error.NotEnoughUnits, ItemId = _b, Available = 5, RefusedLines = { inA, inB },
+                RefusedTotalCents = 2_098 }, lacking);
         var unknown = _db.ReserveCart("cart", "q", (_a, 1), ("9-9", 1), (_b, 6));
         var none = new RefusedLine { ItemId = "9-9", Quantity = 1 };
         Assert.Equal(
-            new Reply { Error = Error.NoSuchItem, ItemId = "9-9", RefusedLines = { inA, none, inB }, RefusedTotalCents = 2_098 }, unknown);
+            new Reply { Error = Error.NoSuchItem, ItemId = "9-9", RefusedLines = { inA, none, inB },
+                RefusedTotalCents = 2_098 }, unknown);
 
         // Whatever comes later under these ids, and the cart is free for another.
         _db.ChangePrice(_a, 1, 7);
@@ -338,13 +343,14 @@ public sealed class ReservationTests : IDisposable
         Assert.Equal(7u, Reserve("reserved", 7, (_a, 1)).Reservation.Fingerprint);
         Assert.Equal(7u, Assert.Single(_db.Tables.Reservations.Open(long.MaxValue, 10)).Fingerprint);
 
-        // Whoever released this one before there was anything to release did not know the request.
+        // A release that came first did not know the request.
         _db.Release("nothing");
         Assert.Equal(Error.Released, Reserve("nothing", 7, (_a, 1)).Error);
         Assert.Equal(Error.Released, Reserve("nothing", 8, (_a, 1)).Error);
 
         Reply Reserve(string purchase, uint fingerprint, params (string, int)[] lines) =>
-            _db.Do(new Command { Reserve = new(AReserve("of " + purchase, purchase, lines)) { Fingerprint = fingerprint } });
+            _db.Do(new Command { Reserve = new(
+                AReserve("of " + purchase, purchase, lines)) { Fingerprint = fingerprint } });
     }
 
     [Fact]
@@ -353,7 +359,8 @@ public sealed class ReservationTests : IDisposable
         _db.AddUnits(_a, 1, int.MaxValue);
         _db.AddUnits(_a, 1, int.MaxValue);
         var refused = _db.Reserve("p", (_a, int.MaxValue), (_a, 1));
-        Assert.Equal((Error.NotEnoughUnits, int.MaxValue), (refused.Error, Assert.Single(refused.RefusedLines).Quantity));
+        Assert.Equal(
+            (Error.NotEnoughUnits, int.MaxValue), (refused.Error, Assert.Single(refused.RefusedLines).Quantity));
         Assert.Equal(int.MaxValue, Assert.Single(_db.Reserve("q", (_a, int.MaxValue)).Reservation.Lines).Quantity);
     }
 
@@ -473,14 +480,16 @@ public sealed class ProductsRepeatTests : IDisposable
         Assert.Equal((7u, false), (first.Fingerprint, first.Replayed));
         _db.ChangePrice(_item, 1, 55);
         Assert.Equal(new Reply(first) { Replayed = true }, _db.Repeat(add, first));
-        Assert.Equal(new Reply { Error = Error.KeyReused, Fingerprint = 8 }, _db.Repeat(new Command(add) { Fingerprint = 8 }, first));
+        Assert.Equal(new Reply { Error = Error.KeyReused, Fingerprint = 8 },
+            _db.Repeat(new Command(add) { Fingerprint = 8 }, first));
         Assert.Equal(new Reply { Error = Error.KeyExpired, Fingerprint = 7 }, _db.Repeat(add, null));
     }
 
     [Fact]
     public void A_refusal_is_repeated_too()
     {
-        var withdraw = new Command { WithdrawUnits = new() { ItemId = _item, SellerId = 1, Quantity = 11 }, Fingerprint = 7 };
+        var withdraw =
+            new Command { WithdrawUnits = new() { ItemId = _item, SellerId = 1, Quantity = 11 }, Fingerprint = 7 };
         var first = _db.Do(withdraw);
         Assert.True(_db.Kept);
         _db.AddUnits(_item, 1, 1);

@@ -22,17 +22,21 @@ public sealed class ProductsUnderTest() : DatabaseUnderTest(() => new ProductsSt
         var reply = Reply.Parser.ParseFrom(Apply(command.ToByteArray()));
         if (reply.Error != Error.None)
         {
-            Assert.True(reply.KindCase == Reply.KindOneofCase.None || (command.WithdrawUnits is not null && reply.Error == Error.NotEnoughUnits));
+            Assert.True(reply.KindCase == Reply.KindOneofCase.None
+                || (command.WithdrawUnits is not null && reply.Error == Error.NotEnoughUnits));
             Assert.True(!CheckRefusals || IsKept(reply) || Everything() == before, $"{command} left a trace although it was refused with {reply.Error}");
         }
 
         return reply;
 
         // Why a purchase got no units is kept, and nothing else.
-        bool IsKept(Reply refused) => command.Reserve is not null && refused.Error is Error.NotEnoughUnits or Error.NoSuchItem or Error.PriceChanged;
+        bool IsKept(Reply refused) => command.Reserve is not null
+            && refused.Error is Error.NotEnoughUnits or Error.NoSuchItem or Error.PriceChanged;
     }
 
-    /// <summary>The command comes again, with the reply that was kept or none. It is checked that it is not carried out.</summary>
+    /// <summary>
+    /// The command comes again, with the reply that was kept or none. It is checked that it is not carried out.
+    /// </summary>
     public Reply Repeat(Command command, Reply? kept)
     {
         var before = Everything();
@@ -59,13 +63,16 @@ public sealed class ProductsUnderTest() : DatabaseUnderTest(() => new ProductsSt
         }).Item;
 
     public Reply ChangePrice(string item, long seller, long price, params long[] versions) =>
-        Do(new Command { ChangePrice = new() { ItemId = item, SellerId = seller, PriceCents = price, IfVersion = { versions } } });
+        Do(new Command { ChangePrice = new() { ItemId = item, SellerId = seller, PriceCents = price,
+            IfVersion = { versions } } });
 
     public Reply Withdraw(string item, long seller, int quantity, params long[] versions) =>
-        Do(new Command { WithdrawUnits = new() { ItemId = item, SellerId = seller, Quantity = quantity, IfVersion = { versions } } });
+        Do(new Command { WithdrawUnits = new() { ItemId = item, SellerId = seller, Quantity = quantity,
+            IfVersion = { versions } } });
 
     public Reply AddUnits(string item, long seller, int quantity, params long[] versions) =>
-        Do(new Command { AddUnits = new() { ItemId = item, SellerId = seller, Quantity = quantity, IfVersion = { versions } } });
+        Do(new Command { AddUnits = new() { ItemId = item, SellerId = seller, Quantity = quantity,
+            IfVersion = { versions } } });
 
     /// <summary>A purchase of a cart of its own.</summary>
     public Reply Reserve(string purchase, params (string Item, int Quantity)[] lines) => ReserveCart("of " + purchase, purchase, lines);
@@ -102,10 +109,12 @@ public sealed class ProductsUnderTest() : DatabaseUnderTest(() => new ProductsSt
     public string Books(string item) => Rows(
         $"SELECT quantity || ' / ' || reserved || ' / ' || sold || ' / ' || withdrawn FROM item WHERE number = {item.Split('-')[1]}").TrimEnd('\n', '|');
 
-    public ItemsReply Search(int category, string[] keywords, int limit = 200, string cursor = "", int? smallTier = null, int mostLaterVotes = 20_000)
+    public ItemsReply Search(int category, string[] keywords, int limit = 200, string cursor = "",
+        int? smallTier = null, int maxLaterVotes = 20_000)
     {
-        var search = new Search(Connection, Tables.Items, smallTier ?? 500, mostLaterVotes);
-        return search.Run(new SearchQuery { Category = category, Keywords = { keywords.Select(Fold) }, Cursor = cursor }, limit);
+        var search = new Search(Connection, Tables.Items, smallTier ?? 500, maxLaterVotes);
+        return search.Run(
+            new SearchQuery { Category = category, Keywords = { keywords.Select(Fold) }, Cursor = cursor }, limit);
     }
 
     private static string Fold(string keyword) => keyword.ToLowerInvariant();

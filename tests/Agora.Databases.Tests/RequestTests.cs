@@ -19,7 +19,8 @@ public sealed class RequestTests
 
     private static Command[] GoodCustomers =>
     [
-        new() { CreateAccount = new() { Role = Role.Seller, Name = "n", Username = "u", UsernameKey = "u", PasswordHash = "h" } },
+        new() { CreateAccount = new() { Role = Role.Seller, Name = "n", Username = "u", UsernameKey = "u",
+            PasswordHash = "h" } },
         new() { OpenSession = new() { Role = Role.Buyer, AccountId = 1, TokenHash = Buyer.TokenHash } },
         new() { CloseSession = new() { Session = Seller } },
         new() { TouchSession = new() { Session = Buyer } },
@@ -32,7 +33,8 @@ public sealed class RequestTests
         new() { AbandonPurchase = new() { PurchaseId = Id, CartId = Cart, Outcome = PurchaseState.Abandoned } },
         new() { AbandonPurchase = Refused(PurchaseState.OutOfStock) },
         new() { AbandonPurchase = Refused(PurchaseState.PriceChanged, abandon => abandon.Fingerprint = 65_535) },
-        new() { AbandonPurchase = Refused(PurchaseState.OutOfStock, abandon => abandon.RefusedLines[0].Available = 0, price: 0) },
+        new() { AbandonPurchase = Refused(PurchaseState.OutOfStock, abandon =>
+            abandon.RefusedLines[0].Available = 0, price: 0) },
         new() { RecordVote = new() { Session = Buyer, ItemId = "1-1", VoteId = Id } },
         new() { MarkForwarded = new() { VoteIds = { Id, Id } } },
         new() { MarkForwarded = new() { VoteIds = { Enumerable.Repeat(Id, 200) } } },
@@ -43,14 +45,18 @@ public sealed class RequestTests
         null,
         new(),
         new() { CreateAccount = new() { Name = "n", Username = "u", UsernameKey = "u", PasswordHash = "h" } },
-        new() { CreateAccount = new() { Role = (Role)3, Name = "n", Username = "u", UsernameKey = "u", PasswordHash = "h" } },
+        new() { CreateAccount = new() { Role = (Role)3, Name = "n", Username = "u", UsernameKey = "u",
+            PasswordHash = "h" } },
         new() { CreateAccount = new() { Role = Role.Buyer, Username = "u", UsernameKey = "u", PasswordHash = "h" } },
         new() { CreateAccount = new() { Role = Role.Buyer, Name = "n", PasswordHash = "h" } },
         new() { CreateAccount = new() { Role = Role.Buyer, Name = "n", Username = "u", UsernameKey = "u" } },
-        new() { CreateAccount = new() { Role = Role.Buyer, Name = new('n', 257), Username = "u", UsernameKey = "u", PasswordHash = "h" } },
-        new() { CreateAccount = new() { Role = Role.Buyer, Name = "n", Username = new('u', 257), UsernameKey = "u", PasswordHash = "h" } },
+        new() { CreateAccount = new() { Role = Role.Buyer, Name = new('n', 257), Username = "u", UsernameKey = "u",
+            PasswordHash = "h" } },
+        new() { CreateAccount = new() { Role = Role.Buyer, Name = "n", Username = new('u', 257), UsernameKey = "u",
+            PasswordHash = "h" } },
         new() { CreateAccount = new() { Role = Role.Buyer, Name = "n", Username = "u", PasswordHash = "h" } },
-        new() { CreateAccount = new() { Role = Role.Buyer, Name = "n", Username = "u", UsernameKey = new('u', 4_609), PasswordHash = "h" } },
+        new() { CreateAccount = new() { Role = Role.Buyer, Name = "n", Username = "u", UsernameKey = new('u', 4_609),
+            PasswordHash = "h" } },
         new() { OpenSession = new() { Role = Role.Buyer, AccountId = 1, TokenHash = Id } },
         new() { OpenSession = new() { AccountId = 1, TokenHash = Buyer.TokenHash } },
         new() { CloseSession = new() },
@@ -81,32 +87,39 @@ public sealed class RequestTests
         new() { AbandonPurchase = new() { PurchaseId = Id, CartId = Cart, Outcome = PurchaseState.Completed } },
         new() { AbandonPurchase = new() { PurchaseId = Id, CartId = Cart, Outcome = PurchaseState.Abandoned, Reason = new('x', 2_001) } },
         new() { CompletePurchase = new() { PurchaseId = Id, CartId = Cart, Lines = { Line }, Fingerprint = 65_536 } },
-        new() { AbandonPurchase = new() { PurchaseId = Id, CartId = Cart, Outcome = PurchaseState.Abandoned, Fingerprint = 65_536 } },
+        new() { AbandonPurchase = new() { PurchaseId = Id, CartId = Cart, Outcome = PurchaseState.Abandoned,
+            Fingerprint = 65_536 } },
         new() { AbandonPurchase = Refused(PurchaseState.Declined) },
         new() { AbandonPurchase = Refused(PurchaseState.OutOfStock, abandon => abandon.RefusedTotalCents = -1) },
         new() { AbandonPurchase = Refused(PurchaseState.OutOfStock, abandon => abandon.RefusedLines[0].ItemId = "") },
         new() { AbandonPurchase = Refused(PurchaseState.OutOfStock, abandon => abandon.RefusedLines[0].Quantity = 0) },
-        new() { AbandonPurchase = Refused(PurchaseState.OutOfStock, abandon => abandon.RefusedLines[0].Name = new('n', 257)) },
-        new() { AbandonPurchase = Refused(PurchaseState.OutOfStock, abandon => abandon.RefusedLines[0].Available = -1) },
+        new() { AbandonPurchase = Refused(PurchaseState.OutOfStock, abandon =>
+            abandon.RefusedLines[0].Name = new('n', 257)) },
+        new() { AbandonPurchase = Refused(PurchaseState.OutOfStock, abandon =>
+            abandon.RefusedLines[0].Available = -1) },
         new() { AbandonPurchase = Refused(PurchaseState.OutOfStock, price: -1) },
-        new() { AbandonPurchase = Refused(PurchaseState.OutOfStock, abandon => abandon.RefusedLines.Add(Enumerable.Repeat(abandon.RefusedLines[0], 200))) },
+        new() { AbandonPurchase = Refused(PurchaseState.OutOfStock, abandon =>
+            abandon.RefusedLines.Add(Enumerable.Repeat(abandon.RefusedLines[0], 200))) },
         new() { RecordVote = new() { Session = Seller, ItemId = "1-1", VoteId = Id } },
         new() { RecordVote = new() { Session = Buyer, ItemId = "1-1" } },
         new() { MarkForwarded = new() { VoteIds = { Id, ByteString.Empty } } },
         new() { MarkForwarded = new() { VoteIds = { Enumerable.Repeat(Id, 201) } } },
     ];
 
-    private static AbandonPurchase Refused(PurchaseState outcome, Action<AbandonPurchase>? change = null, long price = 5)
+    private static AbandonPurchase Refused(
+        PurchaseState outcome, Action<AbandonPurchase>? change = null, long price = 5)
     {
         var line = new RefusedLine { ItemId = "1-1", Quantity = 2, Name = "n", UnitPriceCents = price, Available = 1 };
-        var abandon = new AbandonPurchase { PurchaseId = Id, CartId = Cart, Outcome = outcome, RefusedLines = { line }, RefusedTotalCents = 10 };
+        var abandon = new AbandonPurchase { PurchaseId = Id, CartId = Cart, Outcome = outcome, RefusedLines = { line },
+            RefusedTotalCents = 10 };
         change?.Invoke(abandon);
         return abandon;
     }
 
     private static P.RegisterItem Item(Action<P.RegisterItem>? change = null)
     {
-        var item = new P.RegisterItem { SellerId = 1, Name = "n", Keywords = { "K" }, SearchKeywords = { "k" }, Condition = P.Condition.New, PriceCents = 1 };
+        var item = new P.RegisterItem { SellerId = 1, Name = "n", Keywords = { "K" }, SearchKeywords = { "k" },
+            Condition = P.Condition.New, PriceCents = 1 };
         change?.Invoke(item);
         return item;
     }
@@ -118,8 +131,10 @@ public sealed class RequestTests
         new() { RegisterItem = Item() },
         new() { RegisterItem = Item(item => item.SearchKeywords[0] = new string('k', 192)) },
         new() { RegisterItem = Item(item => item.Keywords.Add("k")) },
-        new() { AddUnits = new() { ItemId = "any", Quantity = int.MaxValue, IfVersion = { Enumerable.Range(0, 200).Select(i => (long)i) } } },
-        new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { Wanted }, Fingerprint = 65_535, ExpectedTotalCents = 0 } },
+        new() { AddUnits = new() { ItemId = "any", Quantity = int.MaxValue,
+            IfVersion = { Enumerable.Range(0, 200).Select(i => (long)i) } } },
+        new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { Wanted }, Fingerprint = 65_535,
+            ExpectedTotalCents = 0 } },
         new() { ChangePrice = new() { ItemId = "", PriceCents = 1 } },
         new() { WithdrawUnits = new() { ItemId = "any", Quantity = 1 } },
         new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { Wanted, Wanted } } },
@@ -188,8 +203,10 @@ public sealed class RequestTests
             ProductsRequests.Check(new P.ExecuteRequest { RequestId = Id, Command = command });
             products.Do(command);
         });
-        Assert.Equal(Command.Descriptor.Oneofs[0].Fields.Count, GoodCustomers.Select(command => command.KindCase).Distinct().Count());
-        Assert.Equal(P.Command.Descriptor.Oneofs[0].Fields.Count, GoodProducts.Select(command => command.KindCase).Distinct().Count());
+        Assert.Equal(Command.Descriptor.Oneofs[0].Fields.Count,
+            GoodCustomers.Select(command => command.KindCase).Distinct().Count());
+        Assert.Equal(P.Command.Descriptor.Oneofs[0].Fields.Count,
+            GoodProducts.Select(command => command.KindCase).Distinct().Count());
     }
 
     [Theory]

@@ -141,11 +141,13 @@ public sealed class SearchTests : IDisposable
         var aVote = Gen.Select(Gen.Int[0, 59], Gen.Bool);
         var smallTiers = Gen.Int[0, 2].Select(i => new[] { 0, 3, 500 }[i]);
         var counts = new int[2];
-        Gen.Select(AnItem.Array[1, 60], Word.Array[0, 3], Gen.Int[1, 9], smallTiers, aVote.Array[0, 12].Array[1, 20]).Sample(
+        Gen.Select(
+            AnItem.Array[1, 60], Word.Array[0, 3], Gen.Int[1, 9], smallTiers, aVote.Array[0, 12].Array[1, 20]).Sample(
             (items, query, limit, smallTier, votes) =>
             {
                 using var db = new ProductsUnderTest { CheckRefusals = false };
-                var models = items.Select((item, i) => Add(db, i, item.Category, item.Keywords, item.Votes, item.SoldOut)).ToList();
+                var models = items.Select((item, i) =>
+                    Add(db, i, item.Category, item.Keywords, item.Votes, item.SoldOut)).ToList();
                 var expected = Naive(models, 1, query).ToList();
                 var shown = new List<string>();
                 var cursor = "";
@@ -171,7 +173,8 @@ public sealed class SearchTests : IDisposable
     [InlineData(null, 500)]
     [InlineData("red", 0)]
     [InlineData("red", 500)]
-    public void What_is_voted_down_after_it_was_shown_is_not_shown_again_and_what_is_voted_up_before_is_not_left_out(string? keyword, int smallTier)
+    public void What_is_voted_down_after_it_was_shown_is_not_shown_again_and_what_is_voted_up_before_is_not_left_out(
+        string? keyword, int smallTier)
     {
         string[] query = keyword is null ? [] : [keyword];
         var all = Enumerable.Range(0, 12).Select(_ => _db.Register(keywords: ["red"]).ItemId).ToList();
@@ -185,7 +188,7 @@ public sealed class SearchTests : IDisposable
         Assert.Equal(all, Ids(first).Concat(Ids(second)).Concat(Ids(third)));
         Assert.Equal("", third.NextCursor);
 
-        // Whoever searches anew sees what the votes have made of it.
+        // A new search shows what the votes have made of it.
         Assert.Equal(all[9], Ids(_db.Search(1, query, limit: 1, smallTier: smallTier)).Single());
     }
 
@@ -205,7 +208,8 @@ public sealed class SearchTests : IDisposable
         var added = _db.Register(keywords: ["red"]).ItemId;
         _db.Withdraw(all[2], 1, 1);
         _db.AddUnits(all[3], 1, 1);
-        Assert.Equal([all[3], all[4], all[5], added], Ids(_db.Search(1, ["red"], cursor: first.NextCursor, smallTier: smallTier)));
+        Assert.Equal([all[3], all[4], all[5], added],
+            Ids(_db.Search(1, ["red"], cursor: first.NextCursor, smallTier: smallTier)));
     }
 
     [Fact]
@@ -219,12 +223,12 @@ public sealed class SearchTests : IDisposable
         {
             _db.Vote($"here {i}", item, true);
             _db.Vote($"there {i}", other, true);
-            Assert.Single(_db.Search(1, [], limit: 1, cursor, mostLaterVotes: 3).Items);
+            Assert.Single(_db.Search(1, [], limit: 1, cursor, maxLaterVotes: 3).Items);
         }
 
         _db.Vote("one too many", item, false);
-        Assert.Equal(Error.InvalidCursor, _db.Search(1, [], limit: 1, cursor, mostLaterVotes: 3).Error);
-        Assert.Single(_db.Search(1, [], limit: 1, cursor, mostLaterVotes: 4).Items);
+        Assert.Equal(Error.InvalidCursor, _db.Search(1, [], limit: 1, cursor, maxLaterVotes: 3).Error);
+        Assert.Single(_db.Search(1, [], limit: 1, cursor, maxLaterVotes: 4).Items);
     }
 
     // The description's sentences, one after the other, over all items.

@@ -34,8 +34,10 @@ public sealed class AccountTests : IDisposable
         var ann = _db.LogIn("Ann");
         Assert.Equal(Error.UsernameTaken, _db.Do(CustomersUnderTest.NewAccount("aNN")).Error);
         Assert.Equal("Ann", _db.Rating(ann).Username);
-        Assert.True(_db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, UsernameKey = "ann" }).Found);
-        Assert.False(_db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, UsernameKey = "Ann" }).Found);
+        Assert.True(
+            _db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, UsernameKey = "ann" }).Found);
+        Assert.False(
+            _db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, UsernameKey = "Ann" }).Found);
     }
 
     [Theory]
@@ -47,7 +49,8 @@ public sealed class AccountTests : IDisposable
     public void Any_text_is_a_username_and_is_found_again(string username)
     {
         var id = _db.Account(username);
-        var found = _db.Tables.Accounts.Credentials(new CredentialsQuery { Role = Role.Buyer, UsernameKey = username.ToLowerInvariant() });
+        var found = _db.Tables.Accounts.Credentials(
+            new CredentialsQuery { Role = Role.Buyer, UsernameKey = username.ToLowerInvariant() });
         Assert.Equal(new CredentialsReply { Found = true, AccountId = id, PasswordHash = "hash of " + username }, found);
     }
 
@@ -72,7 +75,8 @@ public sealed class AccountTests : IDisposable
         Assert.Equal(new RatingReply(ofSeller) { Username = "sue" }, _db.Rating(seller));
         Assert.Equal(ofSeller, _db.Rating(buyer, sellerId));
         Assert.Equal(ofSeller, _db.Tables.Accounts.Rating(session: null, new RatingQuery { SellerId = sellerId }));
-        Assert.Equal(new RatingReply { AccountId = _db.Row(buyer).Account, Units = 3, Name = "Name of ben", Username = "ben" }, _db.Rating(buyer));
+        Assert.Equal(new RatingReply { AccountId = _db.Row(buyer).Account, Units = 3, Name = "Name of ben",
+            Username = "ben" }, _db.Rating(buyer));
         Assert.Equal(Error.NoSuchSeller, _db.Rating(buyer, _db.Row(buyer).Account).Error);
         Assert.Equal(Error.NoSuchSeller, _db.Rating(buyer, 4711).Error);
     }

@@ -140,7 +140,8 @@ public sealed class ReplicatedStoreTests : IDisposable
         Assert.Equal(["1", "expired", "1"], Apply(store, 3, usual, brief, middle));
         Apply(store, 4, Ledger.Count("y", time: 60_001));
         Assert.Equal(["1", "expired", "expired"], Apply(store, 5, usual, brief, middle));
-        Assert.Equal(["expired", "1"], Apply(store, 6, Ledger.Count("late", keptFor: 60), Ledger.Count("not late", keptFor: 61)));
+        Assert.Equal(["expired", "1"],
+            Apply(store, 6, Ledger.Count("late", keptFor: 60), Ledger.Count("not late", keptFor: 61)));
     }
 
     [Fact]
@@ -160,7 +161,8 @@ public sealed class ReplicatedStoreTests : IDisposable
         }
 
         using ReplicatedStore reopened = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds);
-        Assert.Equal(1, reopened.Read(c => c.Prepared("SELECT COUNT(*) FROM replication_replies WHERE reply IS NOT NULL").Number()));
+        Assert.Equal(1, reopened.Read(c =>
+            c.Prepared("SELECT COUNT(*) FROM replication_replies WHERE reply IS NOT NULL").Number()));
         Assert.Equal(9, reopened.Read(c => c.Prepared("SELECT COUNT(*) FROM replication_replies").Number()));
 
         // What is forgotten is carried out, where it comes with a clock of today: nobody knows that it was before.
@@ -199,7 +201,8 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void Beyond_a_number_of_replies_the_oldest_expire_early_and_their_repeats_are_refused()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger(), new KeptRepliesBounds(MaxKept: 10));
+        using ReplicatedStore store =
+            ReplicatedStore.Open(_directory["a"], new Ledger(), new KeptRepliesBounds(MaxKept: 10));
         Command[] all = [.. Enumerable.Range(0, 25).Select(i => Ledger.Count($"{i}"))];
         Apply(store, 0, all);
         Assert.Equal(
@@ -222,7 +225,8 @@ public sealed class ReplicatedStoreTests : IDisposable
     public void Request_ids_that_begin_alike_are_told_apart()
     {
         KeptRepliesBounds bounds = new(MaxKept: 4, MaxExpired: 4);
-        Command[] alike = [.. Enumerable.Range(0, 12).Select(i => Ledger.Count($"{i}", id: new Guid(7, 7, 7, [1, 2, 3, 4, 5, 6, 7, (byte)i])))];
+        Command[] alike = [.. Enumerable.Range(0, 12).Select(i =>
+            Ledger.Count($"{i}", id: new Guid(7, 7, 7, [1, 2, 3, 4, 5, 6, 7, (byte)i])))];
         string[] known = [.. Enumerable.Repeat("expired", 4), .. Enumerable.Repeat("1", 4)];
         using (ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds))
         {
@@ -238,7 +242,8 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void However_clocks_jump_no_request_is_applied_twice()
     {
-        Gen<(int Time, int Repeat, int KeptFor)> one = Gen.Select(Gen.Int[0, 60], Gen.Int[0, 12], Gen.OneOf(Gen.Int[0, 3], Gen.Int[1, 2_000]));
+        Gen<(int Time, int Repeat, int KeptFor)> one =
+            Gen.Select(Gen.Int[0, 60], Gen.Int[0, 12], Gen.OneOf(Gen.Int[0, 3], Gen.Int[1, 2_000]));
         one.Array[1, 150].Sample(
             log =>
             {
@@ -268,14 +273,17 @@ public sealed class ReplicatedStoreTests : IDisposable
             Apply(store, i, Ledger.Count("x", time: i * Lifetime / 50));
         }
 
-        Assert.InRange(store.Read(c => c.Prepared("SELECT COUNT(*) FROM replication_replies WHERE reply IS NOT NULL").Number()!.Value), 50, 51);
+        Assert.InRange(store.Read(c =>
+            c.Prepared("SELECT COUNT(*) FROM replication_replies WHERE reply IS NOT NULL").Number()!.Value), 50, 51);
     }
 
     [Fact]
     public void Equal_logs_give_equal_digests_however_they_are_cut_into_batches_and_whenever_the_replica_restarts()
     {
-        // Names, times that jump over the replies' lifetime in both directions, repeats of earlier requests, and lifetimes that differ.
-        Gen<(int Name, int Time, int Repeat, int KeptFor)> one = Gen.Select(Gen.Int[0, 5], Gen.Int[0, 40], Gen.Int[0, 9], Gen.Int[0, 1_000]);
+        // Names, times that jump over the replies' lifetime in both directions, repeats of earlier requests, and
+        // lifetimes that differ.
+        Gen<(int Name, int Time, int Repeat, int KeptFor)> one =
+            Gen.Select(Gen.Int[0, 5], Gen.Int[0, 40], Gen.Int[0, 9], Gen.Int[0, 1_000]);
         Gen.Select(one.Array[1, 120], Gen.Int[1, 9].Array[1, 40], Gen.Int[1, 9].Array[1, 40], Gen.Int[0, 119]).Sample(
             (log, cutsA, cutsB, restart) =>
             {

@@ -85,6 +85,7 @@ public sealed class RequestIndexTests
             return new Guid(bytes, bigEndian: true);
         }
 
-        static IEnumerable<Guid> Ids() => from start in Enumerable.Range(0, 3) from end in Enumerable.Range(0, 4) select Id(start, end);
+        static IEnumerable<Guid> Ids() =>
+            from start in Enumerable.Range(0, 3) from end in Enumerable.Range(0, 4) select Id(start, end);
     }
 }
