@@ -28,8 +28,8 @@ public sealed class AgoraException : Exception
     public IReadOnlyDictionary<string, string[]> Errors { get; internal init; } = new Dictionary<string, string[]>();
 
     /// <summary>
-    /// With <see cref="ErrorCodes.NotEnoughUnits"/>: every line that lacks units; with <see cref="ErrorCodes.PriceChanged"/>: the cart as it is now.
-    /// Empty with other codes.
+    /// With <see cref="ErrorCodes.NotEnoughUnits"/>: every line that lacks units; with <see
+    /// cref="ErrorCodes.PriceChanged"/>: the cart as it is now. Empty with other codes.
     /// </summary>
     public IReadOnlyList<CartLine> Lines { get; internal init; } = [];
 
@@ -43,7 +43,8 @@ public sealed class AgoraException : Exception
     public TimeSpan? RetryAfter { get; internal init; }
 
     /// <summary>
-    /// The key under which a changing call was sent. The same call with this key finds out what became of it, and does nothing twice.
+    /// The key under which a changing call was sent. The same call with this key finds out what became of it, and does
+    /// nothing twice.
     /// </summary>
     public string? IdempotencyKey { get; internal init; }
 
@@ -54,8 +55,8 @@ public sealed class AgoraException : Exception
     public bool IsTransient => Status is 0 or (int)HttpStatusCode.TooManyRequests || IsFailover(Status);
 
     /// <summary>
-    /// Answers that say nothing about the call, only about the server: another one may do better. Gateways in front of a server that
-    /// is gone answer 502 and 504.
+    /// Answers that say nothing about the call, only about the server: another one may do better. Gateways in front of
+    /// a server that is gone answer 502 and 504.
     /// </summary>
     internal static bool IsFailover(int status) =>
         status is (int)HttpStatusCode.ServiceUnavailable or (int)HttpStatusCode.BadGateway or (int)HttpStatusCode.GatewayTimeout;
@@ -71,6 +72,9 @@ public sealed class AgoraException : Exception
 /// <summary>A call that was cancelled by its caller before it was answered.</summary>
 public sealed class CallCanceledException : OperationCanceledException
 {
+    /// <summary>Cancelled before anything was sent.</summary>
+    public CallCanceledException() : base("The call was cancelled before it was sent.") { }
+
     internal CallCanceledException(string? key, bool outcomeUnknown, Exception inner, CancellationToken cancel)
         : base("The call was cancelled before it was answered.", inner, cancel)
     {
@@ -81,6 +85,8 @@ public sealed class CallCanceledException : OperationCanceledException
     /// <summary>The key under which a changing call was sent; null on calls that change nothing.</summary>
     public string? IdempotencyKey { get; }
 
-    /// <summary>It may have happened all the same. The same call with the key finds out, and does nothing twice.</summary>
+    /// <summary>
+    /// It may have happened all the same. The same call with the key finds out, and does nothing twice.
+    /// </summary>
     public bool OutcomeUnknown { get; }
 }

@@ -73,14 +73,15 @@ public abstract class MarketplaceClient : IDisposable
     {
         null => Guid.NewGuid().ToString("N"),
         _ when IsKey(given) => given,
-        _ => throw AgoraException.Invalid("Idempotency-Key", "must be 1 to 64 visible ASCII characters, none of them a space"),
+        _ => throw AgoraException.Invalid("Idempotency-Key", "must be 1 to 64 visible ASCII characters and no space"),
     };
 
     /// <summary>What servers take as an Idempotency-Key.</summary>
     public static bool IsKey(string text) => text is { Length: > 0 and <= 64 } && text.All(c => c is > ' ' and <= '~');
 
     /// <summary>
-    /// An item's id as a part of a path. Anything but an id would change which function is called: an empty one, <c>..</c>, <c>7/price</c>.
+    /// An item's id as a part of a path. Anything but an id would change which function is called: an empty one,
+    /// <c>..</c>, <c>7/price</c>.
     /// </summary>
     private protected static string Segment(string itemId)
     {

@@ -17,20 +17,25 @@ public sealed record ReplicaOptions
     /// <summary>How long a call may take in all, every attempt and pause included.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long one server may take to answer. Long enough for a busy one: giving up too early makes it busier.</summary>
+    /// <summary>
+    /// How long one server may take to answer. Long enough for a busy one: giving up too early makes it busier.
+    /// </summary>
     public TimeSpan AttemptTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long connecting to a server may take.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>The file, in PEM, of an authority whose certificates are trusted besides those that the system trusts.</summary>
+    /// <summary>
+    /// The file, in PEM, of an authority whose certificates are trusted besides those that the system trusts.
+    /// </summary>
     public string? Authority { get; init; }
 
     /// <summary>Connections to the server in use; further calls wait for one. 1 is what one user needs.</summary>
     public int Connections { get; init; } = 1;
 
     /// <summary>
-    /// Told each time that a call goes on with another server, or tries the only one again. Called on the calling task; must not throw.
+    /// Told each time that a call goes on with another server, or tries the only one again. Called on the calling task;
+    /// must not throw.
     /// </summary>
     public Action<ReplicaChange>? OnChange { get; init; }
 
@@ -52,9 +57,9 @@ public sealed record ReplicaOptions
 public readonly record struct ReplicaChange(Uri From, Uri To, string Reason, TimeSpan Pause);
 
 /// <summary>
-/// All replicas of one kind of server, of which one is used until it fails. A call that meets a closed door, silence or 503 goes on
-/// with another server, unchanged, under the same idempotency key, until it is answered or its deadline has passed: so the user sees
-/// at most a pause, and nothing happens twice. Safe for concurrent calls.
+/// All replicas of one kind of server, of which one is used until it fails. A call that meets a closed door, silence or
+/// 503 goes on with another server, unchanged, under the same idempotency key, until it is answered or its deadline has
+/// passed: so the user sees at most a pause, and nothing happens twice. Safe for concurrent calls.
 /// </summary>
 public sealed class ReplicaList : IDisposable
 {
@@ -67,7 +72,8 @@ public sealed class ReplicaList : IDisposable
     private int _current;
 
     /// <summary>A list of base addresses, such as <c>http://127.0.0.1:8120</c>.</summary>
-    /// <exception cref="ArgumentException">The list is empty, or an address is not an absolute http or https URL.</exception>
+    /// <exception cref="ArgumentException">The list is empty, or an address is not an absolute http or https
+    /// URL.</exception>
     public ReplicaList(IEnumerable<Uri> servers, ReplicaOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(servers);
@@ -160,13 +166,14 @@ public sealed class ReplicaList : IDisposable
             }
             failures++;
             unknown |= failure.OutcomeUnknown;
-            if (failure.RetryAfter is { } told && failure.Status != (int)HttpStatusCode.TooManyRequests && !(comeBack < told))
+            var isLimit = failure.Status == (int)HttpStatusCode.TooManyRequests;
+            if (failure.RetryAfter is { } told && !isLimit && !(comeBack < told))
             {
                 comeBack = told;
             }
 
-            // Another call may have left this server already: only the first to notice moves on. A limit is no fault of the server: it is kept.
-            var isLimit = failure.Status == (int)HttpStatusCode.TooManyRequests;
+            // Another call may have left this server already: only the first to notice moves on. A limit is no fault of
+            // the server: it is kept.
             var next = isLimit ? index : (index + 1) % _servers.Length;
             if (Interlocked.CompareExchange(ref _current, next, index) != index)
             {
@@ -193,8 +200,8 @@ public sealed class ReplicaList : IDisposable
     }
 
     /// <summary>
-    /// The second server is tried at once; from then on pauses grow, with jitter so that many clients do not come back together. What a
-    /// server said about when to come back counts once all have been asked; the earliest of them then.
+    /// The second server is tried at once; from then on pauses grow, with jitter so that many clients do not come back
+    /// together. What a server said about when to come back counts once all have been asked; the earliest of them then.
     /// </summary>
     private TimeSpan Pause(int failures, ref TimeSpan? comeBack)
     {
@@ -226,7 +233,8 @@ public sealed class ReplicaList : IDisposable
     private AgoraException GivenUp(AgoraException last, int attempts, bool unknown, string? key) =>
         new(ErrorCodes.Unavailable,
             $"{(_servers.Length == 1 ? "The server did not serve" : $"None of the {_servers.Length} servers served")} this within "
-            + $"{_options.Deadline.TotalSeconds:0.#} s ({(attempts == 1 ? "1 attempt" : $"{attempts} attempts")}). Last: {last.Detail}",
+            + $"{_options.Deadline.TotalSeconds:0.#} s ({attempts} {(attempts == 1 ? "attempt" : "attempts")}). "
+            + $"Last: {last.Detail}",
             last.Status, last.InnerException)
         {
             RequestId = last.RequestId,
@@ -235,7 +243,9 @@ public sealed class ReplicaList : IDisposable
             OutcomeUnknown = unknown && key is not null,
         };
 
-    /// <summary>One attempt at one server. A failure that another server may not have is returned; a refusal is thrown.</summary>
+    /// <summary>
+    /// One attempt at one server. A failure that another server may not have is returned; a refusal is thrown.
+    /// </summary>
     private async Task<(HttpResponseMessage? Answer, AgoraException? Failure)> TryAsync(
         Uri server, Call call, TimeSpan limit, CancellationToken cancel)
     {
@@ -273,7 +283,9 @@ public sealed class ReplicaList : IDisposable
         using (answer)
         {
             var refusal = await RefusalAsync(answer, server, call.Key, both.Token).ConfigureAwait(false);
-            return AgoraException.IsFailover(refusal.Status) || IsLimitWithAnEnd(refusal) ? (null, refusal) : throw refusal;
+            return AgoraException.IsFailover(refusal.Status) || IsLimitWithAnEnd(refusal)
+                ? (null, refusal)
+                : throw refusal;
         }
     }
 
@@ -309,7 +321,8 @@ public sealed class ReplicaList : IDisposable
             RetryAfter = RetryAfter(answer.Headers.RetryAfter),
             IdempotencyKey = key,
             // A server that failed in the middle of a call does not know how far it came.
-            OutcomeUnknown = AgoraException.IsFailover(status) || (status == (int)HttpStatusCode.InternalServerError && key is not null),
+            OutcomeUnknown = AgoraException.IsFailover(status)
+                || (status == (int)HttpStatusCode.InternalServerError && key is not null),
         };
     }
 

@@ -1,54 +1,12 @@
 using System.CommandLine;
 using Agora.Commands;
-using Agora.Contracts.Cluster;
-using Agora.Launcher;
-using Agora.Trading;
 
-RootCommand root = new("Agora: an online marketplace whose every part is replicated")
+// What runs on must not end because nobody reads what it says any more.
+if (args is not ["run" or "up", ..])
 {
-    UpCommand.Create(),
-    DownCommand.Create(),
-    StatusCommand.Create(),
-    ProcessCommands.CreateStop(),
-    ProcessCommands.CreateKill(),
-    ProcessCommands.CreateStart(),
-    RunCommand.Create(),
-    ClusterCommand.Create(),
-    LabCommand.Create(),
-    SellerCommand.Create(),
-    BuyerCommand.Create(),
-    SeedCommand.Create(),
-    EvaluateCommand.Create(),
-    ChaosCommand.Create(),
-};
-root.HelpName = "agora";
-root.WithExamples(
-    "agora up                   the whole marketplace, ready to trade",
-    "agora seed                 something to buy",
-    "agora status               how every process is",
-    "agora COMMAND --help       more about a command, with examples");
-Examples.ShowInHelp(root);
+    StandardOutput.Install();
+}
 
-try
-{
-    // Commands that run on stop by themselves, in order, however long that takes.
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
-}
-catch (Exception e) when (e is CommandFailedException or ClusterFileException)
-{
-    foreach (string line in e.Message.Split(Environment.NewLine))
-    {
-        await Console.Error.WriteLineAsync(LogFiles.ComplaintPrefix + line);
-    }
-    return 1;
-}
-catch (OperationCanceledException)
-{
-    return 130;
-}
-catch (Exception e)
-{
-    // A fault of ours: everything that helps to find it, and last the line that a supervisor repeats.
-    await Console.Error.WriteLineAsync($"{e}\n{LogFiles.ComplaintPrefix}{e.GetType().Name}: {e.Message}");
-    return 70;
-}
+// Commands that run on stop by themselves, in order, however long that takes.
+InvocationConfiguration console = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+return await CommandLine.RunAsync(AgoraCommand.Create(), args, console);

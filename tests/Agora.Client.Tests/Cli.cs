@@ -4,7 +4,10 @@ using Agora.Trading;
 
 namespace Agora.Client.Tests;
 
-/// <summary><c>agora seller</c> and <c>agora buyer</c> as a person or a program runs them: one call a command, a login file between them.</summary>
+/// <summary>
+/// <c>agora seller</c> and <c>agora buyer</c> as a person or a program runs them: one call a command, a login file
+/// between them.
+/// </summary>
 internal sealed class Cli : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("agora-cli-").FullName;
@@ -19,10 +22,12 @@ internal sealed class Cli : IDisposable
     {
         var user = new User(Terminal, LoginFile);
         var root = new RootCommand { SellerCommand.Create(user), BuyerCommand.Create(user) };
+        root.HelpName = "agora";
         Examples.ShowInHelp(root);
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var status = await root.Parse(arguments).InvokeAsync(
+        var status = await CommandLine.RunAsync(
+            root, arguments,
             new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         return new Result(status, output.ToString(), error.ToString());
     }
@@ -44,13 +49,22 @@ internal sealed class ScriptedTerminal : ITerminal
 
     public bool HasScreen { get; init; }
 
+    public bool KnowsEscapes { get; init; } = true;
+
+    public bool WantsColours { get; init; }
+
     public int Width { get; init; } = 80;
+
+    /// <summary>What Ctrl-C does at the moment; null where it would end the program.</summary>
+    public Action? ControlC { get; private set; }
 
     public Queue<ConsoleKeyInfo> Keys { get; } = new();
 
     public Queue<string> Lines { get; } = new();
 
     public static ConsoleKeyInfo Control(ConsoleKey key) => new((char)(key - ConsoleKey.A + 1), key, false, false, true);
+
+    public static ConsoleKeyInfo Alt(ConsoleKey key) => new(char.ToLowerInvariant((char)key), key, false, true, false);
 
     public static ConsoleKeyInfo Key(ConsoleKey key) => new('\0', key, false, false, false);
 
@@ -63,6 +77,7 @@ internal sealed class ScriptedTerminal : ITerminal
                 Keys.Enqueue(info);
                 continue;
             }
+            // A keyboard, and pasting, sends UTF-16: of an emoji, two keys.
             foreach (var c in (string)key)
             {
                 Keys.Enqueue(new ConsoleKeyInfo(c, char.IsAsciiLetter(c) ? ConsoleKey.A + (char.ToUpperInvariant(c) - 'A') : ConsoleKey.None, false, false, false));
@@ -75,12 +90,16 @@ internal sealed class ScriptedTerminal : ITerminal
 
     public string? ReadLine() => Lines.TryDequeue(out var line) ? line : null;
 
-    public IDisposable TakeControlC() => new Nothing();
+    public IDisposable TakeControlC() => new Then(() => { });
 
-    public IDisposable OnControlC(Action cancel) => new Nothing();
-
-    private sealed class Nothing : IDisposable
+    public IDisposable OnControlC(Action cancel)
     {
-        public void Dispose() { }
+        ControlC = cancel;
+        return new Then(() => ControlC = null);
+    }
+
+    private sealed class Then(Action action) : IDisposable
+    {
+        public void Dispose() => action();
     }
 }

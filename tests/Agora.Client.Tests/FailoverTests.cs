@@ -6,12 +6,12 @@ using static Agora.Client.Tests.ScriptedServer;
 namespace Agora.Client.Tests;
 
 /// <summary>
-/// "When it is disconnected, or is told 503, it goes on with another, with the same Idempotency-Key, so that nothing happens twice. The
-/// user sees at most a pause."
+/// "When it is disconnected, or is told 503, it goes on with another, with the same Idempotency-Key, so that nothing
+/// happens twice. The user sees at most a pause."
 /// </summary>
 public sealed class FailoverTests : IAsyncDisposable
 {
-    private const string EmptyCart = """{"lines":[]}""";
+    private const string EmptyCart = """{"lines":[],"total":0.00}""";
     private static readonly TimeSpan _generous = TimeSpan.FromSeconds(30);
 
     private readonly List<ScriptedServer> _servers = [];
@@ -49,7 +49,8 @@ public sealed class FailoverTests : IAsyncDisposable
         Assert.NotNull(served.Key);
         if (failure != "refuses connections")
         {
-            // Identical, the key included: the server that did the work before it died and the one that is asked next can tell.
+            // Identical, the key included: the server that did the work before it died and the one that is asked next
+            // can tell.
             Assert.Equal(served, Assert.Single(bad.Requests));
         }
         var change = Assert.Single(_changes);
@@ -185,6 +186,93 @@ public sealed class FailoverTests : IAsyncDisposable
         Assert.Single(bad.Requests);
     }
 
+    [Fact]
+    public async Task A_limit_whose_end_is_told_is_waited_out_at_the_same_server()
+    {
+        var limiting = await StartAsync(Refuses(429, "too-many-requests", "slow down", retryAfter: "1"));
+        var other = await StartAsync(Responds(200, EmptyCart));
+        limiting.Answer = context =>
+            (limiting.Requests.Count < 3 ? Refuses(429, "too-many-requests", "slow down", retryAfter: "1") : Responds(200, EmptyCart))(context);
+        using var client = Client([limiting, other]);
+        await client.SaveCartAsync(cancel: TestContext.Current.CancellationToken);
+
+        Assert.Equal(3, limiting.Requests.Count);
+        Assert.Single(limiting.Requests.Select(r => r.Key).Distinct());
+        Assert.Empty(other.Requests);
+        Assert.All(_changes, change => Assert.Equal((change.From, TimeSpan.FromSeconds(1)), (change.To, change.Pause)));
+    }
+
+    [Fact]
+    public async Task A_limit_that_lasts_longer_than_the_call_may_take_is_the_answer()
+    {
+        var limiting = await StartAsync(Refuses(429, "too-many-requests", "slow down", retryAfter: "60"));
+        using var client = Client([limiting]);
+        var refusal = await Assert.ThrowsAsync<AgoraException>(() => client.SaveCartAsync(cancel: TestContext.Current.CancellationToken));
+        Assert.Equal((429, "slow down", TimeSpan.FromMinutes(1)), (refusal.Status, refusal.Detail, refusal.RetryAfter));
+        Assert.Single(limiting.Requests);
+        Assert.Empty(_changes);
+    }
+
+    [Fact]
+    public async Task A_call_that_is_cancelled_names_its_key_and_says_whether_it_may_have_happened()
+    {
+        var server = await StartAsync(Hangs);
+        using var client = Client([server]);
+        using var cancel = new CancellationTokenSource();
+        server.Answer = async context =>
+        {
+            await cancel.CancelAsync();
+            await Hangs(context);
+        };
+        var cancelled = await Assert.ThrowsAsync<CallCanceledException>(() => client.SaveCartAsync(cancel: cancel.Token));
+        Assert.Equal((true, server.Requests.Single().Key), (cancelled.OutcomeUnknown, cancelled.IdempotencyKey));
+    }
+
+    [Fact]
+    public async Task A_call_that_is_cancelled_between_two_attempts_that_no_server_got_is_known_not_to_have_happened()
+    {
+        var gone = await StartAsync(Dies);
+        await gone.StopAsync();
+        using var cancel = new CancellationTokenSource();
+        // Told in the pause before the next attempt.
+        using var client = new BuyerClient([gone.Address], new() { OnChange = _ => cancel.Cancel() });
+        var cancelled = await Assert.ThrowsAsync<CallCanceledException>(() => client.SaveCartAsync("mine", cancel.Token));
+        Assert.Equal((false, "mine"), (cancelled.OutcomeUnknown, cancelled.IdempotencyKey));
+    }
+
+    [Fact]
+    public async Task A_server_that_failed_in_the_middle_of_a_change_may_have_made_it()
+    {
+        var server = await StartAsync(Refuses(500, "internal", "a fault of ours"));
+        using var client = Client([server]);
+        var failure = await Assert.ThrowsAsync<AgoraException>(() => client.SaveCartAsync("mine", TestContext.Current.CancellationToken));
+        Assert.Equal((true, "mine"), (failure.OutcomeUnknown, failure.IdempotencyKey));
+    }
+
+    [Fact]
+    public async Task One_attempt_is_told_as_one()
+    {
+        var server = await StartAsync(Refuses(503, "unavailable", "maintenance", retryAfter: "3600"));
+        using var client = Client([server]);
+        var failure = await Assert.ThrowsAsync<AgoraException>(() => client.SaveCartAsync(cancel: TestContext.Current.CancellationToken));
+        Assert.Contains("(1 attempt)", failure.Detail, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a b")]
+    [InlineData("\u00e9")]
+    [InlineData("a\n")]
+    [InlineData("0123456789012345678901234567890123456789012345678901234567890123x")]
+    public async Task A_key_that_no_server_takes_is_refused_before_it_is_sent(string key)
+    {
+        var server = await StartAsync(Responds(200, EmptyCart));
+        using var client = Client([server]);
+        var refusal = await Assert.ThrowsAsync<AgoraException>(() => client.SaveCartAsync(key, TestContext.Current.CancellationToken));
+        Assert.Equal(ErrorCodes.InvalidRequest, refusal.Code);
+        Assert.Empty(server.Requests);
+    }
+
     [Theory]
     [InlineData(400, "invalid-request")]
     [InlineData(401, "not-logged-in")]
@@ -299,7 +387,8 @@ public sealed class FailoverTests : IAsyncDisposable
         _ => Refuses(503, "unavailable", "the products database has no leader"),
     };
 
-    // Seen under chaos: reset between connecting and the first question about the connection, which HttpClient does not wrap.
+    // Seen under chaos: reset between connecting and the first question about the connection, which HttpClient does not
+    // wrap.
     [Fact]
     public async Task A_connection_that_is_reset_as_soon_as_it_is_made_is_a_reason_to_go_on_with_another_server()
     {

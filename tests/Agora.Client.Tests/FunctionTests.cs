@@ -4,13 +4,13 @@ using static Agora.Client.Tests.ScriptedServer;
 
 namespace Agora.Client.Tests;
 
-/// <summary>Each of the 22 functions, as the table of the contract writes it.</summary>
+/// <summary>Each of the 22 functions, as the table of the contract writes it, and the reads beside them.</summary>
 public sealed class FunctionTests
 {
     private const string Item =
         """{"id":"3-17","name":"Bike","category":3,"keywords":["red"],"condition":"new","price":12.50,"quantity":2,"sellerId":9,"feedback":{"thumbsUp":1,"thumbsDown":0}}""";
     private const string Items = $$"""{"items":[{{Item}}],"nextCursor":"n"}""";
-    private const string Cart = """{"lines":[{"itemId":"3-17","quantity":2}]}""";
+    private const string Cart = """{"lines":[{"itemId":"3-17","quantity":2,"name":"Bike","unitPrice":12.50,"available":5}],"total":25.00}""";
     private const string Rating = """{"sellerId":9,"thumbsUp":4,"thumbsDown":1}""";
     private const string Lines = """[{"itemId":"3-17","quantity":2,"unitPrice":12.50}]""";
 
@@ -30,6 +30,14 @@ public sealed class FunctionTests
         { "UpdateUnitsForSale", "POST /items/3-17/withdrawals", """{"quantity":2}""", "Bearer t", 200, Item, async c => (await c.UpdateUnitsForSaleAsync("3-17", 2)).Id },
         { "DisplayItemsForSale", "GET /items?limit=5&cursor=a%2Bb", "", "Bearer t", 200, Items,
             async c => (await c.DisplayItemsForSaleAsync(5, "a+b")) is { NextCursor: "n" } page ? page.Items[0].Id : null },
+        { "UpdateUnitsForSale", "POST /items/3-17/additions", """{"quantity":2}""", "Bearer t", 200, Item, async c => (await c.AddUnitsForSaleAsync("3-17", 2)).Id },
+        { "GetItem", "GET /items/3-17", "", "Bearer t", 200, Item, async c => (await c.GetItemAsync("3-17")).Id },
+        { "GetAccount", "GET /sellers/me", "", "Bearer t", 200,
+            """{"sellerId":9,"name":"Ann","username":"ann","itemsSold":4,"feedback":{"thumbsUp":1,"thumbsDown":0}}""",
+            async c => (await c.GetAccountAsync()).SellerId },
+        { "GetSales", "GET /sales?limit=5&cursor=x", "", "Bearer t", 200,
+            """{"sales":[{"at":"2026-07-01T12:00:00Z","itemId":"3-17","name":"Bike","quantity":2,"unitPrice":12.50}],"nextCursor":null}""",
+            async c => (await c.GetSalesAsync(5, "x")).Sales[0].ItemId },
     };
 
     public static TheoryData<string, string, string, string?, int, string, Func<BuyerClient, Task<object?>>> Buyer => new()
@@ -56,6 +64,14 @@ public sealed class FunctionTests
         { "GetBuyerPurchases", "GET /purchases?limit=2", "", "Bearer t", 200,
             $$"""{"purchases":[{"purchaseId":"p","at":"2026-07-01T12:00:00Z","lines":{{Lines}},"total":25.00}],"nextCursor":null}""",
             async c => (await c.GetBuyerPurchasesAsync(2)) is { NextCursor: null } page && page.Purchases[0].At.Year == 2026 ? page.Purchases[0].Lines[0].ItemId : null },
+        { "GetPurchase", "GET /purchases/0123456789abcdef0123456789abcdef", "", "Bearer t", 200,
+            $$"""{"purchaseId":"p","at":"2026-07-01T12:00:00Z","lines":{{Lines}},"total":25.00}""",
+            async c => (await c.GetPurchaseAsync("0123456789abcdef0123456789abcdef")).Lines[0].ItemId },
+        { "GetAccount", "GET /buyers/me", "", "Bearer t", 200, """{"buyerId":9,"name":"Bob","username":"bob","itemsPurchased":4}""",
+            async c => (await c.GetAccountAsync()).BuyerId },
+        { "GetSeller", "GET /sellers/9", "", "Bearer t", 200,
+            """{"sellerId":9,"name":"Ann","itemsSold":4,"feedback":{"thumbsUp":1,"thumbsDown":0}}""", async c => (await c.GetSellerAsync(9)).SellerId },
+        { "GetItemsOfSeller", "GET /sellers/9/items?limit=2", "", "Bearer t", 200, Items, async c => (await c.GetItemsOfSellerAsync(9, 2)).Items[0].Id },
     };
 
     [Theory]

@@ -11,7 +11,7 @@ public sealed class PromptTests : IAsyncLifetime
     private ScriptedServer _server = null!;
 
     public async ValueTask InitializeAsync() => _server = await StartAsync(context =>
-        (context.Request.Path.Value == "/sessions" ? Responds(201, """{"token":"t-1","buyerId":9,"expiresInSeconds":300}""") : Responds(200, """{"lines":[]}"""))(context));
+        (context.Request.Path.Value == "/sessions" ? Responds(201, """{"token":"t-1","buyerId":9,"expiresInSeconds":300}""") : Responds(200, """{"lines":[],"total":0.00}"""))(context));
 
     public async ValueTask DisposeAsync()
     {
@@ -39,7 +39,7 @@ public sealed class PromptTests : IAsyncLifetime
     public async Task At_a_keyboard_lines_are_completed_called_back_and_shown_with_who_is_logged_in()
     {
         _cli.Terminal = new ScriptedTerminal { HasKeyboard = true, HasScreen = true }.Types(
-            "login -u bob -p pw", Enter, "pur", Tab, Enter, Key(ConsoleKey.UpArrow), Enter, "exit", Enter);
+            "login -u bob -p pw", Enter, "pur", Tab, "s", Enter, Key(ConsoleKey.UpArrow), Enter, "exit", Enter);
         var result = await _cli.BuyerAsync(_server);
         Assert.Equal(0, result.Status);
         Assert.Equal(["/sessions", "/purchases", "/purchases"], _server.Requests.Select(r => r.PathAndQuery));
@@ -79,6 +79,65 @@ public sealed class PromptTests : IAsyncLifetime
         Assert.Equal("o", Edit(new(), "one", Control(ConsoleKey.A), Key(ConsoleKey.RightArrow), Control(ConsoleKey.K), Enter));
         Assert.Equal("new", Edit(new(), "old", Control(ConsoleKey.C), "new", Enter));
         Assert.Null(Edit(new(), Control(ConsoleKey.D)));
+    }
+
+    [Theory]
+    [InlineData("🚲")]
+    [InlineData("👩‍👩‍👧")]
+    [InlineData("e\u0301")]
+    [InlineData("🇩🇪")]
+    [InlineData("자")]
+    public void A_letter_is_removed_and_passed_whole(string letter)
+    {
+        Assert.Equal("a", Edit(new(), "a" + letter, Key(ConsoleKey.Backspace), Enter));
+        Assert.Equal("xa", Edit(new(), "a" + letter, Key(ConsoleKey.LeftArrow), Key(ConsoleKey.Delete), Control(ConsoleKey.A), "x", Enter));
+        Assert.Equal("ax" + letter, Edit(new(), "a" + letter, Key(ConsoleKey.LeftArrow), "x", Enter));
+        Assert.Equal(letter + "x", Edit(new(), letter, Key(ConsoleKey.Home), Key(ConsoleKey.RightArrow), "x", Enter));
+    }
+
+    [Fact]
+    public void Words_are_passed_and_removed_by_the_keys_of_a_shell()
+    {
+        Assert.Equal("one Xtwo", Edit(new(), "one two", Alt(ConsoleKey.B), "X", Enter));
+        Assert.Equal("oneX two", Edit(new(), "one two", Control(ConsoleKey.A), Alt(ConsoleKey.F), "X", Enter));
+        Assert.Equal(" two", Edit(new(), "one two", Control(ConsoleKey.A), Alt(ConsoleKey.D), Enter));
+        Assert.Equal("one ", Edit(new(), "one two", Alt(ConsoleKey.Backspace), Enter));
+        Assert.Equal("one", Edit(new(), "one", Alt(ConsoleKey.X), Enter));
+    }
+
+    [Fact]
+    public void The_cursor_goes_back_over_the_cells_that_letters_take()
+    {
+        StringWriter screen = new();
+        Edit(screen, "自転車", Key(ConsoleKey.LeftArrow), Key(ConsoleKey.LeftArrow), Enter);
+        Assert.Contains("\u001b[4D", screen.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(7)]
+    [InlineData(40)]
+    public void No_line_is_drawn_wider_than_the_screen(int width)
+    {
+        StringWriter screen = new();
+        var text = string.Concat(Enumerable.Repeat("自転車🚲e\u0301 a", 12));
+        object[] keys = [text, Control(ConsoleKey.A), .. Enumerable.Repeat((object)Key(ConsoleKey.RightArrow), 30), Key(ConsoleKey.Backspace), Enter];
+        new LineEditor(new ScriptedTerminal { Width = width }.Types(keys), screen, _ => []).ReadLine("buyer 自転車> ");
+        var drawn = screen.ToString().Split('\r', '\n').Select(line => line.Split('\u001b')[0]);
+        Assert.All(drawn, line => Assert.True(Cells.Width(line) <= Math.Max(1, width - 1), line));
+    }
+
+    [Fact]
+    public async Task A_terminal_without_escape_sequences_gets_none()
+    {
+        _cli.Terminal = new ScriptedTerminal { HasKeyboard = true, HasScreen = true, KnowsEscapes = false };
+        _cli.Terminal.Lines.Enqueue("login -u bob -p pw");
+        _cli.Terminal.Lines.Enqueue("cart");
+        var result = await _cli.BuyerAsync(_server);
+        Assert.Equal(0, result.Status);
+        Assert.Contains("buyer bob> ", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', result.Output);
     }
 
     [Fact]

@@ -1,6 +1,9 @@
+using System.CommandLine;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
+using Agora.Commands;
 using Agora.Contracts.Cluster;
 using Agora.Testing;
 using Xunit;
@@ -18,29 +21,121 @@ public sealed class ProgramTests : IDisposable
 
     public void Dispose() => _scratch.Dispose();
 
-    [Theory]
-    [InlineData("")]
-    [InlineData("up")]
-    [InlineData("down")]
-    [InlineData("status")]
-    [InlineData("run")]
-    [InlineData("stop")]
-    [InlineData("kill")]
-    [InlineData("start")]
-    [InlineData("cluster init")]
-    [InlineData("lab")]
-    [InlineData("lab set")]
-    [InlineData("lab cut")]
-    [InlineData("lab heal")]
-    [InlineData("lab status")]
-    [InlineData("cluster keys")]
-    public async Task The_help_of_each_command_has_examples(string command)
+    [Fact]
+    public async Task The_help_of_each_command_has_examples()
     {
-        (int code, string output, string error) = await AgoraAsync([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
+        foreach (string[] command in Commands(AgoraCommand.Create(), []))
+        {
+            StringWriter output = new(), error = new();
+            int code = await CommandLine.RunAsync(
+                AgoraCommand.Create(), [.. command, "--help"], new() { Output = output, Error = error },
+                cancellationToken: TestContext.Current.CancellationToken);
+
+            string help = output.ToString().ReplaceLineEndings("\n");
+            Assert.Equal((0, ""), (code, error.ToString()));
+            Assert.Contains($"Usage:\n  {string.Join(' ', command.Prepend("agora"))}", help, StringComparison.Ordinal);
+            Assert.Matches("Examples:\n  (source <\\()?agora ", help);
+        }
+
+        static IEnumerable<string[]> Commands(Command command, string[] path) => command.Subcommands.Where(c => !c.Hidden)
+            .SelectMany(c => Commands(c, [.. path, c.Name]))
+            .Prepend(path);
+    }
+
+    [Fact]
+    public async Task The_programs_help_says_what_exit_statuses_mean_and_the_name_alone_asks_for_it()
+    {
+        (int code, string output, string error) = await AgoraAsync();
 
         Assert.Equal((0, ""), (code, error));
-        Assert.Contains($"Usage:\n  {$"agora {command}".Trim()}", output, StringComparison.Ordinal);
-        Assert.Contains("Examples:\n  agora ", output, StringComparison.Ordinal);
+        Assert.Contains("Exit status:\n  0 ", output, StringComparison.Ordinal);
+        Assert.Contains("-h, --help", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(">/dev/full", "No space left on device")]
+    [InlineData(">&-", "it is closed")]
+    [InlineData("| true", "Broken pipe")]
+    public async Task Output_that_cannot_be_written_ends_every_command_with_one_line(string where, string why)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+        string[] commands = ["status", "status --json", "status --watch", "completion bash"];
+        foreach (string command in commands)
+        {
+            // The reader of a pipe has ended before anything is written.
+            string line = where.StartsWith('|')
+                ? $"mkfifo '{_scratch["pipe"]}'; exec 3<>'{_scratch["pipe"]}' 4>'{_scratch["pipe"]}' 3>&-; '{s_program}' {command} >&4"
+                : $"'{s_program}' {command} {where}";
+            File.Delete(_scratch["pipe"]);
+            (int code, _, string error) = await RunAsync("bash", "-c", $"cd '{_scratch.Root}'; {line}");
+
+            string[] told = [.. error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(l => !l.Contains("nothing was started from") && !l.Contains("operator's key"))];
+            Assert.Equal(1, code);
+            Assert.Contains(why, Assert.Single(told), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("agora sta", "start status")]
+    [InlineData("agora buyer ", "account buy cart create-account item items-of login logout purchase purchases rate search seller seller-rating")]
+    [InlineData("agora buyer cart re", "remove")]
+    [InlineData("agora buyer rate 3-17 ", "down up")]
+    [InlineData("agora buyer buy --t", "--timeout --total")]
+    [InlineData("agora kill buyer-server/", "buyer-server/0 buyer-server/1 buyer-server/2 buyer-server/3")]
+    [InlineData("agora kill products/l", "products/leader")]
+    [InlineData("agora stop --data DIR pay", "payments/0")]
+    [InlineData("agora run cust", "customers")]
+    [InlineData("agora sell\"", "seller")]
+    [InlineData("agora nothing here ", "")]
+    public async Task Bash_completes_commands_options_values_and_process_names(string line, string found)
+    {
+        Directory.CreateDirectory(_scratch["DIR"]);
+        File.WriteAllText(Path.Combine(_scratch["DIR"], "cluster.json"), Free().ToJson());
+        string[] words = line.Split(' ');
+        string script = $"""
+            cd '{_scratch.Root}'; unset AGORA_CLUSTER
+            source <('{s_program}' completion bash)
+            complete -p agora >/dev/null || exit 3
+            COMP_WORDS=({string.Join(' ', words.Select(w => $"'{w}'"))}); COMP_CWORD={words.Length - 1}
+            _agora '{s_program}' "${"{COMP_WORDS[COMP_CWORD]}"}"
+            echo "${"{COMPREPLY[@]}"}"
+            """;
+        (int code, string output, string error) = await RunAsync("bash", "-c", script);
+        Assert.Equal((0, found, ""), (code, output.Trim(), error));
+    }
+
+    [Theory]
+    [InlineData("[suggest:-1]")]
+    [InlineData("[suggest:99999999999]")]
+    [InlineData("[suggest:500]")]
+    [InlineData("[suggest:x]")]
+    public async Task Wherever_the_cursor_is_said_to_be_completion_answers(string directive)
+    {
+        (int code, string output, string error) = await AgoraAsync(directive, "agora sta");
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains("status", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("/?", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Status_says_first_that_nothing_was_started_from_here()
+    {
+        (_, string output, string error) = await AgoraAsync("status", "--data", _scratch["data"]);
+        Assert.StartsWith($"agora: nothing was started from {_scratch["data"]};", error, StringComparison.Ordinal);
+        Assert.Contains("buyer-server/0", output, StringComparison.Ordinal);
+
+        Assert.Equal("", (await AgoraAsync("status", "--json", "--data", _scratch["data"])).Error);
+    }
+
+    [Fact]
+    public async Task Under_json_what_is_wrong_on_this_machine_is_JSON_too()
+    {
+        (int code, string output, string error) = await AgoraAsync("status", "--json", "--cluster", _scratch["none"]);
+        Assert.Equal((1, ""), (code, output));
+        Assert.Equal("local-failure", JsonDocument.Parse(error).RootElement.GetProperty("code").GetString());
     }
 
     [Theory]
@@ -189,9 +284,11 @@ public sealed class ProgramTests : IDisposable
         Assert.Equal(0, (await AgoraAsync([.. command, "--force"])).Code);
     }
 
-    private static async Task<(int Code, string Output, string Error)> AgoraAsync(params string[] arguments)
+    private static Task<(int Code, string Output, string Error)> AgoraAsync(params string[] arguments) => RunAsync(s_program, arguments);
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(string program, params string[] arguments)
     {
-        ProcessStartInfo start = new(s_program, arguments)
+        ProcessStartInfo start = new(program, arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -5,8 +5,8 @@ using System.Text.Json.Serialization.Metadata;
 namespace Agora.Client;
 
 /// <summary>
-/// Reads what a server answered. A null where something must be is refused wherever it stands: the serializer looks at properties, this looks
-/// into lists and dictionaries as well.
+/// Reads what a server answered. A null where something must be is refused wherever it stands: the serializer looks at
+/// properties, this looks into lists and dictionaries as well.
 /// </summary>
 internal static class Answer
 {
@@ -24,9 +24,9 @@ internal static class Answer
             case JsonTypeInfoKind.Object:
                 foreach (var property in type.Properties)
                 {
-                    if (property.Get?.Invoke(value) is { } member && type.Options.GetTypeInfo(property.PropertyType) is { Kind: not JsonTypeInfoKind.None } inner)
+                    if (property.Get?.Invoke(value) is { } member)
                     {
-                        Check(member, inner);
+                        Check(member, type.Options.GetTypeInfo(property.PropertyType));
                     }
                 }
                 break;

@@ -8,7 +8,9 @@ public sealed record Problem
     /// <summary>The media type of an error's body.</summary>
     public const string MediaType = "application/problem+json";
 
-    /// <summary>A URI that names the kind of problem; <c>about:blank</c> where it says nothing beyond the status.</summary>
+    /// <summary>
+    /// A URI that names the kind of problem; <c>about:blank</c> where it says nothing beyond the status.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Type { get; init; }
 
@@ -31,13 +33,15 @@ public sealed record Problem
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Code { get; init; }
 
-    /// <summary>With <see cref="ErrorCodes.InvalidRequest"/>: what is wrong with each field, by its name in the request.</summary>
+    /// <summary>
+    /// With <see cref="ErrorCodes.InvalidRequest"/>: what is wrong with each field, by its name in the request.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
     /// <summary>
-    /// With <see cref="ErrorCodes.NotEnoughUnits"/>: every line that lacks units, as it is now. With <see cref="ErrorCodes.PriceChanged"/>: the whole
-    /// cart as it is now.
+    /// With <see cref="ErrorCodes.NotEnoughUnits"/>: every line that lacks units, as it is now. With <see
+    /// cref="ErrorCodes.PriceChanged"/>: the whole cart as it is now.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CartLine>? Lines { get; init; }
@@ -57,7 +61,9 @@ public static class ErrorCodes
     /// <summary>400: a field is missing, unknown or wrong; <see cref="Problem.Errors"/> says which and why.</summary>
     public const string InvalidRequest = "invalid-request";
 
-    /// <summary>401: no token, one that is not known, a session that has ended, or a wrong username or password.</summary>
+    /// <summary>
+    /// 401: no token, one that is not known, a session that has ended, or a wrong username or password.
+    /// </summary>
     public const string NotLoggedIn = "not-logged-in";
 
     /// <summary>402: the card's bank refused; nothing was bought.</summary>
@@ -96,13 +102,18 @@ public static class ErrorCodes
     /// <summary>409: the cart would hold more different items than a cart may.</summary>
     public const string CartFull = "cart-full";
 
-    /// <summary>409: the purchase would cost something else than <see cref="PurchaseRequest.ExpectedTotal"/>; nothing was charged.</summary>
+    /// <summary>
+    /// 409: the purchase would cost something else than <see cref="PurchaseRequest.ExpectedTotal"/>; nothing was
+    /// charged.
+    /// </summary>
     public const string PriceChanged = "price-changed";
 
     /// <summary>409: another purchase of this session is still being settled.</summary>
     public const string PurchasePending = "purchase-pending";
 
-    /// <summary>409: the purchase was interrupted and given up; nothing was bought or charged, and a new one needs a new key.</summary>
+    /// <summary>
+    /// 409: the purchase was interrupted and given up; nothing was bought or charged, and a new one needs a new key.
+    /// </summary>
     public const string PurchaseAbandoned = "purchase-abandoned";
 
     /// <summary>409: only what was bought can be rated.</summary>
@@ -123,7 +134,10 @@ public static class ErrorCodes
     /// <summary>422: the Idempotency-Key was used before, for another request of this account and function.</summary>
     public const string KeyReused = "key-reused";
 
-    /// <summary>422: the Idempotency-Key was used before, so long ago that the answer is kept no longer; nothing was done this time.</summary>
+    /// <summary>
+    /// 422: the Idempotency-Key was used before, so long ago that the answer is kept no longer; nothing was done this
+    /// time.
+    /// </summary>
     public const string KeyExpired = "key-expired";
 
     /// <summary>429: slow down for as long as <c>Retry-After</c> says.</summary>
@@ -132,7 +146,9 @@ public static class ErrorCodes
     /// <summary>500: a fault of the server, which it has logged.</summary>
     public const string Internal = "internal";
 
-    /// <summary>503: a part of the marketplace cannot be reached; the same call, repeated with the same key, is safe.</summary>
+    /// <summary>
+    /// 503: a part of the marketplace cannot be reached; the same call, repeated with the same key, is safe.
+    /// </summary>
     public const string Unavailable = "unavailable";
 
     /// <summary>No server sends it: the client's word for an answer that is not Agora's.</summary>

@@ -103,7 +103,11 @@ public sealed record PurchaseRequest
     /// <summary>3 or 4 digits.</summary>
     public string? SecurityCode { get; init; }
 
-    /// <summary>What the buyer has agreed to pay: a purchase that would cost anything else is refused. Without it, whatever the cart costs is charged.</summary>
+    /// <summary>
+    /// What the buyer has agreed to pay: a purchase that would cost anything else is refused. Without it, whatever the
+    /// cart costs is charged.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public decimal? ExpectedTotal { get; init => field = value + 0.00m; }
 
     /// <summary>The record's name: a card is not for printing.</summary>

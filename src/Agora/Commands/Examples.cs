@@ -5,10 +5,11 @@ using System.Runtime.CompilerServices;
 
 namespace Agora.Commands;
 
-/// <summary>Examples below a command's <c>--help</c>.</summary>
+/// <summary>Examples below a command's <c>--help</c>, and what its exit status means.</summary>
 internal static class Examples
 {
     private static readonly ConditionalWeakTable<Command, string[]> s_examples = [];
+    private static readonly ConditionalWeakTable<Command, string[]> s_exitStatus = [];
 
     /// <summary>Adds lines that are shown under "Examples:".</summary>
     public static T WithExamples<T>(this T command, params string[] lines)
@@ -18,11 +19,22 @@ internal static class Examples
         return command;
     }
 
-    /// <summary>Makes the help of a root command and all below it show its examples.</summary>
+    /// <summary>Lists under "Exit status:" what the command may end with.</summary>
+    public static T WithExitStatus<T>(this T command)
+        where T : Command
+    {
+        s_exitStatus.AddOrUpdate(command, ExitStatus.Explained);
+        return command;
+    }
+
+    /// <summary>Makes the help of a root command and all below it show its examples; asked for as on Unix.</summary>
     public static void ShowInHelp(RootCommand root)
     {
-        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        var standard = root.Options.OfType<HelpOption>().Single();
+        root.Options.Remove(standard);
+        HelpOption help = new("--help", "-h") { Description = standard.Description };
         help.Action = new HelpWithExamples((SynchronousCommandLineAction)help.Action!);
+        root.Options.Add(help);
     }
 
     private sealed class HelpWithExamples(SynchronousCommandLineAction help) : SynchronousCommandLineAction
@@ -31,18 +43,26 @@ internal static class Examples
 
         public override int Invoke(ParseResult parseResult)
         {
-            int code = help.Invoke(parseResult);
-            if (s_examples.TryGetValue(parseResult.CommandResult.Command, out string[]? lines))
-            {
-                TextWriter output = parseResult.InvocationConfiguration.Output;
-                output.WriteLine("Examples:");
-                foreach (string line in lines)
-                {
-                    output.WriteLine($"  {line}");
-                }
-                output.WriteLine();
-            }
+            var code = help.Invoke(parseResult);
+            var output = parseResult.InvocationConfiguration.Output;
+            Show(output, "Examples:", s_examples, parseResult.CommandResult.Command);
+            Show(output, "Exit status:", s_exitStatus, parseResult.CommandResult.Command);
             return code;
+        }
+
+        private static void Show(
+            TextWriter output, string title, ConditionalWeakTable<Command, string[]> all, Command command)
+        {
+            if (!all.TryGetValue(command, out var lines))
+            {
+                return;
+            }
+            output.WriteLine(title);
+            foreach (var line in lines)
+            {
+                output.WriteLine($"  {line}");
+            }
+            output.WriteLine();
         }
     }
 }

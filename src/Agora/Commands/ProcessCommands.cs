@@ -1,11 +1,16 @@
 using System.CommandLine;
+using Agora.Contracts.Cluster;
 using Agora.Launcher;
 
 namespace Agora.Commands;
 
-/// <summary><c>agora stop</c>, <c>agora kill</c> and <c>agora start</c>: one process of a marketplace that is up.</summary>
+/// <summary>
+/// <c>agora stop</c>, <c>agora kill</c> and <c>agora start</c>: one process of a marketplace that is up.
+/// </summary>
 internal static class ProcessCommands
 {
+    private static readonly string[] s_roles = ["products/leader", "products/follower", "customers/sequencer"];
+
     public static Command CreateStop() => Create("stop", "Stop a process in order, and leave it down", restart: null)
         .WithExamples("agora stop products/3");
 
@@ -24,6 +29,7 @@ internal static class ProcessCommands
             Description = "COMPONENT/REPLICA as status shows it, e.g. buyer-server/0; or by role: products/leader, products/follower, customers/sequencer",
         };
         Option<string> data = SharedOptions.Data();
+        process.CompletionSources.Add(context => Names(context.ParseResult.GetValue(data)));
         Command command = new(name, description) { process, data };
         if (restart is not null)
         {
@@ -48,5 +54,24 @@ internal static class ProcessCommands
             return 0;
         });
         return command;
+    }
+
+    /// <summary>
+    /// What can be named: the processes of the cluster file that was last started from the directory, and those with a
+    /// role.
+    /// </summary>
+    private static string[] Names(string? data)
+    {
+        try
+        {
+            string last = new DataDirectory(data ?? DataDirectory.DefaultName).ClusterFile;
+            ClusterFile cluster = File.Exists(last) ? ClusterFile.Load(last) : ClusterFile.Resolve(null);
+            return [.. cluster.Processes().Where(ComponentHost.CanRun).Select(p => p.Name), .. s_roles];
+        }
+        catch (Exception e) when (e is ClusterFileException or IOException or UnauthorizedAccessException)
+        {
+            // Somebody is typing: that the file is wrong is told when the command runs.
+            return s_roles;
+        }
     }
 }

@@ -15,6 +15,9 @@ public static class BuyerCommand
     internal static Command Create(User user) =>
         new BuyerTrade(user).Create("Buys: searches, fills a cart, pays, votes on what was bought");
 
+    /// <summary>The buyer did not agree to a total; nothing was sent.</summary>
+    private const string NotAgreed = "not-agreed";
+
     private sealed class BuyerTrade(User user) : Trade<BuyerClient>("buyer", user)
     {
         protected override BuyerClient Connect(ReplicaList servers) => new(servers);
@@ -28,9 +31,11 @@ public static class BuyerCommand
                 ShowCart("show"), Add("add"), Remove("remove"), Save("save"), Clear("clear"),
             };
             cart.Action = cart.Subcommands[0].Action;
+            cart.WithExamples("agora buyer cart", "agora buyer cart add 3-17 2");
             return
             [
-                .. AccountFunctions(), Search(), GetItem(), cart, Buy(), Rate(), SellerRating(), Purchases(),
+                .. AccountFunctions(), Account(), Search(), GetItem(), cart, Buy(), Rate(), Seller(),
+                SellerRating(), ItemsOf(), Purchases(), Purchase(),
                 // The functions of the cart by their own names, too.
                 Hidden(ShowCart("display-cart")), Hidden(Add("add-item-to-cart")), Hidden(Remove("remove-item-from-cart")),
                 Hidden(Save("save-cart")), Hidden(Clear("clear-cart")),
@@ -53,7 +58,12 @@ public static class BuyerCommand
 
         private Command Search()
         {
-            Option<int> category = new("--category", "-c") { Description = "The category to look in", Required = true };
+            Option<int> category = new("--category", "-c")
+            {
+                Description = "The category to look in",
+                Required = true,
+                CustomParser = Numbers.Int,
+            };
             Option<string[]> keywords = new("--keyword", "-k")
             {
                 Description = "Up to 5; an item needs at least one of them",
@@ -63,8 +73,8 @@ public static class BuyerCommand
             var cursor = Cursor();
             var search = Function("search", "Finds items for sale, best match first (SearchItemsForSale)", async call =>
             {
-                var page = await call.LoggedIn.SearchItemsForSaleAsync(
-                    call.Get(category), call.Get(keywords), call.Get(limit), call.Get(cursor), call.Cancel);
+                var page = await call.AsVisitorAsync(client => client.SearchItemsForSaleAsync(
+                    call.Get(category), call.Get(keywords), call.Get(limit), call.Get(cursor), call.Cancel));
                 return Shown.Of(page, AgoraJson.Default.ItemPage, Show.Items(page));
             }, changes: false, category, keywords, limit, cursor)
                 .WithExamples("agora buyer search --category 3 --keyword red --keyword bike");
@@ -77,7 +87,7 @@ public static class BuyerCommand
             var item = ItemId();
             var get = Function("item", "Shows an item (GetItem)", async call =>
             {
-                var found = await call.LoggedIn.GetItemAsync(call.Get(item)!, call.Cancel);
+                var found = await call.AsVisitorAsync(client => client.GetItemAsync(call.Get(item)!, call.Cancel));
                 return Shown.Of(found, AgoraJson.Default.Item, Show.Item(found));
             }, changes: false, item)
                 .WithExamples("agora buyer item 3-17");
@@ -87,12 +97,18 @@ public static class BuyerCommand
 
         private Command ShowCart(string name) => Function(
             name, "Shows the cart (DisplayCart)",
-            async call => Of(await call.LoggedIn.DisplayCartAsync(call.Cancel)));
+            async call => Of(await call.LoggedIn.DisplayCartAsync(call.Cancel)), changes: false)
+            .WithExamples("agora buyer cart");
 
         private Command Add(string name)
         {
             var item = ItemId();
-            Argument<int> quantity = new("UNITS") { Description = "How many; 1 unless given", DefaultValueFactory = _ => 1 };
+            Argument<int> quantity = new("UNITS")
+            {
+                Description = "How many; 1 unless given",
+                DefaultValueFactory = _ => 1,
+                CustomParser = Numbers.Int,
+            };
             return Function(
                 name, "Puts units of an item into the cart (AddItemToCart)",
                 async call => Of(await call.LoggedIn.AddItemToCartAsync(call.Get(item)!, call.Get(quantity), call.Key, call.Cancel)),
@@ -103,53 +119,153 @@ public static class BuyerCommand
         private Command Remove(string name)
         {
             var item = ItemId();
-            Argument<int?> quantity = new("UNITS") { Description = "How many; all unless given", Arity = ArgumentArity.ZeroOrOne };
-            return Function(
-                name, "Takes units of an item out of the cart (RemoveItemFromCart)",
-                async call => Of(await call.LoggedIn.RemoveItemFromCartAsync(call.Get(item)!, call.Get(quantity), call.Key, call.Cancel)),
-                changes: true, item, quantity)
+            Argument<int?> quantity = new("UNITS")
+            {
+                Description = "How many; all unless given",
+                Arity = ArgumentArity.ZeroOrOne,
+                CustomParser = Numbers.OptionalInt,
+            };
+            return Function(name, "Takes units of an item out of the cart (RemoveItemFromCart)", async call =>
+            {
+                var id = call.Get(item)!;
+                try
+                {
+                    var units = call.Get(quantity);
+                    return Of(await call.LoggedIn.RemoveItemFromCartAsync(id, units, call.Key, call.Cancel));
+                }
+                catch (AgoraException e) when (e.Code == ErrorCodes.NotInCart)
+                {
+                    var detail = $"The cart does not hold {id}. What it holds: {call.Spelled("cart")}";
+                    throw new AgoraException(e.Code, detail, e.Status, e);
+                }
+            }, changes: true, item, quantity)
                 .WithExamples("agora buyer cart remove 3-17       all units of it", "agora buyer cart remove 3-17 1     one of them");
         }
 
         private Command Save(string name) => Function(
             name, "Keeps the cart for your later sessions (SaveCart)",
-            async call => Of(await call.LoggedIn.SaveCartAsync(call.Key, call.Cancel)),
-            changes: true);
+            async call => Of(await call.LoggedIn.SaveCartAsync(call.Key, call.Cancel)), changes: true)
+            .WithExamples("agora buyer cart save");
 
         private Command Clear(string name) => Function(name, "Empties the cart (ClearCart)", async call =>
         {
             await call.LoggedIn.ClearCartAsync(call.Key, call.Cancel);
             return Shown.Done("The cart is empty.");
-        }, changes: true);
+        }, changes: true)
+            .WithExamples("agora buyer cart clear");
 
         private Command Buy()
         {
-            Option<string?> cardholder = new("--cardholder-name", "--cardholder") { Description = "As printed on the card; asked for when not given" };
-            Option<string?> number = new("--card-number", "--card")
+            CardOptions card = new();
+            Option<decimal?> total = new("--total")
             {
-                Description = "12 to 19 digits; better not given here, where others may see it: it is asked for",
+                Description = "The total that you agree to, like 199.80; anything else is refused and costs nothing",
+                HelpName = "AMOUNT",
+                CustomParser = Numbers.Money,
             };
-            Option<string?> expiration = new("--expiration-date", "--expires") { Description = "MM/YY; asked for when not given" };
-            Option<string?> code = new("--security-code", "--code") { Description = "3 or 4 digits; asked for when not given" };
-            var buy = Function("buy", "Buys the whole cart, or nothing (MakePurchase)", async call =>
+            Option<bool> yes = new("--yes", "-y")
+            {
+                Description = "Agrees to the total of the cart as it is when the command runs, without asking",
+            };
+            var buy = card.AddTo(Function("buy", "Buys the whole cart, or nothing (MakePurchase)", async call =>
             {
                 var client = call.LoggedIn;
-                var receipt = await client.MakePurchaseAsync(
-                    new()
-                    {
-                        CardholderName = call.GetOrAsk(cardholder, "Name on the card"),
-                        // People copy numbers in groups of four.
-                        CardNumber = call.GetOrAsk(number, "Card number", secret: true).Replace(" ", "", StringComparison.Ordinal),
-                        ExpirationDate = call.GetOrAsk(expiration, "Good to (MM/YY)"),
-                        SecurityCode = call.GetOrAsk(code, "Security code", secret: true),
-                    }, call.Key, call.Cancel);
+                call.ExpectedTotal = call.Get(total) ?? await AgreeAsync(call, call.Get(yes));
+                var request = await card.ReadAsync(call);
+                request = request with { ExpectedTotal = call.ExpectedTotal };
+                var receipt = await client.MakePurchaseAsync(request, call.Key, call.Cancel);
                 return Shown.Of(receipt, AgoraJson.Default.Receipt, Show.Receipt(receipt));
-            }, changes: true, cardholder, number, expiration, code)
+            }, changes: true, total, yes))
                 .WithExamples(
-                    "agora buyer buy",
-                    "agora buyer buy --cardholder \"Bob B\" --card 4111111111111111 --expires 12/39 --code 123");
+                    "agora buyer buy                                       shows the cart, asks for consent and the card",
+                    "agora buyer buy --total 199.80 --card-stdin < FILE    in a script: for this total only",
+                    "agora buyer buy --yes --card-file FILE                for whatever the cart costs now");
             buy.Aliases.Add("make-purchase");
+            buy.Validators.Add(result =>
+            {
+                // A repeat is the same request: of a cart that has been bought, the total of the first time is not to
+                // be had any more.
+                if (result.GetValue(Key) is not null && result.GetResult(total) is null or { Implicit: true })
+                {
+                    result.AddError("--idempotency-key needs --total, so that a repeat asks for the same.");
+                }
+            });
             return buy;
+        }
+
+        /// <summary>The total that the buyer agrees to, having seen it.</summary>
+        private static async Task<decimal> AgreeAsync(Invocation call, bool isAgreed)
+        {
+            if (!isAgreed && !call.HasKeyboard)
+            {
+                throw new TradeException(
+                    NotAgreed,
+                    "There is no keyboard to agree at: give --total with the total that you agree to, "
+                    + "or --yes for whatever the cart costs now.");
+            }
+            var cart = await call.Client.DisplayCartAsync(call.Cancel);
+            if (isAgreed)
+            {
+                return cart.Total;
+            }
+            call.ShowAside(Show.Cart(cart));
+            if (cart.Lines.Count == 0)
+            {
+                throw new AgoraException(ErrorCodes.CartEmpty, "There is nothing in the cart to buy.", 409);
+            }
+            if (cart.Lines.Any(Show.Lacks))
+            {
+                throw new AgoraException(
+                    ErrorCodes.NotEnoughUnits,
+                    $"Some lines cannot be bought as they are. Take out: {call.Spelled("cart remove ITEM UNITS")}", 409);
+            }
+            var answer = await call.AskAsync($"Buy for {Show.Money(cart.Total)}? [y/N] ", secret: false);
+            return answer?.Trim().ToUpperInvariant() is "Y" or "YES"
+                ? cart.Total
+                : throw new TradeException(NotAgreed, "Nothing was bought.");
+        }
+
+        private Command Account() => Function("account", "Shows your account: id, name, units bought", async call =>
+        {
+            var account = await call.LoggedIn.GetAccountAsync(call.Cancel);
+            return Shown.Of(account, AgoraJson.Default.BuyerAccount, Show.Account(account));
+        }, changes: false)
+            .WithExamples("agora buyer account");
+
+        private Command Seller()
+        {
+            var seller = SellerId();
+            return Function("seller", "Shows a seller: name, units sold, votes", async call =>
+            {
+                var found = await call.AsVisitorAsync(client => client.GetSellerAsync(call.Get(seller), call.Cancel));
+                return Shown.Of(found, AgoraJson.Default.Seller, Show.Seller(found));
+            }, changes: false, seller)
+                .WithExamples("agora buyer seller 9");
+        }
+
+        private Command ItemsOf()
+        {
+            var seller = SellerId();
+            var limit = Limit();
+            var cursor = Cursor();
+            return Function("items-of", "Shows a seller's items, sold out ones included", async call =>
+            {
+                var page = await call.AsVisitorAsync(client =>
+                    client.GetItemsOfSellerAsync(call.Get(seller), call.Get(limit), call.Get(cursor), call.Cancel));
+                return Shown.Of(page, AgoraJson.Default.ItemPage, Show.Items(page));
+            }, changes: false, seller, limit, cursor)
+                .WithExamples("agora buyer items-of 9 --limit 10");
+        }
+
+        private Command Purchase()
+        {
+            Argument<string> id = new("PURCHASE") { Description = "The purchase's id, as its receipt shows it" };
+            return Function("purchase", "Shows one of your purchases", async call =>
+            {
+                var purchase = await call.LoggedIn.GetPurchaseAsync(call.Get(id)!, call.Cancel);
+                return Shown.Of(purchase, AgoraJson.Default.Purchase, Show.Purchase(purchase));
+            }, changes: false, id)
+                .WithExamples("agora buyer purchase 0b5e3f6f2b7c4c6e9d0a1b2c3d4e5f60");
         }
 
         private Command Rate()
@@ -169,12 +285,14 @@ public static class BuyerCommand
 
         private Command SellerRating()
         {
-            Argument<long> seller = new("SELLER") { Description = "The seller's id, as items show it" };
+            var seller = SellerId();
             var rating = Function("seller-rating", "Shows the votes on a seller's items (GetSellerRating)", async call =>
             {
-                var votes = await call.LoggedIn.GetSellerRatingAsync(call.Get(seller), call.Cancel);
+                var votes = await call.AsVisitorAsync(client =>
+                    client.GetSellerRatingAsync(call.Get(seller), call.Cancel));
                 return Shown.Of(votes, AgoraJson.Default.SellerRating, Show.Rating(votes));
-            }, changes: false, seller);
+            }, changes: false, seller)
+                .WithExamples("agora buyer seller-rating 9");
             rating.Aliases.Add("get-seller-rating");
             return rating;
         }
@@ -187,10 +305,14 @@ public static class BuyerCommand
             {
                 var page = await call.LoggedIn.GetBuyerPurchasesAsync(call.Get(limit), call.Get(cursor), call.Cancel);
                 return Shown.Of(page, AgoraJson.Default.PurchasePage, Show.Purchases(page));
-            }, changes: false, limit, cursor);
+            }, changes: false, limit, cursor)
+                .WithExamples("agora buyer purchases --limit 10");
             purchases.Aliases.Add("get-buyer-purchases");
             return purchases;
         }
+
+        private static Argument<long> SellerId() =>
+            new("SELLER") { Description = "The seller's id, as items show it", CustomParser = Numbers.Long };
 
         private static Shown Of(Cart cart) => Shown.Of(cart, AgoraJson.Default.Cart, Show.Cart(cart));
 

@@ -1,25 +1,33 @@
+using System.Globalization;
 using System.Text;
 
 namespace Agora.Trading;
 
 /// <summary>
-/// Reads a line that can be edited, completed with Tab and called back with the arrows, by the keys that shells have taught. The
-/// history lives in memory only: lines may hold secrets.
+/// Reads a line that can be edited, completed with Tab and called back with the arrows, by the keys that shells have
+/// taught. The cursor stands between grapheme clusters, never within one, and the screen is counted in cells, so that
+/// letters of any language can be edited. The history lives in memory only: lines may hold secrets.
 /// </summary>
 internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<string, string[]> complete)
 {
-    private const int LongestHistory = 500;
+    private const int MaxHistory = 500;
 
     private readonly List<string> _history = [];
     private readonly StringBuilder _text = new();
     private string _label = "";
     private int _cursor;
 
+    // The first half of a character that the keyboard sends as two.
+    private char _half;
+
     /// <summary>The next line; null when the person leaves with Ctrl-D.</summary>
-    public string? ReadLine(string label)
+    /// <param name="label">What stands before it.</param>
+    /// <param name="isQuestion">Ctrl-C ends the asking, and the line is not called back later.</param>
+    /// <exception cref="OperationCanceledException">Ctrl-C at a question.</exception>
+    public string? ReadLine(string label, bool isQuestion = false)
     {
         using var keys = terminal.TakeControlC();
-        _label = label;
+        _label = Printable.Of(label);
         Set("");
         // One past the last: the line being written, kept while older ones are looked at.
         var place = _history.Count;
@@ -32,13 +40,20 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
             {
                 case { Key: ConsoleKey.Enter }:
                     screen.WriteLine();
-                    Remember();
+                    if (!isQuestion)
+                    {
+                        Remember();
+                    }
                     return _text.ToString();
                 case { Key: ConsoleKey.D, Modifiers: ConsoleModifiers.Control } when _text.Length == 0:
                     screen.WriteLine();
                     return null;
                 case { Key: ConsoleKey.C, Modifiers: ConsoleModifiers.Control }:
                     screen.WriteLine("^C");
+                    if (isQuestion)
+                    {
+                        throw new OperationCanceledException();
+                    }
                     Set("");
                     place = _history.Count;
                     break;
@@ -64,65 +79,131 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
     private void Edit(ConsoleKeyInfo key)
     {
         var control = key.Modifiers.HasFlag(ConsoleModifiers.Control);
+        var alt = key.Modifiers.HasFlag(ConsoleModifiers.Alt);
+        var text = _text.ToString();
         switch (key.Key)
         {
-            case ConsoleKey.LeftArrow or ConsoleKey.B when control || key.Key == ConsoleKey.LeftArrow:
-                _cursor = Math.Max(0, _cursor - 1);
+            case ConsoleKey.LeftArrow when control || alt:
+            case ConsoleKey.B when alt:
+                _cursor = WordStart(text);
                 break;
-            case ConsoleKey.RightArrow or ConsoleKey.F when control || key.Key == ConsoleKey.RightArrow:
-                _cursor = Math.Min(_text.Length, _cursor + 1);
+            case ConsoleKey.RightArrow when control || alt:
+            case ConsoleKey.F when alt:
+                _cursor = WordEnd(text);
                 break;
-            case ConsoleKey.Home or ConsoleKey.A when control || key.Key == ConsoleKey.Home:
+            case ConsoleKey.LeftArrow:
+            case ConsoleKey.B when control:
+                _cursor = _cursor == 0 ? 0 : Cells.Previous(text, _cursor);
+                break;
+            case ConsoleKey.RightArrow:
+            case ConsoleKey.F when control:
+                _cursor = Cells.Next(text, _cursor);
+                break;
+            case ConsoleKey.Home:
+            case ConsoleKey.A when control:
                 _cursor = 0;
                 break;
-            case ConsoleKey.End or ConsoleKey.E when control || key.Key == ConsoleKey.End:
-                _cursor = _text.Length;
+            case ConsoleKey.End:
+            case ConsoleKey.E when control:
+                _cursor = text.Length;
                 break;
-            case ConsoleKey.Backspace when _cursor > 0:
-                _text.Remove(--_cursor, 1);
+            case ConsoleKey.Backspace when alt:
+            case ConsoleKey.W when control:
+                Remove(WordStart(text), _cursor);
                 break;
-            case ConsoleKey.Delete or ConsoleKey.D when (control || key.Key == ConsoleKey.Delete) && _cursor < _text.Length:
-                _text.Remove(_cursor, 1);
+            case ConsoleKey.Backspace:
+            case ConsoleKey.H when control:
+                Remove(_cursor == 0 ? 0 : Cells.Previous(text, _cursor), _cursor);
+                break;
+            case ConsoleKey.D when alt:
+                Remove(_cursor, WordEnd(text));
+                break;
+            case ConsoleKey.Delete:
+            case ConsoleKey.D when control:
+                Remove(_cursor, Cells.Next(text, _cursor));
                 break;
             case ConsoleKey.K when control:
-                _text.Length = _cursor;
+                Remove(_cursor, text.Length);
                 break;
             case ConsoleKey.U when control:
-                _text.Remove(0, _cursor);
-                _cursor = 0;
-                break;
-            case ConsoleKey.W when control:
-                var start = WordStart();
-                _text.Remove(start, _cursor - start);
-                _cursor = start;
+                Remove(0, _cursor);
                 break;
             case ConsoleKey.L when control:
                 screen.Write("\u001b[H\u001b[2J");
                 break;
             default:
-                if (!char.IsControl(key.KeyChar))
+                if (!char.IsControl(key.KeyChar) && !alt)
                 {
-                    _text.Insert(_cursor++, key.KeyChar);
+                    Insert(key.KeyChar);
                 }
                 break;
         }
     }
 
-    private int WordStart()
+    private void Insert(char typed)
+    {
+        if (char.IsHighSurrogate(typed))
+        {
+            _half = typed;
+            return;
+        }
+        var whole = char.IsLowSurrogate(typed) ? (_half == '\0' ? "" : $"{_half}{typed}") : typed.ToString();
+        _half = '\0';
+        _text.Insert(_cursor, whole);
+        _cursor += whole.Length;
+
+        // A mark joins the letter before it, a joiner the one after it too.
+        var text = _text.ToString();
+        if (_cursor > 0 && Cells.Previous(text, _cursor) is var start && Cells.Next(text, start) > _cursor)
+        {
+            _cursor = Cells.Next(text, start);
+        }
+    }
+
+    private void Remove(int start, int end)
+    {
+        _text.Remove(start, end - start);
+        _cursor = start;
+
+        // What was apart may have become one cluster.
+        var text = _text.ToString();
+        if (_cursor > 0 && Cells.Previous(text, _cursor) is var before && Cells.Next(text, before) > _cursor)
+        {
+            _cursor = before;
+        }
+    }
+
+    private int WordStart(string text)
     {
         var start = _cursor;
-        while (start > 0 && _text[start - 1] == ' ')
+        while (start > 0 && text[start - 1] == ' ')
         {
             start--;
         }
-        while (start > 0 && _text[start - 1] != ' ')
+        while (start > 0 && text[start - 1] != ' ')
         {
             start--;
         }
         return start;
     }
 
-    /// <summary>Writes as much of the word as is certain; where that is nothing more, shows what it may become.</summary>
+    private int WordEnd(string text)
+    {
+        var end = _cursor;
+        while (end < text.Length && text[end] == ' ')
+        {
+            end++;
+        }
+        while (end < text.Length && text[end] != ' ')
+        {
+            end++;
+        }
+        return end;
+    }
+
+    /// <summary>
+    /// Writes as much of the word as is certain; where that is nothing more, shows what it may become.
+    /// </summary>
     private void Complete()
     {
         var before = _text.ToString(0, _cursor);
@@ -168,7 +249,7 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
         {
             return;
         }
-        if (_history.Count == LongestHistory)
+        if (_history.Count == MaxHistory)
         {
             _history.RemoveAt(0);
         }
@@ -179,16 +260,46 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
     {
         _text.Clear().Append(text);
         _cursor = text.Length;
+        _half = '\0';
     }
 
-    /// <summary>Writes the line anew, in one go; of a line longer than the screen is wide, the part around the cursor.</summary>
+    /// <summary>
+    /// Writes the line anew, in one go; of a line longer than the screen is wide, the part around the cursor.
+    /// </summary>
     private void Draw()
     {
-        var room = Math.Max(10, terminal.Width - _label.Length - 1);
-        var first = Math.Max(0, _cursor - room);
-        var seen = _text.ToString(first, Math.Min(room, _text.Length - first));
-        var back = first + seen.Length - _cursor;
-        screen.Write($"\r{_label}{seen}\u001b[K" + (back > 0 ? $"\u001b[{back}D" : ""));
+        // The last column stays free: a terminal may go to the next line once it is written.
+        var width = Math.Max(1, terminal.Width - 1);
+        var label = Cells.Width(_label) <= width / 2 ? _label : "";
+        var room = width - Cells.Width(label);
+        var text = _text.ToString();
+        string[] before = [.. Cells.Clusters(text[.._cursor]).Select(Printable.Of)];
+        string[] after = [.. Cells.Clusters(text[_cursor..]).Select(Printable.Of)];
+
+        var first = before.Length;
+        var used = 0;
+        while (first > 0 && used + Cells.Width(before[first - 1]) <= room)
+        {
+            used += Cells.Width(before[--first]);
+        }
+        var shown = new StringBuilder().Append('\r').Append(label).AppendJoin("", before[first..]);
+        var back = 0;
+        foreach (var cluster in after)
+        {
+            var cells = Cells.Width(cluster);
+            if (used + back + cells > room)
+            {
+                break;
+            }
+            shown.Append(cluster);
+            back += cells;
+        }
+        shown.Append("\u001b[K");
+        if (back > 0)
+        {
+            shown.Append(CultureInfo.InvariantCulture, $"\u001b[{back}D");
+        }
+        screen.Write(shown);
         screen.Flush();
     }
 }

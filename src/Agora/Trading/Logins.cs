@@ -14,17 +14,28 @@ internal sealed record Login(string Role, string Profile, IReadOnlyList<string> 
     public bool Serves(string role, string profile, IReadOnlyList<string> servers) =>
         Role == role && Profile == profile && Servers.Intersect(servers, StringComparer.OrdinalIgnoreCase).Any();
 
+    /// <summary>As this program writes it: the token can stand in a header.</summary>
+    [JsonIgnore]
+    public bool IsWhole =>
+        Servers.All(server => server is not null) && Token.Length > 0 && Token.All(c => c is > ' ' and <= '~');
+
     /// <summary>Without the token, which is not for printing.</summary>
     public override string ToString() => $"{Role} {Username}";
 }
 
 /// <summary>
-/// The file in which a user's logins are kept. Only its owner can read it. It is replaced whole, so that a reader never sees half of it;
-/// writers take turns by a second file, so that two commands at once do not lose each other's login.
+/// The file in which a user's logins are kept. Only its owner can read it. It is replaced whole, so that a reader never
+/// sees half of it; writers take turns by a second file, so that two commands at once do not lose each other's login.
 /// </summary>
-internal sealed class Logins(string path)
+/// <param name="path">The file.</param>
+/// <param name="warn">Told where others could read it.</param>
+internal sealed class Logins(string path, Action<string> warn)
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode Others =
+        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+
+    private static readonly string s_otherFile = $"name another file with {User.LoginFileVariable}";
 
     public Login? Find(string role, string profile, IReadOnlyList<string> servers) =>
         Read().FirstOrDefault(login => login.Serves(role, profile, servers));
@@ -38,10 +49,19 @@ internal sealed class Logins(string path)
 
     private Login[] Read()
     {
+        if (Directory.Exists(path))
+        {
+            throw new IOException(
+                $"{path}, which should hold the logins, is a directory: move it away, or {s_otherFile}.");
+        }
         try
         {
             using var file = File.OpenRead(path);
-            return JsonSerializer.Deserialize(file, LoginsJson.Default.LoginArray) ?? [];
+            CloseToOthers(file);
+            var logins = JsonSerializer.Deserialize(file, LoginsJson.Default.LoginArray);
+            return logins is not null && logins.All(login => login is { IsWhole: true })
+                ? logins
+                : throw new JsonException();
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -51,9 +71,47 @@ internal sealed class Logins(string path)
         {
             throw new IOException($"{path} does not hold logins any more: delete it and log in again.", e);
         }
+        catch (Exception e) when (e is UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new IOException(
+                $"{path}, which holds the logins, cannot be read: make it yours, or delete it and log in again.", e);
+        }
+    }
+
+    /// <summary>A login that others can read is theirs as well.</summary>
+    private void CloseToOthers(FileStream file)
+    {
+        if (OperatingSystem.IsWindows() || (File.GetUnixFileMode(file.SafeFileHandle) & Others) == 0)
+        {
+            return;
+        }
+        try
+        {
+            File.SetUnixFileMode(file.SafeFileHandle, OwnerOnly);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException(
+                $"{path}, which holds the logins, is open to others and is not yours: {s_otherFile}.", e);
+        }
+        warn(
+            $"{path}, which holds your logins, was open to others; now it is yours alone. "
+            + "Log out to end those that somebody may have read.");
     }
 
     private async Task ChangeAsync(Func<Login[], Login[]> change, CancellationToken cancel)
+    {
+        try
+        {
+            await WriteAsync(change, cancel);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException($"{path}, which holds the logins, cannot be written: {s_otherFile}.", e);
+        }
+    }
+
+    private async Task WriteAsync(Func<Login[], Login[]> change, CancellationToken cancel)
     {
         var directory = Path.GetDirectoryName(Path.GetFullPath(path))!;
         if (OperatingSystem.IsWindows())
@@ -72,7 +130,7 @@ internal sealed class Logins(string path)
         {
             options.UnixCreateMode = OwnerOnly;
         }
-        using (var file = new FileStream(temporary, options))
+        using (FileStream file = new(temporary, options))
         {
             JsonSerializer.Serialize(file, change(Read()), LoginsJson.Default.LoginArray);
         }
@@ -97,6 +155,8 @@ internal sealed class Logins(string path)
     }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(Login[]))]
 internal sealed partial class LoginsJson : JsonSerializerContext;

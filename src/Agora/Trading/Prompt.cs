@@ -1,29 +1,46 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Agora.Commands;
 
 namespace Agora.Trading;
 
 /// <summary>
-/// Commands one after another, without the program's name before each. With a keyboard and a screen, lines can be edited, completed and
-/// called back; otherwise they are read as they come, so that a file of commands can be run.
+/// Commands one after another, without the program's name before each. With a keyboard and a screen, lines can be
+/// edited, completed and called back; otherwise they are read as they come, so that a file of commands can be run.
 /// </summary>
-internal sealed class Prompt(RootCommand commands, ITerminal terminal, InvocationConfiguration console, Func<string> label)
+internal sealed class Prompt(
+    RootCommand commands, ITerminal terminal, InvocationConfiguration console, bool isJson, Func<string> label)
 {
     private static readonly string[] s_own = ["exit", "help", "quit"];
 
     /// <summary>
-    /// Runs until the input ends or someone leaves. At a keyboard the exit status is 0; of a file, that of the last command that failed.
+    /// Runs until the input ends or someone leaves. At a keyboard the exit status is 0; of a file, that of the last
+    /// command that failed.
     /// </summary>
     public async Task<int> RunAsync(string greeting, CancellationToken cancel)
     {
         var atKeyboard = terminal.HasKeyboard && terminal.HasScreen;
-        var editor = atKeyboard ? new LineEditor(terminal, console.Output, Complete) : null;
-        if (atKeyboard)
+        // A terminal that knows no escape sequences edits lines itself.
+        LineEditor? editor = atKeyboard && terminal.KnowsEscapes ? new(terminal, console.Output, Complete) : null;
+        if (atKeyboard && !isJson)
         {
             console.Output.WriteLine(greeting);
         }
+        string? Next()
+        {
+            if (editor is not null)
+            {
+                return editor.ReadLine(label());
+            }
+            if (atKeyboard)
+            {
+                console.Output.Write(Printable.Of(label()));
+                console.Output.Flush();
+            }
+            return terminal.ReadLine();
+        }
         var status = 0;
-        while (!cancel.IsCancellationRequested && (editor is null ? terminal.ReadLine() : editor.ReadLine(label())) is { } line)
+        while (!cancel.IsCancellationRequested && Next() is { } line)
         {
             string[] words = [.. CommandLineParser.SplitCommandLine(line)];
             switch (words)
@@ -37,7 +54,8 @@ internal sealed class Prompt(RootCommand commands, ITerminal terminal, Invocatio
                     words = [.. rest, "--help"];
                     break;
             }
-            if (await RunAsync(words, cancel) is var ended and not 0)
+            var ended = await CommandLine.RunAsync(commands, words, console, isJson, cancel);
+            if (ended != ExitStatus.Done)
             {
                 status = ended;
             }
@@ -45,33 +63,10 @@ internal sealed class Prompt(RootCommand commands, ITerminal terminal, Invocatio
         return atKeyboard ? 0 : status;
     }
 
-    private async Task<int> RunAsync(string[] words, CancellationToken cancel)
-    {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var key = terminal.OnControlC(stop.Cancel);
-        try
-        {
-            var parsed = commands.Parse(words);
-            if (parsed.Errors.Count > 0 && !words.Contains("--help"))
-            {
-                // Without the whole help, which would push away what was there.
-                foreach (var error in parsed.Errors)
-                {
-                    console.Error.WriteLine(error.Message);
-                }
-                console.Error.WriteLine($"See: help {(parsed.CommandResult.Command is RootCommand ? "" : words[0])}".TrimEnd());
-                return 1;
-            }
-            return await parsed.InvokeAsync(console, stop.Token);
-        }
-        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
-        {
-            console.Error.WriteLine("Stopped. What was asked may have happened all the same.");
-            return 130;
-        }
-    }
-
-    /// <summary>What the word that ends at the end of <paramref name="line"/> may become: names of commands, options and their values.</summary>
+    /// <summary>
+    /// What the word that ends at the end of <paramref name="line"/> may become: names of commands, options and their
+    /// values.
+    /// </summary>
     private string[] Complete(string line)
     {
         var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
@@ -81,15 +76,7 @@ internal sealed class Prompt(RootCommand commands, ITerminal terminal, Invocatio
         {
             line = line[(line.IndexOf("help", StringComparison.Ordinal) + 4)..].TrimStart();
         }
-        var found = commands.Parse(line).GetCompletions(line.Length).Select(completion => completion.Label);
-        return
-        [
-            .. found.Concat(isFirst ? s_own : [])
-                // Options only once a dash has been typed; the slashes of help's Windows spellings never.
-                .Where(name => name.StartsWith(word, StringComparison.OrdinalIgnoreCase))
-                .Where(name => name[0] switch { '-' => word.StartsWith('-'), '/' => false, _ => true })
-                .Distinct(StringComparer.Ordinal)
-                .Order(StringComparer.Ordinal),
-        ];
+        var own = isFirst ? s_own.Where(name => name.StartsWith(word, StringComparison.Ordinal)) : [];
+        return [.. Completion.Of(commands, line, word).Concat(own).Order(StringComparer.Ordinal)];
     }
 }

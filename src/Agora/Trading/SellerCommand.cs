@@ -22,7 +22,9 @@ public static class SellerCommand
         protected override ServerGroup ServersOf(ClusterFile cluster) => cluster.SellerServers;
 
         protected override IEnumerable<Command> Functions() =>
-            [.. AccountFunctions(), Sell(), Items(), SetPrice(), Withdraw(), Rating()];
+        [
+            .. AccountFunctions(), Account(), Sell(), Items(), GetItem(), SetPrice(), AddUnits(), Withdraw(), Sales(), Rating(),
+        ];
 
         protected override async Task<(long, string)> CreateAccountAsync(
             SellerClient client, string name, string username, string password, string? key, CancellationToken cancel)
@@ -41,7 +43,12 @@ public static class SellerCommand
         private Command Sell()
         {
             Option<string?> name = new("--name", "-n") { Description = "1 to 32 characters", Required = true };
-            Option<int?> category = new("--category", "-c") { Description = "0 or more", Required = true };
+            Option<int?> category = new("--category", "-c")
+            {
+                Description = "0 or more",
+                Required = true,
+                CustomParser = Numbers.OptionalInt,
+            };
             Option<string[]> keywords = new("--keyword", "-k")
             {
                 Description = "Up to 5, each 1 to 8 characters",
@@ -49,8 +56,18 @@ public static class SellerCommand
             };
             Option<ItemCondition> condition = new("--condition") { Description = "new or used; new unless given" };
             condition.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, "new", "used");
-            Option<decimal?> price = new("--price") { Description = "What a unit costs, like 12.50", Required = true, CustomParser = ParseMoney };
-            Option<int?> quantity = new("--quantity", "-q") { Description = "Units for sale; 1 unless given", DefaultValueFactory = _ => 1 };
+            Option<decimal?> price = new("--price")
+            {
+                Description = "What a unit costs, like 12.50",
+                Required = true,
+                CustomParser = Numbers.Money,
+            };
+            Option<int?> quantity = new("--quantity", "-q")
+            {
+                Description = "Units for sale; 1 unless given",
+                DefaultValueFactory = _ => 1,
+                CustomParser = Numbers.OptionalInt,
+            };
             var sell = Function("sell", "Puts an item up for sale (RegisterItemForSale)", async call =>
             {
                 var registered = await call.LoggedIn.RegisterItemForSaleAsync(
@@ -78,7 +95,8 @@ public static class SellerCommand
             {
                 var page = await call.LoggedIn.DisplayItemsForSaleAsync(call.Get(limit), call.Get(cursor), call.Cancel);
                 return Shown.Of(page, AgoraJson.Default.ItemPage, Show.Items(page));
-            }, changes: false, limit, cursor);
+            }, changes: false, limit, cursor)
+                .WithExamples("agora seller items", "agora seller items --limit 10 --cursor CURSOR     the next page");
             items.Aliases.Add("display-items-for-sale");
             return items;
         }
@@ -86,7 +104,11 @@ public static class SellerCommand
         private Command SetPrice()
         {
             var item = ItemId();
-            Argument<decimal?> price = new("PRICE") { Description = "What a unit costs from now on, like 12.50", CustomParser = ParseMoney };
+            Argument<decimal?> price = new("PRICE")
+            {
+                Description = "What a unit costs from now on, like 12.50",
+                CustomParser = Numbers.Money,
+            };
             var set = Function("set-price", "Changes what an item costs (ChangeItemPrice)", async call =>
             {
                 var changed = await call.LoggedIn.ChangeItemPriceAsync(call.Get(item)!, call.Get(price)!.Value, call.Key, call.Cancel);
@@ -100,7 +122,11 @@ public static class SellerCommand
         private Command Withdraw()
         {
             var item = ItemId();
-            Argument<int> quantity = new("UNITS") { Description = "How many units to take off sale" };
+            Argument<int> quantity = new("UNITS")
+            {
+                Description = "How many units to take off sale",
+                CustomParser = Numbers.Int,
+            };
             var withdraw = Function("withdraw", "Takes units of an item off sale (UpdateUnitsForSale)", async call =>
             {
                 var changed = await call.LoggedIn.UpdateUnitsForSaleAsync(call.Get(item)!, call.Get(quantity), call.Key, call.Cancel);
@@ -111,13 +137,61 @@ public static class SellerCommand
             return withdraw;
         }
 
+        private Command AddUnits()
+        {
+            var item = ItemId();
+            Argument<int> quantity = new("UNITS")
+            {
+                Description = "How many more units to put on sale",
+                CustomParser = Numbers.Int,
+            };
+            return Function("add-units", "Puts more units of an item on sale (UpdateUnitsForSale)", async call =>
+            {
+                var changed = await call.LoggedIn.AddUnitsForSaleAsync(
+                    call.Get(item)!, call.Get(quantity), call.Key, call.Cancel);
+                return Shown.Of(changed, AgoraJson.Default.Item, Show.Item(changed));
+            }, changes: true, item, quantity)
+                .WithExamples("agora seller add-units 3-17 5");
+        }
+
+        private Command GetItem()
+        {
+            var item = ItemId();
+            return Function("item", "Shows an item", async call =>
+            {
+                var found = await call.LoggedIn.GetItemAsync(call.Get(item)!, call.Cancel);
+                return Shown.Of(found, AgoraJson.Default.Item, Show.Item(found));
+            }, changes: false, item)
+                .WithExamples("agora seller item 3-17");
+        }
+
+        private Command Account() => Function("account", "Shows your account: id, name, units sold, votes", async call =>
+        {
+            var account = await call.LoggedIn.GetAccountAsync(call.Cancel);
+            return Shown.Of(account, AgoraJson.Default.SellerAccount, Show.Account(account));
+        }, changes: false)
+            .WithExamples("agora seller account");
+
+        private Command Sales()
+        {
+            var limit = Limit();
+            var cursor = Cursor();
+            return Function("sales", "Shows what buyers have bought of your items, newest first", async call =>
+            {
+                var page = await call.LoggedIn.GetSalesAsync(call.Get(limit), call.Get(cursor), call.Cancel);
+                return Shown.Of(page, AgoraJson.Default.SalePage, Show.Sales(page));
+            }, changes: false, limit, cursor)
+                .WithExamples("agora seller sales --limit 10");
+        }
+
         private Command Rating()
         {
             var rating = Function("rating", "Shows how buyers have voted on your items (GetSellerRating)", async call =>
             {
                 var votes = await call.LoggedIn.GetSellerRatingAsync(call.Cancel);
                 return Shown.Of(votes, AgoraJson.Default.SellerRating, Show.Rating(votes));
-            });
+            }, changes: false)
+                .WithExamples("agora seller rating");
             rating.Aliases.Add("get-seller-rating");
             return rating;
         }

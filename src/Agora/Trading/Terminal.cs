@@ -1,4 +1,4 @@
-using System.Text;
+using System.Runtime.InteropServices;
 
 namespace Agora.Trading;
 
@@ -8,8 +8,14 @@ internal interface ITerminal
     /// <summary>A person can be asked: keys come from a keyboard.</summary>
     bool HasKeyboard { get; }
 
-    /// <summary>What is written is seen at once, so that a line can be edited on it.</summary>
+    /// <summary>What is written is seen at once.</summary>
     bool HasScreen { get; }
+
+    /// <summary>The screen knows escape sequences, so that a line can be edited on it and titles stand out.</summary>
+    bool KnowsEscapes { get; }
+
+    /// <summary>Colours are wanted there.</summary>
+    bool WantsColours { get; }
 
     /// <summary>Columns of the screen.</summary>
     int Width { get; }
@@ -23,7 +29,9 @@ internal interface ITerminal
     /// <summary>While this lives, Ctrl-C is a key to be read instead of the program's end.</summary>
     IDisposable TakeControlC();
 
-    /// <summary>While this lives, Ctrl-C runs <paramref name="cancel"/> instead of ending the program.</summary>
+    /// <summary>
+    /// While this lives, Ctrl-C, or a polite kill, runs <paramref name="cancel"/> instead of ending the program.
+    /// </summary>
     IDisposable OnControlC(Action cancel);
 }
 
@@ -36,22 +44,29 @@ internal sealed record User(ITerminal Terminal, string LoginFile)
     public static User Current => new(new SystemTerminal(), DefaultLoginFile());
 
     /// <summary>
-    /// Asks for a value on <paramref name="screen"/>; what is secret is not shown while it is typed. Null where nobody can be asked.
+    /// Asks for a value on <paramref name="screen"/>; what is secret is not shown while it is typed. Null where nobody
+    /// can be asked.
     /// </summary>
-    public string? Ask(string what, bool secret, TextWriter screen)
+    /// <exception cref="OperationCanceledException">The person would rather not.</exception>
+    public async Task<string?> AskAsync(string question, bool secret, TextWriter screen, CancellationToken cancel)
     {
         if (!Terminal.HasKeyboard)
         {
             return null;
         }
-        screen.Write(what + ": ");
+        if (Terminal is { HasScreen: true, KnowsEscapes: true } && !secret)
+        {
+            return new LineEditor(Terminal, screen, _ => []).ReadLine(question, isQuestion: true);
+        }
+        screen.Write(Printable.Of(question));
         screen.Flush();
-        return secret ? ReadSecret(screen) : Terminal.ReadLine();
+        // Reading a line does not end with Ctrl-C; this does.
+        return secret ? ReadSecret(screen) : await Task.Run(Terminal.ReadLine, cancel).WaitAsync(cancel);
     }
 
     private string? ReadSecret(TextWriter screen)
     {
-        var typed = new StringBuilder();
+        var typed = "";
         using var keys = Terminal.TakeControlC();
         while (true)
         {
@@ -60,15 +75,19 @@ internal sealed record User(ITerminal Terminal, string LoginFile)
             {
                 case { Key: ConsoleKey.Enter }:
                     screen.WriteLine();
-                    return typed.ToString();
+                    return typed;
                 case { Key: ConsoleKey.C or ConsoleKey.D, Modifiers: ConsoleModifiers.Control }:
                     screen.WriteLine();
                     throw new OperationCanceledException();
-                case { Key: ConsoleKey.Backspace }:
-                    typed.Length = Math.Max(0, typed.Length - 1);
+                case { Key: ConsoleKey.U, Modifiers: ConsoleModifiers.Control }:
+                    typed = "";
                     break;
-                case { KeyChar: >= ' ' }:
-                    typed.Append(key.KeyChar);
+                case { Key: ConsoleKey.Backspace }:
+                    typed = typed.Length == 0 ? "" : typed[..Cells.Previous(typed, typed.Length)];
+                    break;
+                case { KeyChar: var letter }
+                    when !char.IsControl(letter) && !key.Modifiers.HasFlag(ConsoleModifiers.Alt):
+                    typed += letter;
                     break;
             }
         }
@@ -93,6 +112,12 @@ internal sealed class SystemTerminal : ITerminal
     public bool HasKeyboard => !Console.IsInputRedirected;
 
     public bool HasScreen => !Console.IsOutputRedirected;
+
+    public bool KnowsEscapes { get; } =
+        Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } terminal && terminal != "dumb";
+
+    // https://no-color.org: set to anything but nothing.
+    public bool WantsColours => KnowsEscapes && Environment.GetEnvironmentVariable("NO_COLOR") is not { Length: > 0 };
 
     public int Width
     {
@@ -121,7 +146,16 @@ internal sealed class SystemTerminal : ITerminal
             cancel();
         }
         Console.CancelKeyPress += Handle;
-        return new Undo(() => Console.CancelKeyPress -= Handle);
+        var kill = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+        {
+            signal.Cancel = true;
+            cancel();
+        });
+        return new Undo(() =>
+        {
+            Console.CancelKeyPress -= Handle;
+            kill.Dispose();
+        });
     }
 
     private sealed class Undo(Action action) : IDisposable
