@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Agora.Commands;
-using Agora.Contracts.Cluster;
 using Agora.Launcher;
 using Agora.Trading;
 
@@ -34,21 +33,30 @@ try
     // Commands that run on stop by themselves, in order, however long that takes.
     return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
 }
-catch (Exception e) when (e is CommandFailedException or ClusterFileException)
-{
-    foreach (string line in e.Message.Split(Environment.NewLine))
-    {
-        await Console.Error.WriteLineAsync(LogFiles.ComplaintPrefix + line);
-    }
-    return 1;
-}
 catch (OperationCanceledException)
 {
     return 130;
 }
+catch (Exception e) when (Explanation.Of(e) is { } why)
+{
+    await TellAsync(string.Join(Environment.NewLine, why.Split(Environment.NewLine).Select(line => LogFiles.ComplaintPrefix + line)));
+    return 1;
+}
 catch (Exception e)
 {
     // A fault of ours: everything that helps to find it, and last the line that a supervisor repeats.
-    await Console.Error.WriteLineAsync($"{e}\n{LogFiles.ComplaintPrefix}{e.GetType().Name}: {e.Message}");
+    await TellAsync($"{e}\n{LogFiles.ComplaintPrefix}{e.GetType().Name}: {e.Message}");
     return 70;
+}
+
+// A log on a full disk takes nothing; the exit code still says that it failed.
+static async Task TellAsync(string what)
+{
+    try
+    {
+        await Console.Error.WriteLineAsync(what);
+    }
+    catch (IOException)
+    {
+    }
 }

@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Agora.Contracts.Faults;
 
 namespace Agora.Contracts.Security;
 
@@ -51,26 +52,24 @@ public sealed class ComponentIdentity : IDisposable
         X509Certificate2? trusted = null, own = null;
         try
         {
-            trusted = X509CertificateLoader.LoadCertificateFromFile(authority);
-            own = X509Certificate2.CreateFromPemFile(certificate, key);
-            if ((Expiry(trusted, authority, now) ?? Expiry(own, certificate, now)) is { } expired)
+            trusted = Read(authority, "holds no certificate in PEM", ClusterSecrets.HowToCopy, () => X509CertificateLoader.LoadCertificateFromFile(authority));
+            using (Read(certificate, "holds no certificate in PEM", ClusterSecrets.HowToReplace(certificate, key),
+                () => X509CertificateLoader.LoadCertificateFromFile(certificate)))
             {
-                throw new IOException(expired);
+                own = Read(key, $"holds no key in PEM, or not the one that {certificate} is for: they do not match", ClusterSecrets.HowToReplace(certificate, key),
+                    () => X509Certificate2.CreateFromPemFile(certificate, key));
             }
-            if (Foreign(own, trusted))
-            {
-                throw new IOException($"{certificate} was not issued by {authority}: they are of two clusters; {ClusterSecrets.HowToMake}");
-            }
-            return new ComponentIdentity(name, trusted, own);
+            ThrowIfUntimely(trusted, authority, now);
+            ThrowIfUntimely(own, certificate, now);
+            return !Foreign(own, trusted)
+                ? new ComponentIdentity(name, trusted, own)
+                : throw new FixableException(certificate, $"was not issued by {authority}: they are of two clusters", ClusterSecrets.HowToReplace(certificate, key));
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException or UnauthorizedAccessException or IOException)
+        catch
         {
             trusted?.Dispose();
             own?.Dispose();
-            throw e is FileNotFoundException or DirectoryNotFoundException
-                ? new IOException($"the certificate of {name} is missing: {e.Message} {ClusterSecrets.HowToMake}", e)
-                : e is CryptographicException or ArgumentException ? new IOException($"{certificate} or {key} holds no certificate and key in PEM, or they do not match: {e.Message}", e)
-                : new IOException(e.Message, e);
+            throw;
         }
     }
 
@@ -174,10 +173,37 @@ public sealed class ComponentIdentity : IDisposable
         return !chain.Build(own);
     }
 
-    private static string? Expiry(X509Certificate2 certificate, string file, DateTimeOffset now) =>
-        certificate.NotAfter.ToUniversalTime() < now
-            ? FormattableString.Invariant($"{file} expired on {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}; {ClusterSecrets.HowToRenew}")
-            : certificate.NotBefore.ToUniversalTime() > now
-                ? FormattableString.Invariant($"{file} is good from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd} on only; is this host's clock right?")
-                : null;
+    // What .NET throws for a file of no use depends on what it holds instead.
+    private static X509Certificate2 Read(string file, string whatIfUseless, string fix, Func<X509Certificate2> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (Directory.Exists(file))
+        {
+            throw new FixableException(file, "is a directory, where a file belongs", fix, e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw !File.Exists(file) ? new FixableException(file, "is missing", fix, e) : FileFault.Of(file, e);
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException or FormatException)
+        {
+            throw !File.Exists(file) ? new FixableException(file, "is missing", fix, e) : new FixableException(file, whatIfUseless, fix, e);
+        }
+    }
+
+    private static void ThrowIfUntimely(X509Certificate2 certificate, string file, DateTimeOffset now)
+    {
+        if (certificate.NotAfter.ToUniversalTime() < now)
+        {
+            throw new FixableException(file, FormattableString.Invariant($"expired on {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}"), ClusterSecrets.HowToRenew);
+        }
+        if (certificate.NotBefore.ToUniversalTime() > now)
+        {
+            throw new FixableException(
+                file, FormattableString.Invariant($"is good from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd} on only"), "Set this host's clock right");
+        }
+    }
 }

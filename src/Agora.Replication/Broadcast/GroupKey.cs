@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 using Microsoft.Extensions.Logging;
 
 namespace Agora.Replication.Broadcast;
@@ -12,6 +13,7 @@ internal static class GroupKey
     public const string FileSetting = "Agora:GroupKeyFile";
 
     private const int Size = 32;
+    private const string HowToCopy = "Copy it from another host of the cluster: all replicas need the same";
 
     /// <summary>
     /// The group's key, from the secret in the file. Each group gets a key of its own from it, so that the datagrams of two groups that share the
@@ -34,11 +36,13 @@ internal static class GroupKey
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"The group's key file {file} cannot be read: {e.Message}", e);
+            throw File.Exists(file)
+                ? FileFault.Of(file, e)
+                : new FixableException(file, $"the group's key {(Directory.Exists(file) ? "is a directory" : "is missing")}", HowToCopy, e);
         }
 
         return secret.Length >= Size
             ? HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, Size, info: members)
-            : throw new IOException($"The group's key file {file} holds {secret.Length} bytes; it must hold {Size} random ones.");
+            : throw new FixableException(file, $"the group's key has {secret.Length} bytes instead of {Size}", HowToCopy);
     }
 }

@@ -74,8 +74,9 @@ internal static class ClusterCommand
             DataDirectory directory = new(parse.GetValue(data)!);
             ClusterSecrets found = ClusterSecrets.Find(parse.GetValue(secrets), path, directory.Root);
 
-            // Those of several hosts belong beside the file that names them, not into one host's data.
-            ClusterSecrets keys = !found.Exist && path is not null && parse.GetValue(secrets) is null ? ClusterSecrets.BesideFile(path) : found;
+            ClusterSecrets keys = path is not null && found.Directory == directory.Secrets.Directory && !(found.Exist && IsOf(directory, file))
+                ? ClusterSecrets.BesideFile(path)
+                : found;
             await MakeKeysAsync(keys, file, path, parse.GetValue(renew), cancellationToken);
             return 0;
         });
@@ -83,6 +84,11 @@ internal static class ClusterCommand
             "agora cluster keys --cluster /etc/agora/cluster.json",
             "agora cluster keys --renew                            of the marketplace on ./.agora; then down and up");
     }
+
+    // Keys belong beside the file that names their processes, and not to the data of whatever marketplace is in the way; unless that was started from
+    // this same file, and the keys were made there.
+    private static bool IsOf(DataDirectory directory, ClusterFile file) =>
+        File.Exists(directory.ClusterFile) && ClusterFile.Load(directory.ClusterFile).ToJson() == file.ToJson();
 
     private static async Task MakeKeysAsync(ClusterSecrets secrets, ClusterFile file, string? path, bool renew, CancellationToken cancellationToken)
     {

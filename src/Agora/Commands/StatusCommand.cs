@@ -5,6 +5,7 @@ using Agora.Contracts.Cluster;
 using Agora.Contracts.Security;
 using Agora.Launcher;
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace Agora.Commands;
 
@@ -85,7 +86,26 @@ internal static class StatusCommand
         }
     }
 
-    private static Table Picture(ClusterStatus status)
+    private static IRenderable Picture(ClusterStatus status) =>
+        Below(status) is { Length: > 0 } below ? new Rows([Table(status), .. below.Select(line => new Text(line))]) : Table(status);
+
+    /// <summary>What a column has no room for: what is not served, and why processes died.</summary>
+    private static string[] Below(ClusterStatus status)
+    {
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        return
+        [
+            .. status.Missing.Select(what => $"not served: {what}"),
+            .. status.Processes.Select(p => (p.Name, Exit: p.Trouble(now))).Where(p => p.Exit is not null)
+                .Select(p => $"{p.Name} {p.Exit} ({Ago(now.UtcDateTime - p.Exit!.At)})"),
+        ];
+    }
+
+    private static string Ago(TimeSpan since) => since.TotalSeconds < 120 ? string.Create(CultureInfo.InvariantCulture, $"{since.TotalSeconds:0} s ago")
+        : since.TotalMinutes < 120 ? string.Create(CultureInfo.InvariantCulture, $"{since.TotalMinutes:0} min ago")
+        : string.Create(CultureInfo.InvariantCulture, $"{since.TotalHours:0} h ago");
+
+    private static Table Table(ClusterStatus status)
     {
         static string Number(long? number) => number?.ToString(CultureInfo.InvariantCulture) ?? "";
         static string Mebibytes(long? bytes) => bytes is null ? "" : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1048576.0:0} MiB");
@@ -132,29 +152,65 @@ internal static class StatusCommand
 
     private sealed class Source(DataDirectory data, string? clusterPath, string? secrets) : IDisposable
     {
+        // A supervisor answers in a fraction of this, save while something hangs that it asks itself.
+        private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1.5);
+        private static readonly TimeSpan s_shortDeadline = TimeSpan.FromSeconds(1);
+        private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(0.5);
+
         private readonly ControlClient _control = new(data);
         private ComponentIdentity? _identity;
         private ClusterProbe? _probe;
+        private bool _toldOfSilence;
 
         public async Task<ClusterStatus> ReadAsync(CancellationToken cancellationToken)
         {
-            if (clusterPath is null && await _control.StatusAsync(cancellationToken) is { } status)
+            if (clusterPath is not null)
             {
-                return status;
+                return await ProbeAsync(deadline: null, cancellationToken);
+            }
+            using CancellationTokenSource bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            Task<ClusterStatus?> told = _control.StatusAsync(bound.Token);
+            if (await Task.WhenAny(told, Task.Delay(s_patience, cancellationToken)) == told)
+            {
+                return await told ?? await ProbeAsync(deadline: null, cancellationToken);
             }
 
+            // It may only be late, as what it asks is; it knows more than anybody else. But nobody waits for it for longer than for the processes themselves.
+            ClusterStatus own = await ProbeAsync(s_shortDeadline, cancellationToken);
+            if (await Task.WhenAny(told, Task.Delay(s_grace, cancellationToken)) == told && await told is { } late)
+            {
+                return late;
+            }
+            await bound.CancelAsync();
+            await ((Task)told).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (!_toldOfSilence)
+            {
+                _toldOfSilence = true;
+                Console.Error.WriteLine($"{LogFiles.ComplaintPrefix}{_control.Silent().Message}. What follows is what the processes answer themselves");
+            }
+            return own;
+        }
+
+        private async Task<ClusterStatus> ProbeAsync(TimeSpan? deadline, CancellationToken cancellationToken)
+        {
             // Where somebody else starts the processes (systemd, a container engine), they can be asked all the same. Those of a directory are the
             // ones that were last started from it, not whatever answers at the default ports.
             bool isNamed = clusterPath is not null || Environment.GetEnvironmentVariable(ClusterFile.EnvironmentVariable) is { Length: > 0 };
             ClusterFile cluster = !isNamed && File.Exists(data.ClusterFile) ? ClusterFile.Load(data.ClusterFile) : ClusterFile.Resolve(clusterPath);
             ClusterProcess[] processes = [.. cluster.Processes().Where(ComponentHost.CanRun)];
-            _identity ??= Keys.Operator(ClusterSecrets.Find(secrets, clusterPath, data.Root));
+            _identity ??= Keys.Operator(ClusterSecrets.Find(secrets, clusterPath, data.Root)) ?? (isNamed ? null : Keys.Operator(data.SecretsInUse));
             if (_identity is null && _probe is null)
             {
-                Console.Error.WriteLine($"{LogFiles.ComplaintPrefix}there is no operator's key here, without which the databases do not answer: name the data directory with --data, or the keys with --secrets");
+                Console.Error.WriteLine(
+                    $"{LogFiles.ComplaintPrefix}there is no operator's key here, without which the databases do not answer: "
+                    + "name the data directory with --data, or the keys with --secrets");
             }
-            _probe ??= new ClusterProbe(_identity);
-            return await _probe.StatusAsync(processes, _ => null, brief: false, cancellationToken);
+            _probe ??= new ClusterProbe(_identity, deadline);
+            ClusterStatus status = await _probe.StatusAsync(processes, _ => null, brief: false, cancellationToken);
+            return isNamed
+                ? status
+                : status with { Processes = [.. status.Processes.Zip(processes, (row, process) => row with { LastExit = ProcessExit.Read(data.ExitFileOf(process)) })] };
         }
 
         public void Dispose()

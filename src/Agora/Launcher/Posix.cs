@@ -7,6 +7,8 @@ namespace Agora.Launcher;
 internal static partial class Posix
 {
     private const int SigTerm = 15;
+    private const int RlimitNoFileLinux = 7;
+    private const int RlimitNoFileElsewhere = 8;
 
     // Linux and the BSDs, macOS among them, number these differently.
     private static readonly int s_sigStop = OperatingSystem.IsLinux() ? 19 : 17;
@@ -37,6 +39,35 @@ internal static partial class Posix
             throw new Win32Exception(Marshal.GetLastPInvokeError(), "setpgid failed");
         }
     }
+
+    /// <summary>How many files and sockets a process may have open; null where the system does not say.</summary>
+    public static ulong? MaxOpenFiles() =>
+        GetRlimit(OperatingSystem.IsLinux() ? RlimitNoFileLinux : RlimitNoFileElsewhere, out Limit limit) == 0 ? limit.Current : null;
+
+    /// <summary>A signal, such as SIGSTOP or Ctrl-Z, has stopped the process. Known on Linux only.</summary>
+    public static bool IsStopped(int pid)
+    {
+        try
+        {
+            // Number, name in brackets, which may hold anything, state.
+            string stat = File.ReadAllText(FormattableString.Invariant($"/proc/{pid}/stat"));
+            return stat[(stat.LastIndexOf(')') + 1)..].TrimStart().StartsWith('T');
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Limit
+    {
+        public ulong Current;
+        public ulong Highest;
+    }
+
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    private static partial int GetRlimit(int resource, out Limit limit);
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int pid, int signal);
