@@ -1,10 +1,8 @@
 using System.Net;
-using System.Security.Cryptography;
 using Agora.Client;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Security;
-using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -52,8 +50,11 @@ internal static class RestServer
             provider.GetRequiredService<ILoggerFactory>(), identity));
         services.AddSingleton(provider => new CustomersDatabase(cluster.Customers, replica, provider.GetRequiredService<ServerContext>()));
         services.AddSingleton(provider => new ProductsDatabase(cluster.Products, replica, provider.GetRequiredService<ServerContext>()));
-        services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<CustomersDatabase>()));
-        services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<ProductsDatabase>()));
+        services.AddSingleton(provider => ReadinessPart.ReadOf(provider.GetRequiredService<CustomersDatabase>()));
+        services.AddSingleton(provider => ReadinessPart.WriteOf(provider.GetRequiredService<CustomersDatabase>()));
+        services.AddSingleton(provider => ReadinessPart.ReadOf(provider.GetRequiredService<ProductsDatabase>()));
+        services.AddSingleton(provider => ReadinessPart.WriteOf(provider.GetRequiredService<ProductsDatabase>()));
+        services.AddSingleton<Readiness>();
         services.AddSingleton<Passwords>();
         services.AddSingleton(provider => new RateLimits(settings.Limits, provider.GetRequiredService<TimeProvider>()));
         services.AddOpenTelemetry().WithMetrics(metrics => metrics
@@ -66,14 +67,13 @@ internal static class RestServer
     /// <summary>Everything that is not a function: the pipeline around all requests, and the operators' endpoints.</summary>
     public static void Use(WebApplication app, Role role)
     {
-        var settings = app.Services.GetRequiredService<ServerSettings>();
         app.Use(next => new Pipeline(next, role, app.Services.GetRequiredService<ServerContext>(), app.Services.GetRequiredService<RateLimits>()).InvokeAsync);
         app.MapGet("/health/live", () => TypedResults.Text("""{"status":"live"}""", "application/json")).ExcludeFromDescription();
-        app.MapGet("/health/ready", async (IEnumerable<ReadinessPart> parts) =>
+        app.MapGet("/health/ready", async (Readiness readiness) =>
         {
-            var missing = await Task.WhenAll(parts.Select(part => part.MissingAsync(settings.ReadyDeadline)));
-            return missing.Any(name => name is not null)
-                ? (IResult)Refusal.Unavailable(string.Join(" and ", missing.Where(name => name is not null)))
+            var missing = await readiness.MissingAsync();
+            return missing.Length > 0
+                ? (IResult)Refusal.NotReady(string.Join(" and ", missing))
                 : TypedResults.Text("""{"status":"ready"}""", "application/json");
         }).ExcludeFromDescription();
         app.MapPrometheusScrapingEndpoint("/metrics");
@@ -187,50 +187,6 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
         {
             _logger.LogError(e, "{Function} failed", function?.Name ?? http.Request.Path);
             return Refusal.OfStatus(500);
-        }
-    }
-}
-
-/// <summary>One thing without which this server could not serve all of its functions.</summary>
-/// <param name="Name">In words for a user.</param>
-/// <param name="CheckAsync">Returns if it would serve; throws if not.</param>
-internal sealed record ReadinessPart(string Name, Func<CancellationToken, Task> CheckAsync)
-{
-    /// <summary>A linearizable read: nobody's session.</summary>
-    public static ReadinessPart Of(CustomersDatabase customers)
-    {
-        var nobody = new Session { TokenHash = ByteString.CopyFrom(new byte[SHA256.HashSizeInBytes]), Role = Role.Buyer };
-        return new("The customers database", deadline => customers.GetSessionAsync(nobody, deadline));
-    }
-
-    /// <summary>A linearizable read: an item that does not exist.</summary>
-    public static ReadinessPart Of(ProductsDatabase products) =>
-        new("The products database", deadline => products.GetItemAsync("0-0", deadline));
-
-    /// <summary>The payment service's own description of itself.</summary>
-    public static ReadinessPart OfPayments(PaymentsGroup payments, ComponentIdentity? identity)
-    {
-        var http = new HttpClient(Payments.Handler(payments, identity));
-        var wsdl = new Uri(Payments.Endpoint(payments), "?wsdl");
-        return new("The payment service", async deadline =>
-        {
-            using var response = await http.GetAsync(wsdl, deadline);
-            response.EnsureSuccessStatusCode();
-        });
-    }
-
-    /// <summary>The part's name if it is missing.</summary>
-    public async Task<string?> MissingAsync(TimeSpan within)
-    {
-        using var deadline = new CancellationTokenSource(within);
-        try
-        {
-            await CheckAsync(deadline.Token);
-            return null;
-        }
-        catch (Exception e) when (e is UnavailableException or OperationCanceledException or HttpRequestException)
-        {
-            return Name;
         }
     }
 }
