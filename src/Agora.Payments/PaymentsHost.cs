@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 using Agora.Contracts.Payments;
 using Agora.Contracts.Security;
 using Microsoft.AspNetCore.Builder;
@@ -101,7 +102,9 @@ public static class PaymentsHost
         }
         catch (Exception e) when (e is SocketException or InvalidOperationException)
         {
-            throw new IOException($"payments: the host {host} of the cluster file is not known here: {e.Message}", e);
+            throw new FixableException(
+                "the cluster file", $"the payment service's host '{host}' cannot be resolved here ({e.Message.TrimEnd('.')})",
+                "Write an address, or a name that this host knows", e);
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Agora.Contracts.Faults;
 using Agora.Contracts.Payments;
 using Microsoft.Data.Sqlite;
 
@@ -17,6 +18,9 @@ namespace Agora.Payments;
 /// </remarks>
 internal sealed class TransactionStore : IDisposable
 {
+    private const string WhenDamaged =
+        "No other process holds a copy: put it back from one of your own; without it no purchase before can be settled or audited";
+
     private readonly SqliteConnection _connection;
     private readonly SqliteCommand _find;
     private readonly SqliteCommand _decide;
@@ -61,25 +65,27 @@ internal sealed class TransactionStore : IDisposable
     public static TransactionStore Open(string directory, int? seed, double approvalProbability, TimeProvider clock)
     {
         SqliteConnection? connection = null;
+        var file = Path.Combine(Path.GetFullPath(directory), "payments.db");
         try
         {
             Directory.CreateDirectory(directory);
             connection = new SqliteConnection(new SqliteConnectionStringBuilder
             {
-                DataSource = Path.Combine(directory, "payments.db"),
+                DataSource = file,
                 Pooling = false,
                 DefaultTimeout = 1,
             }.ToString());
             connection.Open();
             return new TransactionStore(connection, seed, approvalProbability, clock);
         }
-        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
+        catch (SqliteException e)
         {
             connection?.Dispose();
-            var why = e is SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_BUSY }
-                ? "another process is using it"
-                : e.Message;
-            throw new IOException($"payments: cannot keep transactions in {directory}: {why}.", e);
+            throw FileFault.OfSqlite(file, e.SqliteErrorCode, e, WhenDamaged);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw FileFault.Of(Path.GetFullPath(directory), e);
         }
     }
 

@@ -71,7 +71,7 @@ internal static class ProductsRequests
 
                 break;
             case Command.KindOneofCase.Confirm:
-                Require(command.Confirm.PurchaseIds.Count is > 0 and <= MostConfirmed, "purchase_ids are 1 to 50");
+                Require(command.Confirm.PurchaseIds.Count <= MostConfirmed, "purchase_ids are 50 at most");
                 foreach (var id in command.Confirm.PurchaseIds)
                 {
                     RequireId(id, "purchase_ids");

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 
 namespace Agora.Replication;
 
@@ -11,7 +12,8 @@ internal static class HostNames
     /// <exception cref="IOException">Its host's name is not known here, or it has no port: one that the system chose could not be known to the others.</exception>
     public static IPEndPoint PeerOf(DatabaseAddress replica) => replica.PeerPort is > 0 and <= IPEndPoint.MaxPort
         ? new(Resolve(replica.Host), replica.PeerPort)
-        : throw new IOException($"The cluster file gives a database replica on {replica.Host} the peer port {replica.PeerPort}; write one from 1 to {IPEndPoint.MaxPort}.");
+        : throw new FixableException(
+            "the cluster file", $"gives a database replica on {replica.Host} the peer port {replica.PeerPort}", $"Write one from 1 to {IPEndPoint.MaxPort}");
 
     /// <summary>The address that a host name stands for; IPv4 where there are both.</summary>
     /// <exception cref="IOException">The name is not known here.</exception>
@@ -28,7 +30,8 @@ internal static class HostNames
         }
         catch (Exception e) when (e is SocketException or InvalidOperationException)
         {
-            throw new IOException($"The host '{host}' of the cluster file cannot be resolved: {e.Message}", e);
+            throw new FixableException(
+                "the cluster file", $"its host '{host}' cannot be resolved here ({e.Message.TrimEnd('.')})", "Write an address, or a name that this host knows", e);
         }
     }
 }

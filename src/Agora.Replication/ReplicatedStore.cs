@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Agora.Contracts.Faults;
 using Microsoft.Data.Sqlite;
 
 namespace Agora.Replication;
@@ -36,9 +37,12 @@ public sealed class ReplicatedStore : IDisposable
         INSERT OR IGNORE INTO replication_repeats VALUES (1, 0);
         """;
 
+    private const string WithoutEngine = "Put it back from a copy of the same moment";
+
     private readonly IStateMachine _stateMachine;
     private readonly FileStream _directoryLock;
     private readonly string _path;
+    private readonly string _whenDamaged;
     private readonly SqliteConnection _writer;
     private readonly SqliteConnection _checkpointer;
     private readonly KeptReplies _replies;
@@ -53,17 +57,26 @@ public sealed class ReplicatedStore : IDisposable
     private bool _failed;
     private volatile bool _disposed;
 
-    private ReplicatedStore(string directory, IStateMachine stateMachine, int readers, KeptRepliesBounds bounds)
+    private ReplicatedStore(string directory, IStateMachine stateMachine, int readers, string whenDamaged, KeptRepliesBounds bounds)
     {
         _stateMachine = stateMachine;
-        _path = Path.Combine(directory, FileName);
+        _path = Path.GetFullPath(Path.Combine(directory, FileName));
+        _whenDamaged = whenDamaged;
         _freeReaders = new SemaphoreSlim(readers, readers);
         _writer = Connection(_path, SqliteOpenMode.ReadWriteCreate);
         _replies = new KeptReplies(_writer, bounds);
         _checkpointer = Connection(_path, SqliteOpenMode.ReadWrite);
 
         // Two processes on one directory would apply the log twice. The lock ends with the process, however that ends.
-        _directoryLock = new FileStream(Path.Combine(directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        var file = Path.Combine(directory, "lock");
+        try
+        {
+            _directoryLock = new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw FileFault.Of(Path.GetFullPath(file), e);
+        }
     }
 
     /// <summary>Position up to which the committed state reflects the log; −1 at the start.</summary>
@@ -82,30 +95,35 @@ public sealed class ReplicatedStore : IDisposable
     /// <param name="directory">The replica's own directory; made if missing.</param>
     /// <param name="stateMachine">What applies the commands; belongs to this store from now on.</param>
     /// <param name="readers">How many reads run at the same time; further ones wait.</param>
-    /// <exception cref="IOException">The directory or the file cannot be used; the message says which and why.</exception>
-    public static ReplicatedStore Open(string directory, IStateMachine stateMachine, int readers = 8) =>
-        Open(directory, stateMachine, readers, new KeptRepliesBounds());
+    /// <param name="whenDamaged">What helps where the file is damaged: that depends on the engine.</param>
+    /// <exception cref="FixableException">The directory or the file cannot be used; the message says which, why, and what helps.</exception>
+    public static ReplicatedStore Open(
+        string directory, IStateMachine stateMachine, int readers = 8, string whenDamaged = WithoutEngine) =>
+        Open(directory, stateMachine, readers, whenDamaged, new KeptRepliesBounds());
 
     /// <summary>For tests: bounds that are within reach. All replicas of a group have the same.</summary>
     internal static ReplicatedStore Open(string directory, IStateMachine stateMachine, KeptRepliesBounds bounds) =>
-        Open(directory, stateMachine, 8, bounds);
+        Open(directory, stateMachine, 8, WithoutEngine, bounds);
 
     private static ReplicatedStore Open(
-        string directory, IStateMachine stateMachine, int readers, KeptRepliesBounds bounds)
+        string directory, IStateMachine stateMachine, int readers, string whenDamaged, KeptRepliesBounds bounds)
     {
         ArgumentNullException.ThrowIfNull(stateMachine);
         ReplicatedStore? store = null;
         try
         {
             Directory.CreateDirectory(directory);
-            store = new ReplicatedStore(directory, stateMachine, readers, bounds);
+            store = new ReplicatedStore(directory, stateMachine, readers, whenDamaged, bounds);
             store.Initialize();
             return store;
         }
         catch (Exception e) when (e is SqliteException or UnauthorizedAccessException or IOException)
         {
             store?.Dispose();
-            throw new IOException($"The database in {Path.GetFullPath(directory)} cannot be opened: {e.Message}", e);
+            var path = Path.GetFullPath(directory);
+            throw e is SqliteException sqlite
+                ? FileFault.OfSqlite(Path.Combine(path, FileName), sqlite.SqliteErrorCode, sqlite, whenDamaged)
+                : FileFault.Of(path, e);
         }
     }
 
@@ -135,26 +153,13 @@ public sealed class ReplicatedStore : IDisposable
 
         // Set for as long as memory and file may differ: whatever throws below leaves it set.
         _failed = true;
-        Execute("BEGIN IMMEDIATE");
         try
         {
-            for (var i = 0; i < commands.Length; i++)
-            {
-                replies[i] = ApplyOne(commands[i]);
-            }
-
-            _writer.Prepared("UPDATE replication_state SET applied = ?1, time = ?2 WHERE only = 1").Run(position, _time);
-            Execute("COMMIT");
+            ApplyAll(position, commands, replies);
         }
-        catch
+        catch (SqliteException e) when (IsOfTheFile(e))
         {
-            // Some failures (a full disk) have rolled back by themselves.
-            if (SQLitePCL.raw.sqlite3_get_autocommit(_writer.Handle) == 0)
-            {
-                Execute("ROLLBACK");
-            }
-
-            throw;
+            throw FileFault.OfSqlite(_path, e.SqliteErrorCode, e, _whenDamaged);
         }
 
         _failed = false;
@@ -255,7 +260,15 @@ public sealed class ReplicatedStore : IDisposable
             Volatile.Write(ref _durable, applied);
 
             // Keeps the WAL short. Where a long read is in its way, the next one gets further.
-            _checkpointer.Prepared("PRAGMA wal_checkpoint(PASSIVE)").Run();
+            try
+            {
+                _checkpointer.Prepared("PRAGMA wal_checkpoint(PASSIVE)").Run();
+            }
+            catch (SqliteException e) when (IsOfTheFile(e))
+            {
+                throw FileFault.OfSqlite(_path, e.SqliteErrorCode, e, _whenDamaged);
+            }
+
             return applied;
         }
     }
@@ -309,7 +322,7 @@ public sealed class ReplicatedStore : IDisposable
         }
         catch (SqliteException e)
         {
-            throw new IOException($"The state in {path} cannot be taken over: {e.Message}", e);
+            throw FileFault.OfSqlite(Path.GetFullPath(path), e.SqliteErrorCode, e, "Start it again: it fetches the state anew");
         }
 
         lock (_flushing)
@@ -415,7 +428,8 @@ public sealed class ReplicatedStore : IDisposable
         var version = _writer.Prepared("PRAGMA user_version").Number() ?? 0;
         if (version is not (0 or FormatVersion))
         {
-            throw new IOException($"{FileName} is of format {version}, this program reads {FormatVersion}: use the program that wrote it, or begin empty");
+            throw new FixableException(
+                _path, $"is of format {version}, and this program reads {FormatVersion}", "Use the version of the program that wrote it, or begin empty elsewhere");
         }
 
         using (SqliteCommand create = _writer.CreateCommand())
@@ -451,6 +465,36 @@ public sealed class ReplicatedStore : IDisposable
 
         _replies.Load();
     }
+
+    private void ApplyAll(long position, ReadOnlySpan<Command> commands, Span<ReadOnlyMemory<byte>> replies)
+    {
+        Execute("BEGIN IMMEDIATE");
+        try
+        {
+            for (var i = 0; i < commands.Length; i++)
+            {
+                replies[i] = ApplyOne(commands[i]);
+            }
+
+            _writer.Prepared("UPDATE replication_state SET applied = ?1, time = ?2 WHERE only = 1").Run(position, _time);
+            Execute("COMMIT");
+        }
+        catch
+        {
+            // Some failures (a full disk) have rolled back by themselves.
+            if (SQLitePCL.raw.sqlite3_get_autocommit(_writer.Handle) == 0)
+            {
+                Execute("ROLLBACK");
+            }
+
+            throw;
+        }
+    }
+
+    // Of the disk or of what is on it; anything else SQLite finds wrong with what it was asked.
+    private static bool IsOfTheFile(SqliteException e) => e.SqliteErrorCode is
+        SQLitePCL.raw.SQLITE_PERM or SQLitePCL.raw.SQLITE_READONLY or SQLitePCL.raw.SQLITE_IOERR or SQLitePCL.raw.SQLITE_CORRUPT
+        or SQLitePCL.raw.SQLITE_FULL or SQLitePCL.raw.SQLITE_CANTOPEN or SQLitePCL.raw.SQLITE_NOTADB;
 
     private ReadOnlyMemory<byte> ApplyOne(in Command command)
     {

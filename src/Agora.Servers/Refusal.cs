@@ -171,6 +171,9 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
     public static Refusal Unavailable(string part) => new(503, ErrorCodes.Unavailable,
         $"{part} cannot be reached now. Repeat the call with the same Idempotency-Key, here or at another server.", 1);
 
+    /// <param name="parts">What does not serve, in words for a user.</param>
+    public static Refusal NotReady(string parts) => new(503, ErrorCodes.Unavailable, $"{parts} cannot be reached now.", 1);
+
     /// <summary>The refusals that HTTP itself makes: an unknown path, a method, a body.</summary>
     public static Refusal OfStatus(int status, LimitSettings? limits = null) => status switch
     {

@@ -1,11 +1,9 @@
 using System.Diagnostics;
 using System.Net;
-using System.Security.Cryptography;
 using Agora.Client;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Security;
-using Google.Protobuf;
 using Grpc.Core.Interceptors;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -61,8 +59,11 @@ internal static class RestServer
         });
         services.AddSingleton(provider => new CustomersDatabase(cluster.Customers, replica, provider.GetRequiredService<ServerContext>()));
         services.AddSingleton(provider => new ProductsDatabase(cluster.Products, replica, provider.GetRequiredService<ServerContext>()));
-        services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<CustomersDatabase>()));
-        services.AddSingleton(provider => ReadinessPart.Of(provider.GetRequiredService<ProductsDatabase>()));
+        services.AddSingleton(provider => ReadinessPart.ReadOf(provider.GetRequiredService<CustomersDatabase>()));
+        services.AddSingleton(provider => ReadinessPart.WriteOf(provider.GetRequiredService<CustomersDatabase>()));
+        services.AddSingleton(provider => ReadinessPart.ReadOf(provider.GetRequiredService<ProductsDatabase>()));
+        services.AddSingleton(provider => ReadinessPart.WriteOf(provider.GetRequiredService<ProductsDatabase>()));
+        services.AddSingleton<Readiness>();
         services.AddSingleton<Passwords>();
         services.AddSingleton(provider =>
         {
@@ -96,11 +97,11 @@ internal static class RestServer
         app.Use(next => new Pipeline(next, role, app.Services.GetRequiredService<ServerContext>(), app.Services.GetRequiredService<RateLimits>(),
             app.Services.GetRequiredService<RefusalLog>()).InvokeAsync);
         app.MapGet(LivePath, () => TypedResults.Text("""{"status":"live"}""", "application/json")).ExcludeFromDescription();
-        app.MapGet("/health/ready", async (IEnumerable<ReadinessPart> parts) =>
+        app.MapGet("/health/ready", async (Readiness readiness) =>
         {
-            var missing = await Task.WhenAll(parts.Select(part => part.MissingAsync(settings.ReadyDeadline)));
-            return missing.Any(name => name is not null)
-                ? (IResult)Refusal.Unavailable(string.Join(" and ", missing.Where(name => name is not null)))
+            var missing = await readiness.MissingAsync();
+            return missing.Length > 0
+                ? (IResult)Refusal.NotReady(string.Join(" and ", missing))
                 : TypedResults.Text("""{"status":"ready"}""", "application/json");
         }).ExcludeFromDescription();
         app.MapPrometheusScrapingEndpoint("/metrics").WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
@@ -136,50 +137,6 @@ internal static class RestServer
         {
             // A name may stand for an address that only its clients see, as behind a container's port.
             kestrel.ListenAnyIP(address.Port, Http1);
-        }
-    }
-}
-
-/// <summary>One thing without which this server could not serve all of its functions.</summary>
-/// <param name="Name">In words for a user.</param>
-/// <param name="CheckAsync">Returns if it would serve; throws if not.</param>
-internal sealed record ReadinessPart(string Name, Func<CancellationToken, Task> CheckAsync)
-{
-    /// <summary>A linearizable read: nobody's session.</summary>
-    public static ReadinessPart Of(CustomersDatabase customers)
-    {
-        var nobody = new Session { TokenHash = ByteString.CopyFrom(new byte[SHA256.HashSizeInBytes]), Role = Role.Buyer };
-        return new("The customers database", deadline => customers.GetSessionAsync(nobody, deadline));
-    }
-
-    /// <summary>A linearizable read: an item that does not exist.</summary>
-    public static ReadinessPart Of(ProductsDatabase products) =>
-        new("The products database", deadline => products.GetItemAsync("0-0", deadline));
-
-    /// <summary>The payment service's own description of itself.</summary>
-    public static ReadinessPart OfPayments(PaymentsGroup payments, ComponentIdentity? identity)
-    {
-        var http = new HttpClient(Payments.Handler(payments, identity));
-        var wsdl = new Uri(Payments.Endpoint(payments), "?wsdl");
-        return new("The payment service", async deadline =>
-        {
-            using var response = await http.GetAsync(wsdl, deadline);
-            response.EnsureSuccessStatusCode();
-        });
-    }
-
-    /// <summary>The part's name if it is missing.</summary>
-    public async Task<string?> MissingAsync(TimeSpan within)
-    {
-        using var deadline = new CancellationTokenSource(within);
-        try
-        {
-            await CheckAsync(deadline.Token);
-            return null;
-        }
-        catch (Exception e) when (e is UnavailableException or OperationCanceledException or HttpRequestException)
-        {
-            return Name;
         }
     }
 }

@@ -18,8 +18,10 @@ internal sealed record ServerSettings
     /// <summary>How long the payment service may take for one answer.</summary>
     public TimeSpan PaymentTimeout { get; init; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>How long a readiness check may take.</summary>
-    public TimeSpan ReadyDeadline { get; init; } = TimeSpan.FromSeconds(2);
+    /// <summary>
+    /// How long a readiness check may take. Longer than <see cref="ReplicaTimeout"/>: where one replica hangs, another is asked, as it would be for users.
+    /// </summary>
+    public TimeSpan ReadyDeadline { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>
     /// A purchase unsettled for longer has been left by its server. Well above <see cref="CallDeadline"/>, so that hardly anybody is rescued who

@@ -3,6 +3,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 using Agora.Contracts.Security;
 using Microsoft.Extensions.Logging;
 
@@ -62,14 +63,22 @@ internal sealed class UsersCertificate
 
     private static Shown Read(HttpsSettings files, DateTimeOffset now)
     {
+        const string Fix = "Name another in the cluster file (https), or put a good one there";
+        var file = files.Certificate;
         try
         {
-            var certificate = X509Certificate2.CreateFromPemFile(files.Certificate, files.Key);
             X509Certificate2Collection chain = [];
-            chain.ImportFromPemFile(files.Certificate);
+            chain.ImportFromPemFile(file);
+            if (chain.Count == 0)
+            {
+                throw new FixableException(file, "the certificate for users is none in PEM", Fix);
+            }
+            file = files.Key;
+            var certificate = X509Certificate2.CreateFromPemFile(files.Certificate, file);
             if (certificate.NotAfter.ToUniversalTime() < now)
             {
-                throw new IOException(FormattableString.Invariant($"it expired on {certificate.NotAfter:yyyy-MM-dd}"));
+                throw new FixableException(
+                    files.Certificate, FormattableString.Invariant($"the certificate for users expired on {certificate.NotAfter:yyyy-MM-dd}"), Fix);
             }
             SslServerAuthenticationOptions options = new()
             {
@@ -80,9 +89,16 @@ internal sealed class UsersCertificate
             };
             return new Shown(options, certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime());
         }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+        // What .NET throws for a file of no use depends on what it holds instead.
+        catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException or FormatException)
         {
-            throw new IOException($"the certificate for users, {files.Certificate} with the key {files.Key} (https in the cluster file), cannot be used: {e.Message}", e);
+            throw new FixableException(file, file == files.Key
+                ? $"holds no key in PEM, or not the one that the certificate for users, {files.Certificate}, is for"
+                : "the certificate for users is none in PEM", Fix, e);
+        }
+        catch (Exception e) when (e is (IOException and not FixableException) or UnauthorizedAccessException)
+        {
+            throw FileFault.Of(file, e);
         }
     }
 

@@ -21,7 +21,8 @@ public sealed class Member : IAsyncDisposable
     /// <exception cref="ArgumentException">The options are wrong.</exception>
     /// <exception cref="IOException">The journal's directory cannot be used, or another process uses it.</exception>
     /// <exception cref="System.Net.Sockets.SocketException">The UDP port cannot be bound.</exception>
-    /// <exception cref="ProtocolViolationException">Journal and application do not belong together.</exception>
+    /// <exception cref="InvalidDataException">The journal is damaged, or of another version; the message names the file.</exception>
+    /// <exception cref="JournalLostException">Journal and application do not belong together, or to this member.</exception>
     public static Task<Member> StartAsync(MemberOptions options, IDeliveryHandler handler, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -68,8 +69,9 @@ public sealed class Member : IAsyncDisposable
         {
             return handler.Applied < 0
                 ? new Member(MemberLoop.Start(options, handler, fresh, null))
-                : throw new ProtocolViolationException(
-                    $"The application has applied up to {handler.Applied}, but this member runs without a journal and can only begin at 0. Give it a journal directory, or an empty application.");
+                : throw new JournalLostException(
+                    $"The application has applied up to {handler.Applied}, but this member runs without a journal and can only begin at 0. "
+                    + "Give it a journal directory, or an empty application.");
         }
 
         var journal = JournalFile.Open(directory, fresh, out var state);
@@ -77,7 +79,7 @@ public sealed class Member : IAsyncDisposable
         {
             return state.Self == options.Id && state.DroppedLocals.Length == options.Members.Count
                 ? new Member(MemberLoop.Start(options, handler, state, journal))
-                : throw new ProtocolViolationException(
+                : throw new JournalLostException(
                     $"The journal in {directory} is of member {state.Self} of {state.DroppedLocals.Length}, not of member {options.Id} of {options.Members.Count}.");
         }
         catch

@@ -1,4 +1,5 @@
 using System.Text;
+using Agora.Contracts.Faults;
 using Agora.Contracts.Payments;
 using CsCheck;
 using Xunit;
@@ -144,16 +145,16 @@ public sealed class TransactionStoreTests : IDisposable
     public void A_second_process_on_the_same_directory_is_refused_with_the_reason()
     {
         using var first = Open(seed: 1);
-        var refusal = Assert.Throws<IOException>(() => Open(seed: 1));
+        var refusal = Assert.Throws<FixableException>(() => Open(seed: 1));
         Assert.Contains(Path.Combine(_root, "data"), refusal.Message, StringComparison.Ordinal);
-        Assert.Contains("another process", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("is used by", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_directory_that_cannot_be_made_is_named()
     {
         File.WriteAllText(Path.Combine(_root, "data"), "a file");
-        var refusal = Assert.Throws<IOException>(() => Open(seed: 1));
+        var refusal = Assert.Throws<FixableException>(() => Open(seed: 1));
         Assert.Contains(Path.Combine(_root, "data"), refusal.Message, StringComparison.Ordinal);
     }
 

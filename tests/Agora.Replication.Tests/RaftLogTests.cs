@@ -135,8 +135,27 @@ public sealed class RaftLogTests : IDisposable
         var content = File.ReadAllBytes(file);
         content[650] ^= 1;
         File.WriteAllBytes(file, content);
-        var refusal = Assert.Throws<IOException>(() => RaftLog.Open(_directory["log"], Small));
+        var refusal = Assert.Throws<LogDamagedException>(() => RaftLog.Open(_directory["log"], Small));
         Assert.Contains(file, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("000000000001.bak.log")]
+    [InlineData("1.log")]
+    [InlineData("copy.log")]
+    [InlineData("99999999999999999999999.log")]
+    public void What_somebody_else_put_beside_it_is_left_alone(string name)
+    {
+        using (var log = Create(Small))
+        {
+            log.Append(1, [Entry(1)]);
+            log.Sync();
+        }
+
+        File.WriteAllText(Path.Combine(_directory["log"], name), "a copy, perhaps");
+        using var again = RaftLog.Open(_directory["log"], Small);
+        Assert.Equal(1, again.LastIndex);
+        Assert.True(File.Exists(Path.Combine(_directory["log"], name)));
     }
 
     [Fact]
@@ -177,7 +196,7 @@ public sealed class RaftLogTests : IDisposable
         using var whole = Ballot.Open(_directory["ballot"], LogDisk.System);
         Assert.Equal(new BallotState { Term = 4, LacksState = true }, whole!.State);
         File.WriteAllBytes(path, new byte[content.Length]);
-        Assert.Throws<IOException>(() => Ballot.Open(_directory["ballot"], LogDisk.System));
+        Assert.Throws<LogDamagedException>(() => Ballot.Open(_directory["ballot"], LogDisk.System));
     }
 
     private static RaftLogOptions Small => new() { SegmentBytes = 1000, CacheBytes = 200 };

@@ -1,5 +1,6 @@
 using System.Net;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 using Agora.Replication.Raft;
 using DotNext.IO;
 using DotNext.IO.Log;
@@ -266,7 +267,7 @@ public sealed class RaftSafetyTests : IAsyncDisposable
         disk.Failure = new IOException("No space left on device");
         await Assert.ThrowsAsync<ReplicaUnavailableException>(() => group.Replicator(0).SubmitAsync(Ledger.Count("x"), Cancelled));
         await group.ShutdownAsync(0);
-        var reason = await Assert.ThrowsAsync<IOException>(() => group.StopAsync(0));
+        var reason = await Assert.ThrowsAsync<FixableException>(() => group.StopAsync(0));
         Assert.Contains("No space left", reason.Message, StringComparison.Ordinal);
     }
 
@@ -296,7 +297,7 @@ public sealed class RaftSafetyTests : IAsyncDisposable
         }
         else
         {
-            Assert.Contains(setting, Assert.Throws<IOException>(() => ElectionTimes.Parse(setting)).Message, StringComparison.Ordinal);
+            Assert.Contains(setting, Assert.Throws<FixableException>(() => ElectionTimes.Parse(setting)).Message, StringComparison.Ordinal);
         }
     }
 

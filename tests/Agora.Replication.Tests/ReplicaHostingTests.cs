@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 using Agora.Contracts.Replication;
 using Agora.Replication.Broadcast;
 using Agora.Replication.Hosting;
@@ -92,7 +93,7 @@ public sealed class ReplicaHostingTests
             taken.Listen();
         }
 
-        var refusal = await Assert.ThrowsAsync<IOException>(() => group.StartAsync(0));
+        var refusal = await Assert.ThrowsAsync<FixableException>(() => group.StartAsync(0));
         Assert.Contains($"127.0.0.1:{port}", refusal.Message, StringComparison.Ordinal);
     }
 
@@ -109,7 +110,7 @@ public sealed class ReplicaHostingTests
         Group.AddKey(builder, directory);
         builder.AddReplica(group, 0, directory["replica"], new Ledger(), null);
         await using var host = builder.Build();
-        var refusal = await Assert.ThrowsAsync<IOException>(() => host.StartAsync(Cancelled));
+        var refusal = await Assert.ThrowsAsync<FixableException>(() => host.StartAsync(Cancelled));
         Assert.Contains($"peer port {port}", refusal.Message, StringComparison.Ordinal);
     }
 
@@ -143,7 +144,7 @@ public sealed class ReplicaHostingTests
         File.WriteAllBytes(directory["short"], new byte[16]);
         foreach (var name in new[] { "missing", "short" })
         {
-            var refusal = Assert.Throws<IOException>(() => GroupKey.Load(new DatabaseGroup(), directory[name]));
+            var refusal = Assert.Throws<FixableException>(() => GroupKey.Load(new DatabaseGroup(), directory[name]));
             Assert.Contains(directory[name], refusal.Message, StringComparison.Ordinal);
         }
     }

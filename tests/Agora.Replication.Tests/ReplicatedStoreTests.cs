@@ -1,4 +1,5 @@
 using System.Text;
+using Agora.Contracts.Faults;
 using CsCheck;
 using Xunit;
 
@@ -428,9 +429,9 @@ public sealed class ReplicatedStoreTests : IDisposable
     public void A_directory_in_use_or_unwritable_is_refused_with_its_name()
     {
         using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
-        Assert.Contains(_directory["a"], Assert.Throws<IOException>(() => ReplicatedStore.Open(_directory["a"], new Ledger())).Message, StringComparison.Ordinal);
+        Assert.Contains(_directory["a"], Assert.Throws<FixableException>(() => ReplicatedStore.Open(_directory["a"], new Ledger())).Message, StringComparison.Ordinal);
         File.WriteAllText(_directory["file"], "");
-        Assert.Contains(_directory["file"], Assert.Throws<IOException>(() => ReplicatedStore.Open(_directory["file"], new Ledger())).Message, StringComparison.Ordinal);
+        Assert.Contains(_directory["file"], Assert.Throws<FixableException>(() => ReplicatedStore.Open(_directory["file"], new Ledger())).Message, StringComparison.Ordinal);
     }
 
     private static string[] Apply(ReplicatedStore store, long position, params Command[] commands)

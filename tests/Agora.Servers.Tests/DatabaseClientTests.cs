@@ -103,6 +103,20 @@ public sealed class DatabaseClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_database_that_serves_reads_and_orders_no_writes_is_not_ready()
+    {
+        await using var client = Client(0);
+        Assert.Null(await ReadinessPart.WriteOf(client).MissingAsync(TimeSpan.FromMinutes(1)));
+        foreach (var replica in _replicas)
+        {
+            replica.Script = context => context.Method.EndsWith("/Execute", StringComparison.Ordinal) ? throw Unavailable() : Task.CompletedTask;
+        }
+
+        Assert.Equal("The customers database, for writes,", await ReadinessPart.WriteOf(client).MissingAsync(TimeSpan.FromSeconds(1)));
+        Assert.Null(await ReadinessPart.ReadOf(client).MissingAsync(TimeSpan.FromMinutes(1)));
+    }
+
+    [Fact]
     public async Task A_command_follows_the_leader_with_one_request_id_and_the_next_goes_there_directly()
     {
         await using var client = Client(0);

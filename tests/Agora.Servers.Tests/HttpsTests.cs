@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Agora.Client;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 using Agora.Contracts.Payments;
 using Agora.Contracts.Security;
 using Microsoft.Extensions.Logging;
@@ -128,7 +129,7 @@ public sealed class HttpsTests : IAsyncLifetime
     {
         var cluster = ClusterFile.Default with { Https = new() { Certificate = InDirectory("no.crt"), Key = InDirectory("no.key") } };
 
-        var e = Assert.Throws<IOException>(() => SellerServer.Build(Marketplace.Builder(), cluster, 0, new ServerSettings()));
+        var e = Assert.Throws<FixableException>(() => SellerServer.Build(Marketplace.Builder(), cluster, 0, new ServerSettings()));
 
         Assert.Contains(InDirectory("no.crt"), e.Message, StringComparison.Ordinal);
     }

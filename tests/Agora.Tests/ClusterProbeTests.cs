@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Replication;
 using Agora.Launcher;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -44,6 +45,64 @@ public sealed class ClusterProbeTests
         Assert.Equal(Servers, asked.Count);
         Assert.False((await status).Ready);
     }
+
+    [Fact]
+    public async Task What_keeps_a_server_from_being_ready_is_told_in_its_words()
+    {
+        await using WebApplication servers = await ServersAsync(async context =>
+        {
+            if (context.Request.Path == "/health/ready")
+            {
+                context.Response.StatusCode = 503;
+                await context.Response.WriteAsync("""{"detail":"The customers database, for writes, cannot be reached now."}""");
+            }
+        });
+        using ClusterProbe probe = new(identity: null, deadline: TimeSpan.FromMinutes(1));
+
+        ClusterStatus status = await probe.StatusAsync(
+            [Process(Components.BuyerServer, 0, servers)], _ => null, brief: false, TestContext.Current.CancellationToken);
+
+        Assert.False(status.Ready);
+        Assert.Equal(["buyer-server: none is ready: The customers database, for writes, cannot be reached now."], status.Missing);
+    }
+
+    [Fact]
+    public async Task Of_servers_one_that_is_ready_is_enough_and_of_every_kind_one_is_needed()
+    {
+        int asked = 0;
+        await using WebApplication servers = await ServersAsync(context =>
+        {
+            context.Response.StatusCode = context.Request.Path != "/health/ready" || Interlocked.Increment(ref asked) == 2 ? 200 : 503;
+            return Task.CompletedTask;
+        });
+        using ClusterProbe probe = new(identity: null, deadline: TimeSpan.FromMinutes(1));
+        ClusterProcess[] buyers = [Process(Components.BuyerServer, 0, servers), Process(Components.BuyerServer, 1, servers)];
+
+        Assert.True((await probe.StatusAsync(buyers, _ => null, brief: false, TestContext.Current.CancellationToken)).Ready);
+        ClusterProcess nobody = Scratch.Process(Components.SellerServer);
+        ClusterStatus status = await probe.StatusAsync([nobody], _ => null, brief: false, TestContext.Current.CancellationToken);
+        Assert.Equal(["seller-server: none answers"], status.Missing);
+    }
+
+    // r: answers, and is ready; u: answers, and is not; -: does not answer.
+    [Theory]
+    [InlineData("rotating-sequencer", "rrrrr", null)]
+    [InlineData("rotating-sequencer", "rruru", "customers: writes wait until every replica hears all others; not yet customers/2, customers/4")]
+    [InlineData("rotating-sequencer", "uu-uu", "customers: writes wait for customers/2")]
+    [InlineData("rotating-sequencer", "rr-r-", "customers: writes wait for customers/2, customers/4")]
+    [InlineData("rotating-sequencer", "u---u", "customers: reads and writes wait for a majority; customers/1, customers/2, customers/3 do not answer")]
+    [InlineData("rotating-sequencer", "-----",
+        "customers: reads and writes wait for a majority; customers/0, customers/1, customers/2, customers/3, customers/4 do not answer")]
+    [InlineData("raft", "rrr--", null)]
+    [InlineData("raft", "ruurr", null)]
+    [InlineData("raft", "uuuuu", "customers: reads and writes wait for a leader to be elected")]
+    [InlineData("raft", "rr---", "customers: reads and writes wait for a majority; customers/2, customers/3, customers/4 do not answer")]
+    public void What_a_database_waits_for_is_what_its_replicas_say(string engine, string replicas, string? missing) =>
+        Assert.Equal(missing, ClusterProbe.MissingIn(Components.Customers, [.. replicas.Select((r, i) =>
+            (Scratch.Process(Components.Customers, i), r == '-' ? default : new ProbeAnswer(true, new StatusReply { Engine = engine, Ready = r == 'r' })))]));
+
+    private static ClusterProcess Process(string component, int replica, WebApplication servers) =>
+        new(component, replica, "127.0.0.1", [new("http", "", "127.0.0.1", new Uri(servers.Urls.ElementAt(replica)).Port, ProtocolType.Tcp)]);
 
     private static async Task<WebApplication> ServersAsync(RequestDelegate answer)
     {

@@ -54,7 +54,7 @@ public sealed class DataDirectoryTests : IDisposable
             File.WriteAllText(Path.Combine(_data.Prepare(Scratch.Process()), "state.db"), "old");
             File.WriteAllText(_data.LogOf(Scratch.Process()), "old");
             File.WriteAllText(Path.Combine(_data.Root, "notes.txt"), "mine");
-            await Keys.EnsureAsync(_data.Secrets, _data, ClusterFile.Default, TestContext.Current.CancellationToken);
+            await Keys.EnsureAsync(_data.Secrets, _data, ClusterFile.Default, forAll: true, TestContext.Current.CancellationToken);
         }
 
         await using (await TakeAsync(fresh: true))

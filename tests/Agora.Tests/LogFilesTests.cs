@@ -39,5 +39,7 @@ public sealed class LogFilesTests : IDisposable
 
         Assert.Equal("second", LogFiles.Complaint(log, start));
         Assert.Null(LogFiles.Complaint(_scratch["none.log"], 0));
+        File.WriteAllText(log, "info: x\nUnhandled exception. System.Exception: why\n   at A.B()\n");
+        Assert.Equal("Unhandled exception. System.Exception: why", LogFiles.Complaint(log, 0));
     }
 }

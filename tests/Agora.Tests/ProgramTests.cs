@@ -13,10 +13,6 @@ namespace Agora.Tests;
 /// <summary>The program itself, as a shell sees it: exit status, output, standard error.</summary>
 public sealed class ProgramTests : IDisposable
 {
-    // Beside this suite's output, as built in the same configuration: what lies here of it lacks its native libraries.
-    private static readonly string s_program = Path.GetFullPath(Path.Combine(
-        AppContext.BaseDirectory, "..", "..", "Agora", new DirectoryInfo(AppContext.BaseDirectory).Name, "agora"));
-
     private readonly Scratch _scratch = new();
 
     public void Dispose() => _scratch.Dispose();
@@ -164,7 +160,7 @@ public sealed class ProgramTests : IDisposable
         (int code, string output, string error) = await AgoraAsync("run", "payments", "0", "--cluster", cluster, "--data", _scratch["data"]);
 
         Assert.NotEqual(0, code);
-        Assert.Equal($"agora: payments/0: TCP port 127.0.0.1:{port} is taken by another program\n", error);
+        Assert.Equal($"agora: payments/0: TCP port 127.0.0.1:{port} is taken by another program. End that program, or give another port in the cluster file\n", error);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
     }
 
@@ -284,30 +280,7 @@ public sealed class ProgramTests : IDisposable
         Assert.Equal(0, (await AgoraAsync([.. command, "--force"])).Code);
     }
 
-    private static Task<(int Code, string Output, string Error)> AgoraAsync(params string[] arguments) => RunAsync(s_program, arguments);
-
-    private static async Task<(int Code, string Output, string Error)> RunAsync(string program, params string[] arguments)
-    {
-        ProcessStartInfo start = new(program, arguments)
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment.Remove(ClusterFile.EnvironmentVariable);
-        using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        using CancellationTokenSource bound = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        bound.CancelAfter(TimeSpan.FromSeconds(60));
-        try
-        {
-            await process.WaitForExitAsync(bound.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            process.Kill(entireProcessTree: true);
-        }
-        return (process.ExitCode, await output, await error);
-    }
+    private static Task<(int Code, string Output, string Error)> AgoraAsync(params string[] arguments) => AgoraProgram.RunAsync(AgoraProgram.Path, arguments);
 
     private static Socket Listener(out int port)
     {

@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Agora.Commands;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 using Agora.Contracts.Security;
 using Agora.Launcher;
 using Microsoft.Extensions.Time.Testing;
@@ -101,10 +102,10 @@ public sealed class SecretsTests : IDisposable
 
         using ComponentIdentity identity = _secrets.Of(process, end.AddDays(-29));
         Assert.Contains("agora cluster keys --renew", identity.Warning(end.AddDays(-29)), StringComparison.Ordinal);
-        string told = Assert.Throws<IOException>(() => _secrets.Of(process, end.AddDays(1))).Message;
-        Assert.Contains("products-4.crt expired on ", told, StringComparison.Ordinal);
+        string told = Assert.Throws<FixableException>(() => _secrets.Of(process, end.AddDays(1))).Message;
+        Assert.Contains("products-4.crt: expired on ", told, StringComparison.Ordinal);
         Assert.Contains("agora cluster keys --renew", told, StringComparison.Ordinal);
-        Assert.Contains("clock", Assert.Throws<IOException>(() => _secrets.Of(process, s_now.AddDays(-2))).Message, StringComparison.Ordinal);
+        Assert.Contains("clock", Assert.Throws<FixableException>(() => _secrets.Of(process, s_now.AddDays(-2))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -117,13 +118,74 @@ public sealed class SecretsTests : IDisposable
         string certificate = Path.Combine(_secrets.Directory, "products-4.crt"), key = Path.Combine(_secrets.Directory, "products-4.key");
 
         File.Copy(Path.Combine(other.Directory, "products-4.crt"), certificate, overwrite: true);
-        Assert.Contains("do not match", Assert.Throws<IOException>(() => _secrets.Of(process, s_now)).Message, StringComparison.Ordinal);
+        Assert.Contains("do not match", Assert.Throws<FixableException>(() => _secrets.Of(process, s_now)).Message, StringComparison.Ordinal);
         File.Copy(Path.Combine(other.Directory, "products-4.key"), key, overwrite: true);
-        Assert.Contains("was not issued by", Assert.Throws<IOException>(() => _secrets.Of(process, s_now)).Message, StringComparison.Ordinal);
+        Assert.Contains("was not issued by", Assert.Throws<FixableException>(() => _secrets.Of(process, s_now)).Message, StringComparison.Ordinal);
         File.WriteAllText(certificate, "no certificate");
-        Assert.Contains(certificate, Assert.Throws<IOException>(() => _secrets.Of(process, s_now)).Message, StringComparison.Ordinal);
+        Assert.Contains(certificate, Assert.Throws<FixableException>(() => _secrets.Of(process, s_now)).Message, StringComparison.Ordinal);
         File.Delete(certificate);
-        Assert.Contains("'agora cluster keys' makes what is missing", Assert.Throws<IOException>(() => _secrets.Of(process, s_now)).Message, StringComparison.Ordinal);
+        Assert.Contains("'agora cluster keys' makes what is missing", Assert.Throws<FixableException>(() => _secrets.Of(process, s_now)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("products-4.key", "garbled", "products-4.key: holds no key in PEM")]
+    [InlineData("products-4.key", "another curve", "products-4.key: holds no key in PEM")]
+    [InlineData("products-4.key", "empty", "products-4.key: holds no key in PEM")]
+    [InlineData("products-4.key", "missing", "products-4.key: is missing")]
+    [InlineData("products-4.key", "a directory", "products-4.key: is a directory, where a file belongs")]
+    [InlineData("products-4.crt", "garbled", "products-4.crt: holds no certificate in PEM")]
+    [InlineData("products-4.crt", "empty", "products-4.crt: holds no certificate in PEM")]
+    [InlineData("authority.crt", "garbled", "authority.crt: holds no certificate in PEM")]
+    [InlineData("authority.crt", "empty", "authority.crt: holds no certificate in PEM")]
+    [InlineData("authority.crt", "missing", "authority.crt: is missing")]
+    public async Task A_file_of_no_use_is_named_itself_with_what_is_wrong_and_what_helps(string name, string how, string told)
+    {
+        await _secrets.MakeAsync(ClusterFile.Default, s_now, renew: false, Cancel);
+        string file = Path.Combine(_secrets.Directory, name);
+        string before = File.ReadAllText(file);
+        File.Delete(file);
+        switch (how)
+        {
+            case "garbled":
+                // Inside the base64, so that it still looks like PEM.
+                File.WriteAllText(file, before.Replace(before.Split('\n')[1][20..40], "AAAAAAAAAAAAAAAAAAAA", StringComparison.Ordinal));
+                break;
+            case "another curve":
+                // What stands for the curve is its object identifier, 1.2.840.10045.3.1.7; this one does not exist.
+                byte[] key = Convert.FromBase64String(string.Concat(before.Split('\n').Where(line => !line.StartsWith('-'))));
+                byte[] curve = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+                key[key.AsSpan().IndexOf(curve) + 5] = 0x43;
+                File.WriteAllText(file, $"-----BEGIN PRIVATE KEY-----\n{Convert.ToBase64String(key)}\n-----END PRIVATE KEY-----\n");
+                break;
+            case "empty":
+                File.WriteAllText(file, "");
+                break;
+            case "a directory":
+                Directory.CreateDirectory(file);
+                break;
+        }
+
+        string message = Assert.Throws<FixableException>(() => _secrets.Of(ClusterFile.Default.Processes()[^1], s_now)).Message;
+
+        Assert.StartsWith(Path.Combine(_secrets.Directory, told), message, StringComparison.Ordinal);
+        Assert.Matches(name == "authority.crt" ? "Copy it from another host" : "Put it back from a copy; or remove .*products-4.crt and .*products-4.key", message);
+    }
+
+    [Fact]
+    public async Task A_lost_group_key_is_made_anew_for_all_its_users_and_never_for_one_alone()
+    {
+        DataDirectory data = new(_scratch["data"]);
+        await Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, forAll: false, Cancel);
+        string key = Path.Combine(data.Secrets.Directory, "customers.key");
+        File.Delete(key);
+
+        string message = (await Assert.ThrowsAsync<CommandFailedException>(
+            () => Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, forAll: false, Cancel))).Message;
+
+        Assert.StartsWith($"{key}: is missing, and the other customers replicas may use it. Put it back", message, StringComparison.Ordinal);
+        Assert.False(File.Exists(key));
+        await Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, forAll: true, Cancel);
+        Assert.Equal(32, new FileInfo(key).Length);
     }
 
     [Fact]
@@ -156,7 +218,8 @@ public sealed class SecretsTests : IDisposable
         DataDirectory data = new(_scratch["data"]);
 
         CommandFailedException e = await Assert.ThrowsAsync<CommandFailedException>(
-            () => Keys.EnsureAsync(data.Secrets, data, ClusterCommand.Spread(["127.0.0.1", "192.0.2.2", "192.0.2.3"]), Cancel));
+            () => Keys.EnsureAsync(
+                data.Secrets, data, ClusterCommand.Spread(["127.0.0.1", "192.0.2.2", "192.0.2.3"]), forAll: true, Cancel));
 
         Assert.Contains("agora cluster keys --cluster FILE", e.Message, StringComparison.Ordinal);
         Assert.False(data.Secrets.Exist);

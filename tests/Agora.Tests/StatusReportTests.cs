@@ -8,6 +8,8 @@ namespace Agora.Tests;
 
 public sealed class StatusReportTests
 {
+    private static readonly ProcessExit s_exit = new(new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc), 1, null, "x");
+
     private static readonly ClusterProcess[] s_products = [.. ClusterFile.Default.Processes().Where(p => p.Component == Components.Products).Take(3)];
 
     [Fact]
@@ -40,22 +42,45 @@ public sealed class StatusReportTests
             Unsupervised(new(true, null), default, default).Processes.Select(p => p.State));
 
     [Fact]
+    public void It_is_ready_only_where_nothing_is_missing_and_that_was_asked()
+    {
+        Assert.True(StatusReport.Of(s_products, new ProbeAnswer[3], _ => null, missing: []).Ready);
+        Assert.False(StatusReport.Of(s_products, new ProbeAnswer[3], _ => null, missing: null).Ready);
+        ClusterStatus status = StatusReport.Of(s_products, new ProbeAnswer[3], _ => null, ["customers: writes wait for customers/2"]);
+        Assert.False(status.Ready);
+        Assert.EndsWith("customers: writes wait for customers/2", status.Lacks, StringComparison.Ordinal);
+        Assert.Equal("customers: writes wait for customers/2", JsonSerializer.SerializeToElement(status, LauncherJson.Default.ClusterStatus).GetProperty("missing")[0].GetString());
+    }
+
+    [Theory]
+    [InlineData(ProcessState.Restarting, 3600, true)]
+    [InlineData(ProcessState.Running, 30, true)]
+    [InlineData(ProcessState.Running, 90, false)]
+    public void Why_a_process_died_is_shown_while_it_is_down_or_back_only_just(string state, int secondsAgo, bool shown)
+    {
+        ProcessStatus process = new("products/1", "products", 1, null, state, 1, null, null, null, null, new Dictionary<string, string>(), s_exit);
+
+        Assert.Equal(shown, process.Trouble(s_exit.At.AddSeconds(secondsAgo)) is not null);
+        Assert.Null((process with { LastExit = s_exit with { Code = 0 } }).Trouble(s_exit.At));
+    }
+
+    [Fact]
     public void The_JSON_is_as_documented()
     {
         ClusterStatus status = Report(
-            p => p.Replica == 1 ? new LocalView(4711, ProcessState.Starting, 2, 1, null) : null,
+            p => p.Replica == 1 ? new LocalView(4711, ProcessState.Starting, 2, 1, s_exit) : null,
             default, new ProbeAnswer(true, new StatusReply { Role = "leader", Applied = 1234, Known = 1234 }), default);
 
         JsonElement json = JsonSerializer.SerializeToElement(status, LauncherJson.Default.ClusterStatus);
 
         Assert.True(json.GetProperty("ready").GetBoolean());
         Assert.Equal(
-            """{"name":"products/1","component":"products","replica":1,"pid":4711,"state":"running","restarts":2,"role":"leader","applied":1234,"lag":0,"memoryBytes":1,"addresses":{"grpc":"127.0.0.1:8151","raft":"127.0.0.1:8161"}}""",
+            """{"name":"products/1","component":"products","replica":1,"pid":4711,"state":"running","restarts":2,"role":"leader","applied":1234,"lag":0,"memoryBytes":1,"addresses":{"grpc":"127.0.0.1:8151","raft":"127.0.0.1:8161"},"lastExit":{"at":"2026-01-02T03:04:05Z","code":1,"signal":null,"reason":"x"}}""",
             JsonSerializer.Serialize(json.GetProperty("processes")[1]));
     }
 
     private static ClusterStatus Unsupervised(params ProbeAnswer[] answers) => Report(_ => null, answers);
 
     private static ClusterStatus Report(Func<ClusterProcess, LocalView?> local, params ProbeAnswer[] answers) =>
-        StatusReport.Of(s_products, answers, local, serves: true);
+        StatusReport.Of(s_products, answers, local, missing: []);
 }

@@ -46,6 +46,7 @@ public sealed class SupervisedProcessTests : IAsyncDisposable
         await Scratch.UntilAsync(() => process.Look() is { Pid: { } pid } && pid != first, "another process is up");
         Assert.Equal(1, process.Look().Restarts);
         Assert.Contains(_announced, m => m.Contains("products/0 was killed by signal 9", StringComparison.Ordinal));
+        Assert.Equal((null, 9), (process.Look().LastExit!.Code, process.Look().LastExit!.Signal));
     }
 
     [Fact]
@@ -54,6 +55,30 @@ public sealed class SupervisedProcessTests : IAsyncDisposable
         await SuperviseAsync("echo noise; echo 'agora: TCP port 127.0.0.1:1 is taken'; echo 'more noise'; exit 3");
 
         await Scratch.UntilAsync(() => _announced.Any(m => m.Contains("products/0 ended with exit code 3: TCP port 127.0.0.1:1 is taken", StringComparison.Ordinal)), "the reason is told");
+    }
+
+    [Fact]
+    public async Task How_it_ended_last_is_kept_for_the_next_supervisor()
+    {
+        SupervisedProcess process = await SuperviseAsync("echo 'agora: no luck'; exit 3");
+        await Scratch.UntilAsync(() => process.Look().LastExit is not null, "it has ended");
+        await process.StopAsync();
+        using SupervisedProcess next = new(process.Process, _data, _ => throw new NotSupportedException(), TimeProvider.System, _announced.Enqueue);
+
+        Assert.Equal((3, null, "no luck"), (next.Look().LastExit!.Code, next.Look().LastExit!.Signal, next.Look().LastExit!.Reason));
+        Assert.InRange(next.Look().LastExit!.At, DateTime.UtcNow.AddMinutes(-5), DateTime.UtcNow);
+    }
+
+    [Fact]
+    public async Task What_does_not_even_start_is_told()
+    {
+        await using FileStream held = await _data.TakeAsync(ClusterFile.Default, fresh: false, TestContext.Current.CancellationToken);
+        _process = new SupervisedProcess(Scratch.Process(), _data, _ => new ProcessStartInfo(_scratch["no-shell"]), TimeProvider.System, _announced.Enqueue);
+        _loop = _process.RunAsync(_end.Token);
+        _process.Start();
+
+        await Scratch.UntilAsync(() => _announced.Any(m => m.StartsWith("products/0 could not be started: ", StringComparison.Ordinal)), "it is told");
+        Assert.Contains(_scratch["no-shell"], _process.Look().LastExit!.Reason, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -32,7 +32,7 @@ public sealed class ApplicationLossTests : IDisposable
         {
         }
 
-        await Assert.ThrowsAsync<ProtocolViolationException>(() => StartAsync(new Counter()));
+        await Assert.ThrowsAsync<JournalLostException>(() => StartAsync(new Counter()));
     }
 
     private Task<Member> StartAsync(Counter application)

@@ -192,6 +192,29 @@ public sealed class JournalTests : IDisposable
         Assert.Throws<InvalidDataException>(() => Open(out _));
     }
 
+    [Theory]
+    [InlineData("journal-0000000000.bak")]
+    [InlineData("journal-0000000009.old")]
+    [InlineData("journal-9")]
+    [InlineData("journal-copy")]
+    [InlineData("notes.txt")]
+    public void What_somebody_else_put_beside_it_is_left_alone(string name)
+    {
+        using (var journal = Open(out _))
+        {
+            journal.Append(Record(0));
+        }
+
+        File.WriteAllText(Path.Combine(_directory, name), "a copy, perhaps");
+
+        using (Open(out var state))
+        {
+            Assert.Equal(0, state.LastLocal(1));
+        }
+
+        Assert.Equal("a copy, perhaps", File.ReadAllText(Path.Combine(_directory, name)));
+    }
+
     [Fact]
     public void A_journal_of_another_version_is_refused()
     {

@@ -107,7 +107,7 @@ public sealed class MemberTests : IDisposable
 
         Directory.Delete(Path.Combine(_directory, "0"), recursive: true);
 
-        await Assert.ThrowsAsync<ProtocolViolationException>(() => Group.StartAsync(3, _directory, handlers));
+        await Assert.ThrowsAsync<JournalLostException>(() => Group.StartAsync(3, _directory, handlers));
     }
 
     [Fact]

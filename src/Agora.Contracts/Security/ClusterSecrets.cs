@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 
 namespace Agora.Contracts.Security;
 
@@ -28,8 +29,10 @@ public sealed class ClusterSecrets
     /// <summary>Whoever looks after the marketplace.</summary>
     public const string Operator = "operator";
 
-    internal const string HowToMake = "'agora cluster keys' makes what is missing, where the authority's key is";
+    internal const string HowToCopy = "Copy it from another host of the cluster, or from where the keys were made";
     internal const string HowToRenew = "'agora cluster keys --renew' makes new certificates, where the authority's key is; running processes take them up within a minute";
+
+    private const string HowToRestore = "Put it back from a copy of this directory";
 
     private const UnixFileMode OwnerOnlyDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode OwnerOnlyFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -38,6 +41,10 @@ public sealed class ClusterSecrets
     private static readonly TimeSpan s_skew = TimeSpan.FromDays(1);
     private static readonly TimeSpan s_authorityLife = TimeSpan.FromDays(20 * 365);
     private static readonly TimeSpan s_certificateLife = TimeSpan.FromDays(3 * 365);
+
+    /// <summary>What helps where a certificate or its key is of no use: one that is missing alone is not made again, as the other would not fit.</summary>
+    internal static string HowToReplace(string certificate, string key) =>
+        $"Put it back from a copy; or remove {certificate} and {key}, and 'agora cluster keys' makes what is missing, where the authority's key is";
 
     /// <summary>The secrets in a directory, which need not exist yet.</summary>
     public ClusterSecrets(string directory) => Directory = Path.GetFullPath(directory);
@@ -122,9 +129,9 @@ public sealed class ClusterSecrets
                 }
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        catch (Exception e) when (e is (IOException and not FixableException) or UnauthorizedAccessException or CryptographicException)
         {
-            throw new IOException($"the keys in {Directory} cannot be made: {e.Message}", e);
+            throw new FixableException(Directory, $"the keys cannot be made: {e.Message.TrimEnd('.')}", FileFault.Fix(e), e);
         }
     }
 
@@ -194,9 +201,9 @@ public sealed class ClusterSecrets
         }
         else if (!File.Exists(OwnGroupKey) && Exist && rule == GroupKeyRule.Keep)
         {
-            throw new IOException(
-                $"{OwnGroupKey} is missing, and the other replicas have it: copy it from the secrets of a host with a replica of the group. Where it is lost, stop all "
-                + "replicas of the group, and 'agora cluster keys --new-group-key' makes another one for all of them");
+            throw new FixableException(OwnGroupKey, "is missing, and the other replicas have it",
+                "Copy it from the secrets of a host with a replica of the group. Where it is lost, stop all replicas of the group, and "
+                + "'agora cluster keys --new-group-key' makes another one for all of them");
         }
         else
         {
@@ -228,8 +235,8 @@ public sealed class ClusterSecrets
         if (Exist)
         {
             return File.Exists(AuthorityKey)
-                ? X509Certificate2.CreateFromPemFile(Authority, AuthorityKey)
-                : throw new IOException($"{AuthorityKey} is not here; make certificates where it is, and copy them");
+                ? Usable(AuthorityKey, $"it or {Authority} is damaged, or they do not match", HowToRestore, () => X509Certificate2.CreateFromPemFile(Authority, AuthorityKey))
+                : throw new FixableException(AuthorityKey, "is not here", "Make certificates where it is, and copy them here");
         }
         using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         string name = $"Agora cluster authority {Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}";
@@ -255,7 +262,11 @@ public sealed class ClusterSecrets
         using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         if (File.Exists(keyFile))
         {
-            key.ImportFromPem(File.ReadAllText(keyFile));
+            _ = Usable(keyFile, "holds no key in PEM", HowToReplace(file, keyFile), () =>
+            {
+                key.ImportFromPem(File.ReadAllText(keyFile));
+                return keyFile;
+            });
         }
         else
         {
@@ -285,6 +296,18 @@ public sealed class ClusterSecrets
         DateTimeOffset end = now + s_certificateLife, last = authority.NotAfter;
         using X509Certificate2 certificate = request.Create(authority, now - s_skew, end < last ? end : last, RandomNumberGenerator.GetBytes(16));
         Replace(file, Encoding.ASCII.GetBytes(certificate.ExportCertificatePem() + "\n"));
+    }
+
+    private static T Usable<T>(string file, string whatIfUseless, string fix, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException or FormatException)
+        {
+            throw new FixableException(file, whatIfUseless, fix, e);
+        }
     }
 
     private static string CertificateFile(string directory, string name) => Path.Combine(directory, name.Replace('/', '-') + ".crt");
@@ -323,11 +346,12 @@ public sealed class ClusterSecrets
     // Several replicas may be started at once, each by itself: one makes the keys, the others wait for them.
     private async Task<FileStream> LockAsync(CancellationToken cancellationToken)
     {
+        string file = Path.Combine(Directory, ".lock");
         for (int attempt = 0; ; attempt++)
         {
             try
             {
-                return new FileStream(Path.Combine(Directory, ".lock"), new FileStreamOptions
+                return new FileStream(file, new FileStreamOptions
                 {
                     Mode = FileMode.OpenOrCreate,
                     Access = FileAccess.ReadWrite,
@@ -338,6 +362,10 @@ public sealed class ClusterSecrets
             catch (IOException) when (attempt < 200)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
+            }
+            catch (IOException e)
+            {
+                throw FileFault.Of(file, e);
             }
         }
     }

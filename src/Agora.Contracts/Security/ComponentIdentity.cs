@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Agora.Contracts.Faults;
 
 namespace Agora.Contracts.Security;
 
@@ -46,19 +47,16 @@ public sealed class ComponentIdentity : IDisposable
         X509Certificate2? trusted = null;
         try
         {
-            trusted = X509CertificateLoader.LoadCertificateFromFile(authority);
-            if (Expiry(trusted, authority, now) is { } expired)
-            {
-                throw new IOException(expired);
-            }
+            trusted = Read(authority, "holds no certificate in PEM", ClusterSecrets.HowToCopy, () => X509CertificateLoader.LoadCertificateFromFile(authority));
+            ThrowIfUntimely(trusted, authority, now);
             var (issuer, began) = (trusted, TimeProvider.System.GetTimestamp());
             return new ComponentIdentity(name, trusted, new Renewed<Own>(
-                () => Read(name, issuer, authority, certificate, key, now + TimeProvider.System.GetElapsedTime(began)), certificate, key));
+                () => Read(issuer, authority, certificate, key, now + TimeProvider.System.GetElapsedTime(began)), certificate, key));
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException or UnauthorizedAccessException or IOException)
+        catch
         {
             trusted?.Dispose();
-            throw Explained(e, name, authority, authority);
+            throw;
         }
     }
 
@@ -198,35 +196,27 @@ public sealed class ComponentIdentity : IDisposable
         return policy;
     }
 
-    private static Own Read(string name, X509Certificate2 issuer, string authority, string certificate, string key, DateTimeOffset now)
+    private static Own Read(X509Certificate2 issuer, string authority, string certificate, string key, DateTimeOffset now)
     {
-        X509Certificate2? own = null;
+        string fix = ClusterSecrets.HowToReplace(certificate, key);
+        using (Read(certificate, "holds no certificate in PEM", fix, () => X509CertificateLoader.LoadCertificateFromFile(certificate)))
+        {
+        }
+        X509Certificate2 own = Read(key, $"holds no key in PEM, or not the one that {certificate} is for: they do not match", fix,
+            () => X509Certificate2.CreateFromPemFile(certificate, key));
         try
         {
-            own = X509Certificate2.CreateFromPemFile(certificate, key);
-            if (Expiry(own, certificate, now) is { } expired)
-            {
-                throw new IOException(expired);
-            }
-            if (Foreign(own, issuer))
-            {
-                throw new IOException($"{certificate} was not issued by {authority}: they are of two clusters; {ClusterSecrets.HowToMake}");
-            }
-            return new Own(own, SslStreamCertificateContext.Create(own, additionalCertificates: null, offline: true));
+            ThrowIfUntimely(own, certificate, now);
+            return !Foreign(own, issuer)
+                ? new Own(own, SslStreamCertificateContext.Create(own, additionalCertificates: null, offline: true))
+                : throw new FixableException(certificate, $"was not issued by {authority}: they are of two clusters", fix);
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException or UnauthorizedAccessException or IOException)
+        catch
         {
-            own?.Dispose();
-            throw Explained(e, name, certificate, key);
+            own.Dispose();
+            throw;
         }
     }
-
-    private static IOException Explained(Exception e, string name, string certificate, string key) =>
-        e is FileNotFoundException or DirectoryNotFoundException
-            ? new IOException($"the certificate of {name} is missing: {e.Message} {ClusterSecrets.HowToMake}", e)
-            : e is CryptographicException or ArgumentException
-                ? new IOException($"{certificate} or {key} holds no certificate and key in PEM, or they do not match: {e.Message}", e)
-                : new IOException(e.Message, e);
 
     private static string ComponentOf(string name) => name.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash ? name[..slash] : name;
 
@@ -241,12 +231,39 @@ public sealed class ComponentIdentity : IDisposable
         return !chain.Build(own);
     }
 
-    private static string? Expiry(X509Certificate2 certificate, string file, DateTimeOffset now) =>
-        certificate.NotAfter.ToUniversalTime() < now
-            ? FormattableString.Invariant($"{file} expired on {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}; {ClusterSecrets.HowToRenew}")
-            : certificate.NotBefore.ToUniversalTime() > now
-                ? FormattableString.Invariant($"{file} is good from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd} on only; is this host's clock right?")
-                : null;
+    // What .NET throws for a file of no use depends on what it holds instead.
+    private static X509Certificate2 Read(string file, string whatIfUseless, string fix, Func<X509Certificate2> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (Directory.Exists(file))
+        {
+            throw new FixableException(file, "is a directory, where a file belongs", fix, e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw !File.Exists(file) ? new FixableException(file, "is missing", fix, e) : FileFault.Of(file, e);
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException or FormatException)
+        {
+            throw !File.Exists(file) ? new FixableException(file, "is missing", fix, e) : new FixableException(file, whatIfUseless, fix, e);
+        }
+    }
+
+    private static void ThrowIfUntimely(X509Certificate2 certificate, string file, DateTimeOffset now)
+    {
+        if (certificate.NotAfter.ToUniversalTime() < now)
+        {
+            throw new FixableException(file, FormattableString.Invariant($"expired on {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}"), ClusterSecrets.HowToRenew);
+        }
+        if (certificate.NotBefore.ToUniversalTime() > now)
+        {
+            throw new FixableException(
+                file, FormattableString.Invariant($"is good from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd} on only"), "Set this host's clock right");
+        }
+    }
 
     /// <summary>The certificate with its key, and what its connections share.</summary>
     private sealed record Own(X509Certificate2 Certificate, SslStreamCertificateContext Context);

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 using Microsoft.Extensions.Logging;
 using RotatingSequencer;
 
@@ -73,7 +74,24 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
         }
         catch (SocketException e)
         {
-            throw new IOException($"The UDP port {options.Members[_replica]} of replica {_replica} cannot be used: {e.Message}", e);
+            throw new FixableException(
+                $"UDP port {options.Members[_replica]}", $"replica {_replica} cannot listen there ({e.Message})",
+                "End the program that does, or give another port in the cluster file", e);
+        }
+        catch (Exception e) when (e is JournalLostException or InvalidDataException)
+        {
+            throw Unusable(e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw FileFault.Of(_journal, e);
+        }
+
+        string[] strays = [.. Directory.GetFileSystemEntries(_journal).Select(f => Path.GetFileName(f)).Where(f => !IsOfJournal(f))];
+        if (strays.Length > 0)
+        {
+            _logger.LogWarning(
+                "{Directory} also holds {Files}, which is no journal and left alone; keep it elsewhere", _journal, string.Join(", ", strays));
         }
 
         _ = ForwardCompletionAsync(_member);
@@ -176,12 +194,30 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
             : throw new ReplicaUnavailableException($"Only {reachable} of {_group.Replicas.Count} replicas are heard from.");
     }
 
+    private FixableException Unusable(Exception e) =>
+        new(_journal, e.Message.TrimEnd('.'), ReplicaAdvice.ForLog(_group, Path.GetDirectoryName(_journal)!), e);
+
+    private static bool IsOfJournal(string name) =>
+        name is "lock" or "unfinished" || (name.StartsWith("journal-", StringComparison.Ordinal) && name[8..].All(char.IsAsciiDigit));
+
     private async Task ForwardCompletionAsync(Member member)
     {
         try
         {
             await member.Completion;
             _completion.TrySetResult();
+        }
+        catch (JournalLostException e)
+        {
+            _completion.TrySetException(Unusable(e));
+        }
+        catch (FixableException e)
+        {
+            _completion.TrySetException(e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _completion.TrySetException(FileFault.Of(_journal, e));
         }
         catch (Exception e)
         {

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 
 namespace Agora.Replication.Broadcast;
 
@@ -11,6 +12,7 @@ internal static class GroupKey
     public const string FileSetting = "Agora:GroupKeyFile";
 
     private const int Size = 32;
+    private const string HowToCopy = "Copy it from another host of the cluster: all replicas need the same";
 
     /// <summary>
     /// The group's key, from the secret in the file. Each group gets a key of its own from it, so that the datagrams of two groups that share the
@@ -21,7 +23,7 @@ internal static class GroupKey
     {
         if (string.IsNullOrEmpty(file))
         {
-            throw new IOException($"There is no key for the group's datagrams: {FileSetting} names no file; 'agora cluster keys' makes one.");
+            throw new FixableException(FileSetting, "names no file with the key for the group's datagrams", "'agora cluster keys' makes one");
         }
 
         var members = Encoding.UTF8.GetBytes(string.Join(',', group.Replicas.Select(r => $"{r.Host}:{r.PeerPort}")));
@@ -33,11 +35,13 @@ internal static class GroupKey
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"The group's key file {file} cannot be read: {e.Message}", e);
+            throw File.Exists(file)
+                ? FileFault.Of(file, e)
+                : new FixableException(file, $"the group's key {(Directory.Exists(file) ? "is a directory" : "is missing")}", HowToCopy, e);
         }
 
         return secret.Length >= Size
             ? HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, Size, info: members)
-            : throw new IOException($"The group's key file {file} holds {secret.Length} bytes; it must hold {Size} random ones.");
+            : throw new FixableException(file, $"the group's key has {secret.Length} bytes instead of {Size}", HowToCopy);
     }
 }

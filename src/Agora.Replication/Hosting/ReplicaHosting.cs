@@ -68,7 +68,7 @@ public static class ReplicaHosting
         builder.Services.AddSingleton(services => new Admission(identity, TimeProvider.System, services.GetRequiredService<ILogger<Admission>>()));
 
         // Opened now, so that an unusable directory is reported before anything runs; made known by a factory, so that the container closes it.
-        var store = ReplicatedStore.Open(directory, stateMachine);
+        var store = ReplicatedStore.Open(directory, stateMachine, whenDamaged: ReplicaAdvice.ForState(group, directory));
         builder.Services.AddSingleton(_ => store);
         builder.Services.AddSingleton(services => CreateReplicator(services, group, replica, directory, store, identity, raft));
         builder.Services.AddHostedService<ReplicaLifetime>();

@@ -1,3 +1,4 @@
+using Agora.Contracts.Faults;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -42,7 +43,8 @@ internal sealed class ReplicaLifetime(
         }
         catch (Exception e)
         {
-            logger.LogCritical(e, "The replica cannot go on and ends; a restart goes on from disk");
+            // Where somebody can put it right, the process says so in its last line.
+            logger.LogCritical(e is FixableException ? null : e, "The replica cannot go on and ends: {Reason}", e.Message);
             application.StopApplication();
         }
     }

@@ -42,7 +42,7 @@ internal sealed class Ballot : IDisposable
         if (!ballot.TryRead())
         {
             ballot.Dispose();
-            throw new IOException($"{path} is damaged: this replica no longer knows what it promised");
+            throw new LogDamagedException(path, "is damaged: this replica no longer knows what it promised");
         }
 
         return ballot;

@@ -18,7 +18,8 @@ internal partial class LogDisk
         }
         else if (FDataSync(file) != 0)
         {
-            throw new IOException($"{path} cannot be synced: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+            var error = Marshal.GetLastPInvokeError();
+            throw new IOException($"{path} cannot be synced: {Marshal.GetPInvokeErrorMessage(error)}", error);
         }
     }
 
@@ -34,7 +35,7 @@ internal partial class LogDisk
             _ = descriptor < 0 ? 0 : Close(descriptor);
             if (result != 0)
             {
-                throw new IOException($"{directory} cannot be synced: {Marshal.GetPInvokeErrorMessage(error)}");
+                throw new IOException($"{directory} cannot be synced: {Marshal.GetPInvokeErrorMessage(error)}", error);
             }
         }
     }

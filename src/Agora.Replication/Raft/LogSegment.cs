@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Numerics;
 using Microsoft.Win32.SafeHandles;
 
@@ -63,7 +64,7 @@ internal sealed class LogSegment : IDisposable
     {
         var header = EncodeHeader(baseIndex, terms);
         var capacity = Math.Max(size, header.Length + firstRecord);
-        var path = Path.Combine(directory, $"{number:D12}{Suffix}");
+        var path = PathOf(directory, number);
         var begun = path + ".begun";
         System.IO.File.Delete(begun);
         var file = System.IO.File.OpenHandle(begun, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, FileOptions.None, capacity);
@@ -91,10 +92,17 @@ internal sealed class LogSegment : IDisposable
             System.IO.File.Delete(begun);
         }
 
-        return [.. Directory.GetFiles(directory, "*" + Suffix).Select(f => long.Parse(Path.GetFileNameWithoutExtension(f), provider: null)).Order()];
+        return [.. Directory.GetFiles(directory, "*" + Suffix).Select(NumberOf).OfType<long>().Order()];
     }
 
-    public static void Delete(string directory, long number) => System.IO.File.Delete(Path.Combine(directory, $"{number:D12}{Suffix}"));
+    /// <summary>The number of the segment that a file is by its name; null where it is none.</summary>
+    public static long? NumberOf(string path) =>
+        long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        && PathOf(Path.GetDirectoryName(path)!, number) == path
+            ? number
+            : null;
+
+    public static void Delete(string directory, long number) => System.IO.File.Delete(PathOf(directory, number));
 
     /// <summary>Opens a file and gives its good records to <paramref name="found"/>, in order.</summary>
     /// <param name="directory">The log's directory.</param>
@@ -108,11 +116,11 @@ internal sealed class LogSegment : IDisposable
     /// <exception cref="IOException">Damaged in a part that was on disk once.</exception>
     public static LogSegment Open(string directory, long number, bool last, LogDisk disk, Action<LogSegment, long, long, int, int> found)
     {
-        var path = Path.Combine(directory, $"{number:D12}{Suffix}");
+        var path = PathOf(directory, number);
         var content = System.IO.File.ReadAllBytes(path);
         if (!TryDecodeHeader(content, out var baseIndex, out var terms, out var at))
         {
-            throw new IOException($"{path} has a damaged header");
+            throw new LogDamagedException(path, "has a damaged header");
         }
 
         var file = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
@@ -127,7 +135,7 @@ internal sealed class LogSegment : IDisposable
 
             if (at < content.Length && (!last || WasOnDiskOnce(content, at)))
             {
-                throw new IOException($"{path} is damaged at byte {at}");
+                throw new LogDamagedException(path, $"is damaged at byte {at}");
             }
 
             if (at < content.Length)
@@ -184,7 +192,7 @@ internal sealed class LogSegment : IDisposable
     {
         if (RandomAccess.Read(File, payload, offset) < payload.Length)
         {
-            throw new IOException($"{_path} ends within a record");
+            throw new LogDamagedException(_path, "ends within a record");
         }
     }
 
@@ -195,6 +203,9 @@ internal sealed class LogSegment : IDisposable
     }
 
     public void Dispose() => File.Dispose();
+
+    private static string PathOf(string directory, long number) =>
+        Path.Combine(directory, number.ToString("D12", CultureInfo.InvariantCulture) + Suffix);
 
     private static byte[] EncodeHeader(long baseIndex, ReadOnlySpan<TermRun> terms)
     {

@@ -85,7 +85,10 @@ internal sealed class RaftAuditTrail : WriteAheadLog, IPersistentState
     /// <param name="members">How many replicas the group has.</param>
     /// <param name="applied">What the state holds, which is committed.</param>
     public static RaftAuditTrail Create(string directory, RaftLog log, Ballot ballot, CommandApplier applier, int members, long applied) =>
-        new(Path.Combine(directory, "idle"), log, ballot, applier, members, Math.Max(applied, log.BaseIndex));
+        new(IdleIn(directory), log, ballot, applier, members, Math.Max(applied, log.BaseIndex));
+
+    /// <summary>Where the library's own log lies idle.</summary>
+    public static string IdleIn(string directory) => Path.Combine(directory, "idle");
 
     /// <summary>What this replica knows now, for whoever wants to read.</summary>
     public MemberView View()

@@ -296,7 +296,7 @@ internal sealed class RaftLog : IDisposable
         var numbers = LogSegment.Find(_directory);
         if (numbers.Count == 0)
         {
-            throw new IOException("it is gone");
+            throw new LogDamagedException(_directory, "the log is gone");
         }
 
         // Files are removed from the beginning; one that comes back after a loss of power has a gap behind it, or one that reaches further back.
@@ -342,7 +342,8 @@ internal sealed class RaftLog : IDisposable
             }
             else if (segment.Base > _last)
             {
-                throw new IOException($"file {segment.Number} of it begins behind entry {segment.Base}, where the log holds {_base + 1} to {_last}");
+                throw new LogDamagedException(
+                    _directory, $"file {segment.Number} of the log begins behind entry {segment.Base}, where it holds {_base + 1} to {_last}");
             }
             else
             {
@@ -355,7 +356,7 @@ internal sealed class RaftLog : IDisposable
     {
         if (index <= segment.Base || index > _last + 1)
         {
-            throw new IOException($"file {segment.Number} of it has entry {index} where {_last + 1} belongs");
+            throw new LogDamagedException(_directory, $"file {segment.Number} of the log has entry {index} where {_last + 1} belongs");
         }
 
         Truncate(index - 1);

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 using Agora.Contracts.Replication;
 using Agora.Contracts.Security;
 using DotNext.Net.Cluster;
@@ -134,6 +135,7 @@ internal sealed class RaftNode : IAsyncDisposable
                 File.Delete(left);
             }
 
+            WarnOfStrays();
             _ballot = Ballot.Open(_directory, _settings.Log.Disk);
             if (_ballot is { State.LacksState: false })
             {
@@ -142,7 +144,8 @@ internal sealed class RaftNode : IAsyncDisposable
             else if (_members.All.Count == 1)
             {
                 await TakePartAsync(
-                    IsBlank ? Begin() : throw new IOException($"the state stands at {_store.Applied}, and the log that it comes from is gone"), cancellationToken);
+                    IsBlank ? Begin() : throw new LogDamagedException(_directory, $"the state stands at {_store.Applied}, and the log that it comes from is gone"),
+                    cancellationToken);
             }
             else
             {
@@ -151,11 +154,12 @@ internal sealed class RaftNode : IAsyncDisposable
         }
         catch (SocketException e)
         {
-            throw new IOException($"The Raft port {_own} of replica {_replica} cannot be used: {e.Message}", e);
+            throw new FixableException(
+                $"TCP port {_own}", $"replica {_replica} cannot listen there ({e.Message})", "End the program that does, or give another port in the cluster file", e);
         }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
-            throw new IOException($"The Raft log in {Path.GetFullPath(_directory)} cannot be used: {e.Message}", e);
+            throw Explain(e);
         }
 
         _life = Task.Run(LiveAsync, CancellationToken.None);
@@ -185,7 +189,7 @@ internal sealed class RaftNode : IAsyncDisposable
                 _logger.LogWarning("The others' log no longer reaches back to {Index}: this replica leaves the group and fetches the state", _store.Applied);
                 await LeaveAsync();
                 _ballot = Ballot.Open(_directory, _settings.Log.Disk)
-                    ?? throw new IOException($"{Ballot.PathIn(_directory)} is gone: this replica no longer knows what it promised");
+                    ?? throw new LogDamagedException(Ballot.PathIn(_directory), "is gone: this replica no longer knows what it promised");
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -194,7 +198,29 @@ internal sealed class RaftNode : IAsyncDisposable
         }
         catch (Exception e)
         {
-            _failed.TrySetException(e);
+            _failed.TrySetException(Explain(e));
+        }
+    }
+
+    /// <summary>What of the replica's files is at fault and what helps; the exception itself where that is none of it.</summary>
+    public Exception Explain(Exception e) => e switch
+    {
+        LogDamagedException damaged => new FixableException(
+            Path.GetFullPath(damaged.File), damaged.What, ReplicaAdvice.ForLog(_group, Path.GetDirectoryName(Path.GetFullPath(_directory))!), e),
+        IOException or UnauthorizedAccessException => FileFault.Of(Path.GetFullPath(_directory), e),
+        _ => e,
+    };
+
+    private void WarnOfStrays()
+    {
+        string[] strays = [.. Directory.GetFileSystemEntries(_directory)
+            .Where(f => f != Ballot.PathIn(_directory) && f != RaftAuditTrail.IdleIn(_directory) && LogSegment.NumberOf(f) is null
+                && !f.EndsWith(".begun", StringComparison.Ordinal))
+            .Select(f => Path.GetFileName(f))];
+        if (strays.Length > 0)
+        {
+            _logger.LogWarning(
+                "{Directory} also holds {Files}, which is no part of the log and left alone; keep it elsewhere", _directory, string.Join(", ", strays));
         }
     }
 
@@ -207,9 +233,9 @@ internal sealed class RaftNode : IAsyncDisposable
         }
 
         log.Dispose();
-        throw new IOException(
-            $"it holds entries {log.BaseIndex + 1} to {log.LastIndex}, while the state stands at {_store.Applied}: they do not belong together. "
-            + "To bring the replica back from the others, remove its whole directory");
+        throw new LogDamagedException(
+            _directory,
+            $"the log holds entries {log.BaseIndex + 1} to {log.LastIndex}, while the state stands at {_store.Applied}: they do not belong together");
     }
 
     private RaftLog Begin()

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Threading.Channels;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 using Agora.Contracts.Security;
 using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
@@ -378,9 +379,10 @@ internal sealed class RaftReplicator : IReplicator
 
     private void Fail(Exception exception)
     {
-        if (_completion.TrySetException(exception))
+        var failure = _node.Explain(exception);
+        if (_completion.TrySetException(failure))
         {
-            _logger.LogCritical(exception, "The Raft replica has failed");
+            _logger.LogCritical(failure is FixableException ? null : exception, "The Raft replica has failed: {Reason}", failure.Message);
             _queue.Writer.TryComplete();
         }
     }

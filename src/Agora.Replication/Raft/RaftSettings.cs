@@ -1,4 +1,5 @@
 using System.Globalization;
+using Agora.Contracts.Faults;
 
 namespace Agora.Replication.Raft;
 
@@ -34,8 +35,9 @@ internal readonly record struct ElectionTimes(int Heartbeat, int Shortest, int L
         int[] parts = [.. setting.Split(',').Select(p => int.TryParse(p, NumberStyles.None, CultureInfo.InvariantCulture, out var ms) ? ms : 0)];
         return parts is [> 0 and var heartbeat, var shortest, var longest] && shortest >= 2 * heartbeat && longest > shortest
             ? new ElectionTimes(heartbeat, shortest, longest)
-            : throw new IOException(
-                $"{Setting} is '{setting}'; write heartbeat, shortest and longest election in milliseconds, such as 200,600,1000, the shortest twice the heartbeat or more.");
+            : throw new FixableException(
+                Setting, $"is '{setting}'",
+                "Write heartbeat, shortest and longest election in milliseconds, such as 200,600,1000, the shortest twice the heartbeat or more");
     }
 }
 

@@ -36,11 +36,6 @@ internal static class CommandLine
             }
             return await parse.InvokeAsync(console, cancellationToken);
         }
-        catch (Exception e) when (e is CommandFailedException or ClusterFileException)
-        {
-            complaint.Tell(Complaint.Local, e.Message);
-            return ExitStatus.Refused;
-        }
         catch (AgoraException e)
         {
             complaint.Tell(e);
@@ -58,6 +53,11 @@ internal static class CommandLine
                 complaint.Tell(Complaint.Interrupted, "Stopped.");
             }
             return ExitStatus.Stopped;
+        }
+        catch (Exception e) when (Explanation.Of(e) is { } why)
+        {
+            complaint.Tell(Complaint.Local, why);
+            return ExitStatus.Refused;
         }
         catch (Exception e)
         {

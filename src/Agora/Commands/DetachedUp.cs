@@ -43,7 +43,7 @@ internal static class DetachedUp
 
     private static Process Start(DataDirectory data, IEnumerable<string> upArguments)
     {
-        ProcessStartInfo start = new("/bin/sh") { UseShellExecute = false };
+        ProcessStartInfo start = new(HostLimits.Shell) { UseShellExecute = false };
         foreach (string word in (string[])["-c", "umask 077; exec \"$0\" \"$@\" >>\"$AGORA_LOG\" 2>&1 </dev/null", .. ChildCommand.Self(), "up", "--background", .. upArguments])
         {
             start.ArgumentList.Add(word);

@@ -53,9 +53,11 @@ internal sealed class OwnMarketplace : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         _say($"starting {_processes.Length} processes, data in {Data.Root}");
+        HostLimits.RefuseTooFewOpenFiles();
+        HostLimits.RefuseMissingShell();
         Patience patience = new(s_patience);
         _held = await Data.TakeAsync(_cluster, fresh: false, cancellationToken);
-        await Keys.EnsureAsync(Data.Secrets, Data, _cluster, cancellationToken);
+        await Keys.EnsureAsync(Data.Secrets, Data, _cluster, forAll: true, cancellationToken);
         _identity = Keys.Operator(Data.Secrets);
         ChildCommand child = new(Data, Data.Secrets, Data.ClusterFile, JsonLogs: false);
         _lab = _labSeed is { } seed ? LabNetwork.Start(_cluster, _processes, Data, seed, namespaces: null) : null;

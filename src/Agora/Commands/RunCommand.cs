@@ -23,6 +23,7 @@ internal static class RunCommand
         };
         command.SetAction(async (parse, cancellationToken) =>
         {
+            HostLimits.RefuseTooFewOpenFiles();
             ClusterFile file = ClusterFile.Resolve(parse.GetValue(cluster));
             string name = $"{parse.GetValue(component)}/{parse.GetValue(replica)}";
             ClusterProcess process = file.Processes().FirstOrDefault(p => p.Name == name)
@@ -34,7 +35,7 @@ internal static class RunCommand
             ClusterSecrets secrets = ClusterSecrets.Find(parse.GetValue(secretsOption), parse.GetValue(cluster), directory.Root);
             if (!secrets.SufficeFor(file, process))
             {
-                await Keys.EnsureAsync(secrets, directory, file, cancellationToken);
+                await Keys.EnsureAsync(secrets, directory, file, forAll: false, cancellationToken);
             }
             return await ComponentHost.RunAsync(file, process, directory, secrets, parse.GetValue(jsonLogs));
         });

@@ -80,6 +80,22 @@ internal static class StatusCommand
         }
     }
 
+    /// <summary>What a column has no room for: what is not served, and why processes died.</summary>
+    private static string[] Below(ClusterStatus status)
+    {
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        return
+        [
+            .. status.Missing.Select(what => $"not served: {what}"),
+            .. status.Processes.Select(p => (p.Name, Exit: p.Trouble(now))).Where(p => p.Exit is not null)
+                .Select(p => $"{p.Name} {p.Exit} ({Ago(now.UtcDateTime - p.Exit!.At)})"),
+        ];
+    }
+
+    private static string Ago(TimeSpan since) => since.TotalSeconds < 120 ? string.Create(CultureInfo.InvariantCulture, $"{since.TotalSeconds:0} s ago")
+        : since.TotalMinutes < 120 ? string.Create(CultureInfo.InvariantCulture, $"{since.TotalMinutes:0} min ago")
+        : string.Create(CultureInfo.InvariantCulture, $"{since.TotalHours:0} h ago");
+
     private static string Picture(ClusterStatus status)
     {
         // Where nobody looks at a screen, nothing need fit one.
@@ -118,31 +134,67 @@ internal static class StatusCommand
         }
         int up = status.Processes.Count(p => p.State == ProcessState.Running);
         long? memory = status.Processes.Sum(p => p.MemoryBytes);
-        return table.Lines(width, isStyled).Append(string.Create(CultureInfo.InvariantCulture,
-            $"{(status.Ready ? "ready" : "not ready")}: {up} of {status.Processes.Count} running{(memory > 0 ? ", " + Mebibytes(memory) : "")}"));
+        return
+        [
+            .. table.Lines(width, isStyled),
+            string.Create(CultureInfo.InvariantCulture,
+                $"{(status.Ready ? "ready" : "not ready")}: {up} of {status.Processes.Count} running{(memory > 0 ? ", " + Mebibytes(memory) : "")}"),
+            .. Below(status).Select(Printable.Of),
+        ];
     }
 
     private sealed class Source(
         DataDirectory data, string? clusterPath, string? secrets, TextWriter notices) : IDisposable
     {
+        // A supervisor answers in a fraction of this, save while something hangs that it asks itself.
+        private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1.5);
+        private static readonly TimeSpan s_shortDeadline = TimeSpan.FromSeconds(1);
+        private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(0.5);
+
         private readonly ControlClient _control = new(data);
         private ComponentIdentity? _identity;
         private ClusterProbe? _probe;
+        private bool _toldOfSilence;
 
         public async Task<ClusterStatus> ReadAsync(CancellationToken cancellationToken)
         {
-            if (clusterPath is null && await _control.StatusAsync(cancellationToken) is { } status)
+            if (clusterPath is not null)
             {
-                return status;
+                return await ProbeAsync(deadline: null, isSilent: false, cancellationToken);
+            }
+            using CancellationTokenSource bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            Task<ClusterStatus?> told = _control.StatusAsync(bound.Token);
+            if (await Task.WhenAny(told, Task.Delay(s_patience, cancellationToken)) == told)
+            {
+                return await told ?? await ProbeAsync(deadline: null, isSilent: false, cancellationToken);
             }
 
+            // It may only be late, as what it asks is; it knows more than anybody else. But nobody waits for it for longer than for the processes themselves.
+            ClusterStatus own = await ProbeAsync(s_shortDeadline, isSilent: true, cancellationToken);
+            if (await Task.WhenAny(told, Task.Delay(s_grace, cancellationToken)) == told && await told is { } late)
+            {
+                return late;
+            }
+            await bound.CancelAsync();
+            await ((Task)told).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (!_toldOfSilence)
+            {
+                _toldOfSilence = true;
+                notices.WriteLine($"{LogFiles.ComplaintPrefix}{_control.Silent().Message}. What follows is what the processes answer themselves");
+            }
+            return own;
+        }
+
+        private async Task<ClusterStatus> ProbeAsync(TimeSpan? deadline, bool isSilent, CancellationToken cancellationToken)
+        {
             // Where somebody else starts the processes (systemd, a container engine), they can be asked all the same.
             // Those of a directory are the ones that were last started from it, not whatever answers at the default
             // ports.
             bool isNamed = clusterPath is not null || Environment.GetEnvironmentVariable(ClusterFile.EnvironmentVariable) is { Length: > 0 };
             ClusterFile cluster = !isNamed && File.Exists(data.ClusterFile) ? ClusterFile.Load(data.ClusterFile) : ClusterFile.Resolve(clusterPath);
             ClusterProcess[] processes = [.. cluster.Processes().Where(ComponentHost.CanRun)];
-            if (!isNamed && _probe is null)
+            if (!isNamed && !isSilent && _probe is null)
             {
                 notices.WriteLine(LogFiles.ComplaintPrefix + (File.Exists(data.ClusterFile)
                     ? $"nothing is up from {data.Root}; this is what answers at the addresses of its last start"
@@ -150,13 +202,16 @@ internal static class StatusCommand
                         + "of the built-in default. One started from elsewhere is seen with --data DIR"));
             }
             ClusterSecrets keys = ClusterSecrets.Find(secrets, clusterPath, data.Root);
-            _identity ??= Keys.Watcher(keys, processes);
+            _identity ??= Keys.Watcher(keys, processes) ?? (isNamed ? null : Keys.Watcher(data.SecretsInUse, processes));
             if (_identity is null && _probe is null)
             {
                 notices.WriteLine(LogFiles.ComplaintPrefix + Keys.NoOperator(keys));
             }
-            _probe ??= new ClusterProbe(_identity);
-            return await _probe.StatusAsync(processes, _ => null, brief: false, cancellationToken);
+            _probe ??= new ClusterProbe(_identity, deadline);
+            ClusterStatus status = await _probe.StatusAsync(processes, _ => null, brief: false, cancellationToken);
+            return isNamed
+                ? status
+                : status with { Processes = [.. status.Processes.Zip(processes, (row, process) => row with { LastExit = ProcessExit.Read(data.ExitFileOf(process)) })] };
         }
 
         public void Dispose()

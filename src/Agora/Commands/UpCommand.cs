@@ -35,6 +35,8 @@ internal static class UpCommand
         };
         command.SetAction(async (parse, cancellationToken) =>
         {
+            HostLimits.RefuseTooFewOpenFiles();
+            HostLimits.RefuseMissingShell();
             string? path = parse.GetValue(cluster);
             ClusterFile file = ClusterFile.Resolve(path);
             int? count = parse.GetValue(replicas);
@@ -47,7 +49,7 @@ internal static class UpCommand
             {
                 return await RunAsync(plan, parse.GetValue(background));
             }
-            return await DetachedUp.RunAsync(plan.Data, new UpScreen(plan.Shown(), plan.Data) { Note = plan.Note },
+            return await DetachedUp.RunAsync(plan.Data, new UpScreen(plan.Shown(), plan.Data) { Note = plan.Note, ShowsTroubles = true },
             [
                 "--data", plan.Data.Root,
                 .. path is null ? (string[])[] : ["--cluster", Path.GetFullPath(path)],
@@ -94,7 +96,7 @@ internal static class UpCommand
         using StopSignals signals = new();
         ClusterFile cluster = namespaces?.Move(plan.Cluster) ?? plan.Cluster;
         await using FileStream held = await plan.Data.TakeAsync(cluster, plan.Fresh, signals.Token);
-        await Keys.EnsureAsync(plan.Secrets, plan.Data, plan.Cluster, signals.Token);
+        await Keys.EnsureAsync(plan.Secrets, plan.Data, plan.Cluster, forAll: true, signals.Token);
         plan.Data.SecretsInUse = plan.Secrets;
         using ComponentIdentity? identity = Keys.Watcher(plan.Secrets, local);
         using CertificateWatch? watch = identity is null ? null : new(identity, TimeProvider.System, screen.Say);

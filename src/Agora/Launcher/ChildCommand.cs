@@ -17,7 +17,7 @@ internal sealed record ChildCommand(DataDirectory Data, ClusterSecrets Secrets, 
     {
         // A shell only to let the process append to its log itself: then nothing that it writes, last words of the runtime included, depends on
         // the supervisor. The shell becomes the process, so the id is right.
-        ProcessStartInfo start = new("/bin/sh") { UseShellExecute = false, RedirectStandardInput = true };
+        ProcessStartInfo start = new(HostLimits.Shell) { UseShellExecute = false, RedirectStandardInput = true };
         foreach (string word in (string[])
             ["-c", "umask 077; exec \"$0\" \"$@\" >>\"$AGORA_LOG\" 2>&1", .. Self(),
              "run", process.Component, process.Replica.ToString(CultureInfo.InvariantCulture), "--data", Data.Root])

@@ -8,6 +8,9 @@ namespace Agora.Launcher;
 /// <param name="Processes">Every process of the cluster file.</param>
 internal sealed record ClusterStatus(bool Ready, IReadOnlyList<ProcessStatus> Processes)
 {
+    /// <summary>What is not served, and what it waits for, where that is known: empty while all is, and where it was not asked.</summary>
+    public IReadOnlyList<string> Missing { get; init; } = [];
+
     /// <summary>What keeps it from being whole, for people to read: who does not run, and whether some function is not served; null while nothing does.</summary>
     [JsonIgnore]
     public string? Lacks
@@ -17,7 +20,7 @@ internal sealed record ClusterStatus(bool Ready, IReadOnlyList<ProcessStatus> Pr
             string[] lacks =
             [
                 .. Processes.Where(p => p.State != ProcessState.Running).Select(p => $"{p.Name} is {p.State}"),
-                .. Ready ? Array.Empty<string>() : ["not every function is served"],
+                .. Ready ? [] : Missing.Count > 0 ? Missing : ["not every function is served"],
             ];
             return lacks.Length == 0 ? null : string.Join(", ", lacks);
         }
@@ -36,9 +39,18 @@ internal sealed record ClusterStatus(bool Ready, IReadOnlyList<ProcessStatus> Pr
 /// <param name="Lag">How far that is behind the highest position known in its group.</param>
 /// <param name="MemoryBytes">Resident memory.</param>
 /// <param name="Addresses">Where it listens, by protocol.</param>
+/// <param name="LastExit">How it ended last; null where it never has, or no supervisor here knows.</param>
 internal sealed record ProcessStatus(
     string Name, string Component, int Replica, int? Pid, string State, int Restarts,
-    string? Role, long? Applied, long? Lag, long? MemoryBytes, IReadOnlyDictionary<string, string> Addresses);
+    string? Role, long? Applied, long? Lag, long? MemoryBytes, IReadOnlyDictionary<string, string> Addresses, ProcessExit? LastExit = null)
+{
+    /// <summary>How it ended last, where that is of interest now: it is down, or has come back only just. Null otherwise.</summary>
+    public ProcessExit? Trouble(DateTimeOffset now) =>
+        LastExit is { IsInOrder: false } exit && (State != ProcessState.Running || now.UtcDateTime - exit.At < s_recent) ? exit : null;
+
+    // One that dies again and again is up in between.
+    private static readonly TimeSpan s_recent = TimeSpan.FromMinutes(1);
+}
 
 /// <summary>States of a process, as status prints them.</summary>
 internal static class ProcessState
@@ -71,6 +83,7 @@ internal static class ProcessState
 /// <summary>The JSON of commands and control channel.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, WriteIndented = true)]
 [JsonSerializable(typeof(ClusterStatus))]
+[JsonSerializable(typeof(ProcessExit))]
 [JsonSerializable(typeof(DataMarker))]
 [JsonSerializable(typeof(ControlAnswer))]
 internal sealed partial class LauncherJson : JsonSerializerContext;

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 using Agora.Contracts.Security;
 using Agora.Customers;
 using Agora.Payments;
@@ -40,6 +41,7 @@ internal static class ComponentHost
         ThreadPool.GetMinThreads(out _, out int completionPorts);
         ThreadPool.SetMinThreads(Environment.ProcessorCount + 1, completionPorts);
         WebApplication? app = null;
+        Exception? failure = null;
         try
         {
             // Looked at before, because a host that fails to start logs a page about it; Explain still knows, should another program be faster.
@@ -50,6 +52,11 @@ internal static class ComponentHost
             string directory = data.Prepare(process);
             using ComponentIdentity identity = secrets.Of(process, TimeProvider.System.GetUtcNow());
             WebApplicationBuilder builder = CreateBuilder(jsonLogs);
+            if (process.Component is Names.Customers or Names.Products or Names.Payments)
+            {
+                // It logs a page of what this method then says in one line. Servers have background work besides, of which only the host tells.
+                builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
+            }
             builder.Configuration["Agora:GroupKeyFile"] ??= secrets.GroupKey(process);
             app = Build(builder, cluster, process, directory, identity);
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Agora");
@@ -64,17 +71,33 @@ internal static class ComponentHost
             await app.WaitForShutdownAsync();
             return 0;
         }
-        catch (Exception e) when (Explain(e, process) is { } why)
+        catch (Exception e)
         {
-            throw new CommandFailedException(why, e);
+            failure = e;
+            if (Explain(e, process) is { } why)
+            {
+                throw new CommandFailedException(why, e);
+            }
+            throw;
         }
         finally
         {
             if (app is not null)
             {
-                // Also flushes what is still to be logged.
-                await app.DisposeAsync();
+                await CloseAsync(app, failure);
             }
+        }
+    }
+
+    // Also flushes what is still to be logged. What a failure has broken may not close any more either: the first failure is the one to tell.
+    private static async Task CloseAsync(WebApplication app, Exception? failure)
+    {
+        try
+        {
+            await app.DisposeAsync();
+        }
+        catch (Exception) when (failure is not null)
+        {
         }
     }
 
@@ -160,7 +183,7 @@ internal static class ComponentHost
     }
 
     private static string Taken(ClusterProcess process, IReadOnlyList<ClusterEndpoint> endpoints) =>
-        $"{process.Name}: {string.Join(", ", endpoints.Select(Ports.Describe))} is taken by another program";
+        $"{process.Name}: {string.Join(", ", endpoints.Select(Ports.Describe))} is taken by another program. End that program, or give another port in the cluster file";
 
     /// <summary>Says in one line what of the environment is wrong and which part it is about; null when it is none of that.</summary>
     private static string? Explain(Exception exception, ClusterProcess process)
@@ -171,15 +194,17 @@ internal static class ComponentHost
             {
                 case CommandFailedException:
                     return e.Message;
+                case FixableException:
+                    return $"{process.Name}: {e.Message}";
                 case SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }:
                     IReadOnlyList<ClusterEndpoint> taken = Ports.Taken(process.Endpoints);
                     return Taken(process, taken.Count > 0 ? taken : process.Endpoints);
                 case SocketException { SocketErrorCode: SocketError.AddressNotAvailable }:
-                    return $"{process.Name}: {process.Host} is no address of this host";
+                    return $"{process.Name}: {process.Host} is no address of this host. Correct it in the cluster file, or start this process on its own host";
                 case SocketException { SocketErrorCode: SocketError.AccessDenied }:
-                    return $"{process.Name}: listening on {string.Join(", ", process.Endpoints.Select(Ports.Describe))} is not allowed";
+                    return $"{process.Name}: listening on {string.Join(", ", process.Endpoints.Select(Ports.Describe))} is not allowed to {Environment.UserName}. Give a port above 1023 in the cluster file";
             }
         }
-        return exception is IOException or UnauthorizedAccessException ? $"{process.Name}: {exception.Message}" : null;
+        return Explanation.Of(exception) is { } why ? $"{process.Name}: {why}" : null;
     }
 }

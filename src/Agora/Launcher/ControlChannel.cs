@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
+using Agora.Contracts.Faults;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -54,7 +55,9 @@ internal sealed class ControlClient : IDisposable
     private readonly DataDirectory _data;
     private readonly HttpClient _http;
 
-    public ControlClient(DataDirectory data) => (_data, _http) = (data, new HttpClient(new SocketsHttpHandler
+    public ControlClient(DataDirectory data) => (_data, _http) = (data, Connect(data));
+
+    private static HttpClient Connect(DataDirectory data) => new(new SocketsHttpHandler
     {
         UseProxy = false,
         ConnectCallback = async (_, cancellationToken) =>
@@ -132,6 +135,10 @@ internal sealed class ControlClient : IDisposable
         {
             return await ask();
         }
+        catch (OperationCanceledException e) when (e.InnerException is TimeoutException)
+        {
+            throw Silent(e);
+        }
         catch (HttpRequestException e) when (e.InnerException is SocketException or IOException || e.StatusCode is null)
         {
             return null;
@@ -140,6 +147,16 @@ internal sealed class ControlClient : IDisposable
         {
             throw new CommandFailedException($"the supervisor answered {(int)status}; it may be of another version", e);
         }
+    }
+
+    /// <summary>What to tell somebody whom the supervisor does not answer.</summary>
+    public SupervisorSilentException Silent(Exception? inner = null)
+    {
+        int pid = _data.Holder() ?? 0;
+        string who = pid > 0 ? FileHolder.Describe(pid) : "whose process is not known";
+        return new(pid > 0 && Posix.IsStopped(pid)
+            ? FormattableString.Invariant($"the supervisor, {who}, stands still: a signal has stopped it. 'kill -CONT {pid}' lets it go on")
+            : FormattableString.Invariant($"the supervisor, {who}, does not answer. See {_data.SupervisorLog}; where it stays so, 'kill -9 {pid}' and then 'agora up'"), inner);
     }
 
     public void Dispose() => _http.Dispose();

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 using Agora.Contracts.Security;
 
 namespace Agora.Launcher;
@@ -26,7 +27,9 @@ internal sealed partial class DataDirectory
     // Of sun_path's 108 bytes on Linux (104 elsewhere), the last is the terminator.
     private const int LongestSocketPath = 103;
 
-    public DataDirectory(string path) => Root = Path.GetFullPath(path);
+    public DataDirectory(string path) => Root = path.Length > 0 && !path.Contains('\0', StringComparison.Ordinal)
+        ? Path.GetFullPath(path)
+        : throw new CommandFailedException("--data: names no directory");
 
     public string Root { get; }
     public string Logs => Path.Combine(Root, "logs");
@@ -50,6 +53,10 @@ internal sealed partial class DataDirectory
 
     public string Of(ClusterProcess process) => Path.Combine(Root, FileName(process));
     public string LogOf(ClusterProcess process) => Path.Combine(Logs, FileName(process) + ".log");
+
+    /// <summary>How a process ended last, as the supervisor saw it.</summary>
+    public string ExitFileOf(ClusterProcess process) => Path.Combine(RunDirectory, FileName(process) + ".exit");
+
     public string PidFileOf(ClusterProcess process) => Path.Combine(RunDirectory, FileName(process) + ".pid");
 
     /// <summary>The cluster file of a process, or of the clients, in the lab.</summary>
@@ -136,7 +143,7 @@ internal sealed partial class DataDirectory
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandFailedException($"the data directory {Root} cannot be used: {e.Message}", e);
+            throw new CommandFailedException($"the data directory {Root} cannot be used: {Explanation.Of(e)}", e);
         }
     }
 
@@ -152,6 +159,10 @@ internal sealed partial class DataDirectory
             // An exclusive lock conflicts with the holder's. Waits for nobody and leaves at once.
             using FileStream probe = new(LockFile, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
             return null;
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new CommandFailedException($"the data directory {Root} cannot be used: {Explanation.Of(e)}", e);
         }
         catch (IOException)
         {
@@ -175,7 +186,7 @@ internal sealed partial class DataDirectory
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandFailedException($"{process.Name}: the directory {directory} cannot be written: {e.Message}", e);
+            throw new CommandFailedException($"{process.Name}: the directory {directory} cannot be written: {Explanation.Of(e)}", e);
         }
     }
 
@@ -206,7 +217,8 @@ internal sealed partial class DataDirectory
 
     /// <summary>What to tell somebody who wants to use the directory while process <paramref name="holder"/> does.</summary>
     public CommandFailedException AlreadyUp(int holder) => new(string.Create(CultureInfo.InvariantCulture,
-        $"a marketplace is already up on {Root} (process {holder}); 'agora status' shows it, 'agora down' ends it, '--data' names another directory"));
+        $"a marketplace is already up on {Root} ({(holder > 0 ? FileHolder.Describe(holder) : FileHolder.Describe(LockFile))}); "
+        + $"'agora status' shows it, 'agora down' ends it, '--data' names another directory"));
 
     /// <summary>Refuses a directory with somebody's own files, which must neither be mixed with ours nor be removed by <c>--fresh</c>.</summary>
     public void RefuseForeign()
@@ -245,6 +257,10 @@ internal sealed partial class DataDirectory
                 File.Delete(log);
             }
         }
+        foreach (string exit in Directory.GetFiles(RunDirectory, "*.exit"))
+        {
+            File.Delete(exit);
+        }
         File.Delete(ClusterFile);
         File.Delete(Marker);
     }
@@ -254,7 +270,9 @@ internal sealed partial class DataDirectory
     {
         if (!File.Exists(Marker))
         {
-            File.WriteAllText(Marker, JsonSerializer.Serialize(wanted, LauncherJson.Default.DataMarker));
+            // Whole or not at all: half of it would make the data seem somebody else's.
+            File.WriteAllText(Marker + ".new", JsonSerializer.Serialize(wanted, LauncherJson.Default.DataMarker));
+            File.Move(Marker + ".new", Marker, overwrite: true);
             return;
         }
         DataMarker? found;
@@ -264,7 +282,9 @@ internal sealed partial class DataDirectory
         }
         catch (JsonException e)
         {
-            throw new CommandFailedException($"{Marker} is damaged ({e.Message}); '--fresh' begins empty, '--data' names another directory", e);
+            throw new CommandFailedException(
+                $"{Marker} is damaged ({e.Message.TrimEnd('.')}); if what lies beside it is of a cluster with {wanted}, remove the file and it is made again; "
+                + "'--data' names another directory", e);
         }
         if (found != wanted)
         {
@@ -313,7 +333,7 @@ internal sealed partial class DataDirectory
         File.WriteAllText(SocketNote, directory);
     }
 
-    [GeneratedRegex(@"^(agora-data\.json|cluster\.json|logs|secrets|lab|run|(web|payments|seller-server|buyer-server|customers|products)-\d+)$")]
+    [GeneratedRegex(@"^(agora-data\.json(\.new)?|cluster\.json|logs|secrets|lab|run|(web|payments|seller-server|buyer-server|customers|products)-\d+)$")]
     private static partial Regex Ours();
 }
 

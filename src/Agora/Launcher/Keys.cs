@@ -10,16 +10,24 @@ internal static class Keys
     /// Makes what is missing where that is this command's to do: in the data directory, for a cluster that is all on this machine. Keys of
     /// several hosts are made once, by <c>agora cluster init</c> or <c>agora cluster keys</c>, and copied.
     /// </summary>
-    public static async Task EnsureAsync(ClusterSecrets secrets, DataDirectory data, ClusterFile cluster, CancellationToken cancellationToken)
+    /// <param name="secrets">Where they are, or are to be.</param>
+    /// <param name="data">The data directory.</param>
+    /// <param name="cluster">Names the processes and their hosts.</param>
+    /// <param name="forAll">Every process of the cluster is started with them, as by <c>agora up</c>; not one of many, as by <c>agora run</c>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public static async Task EnsureAsync(
+        ClusterSecrets secrets, DataDirectory data, ClusterFile cluster, bool forAll, CancellationToken cancellationToken)
     {
-        if (secrets.Directory == data.Secrets.Directory && secrets.CanMake && (secrets.Exist || cluster.Processes().All(p => Ports.IsLocal(p.Host))))
+        bool allHere = cluster.Processes().All(p => Ports.IsLocal(p.Host));
+        if (secrets.Directory == data.Secrets.Directory && secrets.CanMake && (secrets.Exist || allHere))
         {
-            await MakeAsync(secrets, cluster, renew: false, data.HoldsDataOfGroup(cluster) ? GroupKeyRule.Keep : GroupKeyRule.Make, cancellationToken);
+            await MakeAsync(secrets, cluster, renew: false, forAll && !data.HoldsDataOfGroup(cluster) ? GroupKeyRule.Make : GroupKeyRule.Keep, cancellationToken);
         }
         else if (!secrets.Exist)
         {
             throw new CommandFailedException(
-                $"there are no keys in {secrets.Directory}, and this cluster has other hosts too: 'agora cluster keys --cluster FILE' makes them once for all, and says what to copy where");
+                $"there are no keys in {secrets.Directory}, and this cluster has other hosts too: "
+                + "'agora cluster keys --cluster FILE' makes them once for all, and says what to copy where");
         }
     }
 

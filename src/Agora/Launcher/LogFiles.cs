@@ -12,6 +12,9 @@ internal static class LogFiles
     /// <summary>What a program of ours begins the line with that says why it ends.</summary>
     public const string ComplaintPrefix = "agora: ";
 
+    // What the runtime begins it with where a program of ours could not.
+    private const string RuntimesPrefix = "Unhandled exception.";
+
     /// <summary>
     /// Puts a file that has grown too large aside. It is copied and cut, not renamed: its writer appends, and goes on at the new end. A line
     /// written between the two steps is lost.
@@ -42,7 +45,13 @@ internal static class LogFiles
             using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             file.Position = Math.Max(start <= file.Length ? start : 0, file.Length - Tail);
             using StreamReader reader = new(file);
-            return reader.ReadToEnd().Split('\n').LastOrDefault(line => line.StartsWith(ComplaintPrefix, StringComparison.Ordinal))?[ComplaintPrefix.Length..].TrimEnd();
+            string[] lines = reader.ReadToEnd().Split('\n');
+            return Last(lines, ComplaintPrefix) ?? Last(lines, RuntimesPrefix) ?? Last(lines, "Out of memory");
+
+            static string? Last(string[] lines, string prefix) =>
+                lines.LastOrDefault(line => line.StartsWith(prefix, StringComparison.Ordinal)) is { } line
+                    ? (prefix == ComplaintPrefix ? line[prefix.Length..] : line).TrimEnd()
+                    : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -7,6 +7,8 @@ namespace Agora.Launcher;
 internal static partial class Posix
 {
     private const int SigTerm = 15;
+    private const int RlimitNoFileLinux = 7;
+    private const int RlimitNoFileElsewhere = 8;
 
     // AT_FDCWD, AT_SYMLINK_NOFOLLOW and STATX_UID of Linux.
     private const int CurrentDirectory = -100;
@@ -64,11 +66,40 @@ internal static partial class Posix
         }
     }
 
+    /// <summary>How many files and sockets a process may have open; null where the system does not say.</summary>
+    public static ulong? MaxOpenFiles() =>
+        GetRlimit(OperatingSystem.IsLinux() ? RlimitNoFileLinux : RlimitNoFileElsewhere, out Limit limit) == 0 ? limit.Current : null;
+
+    /// <summary>A signal, such as SIGSTOP or Ctrl-Z, has stopped the process. Known on Linux only.</summary>
+    public static bool IsStopped(int pid)
+    {
+        try
+        {
+            // Number, name in brackets, which may hold anything, state.
+            string stat = File.ReadAllText(FormattableString.Invariant($"/proc/{pid}/stat"));
+            return stat[(stat.LastIndexOf(')') + 1)..].TrimStart().StartsWith('T');
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int Statx(int directory, string path, int flags, uint mask, byte[] status);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint GetEffectiveUser();
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Limit
+    {
+        public ulong Current;
+        public ulong Highest;
+    }
+
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    private static partial int GetRlimit(int resource, out Limit limit);
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int pid, int signal);

@@ -7,8 +7,8 @@ namespace Agora.Launcher;
 /// <param name="State">What to call its state while it does not answer.</param>
 /// <param name="Restarts">How often it was brought back.</param>
 /// <param name="MemoryBytes">Resident memory while it is up.</param>
-/// <param name="LastEnd">How it ended last, and why where it said so.</param>
-internal readonly record struct LocalView(int? Pid, string State, int Restarts, long? MemoryBytes, string? LastEnd)
+/// <param name="LastExit">How it ended last; null where it never has.</param>
+internal readonly record struct LocalView(int? Pid, string State, int Restarts, long? MemoryBytes, ProcessExit? LastExit)
 {
     /// <summary>There is a process that is meant to be up.</summary>
     public bool IsUp => Pid is not null && State is ProcessState.Starting or ProcessState.Unresponsive;
@@ -17,8 +17,13 @@ internal readonly record struct LocalView(int? Pid, string State, int Restarts, 
 /// <summary>Puts together what the supervisor sees and what the processes answer.</summary>
 internal static class StatusReport
 {
+    /// <param name="processes">All of them.</param>
+    /// <param name="answers">What each answered, in the same order.</param>
+    /// <param name="local">What is known without asking.</param>
+    /// <param name="missing">What is not served, and what it waits for; null where that was not asked.</param>
     public static ClusterStatus Of(
-        IReadOnlyList<ClusterProcess> processes, IReadOnlyList<ProbeAnswer> answers, Func<ClusterProcess, LocalView?> local, bool serves)
+        IReadOnlyList<ClusterProcess> processes, IReadOnlyList<ProbeAnswer> answers, Func<ClusterProcess, LocalView?> local,
+        IReadOnlyList<string>? missing)
     {
         // The highest position that anybody in the group has heard of: what a replica lags behind.
         Dictionary<string, long> known = processes.Zip(answers)
@@ -32,9 +37,9 @@ internal static class StatusReport
             return new ProcessStatus(
                 process.Name, process.Component, process.Replica, view?.Pid, State(view, answer), view?.Restarts ?? 0,
                 answer.Replica?.Role, answer.Replica?.Applied, known.TryGetValue(process.Component, out long highest) ? highest - answer.Replica?.Applied : null,
-                view?.MemoryBytes, process.Endpoints.ToDictionary(e => e.Name, e => e.Address));
+                view?.MemoryBytes, process.Endpoints.ToDictionary(e => e.Name, e => e.Address), view?.LastExit);
         })];
-        return new ClusterStatus(serves, rows);
+        return new ClusterStatus(missing is { Count: 0 }, rows) { Missing = missing ?? [] };
     }
 
     private static string State(LocalView? view, ProbeAnswer answer) => view switch

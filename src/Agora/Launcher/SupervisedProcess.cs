@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Faults;
 
 namespace Agora.Launcher;
 
@@ -29,7 +30,7 @@ internal sealed class SupervisedProcess : IDisposable
     private bool _answered;
     private string _downState = ProcessState.Stopped;
     private int _restarts;
-    private string? _lastEnd;
+    private ProcessExit? _lastExit;
     private long _logStart;
     private TaskCompletionSource _down = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -41,6 +42,7 @@ internal sealed class SupervisedProcess : IDisposable
         _howToStart = howToStart;
         _time = time;
         _announce = announce;
+        _lastExit = ProcessExit.Read(data.ExitFileOf(process));
         _down.SetResult();
     }
 
@@ -57,9 +59,9 @@ internal sealed class SupervisedProcess : IDisposable
             if (_process is { HasExited: false } process)
             {
                 string state = !_wanted ? ProcessState.Stopping : _answered ? ProcessState.Unresponsive : ProcessState.Starting;
-                return new LocalView(process.Id, state, _restarts, Memory(process), _lastEnd);
+                return new LocalView(process.Id, state, _restarts, Memory(process), _lastExit);
             }
-            return new LocalView(null, _wanted ? ProcessState.Restarting : _downState, _restarts, null, _lastEnd);
+            return new LocalView(null, _wanted ? ProcessState.Restarting : _downState, _restarts, null, _lastExit);
         }
     }
 
@@ -216,8 +218,7 @@ internal sealed class SupervisedProcess : IDisposable
             catch (Exception e) when (e is System.ComponentModel.Win32Exception or IOException or UnauthorizedAccessException)
             {
                 // The loop tries again later.
-                _lastEnd = $"could not be started: {e.Message}";
-                _announce($"{Process.Name}: {e.Message}");
+                Keep(new ProcessExit(_time.GetUtcNow().UtcDateTime, null, null, Explanation.Of(e) ?? e.Message));
             }
             return _process;
         }
@@ -232,7 +233,7 @@ internal sealed class SupervisedProcess : IDisposable
         {
             if (_process is { } process)
             {
-                _lastEnd = Reason(process.ExitCode) + (LogFiles.Complaint(_data.LogOf(Process), _logStart) is { } why ? $": {why}" : "");
+                Keep(ProcessExit.Of(process.ExitCode, _time.GetUtcNow(), LogFiles.Complaint(_data.LogOf(Process), _logStart) ?? SilentReason()));
                 process.Dispose();
                 _process = null;
                 ProcessNote.Remove(_data.PidFileOf(Process));
@@ -243,7 +244,7 @@ internal sealed class SupervisedProcess : IDisposable
                 _wake.Wait(0, CancellationToken.None);
                 _restarts++;
                 pause = _pause.After(ran);
-                message = string.Create(CultureInfo.InvariantCulture, $"{Process.Name} {_lastEnd}; again in {pause.Value.TotalSeconds:0.#} s");
+                message = string.Create(CultureInfo.InvariantCulture, $"{Process.Name} {_lastExit}; again in {pause.Value.TotalSeconds:0.#} s");
             }
             _down.TrySetResult();
         }
@@ -253,6 +254,17 @@ internal sealed class SupervisedProcess : IDisposable
         }
         return pause;
     }
+
+    private void Keep(ProcessExit exit)
+    {
+        _lastExit = exit;
+        exit.Write(_data.ExitFileOf(Process));
+    }
+
+    // On a full disk a process cannot say in its log why it ends.
+    private string? SilentReason() => FileFault.IsFull(_data.LogOf(Process))
+        ? $"{_data.Logs}: No space left on device. Make room there: it could not even log why it ended"
+        : null;
 
     private void Wake()
     {
@@ -275,10 +287,6 @@ internal sealed class SupervisedProcess : IDisposable
             return null;
         }
     }
-
-    private static string Reason(int exitCode) => exitCode > 128
-        ? string.Create(CultureInfo.InvariantCulture, $"was killed by signal {exitCode - 128}")
-        : string.Create(CultureInfo.InvariantCulture, $"ended with exit code {exitCode}");
 
     public void Dispose() => _wake.Dispose();
 }

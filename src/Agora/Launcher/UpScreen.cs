@@ -13,20 +13,31 @@ internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDire
 
     private readonly bool _live = AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected;
     private readonly long _startedAt = Stopwatch.GetTimestamp();
+    private readonly DateTime _since = TimeProvider.System.GetUtcNow().UtcDateTime;
 
     /// <summary>What is to be said besides, once everything is ready.</summary>
     public string? Note { get; init; }
 
+    /// <summary>Also why processes died since; where the supervisor itself does not say it here.</summary>
+    public bool ShowsTroubles { get; init; }
+
     /// <summary>Says something that happened. On a terminal it goes above the moving picture.</summary>
     public void Say(string message)
     {
-        if (_live)
+        try
         {
-            AnsiConsole.MarkupLineInterpolated($"[grey]agora:[/] {message}");
+            if (_live)
+            {
+                AnsiConsole.MarkupLineInterpolated($"[grey]agora:[/] {message}");
+            }
+            else
+            {
+                Console.WriteLine($"agora: {message}");
+            }
         }
-        else
+        catch (IOException)
         {
-            Console.WriteLine($"agora: {message}");
+            // A log on a full disk: what is up stays up all the same.
         }
     }
 
@@ -59,6 +70,11 @@ internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDire
         HashSet<string> told = [];
         return WatchAsync(ask, status =>
         {
+            // Once each: whoever waits for a start sees why it does not come.
+            foreach (string trouble in Troubles(status).Where(told.Add))
+            {
+                Say(trouble);
+            }
             foreach (IGrouping<string, ProcessStatus> component in status.Processes.GroupBy(p => p.Component))
             {
                 if (component.All(p => p.State == ProcessState.Running) && told.Add(component.Key))
@@ -94,7 +110,7 @@ internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDire
         {
             return await ask(cancellationToken);
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is SupervisorSilentException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return null;
         }
@@ -118,10 +134,19 @@ internal sealed class UpScreen(IReadOnlyList<ClusterProcess> processes, DataDire
                 }))),
                 new Text(string.Create(CultureInfo.InvariantCulture, $"{up} of {states.Length} up")));
         }
+        foreach (string trouble in status is null ? [] : Troubles(status))
+        {
+            grid.AddRow(new Text(""), new Text(""), new Text(trouble));
+        }
         bool allUp = status?.Processes.All(p => p.State == ProcessState.Running) == true;
-        grid.AddRow(new Text(string.Create(CultureInfo.InvariantCulture, $"{Elapsed():0.0} s")), new Text(""), new Text(allUp ? "until every function is served" : ""));
+        grid.AddRow(new Text(string.Create(CultureInfo.InvariantCulture, $"{Elapsed():0.0} s")), new Text(""), new Text(!allUp ? "" : status!.Missing is [var first, ..] ? $"waits: {first}" : "until every function is served"));
         return grid;
     }
+
+    private IEnumerable<string> Troubles(ClusterStatus status) => ShowsTroubles
+        ? status.Processes.Where(p => p.State != ProcessState.Running && p.LastExit is { IsInOrder: false } exit && exit.At >= _since)
+            .Select(p => $"{p.Name} {p.LastExit}")
+        : [];
 
     private void ShowAddresses()
     {

@@ -76,14 +76,16 @@ internal sealed class MemberLoop
             now: 0);
         if (handler.Applied < state.Position)
         {
-            throw new ProtocolViolationException(
-                $"The application has applied only up to {handler.Applied}, but the journal begins behind {state.Position}: the application's state was lost or belongs elsewhere.");
+            throw new JournalLostException(
+                $"The application has applied only up to {handler.Applied}, but the journal begins behind {state.Position}: "
+                + "the application's state was lost or belongs elsewhere.");
         }
 
         if (handler.Applied > _core.Received)
         {
-            throw new ProtocolViolationException(
-                $"The application has applied up to {handler.Applied}, but the journal holds only up to {_core.Received}: one of them belongs elsewhere, or the journal was lost.");
+            throw new JournalLostException(
+                $"The application has applied up to {handler.Applied}, but the journal holds only up to {_core.Received}: "
+                + "the journal was lost or damaged, or one of them belongs elsewhere.");
         }
 
         _flushAt = options.MaximumJournal;

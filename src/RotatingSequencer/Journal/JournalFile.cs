@@ -52,7 +52,8 @@ internal sealed partial class JournalFile : IDisposable
         try
         {
             File.Delete(Path.Combine(directory, Unfinished));
-            var generations = Directory.GetFiles(directory, Prefix + "*").Select(GenerationOf).Order().ToArray();
+            // What somebody else put beside it, a copy perhaps, is none of the journal's.
+            long[] generations = [.. Directory.GetFiles(directory, Prefix + "*").Select(GenerationOf).OfType<long>().Order()];
             if (generations.Length == 0)
             {
                 state = fresh;
@@ -67,13 +68,12 @@ internal sealed partial class JournalFile : IDisposable
             }
 
             var path = PathOf(directory, generations[^1]);
-            state = JournalFormat.Read(File.ReadAllBytes(path), out var length)
-                ?? throw new InvalidDataException($"{path} is no journal: it does not begin with a checkpoint.");
+            state = Read(path, out var length);
             var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
             // What a crash cut short must not be found again behind what comes next; and what a killed process wrote but did not sync is
             // relied on from here, so that it has to survive a loss of power as well.
             RandomAccess.SetLength(file, length);
-            SyncData(file);
+            SyncData(file, path);
             return new JournalFile(directory, @lock, generations[^1], file, length) { Growth = length };
         }
         catch
@@ -94,7 +94,7 @@ internal sealed partial class JournalFile : IDisposable
             _prepared = _length + _zeros.Length;
         }
 
-        SyncData(_file);
+        SyncData(_file, PathOf(_directory, _generation));
         Growth += records.Length;
     }
 
@@ -134,12 +134,29 @@ internal sealed partial class JournalFile : IDisposable
     private static string PathOf(string directory, long generation) =>
         Path.Combine(directory, Prefix + generation.ToString("D10", CultureInfo.InvariantCulture));
 
-    private static long GenerationOf(string path) =>
+    /// <summary>Null where it is no journal of ours, whatever its name begins with.</summary>
+    private static long? GenerationOf(string path) =>
         long.TryParse(Path.GetFileName(path).AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var generation)
+        && PathOf(Path.GetDirectoryName(path)!, generation) == path
             ? generation
-            : throw new InvalidDataException($"{path} does not belong in a journal's directory.");
+            : null;
 
-    private static void SyncData(SafeFileHandle file)
+    private static JournalState Read(string path, out int length)
+    {
+        JournalState? state;
+        try
+        {
+            state = JournalFormat.Read(File.ReadAllBytes(path), out length);
+        }
+        catch (Exception e) when (e is InvalidDataException or IndexOutOfRangeException or ArgumentOutOfRangeException)
+        {
+            throw new InvalidDataException($"{path} cannot be read: {e.Message}", e);
+        }
+
+        return state ?? throw new InvalidDataException($"{path} is no journal, or is damaged: it does not begin with a checkpoint.");
+    }
+
+    private static void SyncData(SafeFileHandle file, string path)
     {
         if (!OperatingSystem.IsLinux())
         {
@@ -147,7 +164,7 @@ internal sealed partial class JournalFile : IDisposable
         }
         else if (NativeSyncData(file) != 0)
         {
-            throw new IOException($"The journal could not be synced: {Marshal.GetLastPInvokeErrorMessage()}.");
+            throw new IOException($"{path} could not be synced: {Marshal.GetLastPInvokeErrorMessage()}.", Marshal.GetLastPInvokeError());
         }
     }
 
@@ -162,13 +179,13 @@ internal sealed partial class JournalFile : IDisposable
         var descriptor = NativeOpen(directory, 0);
         if (descriptor < 0)
         {
-            throw new IOException($"{directory} could not be opened to sync it: {Marshal.GetLastPInvokeErrorMessage()}.");
+            throw new IOException($"{directory} could not be opened to sync it: {Marshal.GetLastPInvokeErrorMessage()}.", Marshal.GetLastPInvokeError());
         }
 
         using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
         if (NativeSync(handle) != 0)
         {
-            throw new IOException($"{directory} could not be synced: {Marshal.GetLastPInvokeErrorMessage()}.");
+            throw new IOException($"{directory} could not be synced: {Marshal.GetLastPInvokeErrorMessage()}.", Marshal.GetLastPInvokeError());
         }
     }
 

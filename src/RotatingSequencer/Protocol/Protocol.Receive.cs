@@ -28,7 +28,7 @@ internal sealed partial class Protocol
         _heard[from] = now;
         if (_incoming.Locals[_self] > _requests[_self].Contiguous)
         {
-            throw new ProtocolViolationException(
+            throw new JournalLostException(
                 $"Member {from} holds this member's Requests up to {_incoming.Locals[_self]}, but its own journal ends at {_requests[_self].Contiguous}: its journal was lost.");
         }
 
@@ -36,7 +36,7 @@ internal sealed partial class Protocol
         var own = _incoming.Sequences - ((_incoming.Sequences - _self + _members) % _members);
         if (own > _sequences.Contiguous)
         {
-            throw new ProtocolViolationException(
+            throw new JournalLostException(
                 $"Member {from} holds number {own}, which this member gave out, but its own journal ends at {_sequences.Contiguous}: its journal was lost.");
         }
 

@@ -120,8 +120,8 @@ internal sealed partial class Protocol
         FirstLocal = _requests[_self].Contiguous + 1;
         if (state.Applied > Received)
         {
-            throw new ProtocolViolationException(
-                $"The application has applied up to {state.Applied}, but the journal holds only up to {Received}: the journal was lost or belongs to another directory.");
+            throw new JournalLostException(
+                $"The application has applied up to {state.Applied}, but the journal holds only up to {Received}: the journal was lost or damaged, or belongs elsewhere.");
         }
     }
 

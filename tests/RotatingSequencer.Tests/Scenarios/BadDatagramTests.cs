@@ -69,7 +69,7 @@ public sealed class BadDatagramTests
     {
         var script = new Script(3);
 
-        Assert.Throws<ProtocolViolationException>(() => script.Say(0, to: 1, Holds(-1, -1, 0, -1)));
+        Assert.Throws<JournalLostException>(() => script.Say(0, to: 1, Holds(-1, -1, 0, -1)));
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public sealed class BadDatagramTests
         var script = new Script(3);
         script.Say(2, to: 1, HoldsSequences(-1, 0, -1, -1, -1));
 
-        Assert.Throws<ProtocolViolationException>(() => script.Say(0, to: 1, HoldsSequences(-1, 1, -1, -1, -1)));
+        Assert.Throws<JournalLostException>(() => script.Say(0, to: 1, HoldsSequences(-1, 1, -1, -1, -1)));
     }
 
     [Fact]

@@ -161,7 +161,7 @@ public sealed class RestartTests
     {
         var state = new JournalState(1, 3) { Applied = 0, Incarnations = [0, Script.Incarnation(1), 0] };
 
-        Assert.Throws<ProtocolViolationException>(() => new Script(3, journal: true).Restart(1, state));
+        Assert.Throws<JournalLostException>(() => new Script(3, journal: true).Restart(1, state));
     }
 
     private static JournalState JournalOf(int member, Action<JournalState> hold)
