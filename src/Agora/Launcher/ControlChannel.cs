@@ -80,7 +80,7 @@ internal sealed class ControlClient : IDisposable
 
         // A stop in order may take its whole bound.
         Timeout = SupervisedProcess.DefaultStopBound + TimeSpan.FromSeconds(10),
-    });
+    };
 
     /// <summary>How all processes are; null when no supervisor is up.</summary>
     public Task<ClusterStatus?> StatusAsync(CancellationToken cancellationToken) => StatusAsync(brief: false, cancellationToken);
