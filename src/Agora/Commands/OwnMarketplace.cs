@@ -1,5 +1,6 @@
 using System.Globalization;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Payments;
 using Agora.Contracts.Security;
 using Agora.Evaluation;
 using Agora.Evaluation.Chaos;
@@ -160,6 +161,8 @@ internal sealed class ControlledMarketplace(DataDirectory data) : IBreakableMark
 
     public ComponentIdentity Identity { get; } = Keys.Operator(data.SecretsInUse)
         ?? throw new CommandFailedException($"there is no operator's key in {data.SecretsInUse.Directory}, and without it the databases do not show their books");
+
+    public MerchantSecret? Merchant => Keys.Merchant(data.SecretsInUse, File);
 
     public async Task<string?> LacksAsync(CancellationToken cancel) => Up(await _control.StatusAsync(cancel)).Lacks;
 

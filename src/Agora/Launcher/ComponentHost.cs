@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Payments;
 using Agora.Contracts.Security;
 using Agora.Customers;
 using Agora.Payments;
@@ -51,6 +52,7 @@ internal static class ComponentHost
             using ComponentIdentity identity = secrets.Of(process, TimeProvider.System.GetUtcNow());
             WebApplicationBuilder builder = CreateBuilder(jsonLogs);
             builder.Configuration["Agora:GroupKeyFile"] ??= secrets.GroupKey(process);
+            builder.Configuration[MerchantSecret.FileSetting] ??= secrets.PaymentsSecret(process);
             app = Build(builder, cluster, process, directory, identity);
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Agora");
             identity.Refused += why => logger.LogWarning("TLS: {Why}", why);
