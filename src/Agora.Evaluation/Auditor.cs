@@ -6,7 +6,6 @@ using System.Text.Json.Serialization;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Replication;
-using Agora.Contracts.Security;
 using Google.Protobuf;
 using Grpc.Core;
 using Item = Agora.Contracts.Products.Item;
@@ -17,14 +16,19 @@ namespace Agora.Evaluation;
 /// Reads the books after a run: through gRPC from all replicas in turn, so that each is really read, and from the payment service. To read
 /// what belongs to an account it opens a session for it directly at the database.
 /// </summary>
-internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, Databases databases) : IDisposable
+internal sealed class Auditor(IMarketplace marketplace, Databases databases) : IDisposable
 {
     // A purchase whose server died is settled within about a minute: 30 s until it counts as left, 15 s until somebody looks.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
     private const int AtOnce = 8;
 
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, SslOptions = identity.Towards(Components.Payments, 0) }) { Timeout = TimeSpan.FromSeconds(30) };
+    private readonly HttpClient _http = new(
+        new SocketsHttpHandler { UseProxy = false, SslOptions = marketplace.Identity.Towards(Components.Payments, 0) })
+    {
+        Timeout = TimeSpan.FromSeconds(30),
+        DefaultRequestHeaders = { Authorization = marketplace.Merchant?.Header },
+    };
     private readonly Dictionary<string, long> _repeats = [];
     private HashSet<string> _known = [];
     private DateTimeOffset _since = DateTimeOffset.UtcNow;
@@ -165,8 +169,10 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
     private async Task<IReadOnlyDictionary<string, long>> NewChargesAsync(CancellationToken cancel)
     {
         var now = DateTimeOffset.UtcNow;
-        var payments = cluster.Payments.Replicas[0];
-        UriBuilder address = new(cluster.Payments.UsesHttps ? Uri.UriSchemeHttps : Uri.UriSchemeHttp, payments.Host, payments.Port, "/audit/approved")
+        var group = marketplace.File.Payments;
+        var payments = group.Replicas[0];
+        var scheme = group.UsesHttps ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
+        UriBuilder address = new(scheme, payments.Host, payments.Port, "/audit/approved")
         {
             Query = string.Create(CultureInfo.InvariantCulture, $"since={_since.AddMinutes(-1).ToUnixTimeMilliseconds()}"),
         };
@@ -177,7 +183,8 @@ internal sealed class Auditor(ClusterFile cluster, ComponentIdentity identity, D
         }
         catch (HttpRequestException e)
         {
-            throw new EvaluationException($"the payment service at {address.Host}:{address.Port} does not show its books, which it does to callers on its own host only: {e.Message}", e);
+            throw new EvaluationException(
+                $"the payment service at {address.Host}:{address.Port} does not show its books: {e.Message}", e);
         }
         var known = _known;
         _known = [.. approved!.Select(charge => charge.Id)];

@@ -30,7 +30,7 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
         ArgumentNullException.ThrowIfNull(save);
         var report = Begin(command);
         using Databases databases = new(marketplace.File, marketplace.Identity);
-        using Auditor auditor = new(marketplace.File, marketplace.Identity, databases);
+        using Auditor auditor = new(marketplace, databases);
         await auditor.BeginAsync(cancel);
         List<ScaleResult> scales = [];
         if (options.FirstCalls > 0)

@@ -1,4 +1,5 @@
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Payments;
 using Agora.Contracts.Security;
 
 namespace Agora.Evaluation;
@@ -11,6 +12,9 @@ public interface IMarketplace
 
     /// <summary>As whom the books are read.</summary>
     ComponentIdentity Identity { get; }
+
+    /// <summary>What opens the payment service's books; null where <see cref="Identity"/> does.</summary>
+    MerchantSecret? Merchant { get; }
 
     /// <summary>There is a network between its processes and to its clients that can be made bad on purpose.</summary>
     bool HasLab { get; }

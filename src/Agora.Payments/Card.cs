@@ -19,7 +19,7 @@ internal static class Card
             var digit = number[^(i + 1)] - '0';
             sum += i % 2 == 0 ? digit : digit < 5 ? 2 * digit : 2 * digit - 9;
         }
-        return sum % 10 == 0 ? null : "has a wrong check digit (Luhn): is a digit mistyped?";
+        return sum % 10 == 0 ? null : "has a wrong check digit (Luhn), as with a digit that is mistyped";
     }
 
     /// <summary>

@@ -1,4 +1,3 @@
-using System.ServiceModel;
 using Agora.Contracts.Payments;
 
 namespace Agora.Payments;
@@ -7,17 +6,17 @@ namespace Agora.Payments;
 internal sealed class FinancialTransactions(TransactionStore store, TimeProvider clock) : IFinancialTransactions
 {
     // In units of UTF-16, of which a character may take two: a hundred characters of any script.
-    private const int LongestText = 200;
+    private const int MaxText = 200;
 
     public async Task<TransactionState> ChargeAsync(
-        string transactionId, string cardholderName, string cardNumber, string expirationDate, string securityCode, long amountInCents)
+        string transactionId, string cardholderName, string cardNumber, string expirationDate, string securityCode,
+        long amountInCents)
     {
         CheckId(transactionId);
         // A repeat gets its first answer, whatever has become of the card since: it may have expired meanwhile.
         if (await store.FindAsync(transactionId) == TransactionState.Unknown)
         {
-            Check("cardholderName", string.IsNullOrWhiteSpace(cardholderName) || cardholderName.Length > LongestText
-                ? $"must have 1 to {LongestText} characters" : null);
+            Check("cardholderName", WrongText(cardholderName));
             Check("cardNumber", Card.WrongNumber(cardNumber));
             Check("expirationDate", Card.WrongExpiration(expirationDate, clock.GetUtcNow()));
             Check("securityCode", Card.WrongSecurityCode(securityCode));
@@ -32,22 +31,22 @@ internal sealed class FinancialTransactions(TransactionStore store, TimeProvider
         return store.FindAsync(transactionId);
     }
 
-    public Task<TransactionState> VoidAsync(string transactionId)
+    public Task<TransactionState> CancelAsync(string transactionId)
     {
         CheckId(transactionId);
-        return store.VoidAsync(transactionId);
+        return store.CancelAsync(transactionId);
     }
 
-    private static void CheckId(string? transactionId) =>
-        Check("transactionId", string.IsNullOrWhiteSpace(transactionId) || transactionId.Length > LongestText
-            ? $"must have 1 to {LongestText} characters" : null);
+    private static void CheckId(string? transactionId) => Check("transactionId", WrongText(transactionId));
+
+    private static string? WrongText(string? text) =>
+        string.IsNullOrWhiteSpace(text) || text.Length > MaxText ? $"must have 1 to {MaxText} characters" : null;
 
     private static void Check(string field, string? reason)
     {
         if (reason is not null)
         {
-            throw new FaultException<CardFault>(
-                new CardFault { Field = field, Reason = reason }, new FaultReason($"{field} {reason}."), new FaultCode("Client"));
+            throw SoapFaults.Malformed(field, reason);
         }
     }
 }

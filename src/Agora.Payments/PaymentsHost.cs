@@ -12,25 +12,32 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Logging;
-using SoapCore;
-using SoapCore.Extensibility;
 
 namespace Agora.Payments;
 
-/// <summary>The financial-transactions service: SOAP 1.1 at <c>/FinancialTransactions</c>, its WSDL at <c>?wsdl</c>.</summary>
+/// <summary>
+/// The financial-transactions service: SOAP 1.1 at <c>/FinancialTransactions</c>, its WSDL at <c>?wsdl</c>.
+/// </summary>
 public static class PaymentsHost
 {
-    private const string Path = "/FinancialTransactions";
+    internal const string Path = "/FinancialTransactions";
+
+    // The last millisecond of the year 9999.
+    private const long MaxTime = 253_402_300_799_999;
+
+    private static readonly string[] s_reading = ["GET", "HEAD"];
 
     /// <summary>Builds the service, not yet started. Its transactions lie in <paramref name="directory"/>.</summary>
     /// <param name="builder">The process's builder, with logging as the program wants it.</param>
     /// <param name="cluster">Says where it listens, and how it decides.</param>
     /// <param name="replica">Its number.</param>
     /// <param name="directory">Its own data directory; made if missing.</param>
-    /// <param name="identity">Its identity, where it speaks HTTPS: then only buyer servers and operators may call it.</param>
-    /// <exception cref="IOException">The directory cannot be used, or the host is not known; the message says which and why.</exception>
-    public static WebApplication Build(WebApplicationBuilder builder, ClusterFile cluster, int replica, string directory, ComponentIdentity? identity = null)
+    /// <param name="identity">Its identity, where it speaks HTTPS: then only buyer servers and operators may call
+    /// it.</param>
+    /// <exception cref="IOException">The directory cannot be used, or the host is not known; the message says which and
+    /// why.</exception>
+    public static WebApplication Build(
+        WebApplicationBuilder builder, ClusterFile cluster, int replica, string directory, ComponentIdentity? identity = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(cluster);
@@ -47,46 +54,41 @@ public static class PaymentsHost
                     listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls) });
                 }
             });
-            kestrel.Limits.MaxRequestBodySize = SoapAdmission.LargestRequest;
+            kestrel.Limits.MaxRequestBodySize = SoapEndpoint.MaxRequest;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             kestrel.AddServerHeader = false;
         });
-        // It logs every refused card as an error; what is one is logged by SoapFaults.
-        builder.Logging.AddFilter("SoapCore", LogLevel.None);
-
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(services => TransactionStore.Open(
             directory, cluster.Payments.Seed, cluster.Payments.ApprovalProbability, services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<IFinancialTransactions, FinancialTransactions>();
-        builder.Services.AddSoapCore();
-        builder.Services.AddSingleton<IFaultExceptionTransformer, SoapFaults>();
+        var secret = MerchantSecret.For(cluster.Payments, builder.Configuration[MerchantSecret.FileSetting]);
+        var merchant = new Merchant(secret);
+        builder.Services.AddSingleton(merchant);
+        builder.Services.AddSingleton<SoapFaults>();
+        builder.Services.AddSingleton<SoapEndpoint>();
 
         var app = builder.Build();
         // Opened now, so that an unusable directory is reported before anything is served.
         var store = app.Services.GetRequiredService<TransactionStore>();
-        app.MapGet("/health/live", () => "live");
-        app.MapGet("/health/ready", async () =>
+        app.MapMethods("/health/live", s_reading, () => "live");
+        app.MapMethods("/health/ready", s_reading, async () =>
         {
             await store.FindAsync("health");
             return "ready";
         });
-        // For auditors on this host: which charges stand. Nobody else is told that the path exists.
-        app.MapGet("/audit/approved", async (HttpContext context, long? since) =>
-            context.Connection.RemoteIpAddress is { } caller && (IPAddress.IsLoopback(caller) || caller.Equals(context.Connection.LocalIpAddress))
-                ? Results.Ok(await store.ApprovedAsync(DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(since ?? 0, 0, 253_402_300_799_999))))
-                : Results.NotFound());
-        app.Use((context, next) => context.Request.Path.StartsWithSegments(Path) ? SoapAdmission.AdmitAsync(context, next) : next(context));
-        ((IApplicationBuilder)app).UseSoapEndpoint<IFinancialTransactions>(soap =>
+        // Which charges stand.
+        app.MapGet("/audit/approved", async (HttpContext http, long? since) =>
         {
-            soap.Path = Path;
-            // On the wire the same as the DataContractSerializer of System.ServiceModel's clients; but the WSDL made for that one names
-            // types that it does not define.
-            soap.SoapSerializer = SoapSerializer.XmlSerializer;
-            soap.EncoderOptions = [new SoapEncoderOptions { OverwriteResponseContentType = true }];
-            soap.HttpPostEnabled = false;
-            soap.HttpsPostEnabled = false;
-            soap.IndentXml = false;
-            soap.OmitXmlDeclaration = false;
+            if (!merchant.IsCaller(http))
+            {
+                http.Response.Headers.WWWAuthenticate = Merchant.Challenge;
+                return Results.Text(Merchant.Missing, statusCode: StatusCodes.Status401Unauthorized);
+            }
+            var time = DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(since ?? 0, 0, MaxTime));
+            return Results.Ok(await store.ApprovedAsync(time));
         });
+        app.Map(Path, app.Services.GetRequiredService<SoapEndpoint>().ServeAsync);
         return app;
     }
 

@@ -1,52 +1,55 @@
-using System.Runtime.Serialization;
 using System.ServiceModel;
-using System.ServiceModel.Channels;
-using System.Xml;
+using Agora.Contracts.Payments;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using SoapCore;
-using SoapCore.Extensibility;
 
 namespace Agora.Payments;
 
-/// <summary>What a caller is told when a request fails: what to mend, or that the service is at fault; never how it looks inside.</summary>
-internal sealed class SoapFaults(ILogger<SoapFaults> logger, IHostApplicationLifetime lifetime) : IFaultExceptionTransformer
+/// <summary>
+/// What a caller is told when a request fails: what to change, or that the service is at fault; never how it looks
+/// inside.
+/// </summary>
+internal sealed class SoapFaults(ILogger<SoapFaults> logger, IHostApplicationLifetime lifetime)
 {
-    private readonly DefaultFaultExceptionTransformer<CustomMessage> _writer = new();
+    /// <summary>The request is wrong, in its form or in what it asks.</summary>
+    public static FaultException Client(string reason) => Of("Client", reason);
 
-    public Message ProvideFault(
-        Exception exception, MessageVersion messageVersion, Message requestMessage, ConcurrentXmlNamespaceLookup namespaces) =>
-        _writer.ProvideFault(Fault(exception), messageVersion, requestMessage, namespaces);
+    /// <summary>A header says that it must be understood, and it is not: nothing has been done.</summary>
+    public static FaultException MustUnderstand(string reason) => Of("MustUnderstand", reason);
 
-    private FaultException Fault(Exception exception)
+    /// <summary>The envelope is of another version of SOAP.</summary>
+    public static FaultException VersionMismatch(string reason) => Of("VersionMismatch", reason);
+
+    /// <summary>A field is malformed.</summary>
+    public static FaultException<CardFault> Malformed(string field, string reason) => new(
+        new CardFault { Field = field, Reason = reason }, new FaultReason($"{field} {reason}."), new FaultCode("Client"),
+        action: null);
+
+    /// <summary>The fault that a caller is told of for whatever was thrown.</summary>
+    public FaultException Of(Exception exception)
     {
         switch (exception)
         {
             case FaultException fault:
+                logger.LogDebug("A request is refused: {Reason}", fault.Message);
                 return fault;
-            // While stopping; an InvalidOperationException by its type, but nothing that the caller could mend.
+            // While the process stops.
             case ObjectDisposedException:
-                return Server();
-            // Thrown while the request was read: not SOAP 1.1, not one of the operations, not the types of the WSDL.
-            case XmlException or SerializationException or CommunicationException or FormatException or ArgumentException
-                or InvalidOperationException:
-                logger.LogDebug(exception, "A request was not understood");
-                return Client("The request is not SOAP 1.1 with one of the operations of the WSDL.");
+                break;
             case SqliteException:
                 // What cannot be kept must not be answered, now or later: end, and say why.
                 logger.LogCritical(exception, "Transactions cannot be kept any more: stopping");
                 Environment.ExitCode = 1;
                 lifetime.StopApplication();
-                return Server();
+                break;
             default:
                 logger.LogError(exception, "A request failed");
-                return Server();
+                break;
         }
+        return Of("Server", "The service is unavailable; ask again under the same transactionId.");
     }
 
-    private static FaultException Client(string reason) => new(new FaultReason(reason), new FaultCode("Client"), action: null);
-
-    private static FaultException Server() =>
-        new(new FaultReason("The service is unavailable; ask again under the same transactionId."), new FaultCode("Server"), action: null);
+    private static FaultException Of(string code, string reason) =>
+        new(new FaultReason(reason), new FaultCode(code), action: null);
 }

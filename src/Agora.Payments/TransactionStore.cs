@@ -9,12 +9,12 @@ using Microsoft.Data.Sqlite;
 namespace Agora.Payments;
 
 /// <summary>
-/// What became of every transaction, for ever. An answer is on disk before it is given, so a process that dies between the two gives
-/// the same answer again when it is asked again. No detail of a card is kept.
+/// What became of every transaction, for ever. An answer is on disk before it is given, so a process that dies between
+/// the two gives the same answer again when it is asked again. No detail of a card is kept.
 /// </summary>
 /// <remarks>
-/// One connection does everything, one call at a time: so a Charge and a Void of the same transaction have an order, and whoever comes
-/// second sees what the first decided. The file is locked: a second process on it fails at its start.
+/// One connection does everything, one call at a time: so a Charge and a Cancel of the same transaction have an order,
+/// and whoever comes second sees what the first decided. The file is locked: a second process on it fails at its start.
 /// </remarks>
 internal sealed class TransactionStore : IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class TransactionStore : IDisposable
     private readonly SqliteConnection _connection;
     private readonly SqliteCommand _find;
     private readonly SqliteCommand _decide;
-    private readonly SqliteCommand _void;
+    private readonly SqliteCommand _cancel;
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly TimeProvider _clock;
     private readonly double _approvalProbability;
@@ -53,7 +53,7 @@ internal sealed class TransactionStore : IDisposable
             INSERT INTO transactions (id, state, amount_in_cents, decided_at) VALUES ($id, $state, $amount, $at)
             ON CONFLICT (id) DO NOTHING
             """, "$state", "$amount", "$at");
-        _void = Prepare("""
+        _cancel = Prepare("""
             INSERT INTO transactions (id, state, amount_in_cents, decided_at) VALUES ($id, $state, 0, $at)
             ON CONFLICT (id) DO UPDATE SET state = $state, decided_at = $at WHERE state = $approved
             """, "$state", "$approved", "$at");
@@ -89,7 +89,7 @@ internal sealed class TransactionStore : IDisposable
         }
     }
 
-    /// <summary>The transaction's answer, decided now when there is none. After a void, a decline.</summary>
+    /// <summary>The transaction's answer, decided now when there is none. After a cancellation, a decline.</summary>
     public async Task<TransactionState> ChargeAsync(string id, long amountInCents)
     {
         await _turn.WaitAsync();
@@ -121,17 +121,20 @@ internal sealed class TransactionStore : IDisposable
         }
     }
 
-    /// <summary>An approval, or nothing, becomes a void; a decline stays one. Either way nothing is ever charged under this id again.</summary>
-    public async Task<TransactionState> VoidAsync(string id)
+    /// <summary>
+    /// An approval, or nothing, becomes cancelled; a decline stays one. Either way nothing is ever charged under this
+    /// id again.
+    /// </summary>
+    public async Task<TransactionState> CancelAsync(string id)
     {
         await _turn.WaitAsync();
         try
         {
-            Set(_void, "$id", id);
-            Set(_void, "$state", (long)TransactionState.Voided);
-            Set(_void, "$approved", (long)TransactionState.Approved);
-            Set(_void, "$at", _clock.GetUtcNow().ToUnixTimeMilliseconds());
-            _void.ExecuteNonQuery();
+            Set(_cancel, "$id", id);
+            Set(_cancel, "$state", (long)TransactionState.Cancelled);
+            Set(_cancel, "$approved", (long)TransactionState.Approved);
+            Set(_cancel, "$at", _clock.GetUtcNow().ToUnixTimeMilliseconds());
+            _cancel.ExecuteNonQuery();
             return Stored(id);
         }
         finally
@@ -140,7 +143,7 @@ internal sealed class TransactionStore : IDisposable
         }
     }
 
-    /// <summary>Every transaction approved since a time and not voided since, for whoever audits the books.</summary>
+    /// <summary>Every transaction approved since a time and not cancelled since, for an audit of the books.</summary>
     public async Task<IReadOnlyList<ApprovedTransaction>> ApprovedAsync(DateTimeOffset since)
     {
         await _turn.WaitAsync();
@@ -180,7 +183,7 @@ internal sealed class TransactionStore : IDisposable
     {
         _find.Dispose();
         _decide.Dispose();
-        _void.Dispose();
+        _cancel.Dispose();
         _connection.Dispose();
         _turn.Dispose();
     }
@@ -191,7 +194,9 @@ internal sealed class TransactionStore : IDisposable
         return _find.ExecuteScalar() is long state ? (TransactionState)state : TransactionState.Unknown;
     }
 
-    /// <summary>Made once, at the first start without a configured seed, and kept: a restart decides as before.</summary>
+    /// <summary>
+    /// Made once, at the first start without a configured seed, and kept: a restart decides as before.
+    /// </summary>
     private int KeptSeed()
     {
         using var keep = _connection.CreateCommand();

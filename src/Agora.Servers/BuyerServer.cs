@@ -1,6 +1,7 @@
 using Agora.Client;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Customers;
+using Agora.Contracts.Payments;
 using Agora.Contracts.Products;
 using Agora.Contracts.Security;
 using Microsoft.AspNetCore.Builder;
@@ -34,7 +35,8 @@ public static class BuyerServer
     {
         ArgumentNullException.ThrowIfNull(cluster);
         RestServer.AddServices(builder, cluster, cluster.BuyerServers, replica, settings, identity, "Agora buyer server");
-        builder.Services.TryAddSingleton(_ => Payments.Connect(cluster.Payments, settings, identity));
+        var merchant = MerchantSecret.For(cluster.Payments, builder.Configuration[MerchantSecret.FileSetting]);
+        builder.Services.TryAddSingleton(_ => Payments.Connect(cluster.Payments, settings, identity, merchant));
         builder.Services.AddSingleton<Payments>();
         builder.Services.AddSingleton(ReadinessPart.OfPayments(cluster.Payments, identity));
         builder.Services.AddSingleton<Accounts>();

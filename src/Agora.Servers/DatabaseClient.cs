@@ -55,7 +55,8 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable where TClient
         _replicas =
         [
             .. group.Replicas.Select((address, number) => new DatabaseReplica(
-                number, address, invoker => client(invoker.Intercept([.. context.Interceptors])), context.Identity?.Towards(name, number))),
+                number, address, invoker => client(invoker.Intercept([.. context.Interceptors])),
+                context.Identity?.Towards(name, number))),
         ];
         _first = server % _replicas.Length;
         _settings = context.Settings;

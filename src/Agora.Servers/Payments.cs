@@ -21,7 +21,8 @@ internal sealed class Payments(IFinancialTransactions service, ServerContext con
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>A channel that connects when it is used; WCF pools its HTTP connections.</summary>
-    public static IFinancialTransactions Connect(PaymentsGroup payments, ServerSettings settings, ComponentIdentity? identity)
+    public static IFinancialTransactions Connect(
+        PaymentsGroup payments, ServerSettings settings, ComponentIdentity? identity, MerchantSecret? merchant)
     {
         var binding = new BasicHttpBinding(payments.UsesHttps ? BasicHttpSecurityMode.Transport : BasicHttpSecurityMode.None)
         {
@@ -31,7 +32,8 @@ internal sealed class Payments(IFinancialTransactions service, ServerContext con
             UseDefaultWebProxy = false,
         };
         var factory = new ChannelFactory<IFinancialTransactions>(binding, new EndpointAddress(Endpoint(payments)));
-        factory.Endpoint.EndpointBehaviors.Add(new OwnHandler(() => Handler(payments, identity)));
+        var handler = () => new ShowingSecret(merchant, Handler(payments, identity));
+        factory.Endpoint.EndpointBehaviors.Add(new OwnHandler(handler));
         return factory.CreateChannel();
     }
 
@@ -54,8 +56,8 @@ internal sealed class Payments(IFinancialTransactions service, ServerContext con
     public Task<TransactionState> FindAsync(string transactionId, CancellationToken deadline) =>
         RepeatAsync(() => service.FindAsync(transactionId), deadline);
 
-    public Task<TransactionState> VoidAsync(string transactionId, CancellationToken deadline) =>
-        RepeatAsync(() => service.VoidAsync(transactionId), deadline);
+    public Task<TransactionState> CancelAsync(string transactionId, CancellationToken deadline) =>
+        RepeatAsync(() => service.CancelAsync(transactionId), deadline);
 
     private async Task<TransactionState> RepeatAsync(Func<Task<TransactionState>> operation, CancellationToken deadline)
     {
@@ -66,6 +68,11 @@ internal sealed class Payments(IFinancialTransactions service, ServerContext con
                 // A server that was stopped for minutes sends nothing any more.
                 deadline.ThrowIfCancellationRequested();
                 return await operation().WaitAsync(deadline);
+            }
+            // What it finds wrong with our request, such as the secret, it finds wrong each time.
+            catch (FaultException e) when (e is not FaultException<CardFault> && e.Code.Name == "Client")
+            {
+                throw new UnavailableException("The payment service", e);
             }
             // A connection that is reset in the instant in which it was made comes through WCF as it is.
             catch (Exception e) when (e is TimeoutException or CommunicationException and not FaultException<CardFault> or SocketException or IOException)
@@ -101,6 +108,17 @@ internal sealed class OwnHandler(Func<HttpMessageHandler> handler) : IEndpointBe
 
     public void Validate(ServiceEndpoint endpoint)
     {
+    }
+}
+
+/// <summary>Says who calls, where the connection does not.</summary>
+internal sealed class ShowingSecret(MerchantSecret? merchant, HttpMessageHandler next) : DelegatingHandler(next)
+{
+    protected override Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        request.Headers.Authorization = merchant?.Header;
+        return base.SendAsync(request, cancellationToken);
     }
 }
 

@@ -8,7 +8,7 @@
 //   4. approved:  customers Complete   decides: history, counts, empty cart; now the user is answered
 //      5.         products  Confirm    the units are sold
 //   4' otherwise: customers Abandon    decides: `cart empty`, `out of stock`, `price changed`, `declined` or `abandoned`, and why
-//      5'.        payments  Void       unless the bank declined; undoes an approval, and refuses any later charge
+//      5'.        payments  Cancel     unless the bank declined; undoes an approval, and refuses any later charge
 //      6'.        products  Release    the units go back; nothing can be reserved under this id any more; now the user is answered
 //      What Reserve refused needs neither: nothing was reserved under this id or ever will be, hence nothing charged.
 //
@@ -18,13 +18,13 @@
 //   - Customers answer Complete or Abandon for one id, never both, and tell who comes second what was decided: that answer is the
 //     arbiter. Who is told the other goes the other way.
 //   - Complete only after payments answered Approved; and nobody charges before products have reserved.
-//   - Confirm only after Complete. Void and Release only after Abandon.
-//   - Release only after Void, or after the bank declined, which it does for ever.
+//   - Confirm only after Complete. Cancel and Release only after Abandon.
+//   - Release only after Cancel, or after the bank declined, which it does for ever.
 //
-// So a completed purchase was approved and reserved; nobody ever voids or releases it; and its Confirm, however late, finds the units
-// reserved. One that is given up is never confirmed; whatever of it is still on its way is refused: a Charge by the Void, a Reserve by the
+// So a completed purchase was approved and reserved; nobody ever cancels or releases it; and its Confirm, however late, finds the units
+// reserved. One that is given up is never confirmed; whatever of it is still on its way is refused: a Charge by the Cancel, a Reserve by the
 // release, a Complete by customers. (To let payments decide would not do: between a rescuer's question what became of the charge
-// and its Void, the charge may be approved and the purchase completed; the Void then undoes a charge for goods that were sold.)
+// and its Cancel, the charge may be approved and the purchase completed; the Cancel then undoes a charge for goods that were sold.)
 //
 // If a server dies between two steps: before the Reserve nothing has happened, and from then on products hold the reservation as open
 // until Confirm or Release, which come last on either way. So whoever repeats the call or rescues finds whatever there is to do. Every
@@ -283,10 +283,10 @@ internal sealed class PurchaseSaga(
     {
         if (purchase.State != PurchaseState.Declined)
         {
-            var end = await payments.VoidAsync(TransactionId(purchase.PurchaseId), deadline);
-            if (end is not (TransactionState.Voided or TransactionState.Declined))
+            var end = await payments.CancelAsync(TransactionId(purchase.PurchaseId), deadline);
+            if (end is not (TransactionState.Cancelled or TransactionState.Declined))
             {
-                throw new InvalidOperationException($"The payment service answered Void with {end}.");
+                throw new InvalidOperationException($"The payment service answered Cancel with {end}.");
             }
         }
         var released = await AskProductsAsync(purchase.PurchaseId, new() { Release = new() { PurchaseId = purchase.PurchaseId } }, deadline);

@@ -33,7 +33,10 @@ public class Marketplace : IAsyncLifetime
     private readonly string[] _options;
     private ComponentIdentity? _operator;
 
-    private Dictionary<string, string> _environment = new() { ["DOTNET_STARTUP_HOOKS"] = typeof(StartupHook).Assembly.Location };
+    private Dictionary<string, string> _environment = new()
+    {
+        ["DOTNET_STARTUP_HOOKS"] = typeof(StartupHook).Assembly.Location,
+    };
 
     public Marketplace()
         : this(ClusterFile.Default)

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Payments;
@@ -21,10 +20,10 @@ using ProductsRequest = Agora.Contracts.Products.ExecuteRequest;
 namespace Agora.Cluster.Tests;
 
 /// <summary>
-/// Stops a real buyer server between two steps of a purchase. <c>POST /stop-before/STEP/PURCHASE</c> has the server's process stop itself
-/// (SIGSTOP) before that step of that purchase, once; a test then kills it, or something else, and lets it go on. Lives in the buyer servers
-/// of the tests' marketplaces only (<see cref="StartupHook"/>), where it is put around what leaves the server: calls of the
-/// databases, calls of the payment service, and answers.
+/// Stops a real buyer server between two steps of a purchase. <c>POST /stop-before/STEP/PURCHASE</c> has the server's
+/// process stop itself (SIGSTOP) before that step of that purchase, once; a test then kills it, or something else, and
+/// lets it go on. Lives in the buyer servers of the tests' marketplaces only (<see cref="StartupHook"/>), where it is
+/// put around what leaves the server: calls of the databases, calls of the payment service, and answers.
 /// </summary>
 internal sealed class PurchaseStops : Interceptor, IStartupFilter
 {
@@ -41,25 +40,30 @@ internal sealed class PurchaseStops : Interceptor, IStartupFilter
     private readonly ConcurrentDictionary<string, string> _planned = [];
 
     /// <summary>The hosts that this process builds from now on stop where a test asks them to.</summary>
-    public static void Install() => DiagnosticListener.AllListeners.Subscribe(new Observer<DiagnosticListener>(listener =>
+    public static void Install()
     {
         // The event with which ASP.NET Core's own tests get at a program's services.
-        if (listener.Name == "Microsoft.Extensions.Hosting")
+        Observer<KeyValuePair<string, object?>> hosts = new(e =>
         {
-            listener.Subscribe(new Observer<KeyValuePair<string, object?>>(e =>
+            if (e is { Key: "HostBuilding", Value: IHostBuilder host })
             {
-                if (e is { Key: "HostBuilding", Value: IHostBuilder host })
-                {
-                    host.ConfigureServices(services => new PurchaseStops().AddTo(services));
-                }
-            }));
-        }
-    }));
+                host.ConfigureServices(services => new PurchaseStops().AddTo(services));
+            }
+        });
+        DiagnosticListener.AllListeners.Subscribe(new Observer<DiagnosticListener>(listener =>
+        {
+            if (listener.Name == "Microsoft.Extensions.Hosting")
+            {
+                listener.Subscribe(hosts);
+            }
+        }));
+    }
 
     public static Uri Request(Uri server, string step, string purchaseId) => new(server, $"{Path}/{step}/{purchaseId}");
 
     public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
-        TRequest request, ClientInterceptorContext<TRequest, TResponse> context, AsyncUnaryCallContinuation<TRequest, TResponse> continuation)
+        TRequest request, ClientInterceptorContext<TRequest, TResponse> context,
+        AsyncUnaryCallContinuation<TRequest, TResponse> continuation)
     {
         switch (request)
         {
@@ -145,19 +149,22 @@ internal sealed class PurchaseStops : Interceptor, IStartupFilter
         {
             current.Value = purchaseId;
         }
-        if (_planned.TryRemove(KeyValuePair.Create(purchaseId, step)) && !Posix.Freeze(Environment.ProcessId, frozen: true))
+        if (_planned.TryRemove(KeyValuePair.Create(purchaseId, step))
+            && !Posix.Freeze(Environment.ProcessId, frozen: true))
         {
-            throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"process {Environment.ProcessId} cannot stop itself"));
+            throw new InvalidOperationException("this process cannot stop itself");
         }
     }
 
     private sealed class StoppingPayments(IFinancialTransactions real, PurchaseStops stops) : IFinancialTransactions
     {
         public Task<TransactionState> ChargeAsync(
-            string transactionId, string cardholderName, string cardNumber, string expirationDate, string securityCode, long amountInCents)
+            string transactionId, string cardholderName, string cardNumber, string expirationDate, string securityCode,
+            long amountInCents)
         {
             stops.Before("Charge", transactionId);
-            return real.ChargeAsync(transactionId, cardholderName, cardNumber, expirationDate, securityCode, amountInCents);
+            return real.ChargeAsync(
+                transactionId, cardholderName, cardNumber, expirationDate, securityCode, amountInCents);
         }
 
         public Task<TransactionState> FindAsync(string transactionId)
@@ -166,10 +173,10 @@ internal sealed class PurchaseStops : Interceptor, IStartupFilter
             return real.FindAsync(transactionId);
         }
 
-        public Task<TransactionState> VoidAsync(string transactionId)
+        public Task<TransactionState> CancelAsync(string transactionId)
         {
-            stops.Before("Void", transactionId);
-            return real.VoidAsync(transactionId);
+            stops.Before("Cancel", transactionId);
+            return real.CancelAsync(transactionId);
         }
     }
 

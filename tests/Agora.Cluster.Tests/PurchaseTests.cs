@@ -26,7 +26,9 @@ namespace Agora.Cluster.Tests;
 /// "Whatever fails on the way — a server, a replica, the leader, the payment service, at any point between any two steps — ends within a
 /// bounded time in one of two states: bought and charged, or not bought and not charged with the units back on sale."
 /// </summary>
-/// <remarks>Buyer servers stop themselves at the step that is asked for (<see cref="PurchaseStops"/>), and there they, or others, are killed.</remarks>
+/// <remarks>
+/// Buyer servers stop themselves at the step that is asked for (<see cref="PurchaseStops"/>), and there they, or others, are killed.
+/// </remarks>
 [Collection(Marketplace.OneAtATime)]
 public sealed class PurchaseTests(Marketplace marketplace)
 {
@@ -40,9 +42,10 @@ public sealed class PurchaseTests(Marketplace marketplace)
     /// <summary>Every place between two steps, on each of the ways that a purchase can go; four at a time, one for each buyer server.</summary>
     private static readonly Point[] s_points =
     [
-        new(Way.Approved, PurchaseStops.Checkout), new(Way.Approved, "Reserve"), new(Way.Approved, "Charge"), new(Way.Approved, nameof(CompletePurchase)),
-        new(Way.Approved, PurchaseStops.Answer), new(Way.Approved, "Confirm"), new(Way.Declined, "Charge"), new(Way.Declined, nameof(AbandonPurchase)),
-        new(Way.Declined, "Release"), new(Way.Declined, PurchaseStops.Answer), new(Way.OutOfStock, nameof(AbandonPurchase)),
+        new(Way.Approved, PurchaseStops.Checkout), new(Way.Approved, "Reserve"), new(Way.Approved, "Charge"),
+        new(Way.Approved, nameof(CompletePurchase)), new(Way.Approved, PurchaseStops.Answer), new(Way.Approved, "Confirm"),
+        new(Way.Declined, "Charge"), new(Way.Declined, nameof(AbandonPurchase)), new(Way.Declined, "Release"),
+        new(Way.Declined, PurchaseStops.Answer), new(Way.OutOfStock, nameof(AbandonPurchase)),
         new(Way.OutOfStock, PurchaseStops.Answer),
     ];
 
@@ -225,6 +228,8 @@ public sealed class PurchaseTests(Marketplace marketplace)
     private async Task<Dictionary<string, long>> ChargesAsync()
     {
         using HttpClient http = new(new SocketsHttpHandler { UseProxy = false });
+        http.DefaultRequestHeaders.Authorization =
+            MerchantSecret.For(marketplace.Cluster.Payments, marketplace.Secrets.PaymentsSecret())!.Header;
         ApprovedTransaction[] approved = (await http.GetFromJsonAsync<ApprovedTransaction[]>(
             new Uri($"http://{marketplace.Cluster.Payments.Replicas[0].Host}:{marketplace.Cluster.Payments.Replicas[0].Port}/audit/approved"), Cancel))!;
         return approved.ToDictionary(a => a.Id, a => a.AmountInCents);

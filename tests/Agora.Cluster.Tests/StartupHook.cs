@@ -4,8 +4,9 @@ using Agora.Contracts.Cluster;
 #pragma warning disable CA1050 // The runtime looks for this name, in no namespace.
 
 /// <summary>
-/// What .NET calls before a program's own <c>Main</c> where <c>DOTNET_STARTUP_HOOKS</c> names this assembly, as in the processes of a
-/// <see cref="Marketplace"/>: the program that is tested is the one that users run, and knows nothing of the tests.
+/// What .NET calls before a program's own <c>Main</c> where <c>DOTNET_STARTUP_HOOKS</c> names this assembly, as in the
+/// processes of a <see cref="Marketplace"/>: the program that is tested is the one that users run, and knows nothing of
+/// the tests.
 /// </summary>
 internal static class StartupHook
 {

@@ -40,7 +40,7 @@ public sealed class TransactionStoreTests : IDisposable
         using var store = Open(seed: 1, approvalProbability: 1);
         await store.ChargeAsync("charged", 100);
         await store.ChargeAsync("undone", 100);
-        await store.VoidAsync("undone");
+        await store.CancelAsync("undone");
 
         // What a process that is killed now leaves behind.
         var copy = Directory.CreateDirectory(Path.Combine(_root, "copy")).FullName;
@@ -50,7 +50,7 @@ public sealed class TransactionStoreTests : IDisposable
         }
         using var after = TransactionStore.Open(copy, null, 1, TimeProvider.System);
         Assert.Equal(Approved, await after.FindAsync("charged"));
-        Assert.Equal(Voided, await after.FindAsync("undone"));
+        Assert.Equal(Cancelled, await after.FindAsync("undone"));
     }
 
     [Fact]
@@ -95,25 +95,25 @@ public sealed class TransactionStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task A_void_undoes_an_approval_and_shuts_the_door_for_every_later_charge()
+    public async Task A_cancellation_undoes_an_approval_and_shuts_the_door_for_every_later_charge()
     {
         using var store = Open(seed: 1, approvalProbability: 1);
         Assert.Equal(Approved, await store.ChargeAsync("charged", 100));
         foreach (var id in new[] { "charged", "never charged" })
         {
-            Assert.Equal(Voided, await store.VoidAsync(id));
-            Assert.Equal(Voided, await store.VoidAsync(id));
+            Assert.Equal(Cancelled, await store.CancelAsync(id));
+            Assert.Equal(Cancelled, await store.CancelAsync(id));
             Assert.Equal(Declined, await store.ChargeAsync(id, 100));
-            Assert.Equal(Voided, await store.FindAsync(id));
+            Assert.Equal(Cancelled, await store.FindAsync(id));
         }
     }
 
     [Fact]
-    public async Task A_void_of_a_decline_leaves_it_a_decline()
+    public async Task A_cancellation_of_a_decline_leaves_it_a_decline()
     {
         using var store = Open(seed: 1, approvalProbability: 0);
         Assert.Equal(Declined, await store.ChargeAsync("t", 100));
-        Assert.Equal(Declined, await store.VoidAsync("t"));
+        Assert.Equal(Declined, await store.CancelAsync("t"));
         Assert.Equal(Declined, await store.FindAsync("t"));
     }
 
@@ -127,17 +127,17 @@ public sealed class TransactionStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task A_charge_and_a_void_at_the_same_time_end_voided_whichever_comes_first()
+    public async Task A_charge_and_a_cancellation_at_the_same_time_end_cancelled_whichever_comes_first()
     {
         using var store = Open(seed: 1, approvalProbability: 1);
         await Parallel.ForAsync(0, 200, TestContext.Current.CancellationToken, async (i, _) =>
         {
             var id = $"t{i}";
             var charge = Task.Run(() => store.ChargeAsync(id, 100));
-            var undo = Task.Run(() => store.VoidAsync(id));
-            Assert.Equal(Voided, await undo);
+            var undo = Task.Run(() => store.CancelAsync(id));
+            Assert.Equal(Cancelled, await undo);
             Assert.Contains(await charge, new[] { Approved, Declined });
-            Assert.Equal(Voided, await store.FindAsync(id));
+            Assert.Equal(Cancelled, await store.FindAsync(id));
         });
     }
 

@@ -40,7 +40,8 @@ public sealed class HttpsTests : IAsyncLifetime
         await app.StartAsync(Cancellation);
         cluster = cluster with { Payments = cluster.Payments with { Replicas = [new() { Port = new Uri(app.Urls.Single()).Port }] } };
 
-        var service = Servers.Payments.Connect(cluster.Payments, new ServerSettings { PaymentTimeout = TimeSpan.FromMinutes(1) }, Identity("buyer-server/2"));
+        var service = Servers.Payments.Connect(
+            cluster.Payments, new ServerSettings { PaymentTimeout = TimeSpan.FromMinutes(1) }, Identity("buyer-server/2"), merchant: null);
         Assert.Equal(TransactionState.Approved, await service.ChargeAsync("t", "Bea", FakePayments.GoodCard, "12/39", "123", 100));
         Assert.Null(await ReadinessPart.OfPayments(cluster.Payments, Identity("buyer-server/2")).MissingAsync(TimeSpan.FromMinutes(1)));
         Assert.NotNull(await ReadinessPart.OfPayments(cluster.Payments, Identity("seller-server/2")).MissingAsync(TimeSpan.FromMinutes(1)));
@@ -51,6 +52,9 @@ public sealed class HttpsTests : IAsyncLifetime
         });
         await Assert.ThrowsAsync<HttpRequestException>(() => stranger.GetAsync(Servers.Payments.Endpoint(cluster.Payments), Cancellation));
         using var operators = new HttpClient(new SocketsHttpHandler { UseProxy = false, SslOptions = Identity(ClusterSecrets.Operator).Towards(Components.Payments, 0) });
+        // The certificate is enough for what a secret opens over plain HTTP.
+        Assert.Equal(TransactionState.Cancelled, await service.CancelAsync("t"));
+        Assert.Equal("[]", await operators.GetStringAsync(new Uri(Servers.Payments.Endpoint(cluster.Payments), "/audit/approved"), Cancellation));
         Assert.Contains("https://", await operators.GetStringAsync(new Uri(Servers.Payments.Endpoint(cluster.Payments), "?wsdl"), Cancellation), StringComparison.Ordinal);
     }
 

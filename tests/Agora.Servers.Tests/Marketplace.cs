@@ -94,7 +94,7 @@ public class Marketplace : IAsyncLifetime
         var customers = await StartAsync(Customers.CustomersHost.Build(DatabaseReplica(), one, 0, Path.Combine(_directory.FullName, "customers")));
         var products = await StartAsync(Products.ProductsHost.Build(DatabaseReplica(), one, 0, Path.Combine(_directory.FullName, "products")));
         var payments = HasFakePayments ? null
-            : await StartAsync(Agora.Payments.PaymentsHost.Build(Builder(), one, 0, Path.Combine(_directory.FullName, "payments")));
+            : await StartAsync(Agora.Payments.PaymentsHost.Build(Merchant(Builder()), one, 0, Path.Combine(_directory.FullName, "payments")));
         Cluster = one with
         {
             Payments = one.Payments with { Replicas = [new() { Port = payments?.Port ?? 0 }] },
@@ -167,6 +167,14 @@ public class Marketplace : IAsyncLifetime
         return builder;
     }
 
+    private WebApplicationBuilder Merchant(WebApplicationBuilder builder)
+    {
+        var secret = Path.Combine(_directory.FullName, "payments.secret");
+        File.WriteAllText(secret, "known-to-payments-and-buyer-servers");
+        builder.Configuration[MerchantSecret.FileSetting] = secret;
+        return builder;
+    }
+
     private WebApplicationBuilder Server()
     {
         var builder = Builder();
@@ -187,7 +195,7 @@ public class Marketplace : IAsyncLifetime
 
     private async Task<(HttpClient, PurchaseRecovery)> StartBuyerServerAsync(int replica)
     {
-        var builder = Server();
+        var builder = Merchant(Server());
         if (HasFakePayments)
         {
             builder.Services.AddSingleton<IFinancialTransactions>(Payments);

@@ -20,16 +20,22 @@ public sealed class PaymentTests : IAsyncLifetime
     private WebApplication? _service;
     private int _port;
     private Payments _payments = null!;
+    private Payments _stranger = null!;
+
+    private string SecretFile => Path.Combine(_directory.FullName, "payments.secret");
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
+        await File.WriteAllTextAsync(SecretFile, "known-to-payments-and-buyer-servers", Cancellation);
         await StartAsync();
         var settings = new ServerSettings();
         var metrics = new ServerMetrics(_services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>());
         var context = new ServerContext(settings, TimeProvider.System, metrics, NullLoggerFactory.Instance, Identity: null);
-        _payments = new Payments(Payments.Connect(new PaymentsGroup { Replicas = [new ServerAddress { Port = _port }] }, settings, identity: null), context);
+        var group = new PaymentsGroup { Replicas = [new ServerAddress { Port = _port }] };
+        _payments = new Payments(Payments.Connect(group, settings, identity: null, MerchantSecret.For(group, SecretFile)), context);
+        _stranger = new Payments(Payments.Connect(group, settings, identity: null, merchant: null), context);
     }
 
     public async ValueTask DisposeAsync()
@@ -40,13 +46,21 @@ public sealed class PaymentTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_charge_is_found_and_voided_and_then_refused_for_ever()
+    public async Task A_charge_is_found_and_cancelled_and_then_refused_for_ever()
     {
         Assert.Equal(TransactionState.Unknown, await _payments.FindAsync("t", Cancellation));
         Assert.Equal(TransactionState.Approved, await _payments.ChargeAsync("t", s_card, 100, Cancellation));
         Assert.Equal(TransactionState.Approved, await _payments.FindAsync("t", Cancellation));
-        Assert.Equal(TransactionState.Voided, await _payments.VoidAsync("t", Cancellation));
+        Assert.Equal(TransactionState.Cancelled, await _payments.CancelAsync("t", Cancellation));
         Assert.NotEqual(TransactionState.Approved, await _payments.ChargeAsync("t", s_card, 100, Cancellation));
+    }
+
+    [Fact]
+    public async Task A_charge_is_cancelled_for_nobody_without_the_merchants_secret()
+    {
+        Assert.Equal(TransactionState.Approved, await _stranger.ChargeAsync("t", s_card, 100, Cancellation));
+        await Assert.ThrowsAsync<UnavailableException>(() => _stranger.CancelAsync("t", Cancellation));
+        Assert.Equal(TransactionState.Approved, await _stranger.FindAsync("t", Cancellation));
     }
 
     [Fact]
@@ -88,7 +102,7 @@ public sealed class PaymentTests : IAsyncLifetime
         public Task<TransactionState> FindAsync(string transactionId) =>
             _calls++ == 0 ? Task.FromException<TransactionState>(new SocketException((int)SocketError.NotConnected)) : Task.FromResult(TransactionState.Approved);
 
-        public Task<TransactionState> VoidAsync(string transactionId) => FindAsync(transactionId);
+        public Task<TransactionState> CancelAsync(string transactionId) => FindAsync(transactionId);
     }
 
     [Fact]
@@ -119,7 +133,9 @@ public sealed class PaymentTests : IAsyncLifetime
     private async Task StartAsync()
     {
         var cluster = new ClusterFile { Payments = new() { Replicas = [new() { Port = _port }], ApprovalProbability = 1 } };
-        _service = PaymentsHost.Build(Marketplace.Builder(), cluster, 0, _directory.FullName);
+        var builder = Marketplace.Builder();
+        builder.Configuration[MerchantSecret.FileSetting] = SecretFile;
+        _service = PaymentsHost.Build(builder, cluster, 0, _directory.FullName);
         await _service.StartAsync(Cancellation);
         _port = new Uri(_service.Urls.Single()).Port;
     }

@@ -149,8 +149,8 @@ public sealed partial class PurchaseTests
     [InlineData("Find", true)]
     [InlineData("AbandonPurchase", false)]
     [InlineData("AbandonPurchase", true)]
-    [InlineData("Void", false)]
-    [InlineData("Void", true)]
+    [InlineData("Cancel", false)]
+    [InlineData("Cancel", true)]
     [InlineData("Release", false)]
     [InlineData("Release", true)]
     public async Task A_rescuer_who_is_overtaken_by_the_server_comes_to_its_end(string step, bool afterIt)

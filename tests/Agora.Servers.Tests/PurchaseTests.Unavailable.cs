@@ -9,7 +9,7 @@ public sealed partial class PurchaseTests
     [Fact]
     public async Task Without_the_payment_service_a_purchase_is_503_and_settled_once_it_is_back()
     {
-        marketplace.Wire.Request = step => Task.FromResult(step is not ("Charge" or "Find" or "Void"));
+        marketplace.Wire.Request = step => Task.FromResult(step is not ("Charge" or "Find" or "Cancel"));
         var response = await SendAsync(_buyer, "k");
         await response.ProblemAsync(503, ErrorCodes.Unavailable);
         Assert.NotNull(response.Headers.RetryAfter);
@@ -40,7 +40,7 @@ public sealed partial class PurchaseTests
             await marketplace.PassTimeUntilAsync(lost);
             Reset();
         }
-        marketplace.Wire.Request = at => Task.FromResult(at is not ("Charge" or "Find" or "Void" or "CompletePurchase" or "AbandonPurchase"));
+        marketplace.Wire.Request = at => Task.FromResult(at is not ("Charge" or "Find" or "Cancel" or "CompletePurchase" or "AbandonPurchase"));
         await marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken);
         await marketplace.PassTimeUntilSettledAsync();
         await AssertOutcomeAsync(bought: !declined);

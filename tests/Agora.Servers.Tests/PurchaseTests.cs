@@ -330,7 +330,7 @@ public sealed partial class PurchaseTests(PurchaseTests.Breakable marketplace) :
         await SendAsync(_elsewhere, "k").ProblemAsync(409, ErrorCodes.CartEmpty);
         await marketplace.OtherRecovery.SettleAllAsync(TestContext.Current.CancellationToken);
         await AssertOutcomeAsync(bought: false);
-        Assert.Equal(TransactionState.Voided, marketplace.Payments[TransactionOf("k")]);
+        Assert.Equal(TransactionState.Cancelled, marketplace.Payments[TransactionOf("k")]);
     }
 
     /// <summary>
@@ -392,7 +392,7 @@ public sealed partial class PurchaseTests(PurchaseTests.Breakable marketplace) :
                 await _buyer.SendAsync(HttpMethod.Delete, "/cart");
                 await SendAsync(_elsewhere, "k").ProblemAsync(409, ErrorCodes.CartEmpty);
                 Assert.Equal(Units, (await Marketplace.ItemAsync(_buyer, _item)).Quantity);
-                Assert.Equal(TransactionState.Voided, marketplace.Payments[TransactionOf("k")]);
+                Assert.Equal(TransactionState.Cancelled, marketplace.Payments[TransactionOf("k")]);
             }
             return true;
         }

@@ -86,7 +86,7 @@ internal sealed class WireInterceptor(Wire wire) : Interceptor
 }
 
 /// <summary>
-/// The payment service's rules, in memory: approves unless told otherwise, answers an id as it did before, and after Void never charges.
+/// The payment service's rules, in memory: approves unless told otherwise, answers an id as it did before, and after Cancel never charges.
 /// </summary>
 internal sealed class FakePayments(Wire wire) : IFinancialTransactions
 {
@@ -147,10 +147,10 @@ internal sealed class FakePayments(Wire wire) : IFinancialTransactions
     public Task<TransactionState> FindAsync(string transactionId) =>
         PassAsync("Find", () => _transactions.GetValueOrDefault(transactionId));
 
-    public Task<TransactionState> VoidAsync(string transactionId) => PassAsync("Void", () =>
+    public Task<TransactionState> CancelAsync(string transactionId) => PassAsync("Cancel", () =>
     {
         var state = _transactions.GetValueOrDefault(transactionId);
-        return _transactions[transactionId] = state == TransactionState.Declined ? state : TransactionState.Voided;
+        return _transactions[transactionId] = state == TransactionState.Declined ? state : TransactionState.Cancelled;
     });
 
     private Task<TransactionState> PassAsync(string step, Func<TransactionState> operation) => wire.PassAsync(step, () =>

@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Agora.Commands;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Faults;
+using Agora.Contracts.Payments;
 using Agora.Contracts.Security;
 using Agora.Launcher;
 using Microsoft.Extensions.Time.Testing;
@@ -33,13 +34,14 @@ public sealed class SecretsTests : IDisposable
 
         string[] expected =
         [
-            ".lock", "authority.crt", "authority.key", "customers.key",
+            ".lock", "authority.crt", "authority.key", "customers.key", "payments.secret",
             .. Runnable(ClusterFile.Default).Select(p => p.Name.Replace('/', '-')).Append("operator").SelectMany(n => new[] { n + ".crt", n + ".key" }),
         ];
         Assert.Equal(expected.Order(StringComparer.Ordinal), Directory.GetFileSystemEntries(_secrets.Directory).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
         Assert.All(Directory.GetFiles(_secrets.Directory), file => Assert.Equal(OwnerOnly, File.GetUnixFileMode(file)));
         Assert.Equal(OwnerOnly | UnixFileMode.UserExecute, File.GetUnixFileMode(_secrets.Directory));
         Assert.Equal(32, new FileInfo(Path.Combine(_secrets.Directory, "customers.key")).Length);
+        Assert.Matches("^[0-9a-f]{64}\n$", File.ReadAllText(_secrets.PaymentsSecret()));
         Assert.Empty(_secrets.ReadableByOthers());
         Assert.All(Runnable(ClusterFile.Default), process =>
         {
@@ -61,6 +63,15 @@ public sealed class SecretsTests : IDisposable
 
         File.Delete(Path.Combine(_secrets.Directory, "customers.key"));
         Assert.False(_secrets.SufficeFor(ClusterFile.Default, process));
+
+        File.Delete(_secrets.PaymentsSecret());
+        Assert.Equal(
+            ["buyer-server", "payments"],
+            ClusterFile.Default.Processes().Where(p => p.Component is not (Components.Customers or Components.Products))
+                .Where(p => !_secrets.SufficeFor(ClusterFile.Default, p)).Select(p => p.Component).Distinct().Order());
+        // Over HTTPS their certificates do.
+        ClusterFile https = ClusterFile.Default with { Payments = ClusterFile.Default.Payments with { Https = true } };
+        Assert.True(_secrets.SufficeFor(https, https.Processes().Single(p => p.Component == Components.Payments)));
     }
 
     [Fact]
@@ -201,6 +212,10 @@ public sealed class SecretsTests : IDisposable
             Assert.All(host, process => copied.Of(process, s_now).Dispose());
             Assert.All(host.Where(p => p.Component == Components.Customers), process =>
                 Assert.Equal(File.ReadAllBytes(Path.Combine(_secrets.Directory, "customers.key")), File.ReadAllBytes(copied.GroupKey(process))));
+            Assert.Equal(
+                host.Any(p => p.Component is Components.Payments or Components.BuyerServer), File.Exists(Path.Combine(copied.Directory, "payments.secret")));
+            Assert.All(host.Where(p => p.Component is Components.Payments or Components.BuyerServer), process =>
+                Assert.Equal(File.ReadAllText(_secrets.PaymentsSecret()), File.ReadAllText(copied.PaymentsSecret(process))));
             Assert.Null(copied.OfOperator(s_now));
             using ComponentIdentity watcher = copied.OfWatcher(host, s_now)!;
             Assert.Contains(watcher.Name, host.Select(p => p.Name));
@@ -223,6 +238,32 @@ public sealed class SecretsTests : IDisposable
 
         Assert.Contains("agora cluster keys --cluster FILE", e.Message, StringComparison.Ordinal);
         Assert.False(data.Secrets.Exist);
+    }
+
+    /// <summary>Also where a directory is from a version that made fewer.</summary>
+    [Theory]
+    [InlineData("data/secrets", true)]
+    [InlineData("given", true)]
+    [InlineData("given", false)]
+    public async Task What_is_missing_is_made_at_a_start_where_the_authoritys_key_is(string directory, bool hasAuthority)
+    {
+        DataDirectory data = new(_scratch["data"]);
+        ClusterSecrets secrets = new(_scratch[directory]);
+        await secrets.MakeAsync(ClusterFile.Default, s_now, renew: false, Cancel);
+        File.Delete(secrets.PaymentsSecret());
+        if (!hasAuthority)
+        {
+            File.Delete(Path.Combine(secrets.Directory, "authority.key"));
+        }
+
+        await Keys.EnsureAsync(secrets, data, ClusterFile.Default, Cancel);
+
+        Assert.Equal(hasAuthority, File.Exists(secrets.PaymentsSecret()));
+        if (!hasAuthority)
+        {
+            string told = Assert.Throws<IOException>(() => MerchantSecret.For(ClusterFile.Default.Payments, secrets.PaymentsSecret())).Message;
+            Assert.Contains("'agora cluster keys' makes what is missing", told, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -14,6 +14,7 @@ namespace Agora.Contracts.Security;
 /// products-3.crt, products-3.key, …   a process's certificate and key, one pair for each
 /// operator.crt, operator.key          for status and audits; they stay beside the authority too
 /// customers.key                       what the datagrams of the rotating sequencer are authenticated with
+/// payments.secret                     what the merchant shows to the payment service
 /// HOST/…                              where a cluster has several hosts: what belongs on each, and nothing else
 /// </code>
 /// Whatever is missing is made; what is there is never overwritten, save that a certificate can be renewed for the key that it has.
@@ -37,6 +38,8 @@ public sealed class ClusterSecrets
     private const UnixFileMode OwnerOnlyDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode OwnerOnlyFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const int GroupKeyBytes = 32;
+    private const string MerchantSecretName = "payments.secret";
+    private const int MerchantSecretBytes = 32;
 
     private static readonly TimeSpan s_skew = TimeSpan.FromDays(1);
     private static readonly TimeSpan s_authorityLife = TimeSpan.FromDays(20 * 365);
@@ -58,6 +61,8 @@ public sealed class ClusterSecrets
     private string AuthorityKey => Path.Combine(Directory, "authority.key");
 
     private string OwnGroupKey => Path.Combine(Directory, "customers.key");
+
+    private string OwnMerchantSecret => Path.Combine(Directory, MerchantSecretName);
 
     /// <summary>There are secrets in it.</summary>
     public bool Exist => File.Exists(Authority);
@@ -110,6 +115,10 @@ public sealed class ClusterSecrets
             string[] hosts = [.. processes.Select(p => p.Host).Distinct()];
             MakeGroupKey(groupKey, hosts);
             using X509Certificate2 authority = MakeAuthority(now);
+
+            // In digits, so that any client of the payment service can show it.
+            Write(OwnMerchantSecret, () => Encoding.ASCII.GetBytes(
+                Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(MerchantSecretBytes)) + "\n"));
             Issue(authority, Directory, Operator, host: null, now, renew);
             foreach (string host in hosts)
             {
@@ -125,6 +134,10 @@ public sealed class ClusterSecrets
                     if (NeedsGroupKey(cluster, process))
                     {
                         Write(Path.Combine(directory, "customers.key"), () => File.ReadAllBytes(OwnGroupKey));
+                    }
+                    if (ShowsMerchantSecret(process))
+                    {
+                        Write(Path.Combine(directory, MerchantSecretName), () => File.ReadAllBytes(OwnMerchantSecret));
                     }
                 }
             }
@@ -142,7 +155,8 @@ public sealed class ClusterSecrets
         ArgumentNullException.ThrowIfNull(process);
         // A certificate is written behind its key.
         return Exist && File.Exists(CertificateFile(DirectoryOf(process.Name, process.Host), process.Name))
-            && (!NeedsGroupKey(cluster, process) || File.Exists(GroupKey(process)));
+            && (!NeedsGroupKey(cluster, process) || File.Exists(GroupKey(process)))
+            && (cluster.Payments.UsesHttps || !ShowsMerchantSecret(process) || File.Exists(PaymentsSecret(process)));
     }
 
     /// <summary>The identity of one process.</summary>
@@ -178,9 +192,20 @@ public sealed class ClusterSecrets
         return File.Exists(OwnGroupKey) || !File.Exists(own) ? OwnGroupKey : own;
     }
 
+    /// <summary>
+    /// The file of the secret that the payment service is shown where it speaks plain HTTP; for a process, or for the
+    /// operator.
+    /// </summary>
+    public string PaymentsSecret(ClusterProcess? process = null)
+    {
+        string own = Path.Combine(Directory, process?.Host ?? "", MerchantSecretName);
+        return File.Exists(OwnMerchantSecret) || !File.Exists(own) ? OwnMerchantSecret : own;
+    }
+
     /// <summary>Those of the directory's files that others than their owner can read: their keys may be known.</summary>
     public IEnumerable<string> ReadableByOthers() => !System.IO.Directory.Exists(Directory) ? [] : System.IO.Directory
-        .EnumerateFiles(Directory, "*.key", SearchOption.AllDirectories)
+        .EnumerateFiles(Directory, "*", SearchOption.AllDirectories)
+        .Where(file => Path.GetExtension(file) is ".key" or ".secret")
         .Where(file => (File.GetUnixFileMode(file) & (UnixFileMode.GroupRead | UnixFileMode.OtherRead)) != 0);
 
     // The group's datagrams have the key. A replica with another one hears nobody, and one that made itself a new one would be alone without a word.
@@ -217,6 +242,9 @@ public sealed class ClusterSecrets
         Components.Products => cluster.Products.Engine == ReplicationEngine.RotatingSequencer,
         _ => false,
     };
+
+    private static bool ShowsMerchantSecret(ClusterProcess process) =>
+        process.Component is Components.Payments or Components.BuyerServer;
 
     private ComponentIdentity Load(string name, string? host, DateTimeOffset now)
     {

@@ -54,7 +54,7 @@ public sealed class ChaosRun(IBreakableMarketplace marketplace, ChaosOptions opt
         var machine = Machine.This();
         var at = TimeProvider.System.GetUtcNow();
         using Databases databases = new(marketplace.File, marketplace.Identity);
-        using Auditor auditor = new(marketplace.File, marketplace.Identity, databases);
+        using Auditor auditor = new(marketplace, databases);
         await auditor.BeginAsync(cancel);
         using CancellationTokenSource watching = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var watch = _excuses.WatchAsync(watching.Token);

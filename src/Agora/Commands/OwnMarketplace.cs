@@ -1,5 +1,6 @@
 using System.Globalization;
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Payments;
 using Agora.Contracts.Security;
 using Agora.Evaluation;
 using Agora.Evaluation.Chaos;
@@ -162,6 +163,8 @@ internal sealed class ControlledMarketplace(DataDirectory data) : IBreakableMark
 
     public ComponentIdentity Identity { get; } = Keys.Operator(data.SecretsInUse)
         ?? throw new CommandFailedException(Keys.NoOperator(data.SecretsInUse));
+
+    public MerchantSecret? Merchant => Keys.Merchant(data.SecretsInUse, File);
 
     public async Task<string?> LacksAsync(CancellationToken cancel) => Up(await _control.StatusAsync(cancel)).Lacks;
 

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Faults;
+using Agora.Contracts.Payments;
 using Agora.Contracts.Security;
 using Agora.Customers;
 using Agora.Payments;
@@ -58,6 +59,7 @@ internal static class ComponentHost
                 builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
             }
             builder.Configuration["Agora:GroupKeyFile"] ??= secrets.GroupKey(process);
+            builder.Configuration[MerchantSecret.FileSetting] ??= secrets.PaymentsSecret(process);
             app = Build(builder, cluster, process, directory, identity);
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Agora");
             identity.Refused += why => logger.LogWarning("TLS: {Why}", why);

@@ -1,4 +1,5 @@
 using Agora.Contracts.Cluster;
+using Agora.Contracts.Payments;
 using Agora.Contracts.Security;
 
 namespace Agora.Launcher;
@@ -7,8 +8,9 @@ namespace Agora.Launcher;
 internal static class Keys
 {
     /// <summary>
-    /// Makes what is missing where that is this command's to do: in the data directory, for a cluster that is all on this machine. Keys of
-    /// several hosts are made once, by <c>agora cluster init</c> or <c>agora cluster keys</c>, and copied.
+    /// Makes what is missing where that is this command's to do: where the authority's key is, and in the data directory
+    /// of a cluster that is all on this machine. Keys of several hosts are made once, by <c>agora cluster init</c> or
+    /// <c>agora cluster keys</c>, and copied.
     /// </summary>
     /// <param name="secrets">Where they are, or are to be.</param>
     /// <param name="data">The data directory.</param>
@@ -19,7 +21,8 @@ internal static class Keys
         ClusterSecrets secrets, DataDirectory data, ClusterFile cluster, bool forAll, CancellationToken cancellationToken)
     {
         bool allHere = cluster.Processes().All(p => Ports.IsLocal(p.Host));
-        if (secrets.Directory == data.Secrets.Directory && secrets.CanMake && (secrets.Exist || allHere))
+        bool areOwn = secrets.Directory == data.Secrets.Directory && allHere;
+        if (secrets.Exist ? secrets.CanMake : areOwn)
         {
             await MakeAsync(secrets, cluster, renew: false, forAll && !data.HoldsDataOfGroup(cluster) ? GroupKeyRule.Make : GroupKeyRule.Keep, cancellationToken);
         }
@@ -60,6 +63,19 @@ internal static class Keys
         try
         {
             return load(TimeProvider.System.GetUtcNow());
+        }
+        catch (IOException e)
+        {
+            throw new CommandFailedException(e.Message, e);
+        }
+    }
+
+    /// <summary>What opens the payment service's books where the operator's certificate does not.</summary>
+    public static MerchantSecret? Merchant(ClusterSecrets secrets, ClusterFile cluster)
+    {
+        try
+        {
+            return MerchantSecret.For(cluster.Payments, secrets.PaymentsSecret());
         }
         catch (IOException e)
         {

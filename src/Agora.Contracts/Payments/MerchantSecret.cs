@@ -1,0 +1,72 @@
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
+using Agora.Contracts.Cluster;
+using Agora.Contracts.Security;
+
+namespace Agora.Contracts.Payments;
+
+/// <summary>
+/// What the marketplace shows to the payment service where that speaks plain HTTP, and so sees no certificate: with it
+/// charges can be cancelled and the books be read. HTTP Basic, user <c>merchant</c>.
+/// </summary>
+public sealed class MerchantSecret
+{
+    /// <summary>The setting that names its file.</summary>
+    public const string FileSetting = "Agora:PaymentsSecretFile";
+
+    /// <summary>The user's name in HTTP Basic.</summary>
+    public const string User = "merchant";
+
+    // A guess of so many characters never ends; the file that Agora makes holds 64 hexadecimal digits.
+    private const int MinCharacters = 32;
+
+    private readonly byte[] _credentials;
+
+    private MerchantSecret(string secret) => _credentials = Encoding.ASCII.GetBytes($"{User}:{secret}");
+
+    /// <summary>What a client sends with its requests.</summary>
+    public AuthenticationHeaderValue Header => new("Basic", Convert.ToBase64String(_credentials));
+
+    /// <summary>
+    /// The secret that callers of a payment service show; null where they show a certificate, or no file is named.
+    /// </summary>
+    /// <exception cref="IOException">The file cannot be used; the message says which, why, and what to do.</exception>
+    public static MerchantSecret? For(PaymentsGroup payments, string? file)
+    {
+        ArgumentNullException.ThrowIfNull(payments);
+        return payments.UsesHttps || file is null ? null : Read(file);
+    }
+
+    /// <summary>
+    /// Whether the value of an <c>Authorization</c> header shows it. Takes as long whatever is wrong.
+    /// </summary>
+    public bool IsIn(string? authorization)
+    {
+        byte[] shown = [];
+        if (AuthenticationHeaderValue.TryParse(authorization, out AuthenticationHeaderValue? header)
+            && "Basic".Equals(header.Scheme, StringComparison.OrdinalIgnoreCase))
+        {
+            shown = new byte[header.Parameter?.Length ?? 0];
+            shown = Convert.TryFromBase64String(header.Parameter ?? "", shown, out int length) ? shown[..length] : [];
+        }
+        return CryptographicOperations.FixedTimeEquals(SHA256.HashData(shown), SHA256.HashData(_credentials));
+    }
+
+    private static MerchantSecret Read(string file)
+    {
+        string secret;
+        try
+        {
+            secret = File.ReadAllText(file).Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"the merchant's secret cannot be read: {e.Message} {ClusterSecrets.HowToMake}", e);
+        }
+        return secret.Length >= MinCharacters && secret.All(c => c is > ' ' and <= '~')
+            ? new MerchantSecret(secret)
+            : throw new IOException(
+                $"{file} holds no merchant's secret, which has {MinCharacters} visible ASCII characters or more");
+    }
+}
