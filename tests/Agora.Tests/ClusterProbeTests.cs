@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Sockets;
 using Agora.Contracts.Cluster;
 using Agora.Contracts.Replication;
+using Agora.Contracts.Security;
 using Agora.Launcher;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -82,6 +84,26 @@ public sealed class ClusterProbeTests
         ClusterProcess nobody = Scratch.Process(Components.SellerServer);
         ClusterStatus status = await probe.StatusAsync([nobody], _ => null, brief: false, TestContext.Current.CancellationToken);
         Assert.Equal(["seller-server: none answers"], status.Missing);
+    }
+
+    [Fact]
+    public async Task Whoever_no_longer_waits_for_a_database_is_told_so_and_nothing_else()
+    {
+        using TcpListener silent = new(IPAddress.Loopback, 0);
+        silent.Start();
+        using Scratch scratch = new();
+        ClusterSecrets secrets = new(scratch["secrets"]);
+        await secrets.MakeAsync(ClusterFile.Unreplicated, TimeProvider.System.GetUtcNow(), renew: false, TestContext.Current.CancellationToken);
+        using ComponentIdentity identity = secrets.OfOperator(TimeProvider.System.GetUtcNow())!;
+        using ClusterProbe probe = new(identity, deadline: TimeSpan.FromMinutes(1));
+        ClusterProcess replica = new(Components.Products, 0, "127.0.0.1", [new("grpc", "", "127.0.0.1", ((IPEndPoint)silent.LocalEndpoint).Port, ProtocolType.Tcp)]);
+        using CancellationTokenSource ending = new();
+        Task<ClusterStatus> status = probe.StatusAsync([replica], _ => null, brief: false, ending.Token);
+        using TcpClient asked = await silent.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
+
+        await ending.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => status);
     }
 
     // r: answers, and is ready; u: answers, and is not; -: does not answer.

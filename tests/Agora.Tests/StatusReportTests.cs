@@ -62,6 +62,7 @@ public sealed class StatusReportTests
 
         Assert.Equal(shown, process.Trouble(s_exit.At.AddSeconds(secondsAgo)) is not null);
         Assert.Null((process with { LastExit = s_exit with { Code = 0 } }).Trouble(s_exit.At));
+        Assert.Null((process with { LastExit = s_exit with { Code = null, Signal = 15 } }).Trouble(s_exit.At));
     }
 
     [Fact]

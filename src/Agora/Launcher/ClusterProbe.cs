@@ -182,8 +182,10 @@ internal sealed class ClusterProbe : IDisposable
                 .GetStatusAsync(new StatusRequest(), deadline: DateTime.UtcNow + _deadline, cancellationToken: cancellationToken);
             return new ProbeAnswer(true, reply);
         }
-        catch (RpcException) when (!cancellationToken.IsCancellationRequested)
+        catch (RpcException)
         {
+            // The library also says in this way that it was cancelled.
+            cancellationToken.ThrowIfCancellationRequested();
             return default;
         }
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Agora.Launcher;
 
@@ -10,8 +11,11 @@ namespace Agora.Launcher;
 /// <param name="Reason">Why, in its own words; null where it said nothing.</param>
 internal sealed record ProcessExit(DateTime At, int? Code, int? Signal, string? Reason)
 {
-    /// <summary>It ended as it was told to.</summary>
-    public bool IsInOrder => Code == 0;
+    private const int SigTerm = 15;
+
+    /// <summary>It ended because somebody asked it to; in the middle of its start it may do so at once.</summary>
+    [JsonIgnore]
+    public bool IsInOrder => Code == 0 || Signal == SigTerm;
 
     /// <summary>Of the number that a shell would show: above 128 it is a signal's.</summary>
     public static ProcessExit Of(int exitCode, DateTimeOffset at, string? reason) =>
