@@ -2,7 +2,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using Agora.Contracts.Cluster;
-using Agora.Contracts.Security;
+using Agora.Contracts.Faults;
 
 namespace Agora.Contracts.Payments;
 
@@ -53,6 +53,9 @@ public sealed class MerchantSecret
         return CryptographicOperations.FixedTimeEquals(SHA256.HashData(shown), SHA256.HashData(_credentials));
     }
 
+    private const string Fix =
+        "'agora cluster keys' makes it, where the authority's key is; payments, buyer servers and the operator need the same";
+
     private static MerchantSecret Read(string file)
     {
         string secret;
@@ -62,11 +65,13 @@ public sealed class MerchantSecret
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"the merchant's secret cannot be read: {e.Message} {ClusterSecrets.HowToMake}", e);
+            throw File.Exists(file)
+                ? FileFault.Of(file, e)
+                : new FixableException(file, "the merchant's secret is missing", Fix, e);
         }
         return secret.Length >= MinCharacters && secret.All(c => c is > ' ' and <= '~')
             ? new MerchantSecret(secret)
-            : throw new IOException(
-                $"{file} holds no merchant's secret, which has {MinCharacters} visible ASCII characters or more");
+            : throw new FixableException(
+                file, $"holds no merchant's secret, which has {MinCharacters} visible ASCII characters or more", Fix);
     }
 }
