@@ -66,7 +66,7 @@ public static class BuyerServer
             .As(new("SearchItemsForSale") { Session = SessionNeed.Optional, Query = BuyerFunctions.SearchParameters },
                 "Items of a category that are on sale, best match first.");
         app.MapGet("/items/{itemId}", functions.GetItem)
-            .As(new("GetItem") { Session = SessionNeed.Optional }, "One item.", ErrorCodes.NoSuchItem);
+            .As(new("GetItem") { Session = SessionNeed.Optional, AnswersETag = true }, "One item.", ErrorCodes.NoSuchItem);
         app.MapPost("/cart/items", functions.AddItemToCart).Takes<AddToCartRequest>()
             .As(new("AddItemToCart"), "Puts units of an item into the cart.", ErrorCodes.NoSuchItem, ErrorCodes.NotEnoughUnits, ErrorCodes.CartFull);
         app.MapDelete("/cart/items/{itemId}", functions.RemoveItemFromCart)

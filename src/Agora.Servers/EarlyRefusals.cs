@@ -6,8 +6,6 @@ using System.Text;
 using System.Text.Json;
 using Agora.Client;
 using Agora.Contracts.Cluster;
-using Microsoft.AspNetCore.Connections.Features;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;

@@ -34,6 +34,12 @@ internal static class OpenApiDescription
         [typeof(SellerSession)] = """{ "token": "CzBVep_E6Q4zWH2ix-wRNluApcrvFDleg6jN8hc8YYYAAAAAAAAAAQ", "sellerId": 1, "expiresInSeconds": 300 }""",
         [typeof(BuyerSession)] = """{ "token": "CzBVep_E6Q4zWH2ix-wRNluApcrvFDleg6jN8hc8YYYAAAAAAAAAAQ", "buyerId": 2, "expiresInSeconds": 300 }""",
         [typeof(SellerRating)] = """{ "sellerId": 1, "thumbsUp": 7, "thumbsDown": 1 }""",
+        [typeof(Seller)] = """{ "sellerId": 1, "name": "Sam Seller", "itemsSold": 12, "feedback": { "thumbsUp": 7, "thumbsDown": 1 } }""",
+        [typeof(SellerAccount)] =
+            """{ "sellerId": 1, "name": "Sam Seller", "username": "sam", "itemsSold": 12, "feedback": { "thumbsUp": 7, "thumbsDown": 1 } }""",
+        [typeof(BuyerAccount)] = """{ "buyerId": 2, "name": "Bea Buyer", "username": "bea", "itemsPurchased": 2 }""",
+        [typeof(SalePage)] =
+            """{ "sales": [{ "at": "2031-05-06T07:08:09+00:00", "itemId": "3-1", "name": "Red bike", "quantity": 2, "unitPrice": 99.90 }], "nextCursor": null }""",
         [typeof(ItemRegistered)] = """{ "itemId": "3-1" }""",
         [typeof(Item)] = AnItem,
         [typeof(ItemPage)] = $$"""{ "items": [{{AnItem}}], "nextCursor": null }""",

@@ -187,7 +187,7 @@ internal sealed class Refusal : IResult, IStatusCodeHttpResult
         415 => new(415, ErrorCodes.UnsupportedMediaType, "Send the body as JSON in UTF-8, and say so: Content-Type: application/json."),
         429 => TooManyRequests(TimeSpan.FromSeconds(1), "Slow down."),
         503 => Unavailable("The marketplace"),
-        505 => new(505, ErrorCodes.InvalidRequest, "This server speaks HTTP/1.1 and HTTP/1.0."),
+        505 => new(505, ErrorCodes.InvalidRequest, "This server speaks versions 1.1 and 1.0 of HTTP."),
         >= 500 => new(500, ErrorCodes.Internal,
             "The call failed by a fault of ours, which has been logged. Repeat it with the same Idempotency-Key."),
         _ => new(status, ErrorCodes.InvalidRequest, "The request is not valid HTTP for this server."),

@@ -54,16 +54,16 @@ public static class SellerServer
         app.MapPost("/items", functions.RegisterItemForSale).Takes<RegisterItemRequest>()
             .As(new("RegisterItemForSale"), "Puts an item up for sale.");
         app.MapPut("/items/{itemId}/price", functions.ChangeItemPrice).Takes<ChangePriceRequest>()
-            .As(new("ChangeItemPrice") { HonoursIfMatch = true }, "Sets an item's price.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem, ErrorCodes.ChangedMeanwhile);
+            .As(new("ChangeItemPrice") { HonoursIfMatch = true, AnswersETag = true }, "Sets an item's price.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem, ErrorCodes.ChangedMeanwhile);
         app.MapPost("/items/{itemId}/withdrawals", functions.UpdateUnitsForSale).Takes<UnitsRequest>()
-            .As(new("UpdateUnitsForSale") { HonoursIfMatch = true }, "Takes units of an item off sale.",
+            .As(new("UpdateUnitsForSale") { HonoursIfMatch = true, AnswersETag = true }, "Takes units of an item off sale.",
                 ErrorCodes.NotYours, ErrorCodes.NoSuchItem, ErrorCodes.NotEnoughUnits, ErrorCodes.ChangedMeanwhile);
         app.MapPost("/items/{itemId}/additions", functions.AddUnitsForSale).Takes<UnitsRequest>()
-            .As(new("AddUnitsForSale") { HonoursIfMatch = true }, "Puts more units of an item on sale.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem, ErrorCodes.ChangedMeanwhile);
+            .As(new("AddUnitsForSale") { HonoursIfMatch = true, AnswersETag = true }, "Puts more units of an item on sale.", ErrorCodes.NotYours, ErrorCodes.NoSuchItem, ErrorCodes.ChangedMeanwhile);
         app.MapGet("/items", functions.DisplayItemsForSale)
             .As(new("DisplayItemsForSale") { Query = QueryParameter.Page }, "This seller's items, those with no unit left included.");
         app.MapGet("/items/{itemId}", functions.GetItem)
-            .As(new("GetItem"), "One item, any seller's.", ErrorCodes.NoSuchItem);
+            .As(new("GetItem") { AnswersETag = true }, "One item, any seller's.", ErrorCodes.NoSuchItem);
         app.MapGet("/sales", functions.GetSales)
             .As(new("GetSales") { Query = QueryParameter.Page }, "What this seller has sold, newest first.");
     }

@@ -227,7 +227,7 @@ public sealed class OpenApiTests : IAsyncLifetime
         {
             using var document = JsonDocument.Parse(await DocumentAsync(server));
             var schemas = document.RootElement.GetProperty("components").GetProperty("schemas").EnumerateObject();
-            string[] parts = ["ItemFeedback", "ItemCondition", "NullableOfItemCondition", "Thumb", "NullableOfThumb", "CartLine", "PurchaseLine", "Purchase", "PurchasePage", "Problem"];
+            string[] parts = ["ItemFeedback", "ItemCondition", "NullableOfItemCondition", "Thumb", "NullableOfThumb", "CartLine", "PurchaseLine", "Purchase", "PurchasePage", "Sale", "Problem"];
             Assert.All(schemas.Where(s => !parts.Contains(s.Name)), schema => Assert.True(schema.Value.TryGetProperty("examples", out _), schema.Name));
         }
     }
@@ -312,7 +312,7 @@ public sealed class OpenApiTests : IAsyncLifetime
         var other = await _marketplace.NewSellerAsync();
         foreach (var (caller, path) in new[] { (_seller, "/sellers"), (_buyer, "/buyers") })
         {
-            await SeeAsync(new(caller, "CreateAccount", HttpMethod.Post, path, new { name = "X", username = caller.Username, password = "x" }, NeedsSession: false));
+            await SeeAsync(new(caller, "CreateAccount", HttpMethod.Post, path, new { name = "X", username = caller.Username, password = Marketplace.Password }, NeedsSession: false));
         }
         foreach (var (function, method, path, body) in new (string, HttpMethod, string, object)[]
         {
@@ -324,6 +324,8 @@ public sealed class OpenApiTests : IAsyncLifetime
         }
         await SeeAsync(new(_seller, "UpdateUnitsForSale", HttpMethod.Post, $"/items/{_item}/withdrawals", new { quantity = 5000 }));
         await SeeAsync(new(_buyer, "GetItem", HttpMethod.Get, "/items/3-999999"));
+        await SeeAsync(new(_buyer, "GetItem", HttpMethod.Get, $"/items/{_item}") { IfNoneMatch = "*" });
+        await SeeAsync(new(_seller, "GetItem", HttpMethod.Get, $"/items/{_item}") { IfNoneMatch = "*" });
         await SeeAsync(new(_buyer, "GetSellerRating", HttpMethod.Get, "/sellers/999999/rating"));
         await SeeAsync(new(_buyer, "AddItemToCart", HttpMethod.Post, "/cart/items", new { itemId = "3-999999", quantity = 1 }));
         await SeeAsync(new(_buyer, "AddItemToCart", HttpMethod.Post, "/cart/items", new { itemId = _item, quantity = 5000 }));
@@ -368,7 +370,9 @@ public sealed class OpenApiTests : IAsyncLifetime
     /// <summary>The status of a success, or the code of a refusal.</summary>
     private static async Task<string> AnswerAsync(Call call)
     {
-        using var answer = await call.Caller.Server.SendAsync(call.Method, call.Path, call.Body, call.Key, call.NeedsSession ? call.Caller.Token : null);
+        using var answer = call.IfNoneMatch is null
+            ? await call.Caller.Server.SendAsync(call.Method, call.Path, call.Body, call.Key, call.NeedsSession ? call.Caller.Token : null)
+            : await ConditionalAsync(call);
         if (answer.IsSuccessStatusCode || answer.StatusCode == HttpStatusCode.NotModified)
         {
             return ((int)answer.StatusCode).ToString(provider: null);
@@ -379,6 +383,14 @@ public sealed class OpenApiTests : IAsyncLifetime
         var problem = JsonSerializer.Deserialize(text, AgoraJson.Default.Problem)!;
         Assert.Equal((int)answer.StatusCode, Refusal.Kinds[problem.Code!].Status);
         return problem.Code!;
+    }
+
+    private static async Task<HttpResponseMessage> ConditionalAsync(Call call)
+    {
+        using var request = new HttpRequestMessage(call.Method, call.Path);
+        request.Headers.Add("Authorization", $"Bearer {call.Caller.Token}");
+        request.Headers.TryAddWithoutValidation("If-None-Match", call.IfNoneMatch);
+        return await call.Caller.Server.SendAsync(request, Cancellation);
     }
 
     private async Task<IEnumerable<string>> DocumentedAsync()
@@ -419,5 +431,7 @@ public sealed class OpenApiTests : IAsyncLifetime
     private sealed record Call(Caller Caller, string Function, HttpMethod Method, string Path, object? Body = null, bool NeedsSession = true)
     {
         public string? Key { get; init; }
+
+        public string? IfNoneMatch { get; init; }
     }
 }
