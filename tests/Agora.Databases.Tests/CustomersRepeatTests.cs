@@ -161,10 +161,24 @@ public sealed class CustomersRepeatTests : IDisposable
         var sue = _db.Account("sue", Role.Seller);
         _db.Add(_ben, "1-1", 1);
         var cart = _db.CartIdOf(_ben);
-        var complete = new Command { CompletePurchase = new() { PurchaseId = Id("p"), CartId = cart,
-            Lines = { Line("1-1", 1, 10, sue) } } };
-        var abandon = new Command { AbandonPurchase = new() { PurchaseId = Id("p"), CartId = cart,
-            Outcome = PurchaseState.Declined } };
+        var complete = new Command
+        {
+            CompletePurchase = new()
+            {
+                PurchaseId = Id("p"),
+                CartId = cart,
+                Lines = { Line("1-1", 1, 10, sue) },
+            },
+        };
+        var abandon = new Command
+        {
+            AbandonPurchase = new()
+            {
+                PurchaseId = Id("p"),
+                CartId = cart,
+                Outcome = PurchaseState.Declined,
+            },
+        };
         Assert.Equal(Error.KeyExpired, _db.Repeat(complete, null).Error);
         Assert.Equal(Error.KeyExpired, _db.Repeat(abandon, null).Error);
         Assert.Null(_db.Tables.Purchases.Find(Id("p")));
@@ -176,10 +190,16 @@ public sealed class CustomersRepeatTests : IDisposable
     }
 
     private Command Add(string item, int quantity, ulong fingerprint, long available = 10) =>
-        new() { AddToCart = new() { Session = _ben, ItemId = item, Quantity = quantity, Available = available },
-            Fingerprint = fingerprint };
+        new()
+        {
+            AddToCart = new() { Session = _ben, ItemId = item, Quantity = quantity, Available = available },
+            Fingerprint = fingerprint,
+        };
 
     private Command Vote(string vote, bool up, ulong fingerprint) =>
-        new() { RecordVote = new() { Session = _ben, ItemId = "1-1", Up = up, VoteId = Id(vote) },
-            Fingerprint = fingerprint };
+        new()
+        {
+            RecordVote = new() { Session = _ben, ItemId = "1-1", Up = up, VoteId = Id(vote) },
+            Fingerprint = fingerprint,
+        };
 }

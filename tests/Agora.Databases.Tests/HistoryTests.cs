@@ -180,8 +180,8 @@ public sealed class CustomersHistoryTests
         db.Add(ben, "1-1", 2);
         db.Remove(ben, "1-1", 1);
         db.Abandon("2", db.CartIdOf(ben));
-        db.Do(new Command { AbandonPurchase = Abandon(
-            CustomersUnderTest.Id("3"), db.CartIdOf(ben), PurchaseState.OutOfStock) });
+        var refused = Abandon(CustomersUnderTest.Id("3"), db.CartIdOf(ben), PurchaseState.OutOfStock);
+        db.Do(new Command { AbandonPurchase = refused });
         db.Rating(ben, seller);
         db.Time += 31_000;
         db.Touch(ben);

@@ -266,13 +266,24 @@ public sealed class ReservationTests : IDisposable
         var inB = new RefusedLine { ItemId = _b, Quantity = 6, Name = "thing", UnitPriceCents = 333, Available = 5 };
         var lacking = _db.ReserveCart("cart", "p", (_a, 1), (_b, 6));
         Assert.Equal(
-            new Reply { Error = Error.NotEnoughUnits, ItemId = _b, Available = 5, RefusedLines = { inA, inB },
-                RefusedTotalCents = 2_098 }, lacking);
+            new Reply
+            {
+                Error = Error.NotEnoughUnits,
+                ItemId = _b,
+                Available = 5,
+                RefusedLines = { inA, inB },
+                RefusedTotalCents = 2_098,
+            }, lacking);
         var unknown = _db.ReserveCart("cart", "q", (_a, 1), ("9-9", 1), (_b, 6));
         var none = new RefusedLine { ItemId = "9-9", Quantity = 1 };
         Assert.Equal(
-            new Reply { Error = Error.NoSuchItem, ItemId = "9-9", RefusedLines = { inA, none, inB },
-                RefusedTotalCents = 2_098 }, unknown);
+            new Reply
+            {
+                Error = Error.NoSuchItem,
+                ItemId = "9-9",
+                RefusedLines = { inA, none, inB },
+                RefusedTotalCents = 2_098,
+            }, unknown);
 
         // Whatever comes later under these ids, and the cart is free for another.
         _db.ChangePrice(_a, 1, 7);
@@ -348,9 +359,12 @@ public sealed class ReservationTests : IDisposable
         Assert.Equal(Error.Released, Reserve("nothing", 7, (_a, 1)).Error);
         Assert.Equal(Error.Released, Reserve("nothing", 8, (_a, 1)).Error);
 
-        Reply Reserve(string purchase, uint fingerprint, params (string, int)[] lines) =>
-            _db.Do(new Command { Reserve = new(
-                AReserve("of " + purchase, purchase, lines)) { Fingerprint = fingerprint } });
+        Reply Reserve(string purchase, uint fingerprint, params (string, int)[] lines)
+        {
+            var reserve = AReserve("of " + purchase, purchase, lines);
+            reserve.Fingerprint = fingerprint;
+            return _db.Do(new Command { Reserve = reserve });
+        }
     }
 
     [Fact]

@@ -63,16 +63,40 @@ public sealed class ProductsUnderTest() : DatabaseUnderTest(() => new ProductsSt
         }).Item;
 
     public Reply ChangePrice(string item, long seller, long price, params long[] versions) =>
-        Do(new Command { ChangePrice = new() { ItemId = item, SellerId = seller, PriceCents = price,
-            IfVersion = { versions } } });
+        Do(new Command
+        {
+            ChangePrice = new()
+            {
+                ItemId = item,
+                SellerId = seller,
+                PriceCents = price,
+                IfVersion = { versions },
+            },
+        });
 
     public Reply Withdraw(string item, long seller, int quantity, params long[] versions) =>
-        Do(new Command { WithdrawUnits = new() { ItemId = item, SellerId = seller, Quantity = quantity,
-            IfVersion = { versions } } });
+        Do(new Command
+        {
+            WithdrawUnits = new()
+            {
+                ItemId = item,
+                SellerId = seller,
+                Quantity = quantity,
+                IfVersion = { versions },
+            },
+        });
 
     public Reply AddUnits(string item, long seller, int quantity, params long[] versions) =>
-        Do(new Command { AddUnits = new() { ItemId = item, SellerId = seller, Quantity = quantity,
-            IfVersion = { versions } } });
+        Do(new Command
+        {
+            AddUnits = new()
+            {
+                ItemId = item,
+                SellerId = seller,
+                Quantity = quantity,
+                IfVersion = { versions },
+            },
+        });
 
     /// <summary>A purchase of a cart of its own.</summary>
     public Reply Reserve(string purchase, params (string Item, int Quantity)[] lines) => ReserveCart("of " + purchase, purchase, lines);

@@ -220,8 +220,13 @@ public sealed class PurchaseTests : IDisposable
     public void A_completed_purchase_keeps_its_fingerprint()
     {
         _db.Add(_ben, "1-1", 2);
-        var complete = new CompletePurchase { PurchaseId = Id("p"), CartId = _db.CartIdOf(_ben),
-            Lines = { Line("1-1", 2, 10, _sue) }, Fingerprint = 4_711 };
+        var complete = new CompletePurchase
+        {
+            PurchaseId = Id("p"),
+            CartId = _db.CartIdOf(_ben),
+            Lines = { Line("1-1", 2, 10, _sue) },
+            Fingerprint = 4_711,
+        };
         Assert.Equal(4_711u, _db.Do(new Command { CompletePurchase = complete }).Purchase.Fingerprint);
 
         // So does one that came too late for its cart.
@@ -258,8 +263,13 @@ public sealed class PurchaseTests : IDisposable
             _db.Time += i % 3 == 0 ? 100 : 0;
             var lines = Enumerable.Range(1, 1 + i % 2).Select(n => Line($"1-{n}", n, 100 + i, _sue)).ToArray();
             _db.Complete($"p{i}", _db.CartIdOf(_ben), [.. lines, Line("2-2", 1, 1, _sam)]);
-            expected.AddRange(lines.Select(line => new Sale { At = _db.Time, ItemId = line.ItemId,
-                Quantity = line.Quantity, UnitPriceCents = line.UnitPriceCents }));
+            expected.AddRange(lines.Select(line => new Sale
+            {
+                At = _db.Time,
+                ItemId = line.ItemId,
+                Quantity = line.Quantity,
+                UnitPriceCents = line.UnitPriceCents,
+            }));
         }
 
         _db.Abandon("declined", _db.CartIdOf(_ben));

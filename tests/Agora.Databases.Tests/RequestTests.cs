@@ -110,16 +110,29 @@ public sealed class RequestTests
         PurchaseState outcome, Action<AbandonPurchase>? change = null, long price = 5)
     {
         var line = new RefusedLine { ItemId = "1-1", Quantity = 2, Name = "n", UnitPriceCents = price, Available = 1 };
-        var abandon = new AbandonPurchase { PurchaseId = Id, CartId = Cart, Outcome = outcome, RefusedLines = { line },
-            RefusedTotalCents = 10 };
+        var abandon = new AbandonPurchase
+        {
+            PurchaseId = Id,
+            CartId = Cart,
+            Outcome = outcome,
+            RefusedLines = { line },
+            RefusedTotalCents = 10,
+        };
         change?.Invoke(abandon);
         return abandon;
     }
 
     private static P.RegisterItem Item(Action<P.RegisterItem>? change = null)
     {
-        var item = new P.RegisterItem { SellerId = 1, Name = "n", Keywords = { "K" }, SearchKeywords = { "k" },
-            Condition = P.Condition.New, PriceCents = 1 };
+        var item = new P.RegisterItem
+        {
+            SellerId = 1,
+            Name = "n",
+            Keywords = { "K" },
+            SearchKeywords = { "k" },
+            Condition = P.Condition.New,
+            PriceCents = 1,
+        };
         change?.Invoke(item);
         return item;
     }

@@ -168,8 +168,15 @@ public sealed class ServiceTests : IAsyncLifetime
         var (customers, _) = await StartCustomersAsync();
         var (products, _) = await StartProductsAsync();
         await customers.DoAsync(NewAccount("ben", Role.Buyer));
-        var register = new P.RegisterItem { SellerId = 7, Name = "n", Category = 3, Condition = P.Condition.New,
-            PriceCents = 1, Quantity = 20 };
+        var register = new P.RegisterItem
+        {
+            SellerId = 7,
+            Name = "n",
+            Category = 3,
+            Condition = P.Condition.New,
+            PriceCents = 1,
+            Quantity = 20,
+        };
         await products.DoAsync(new P.Command { RegisterItem = register });
 
         // The process starts again with the clock of a quarter of an hour ago.
@@ -227,8 +234,17 @@ public sealed class ServiceTests : IAsyncLifetime
     public async Task Items_are_sold_found_and_bought_through_the_products_service()
     {
         var (products, _) = await StartProductsAsync();
-        var register = new P.RegisterItem { SellerId = 7, Name = "Bike", Category = 3, Keywords = { "Red", "Bike" },
-            SearchKeywords = { "red", "bike" }, Condition = P.Condition.New, PriceCents = 9_999, Quantity = 2 };
+        var register = new P.RegisterItem
+        {
+            SellerId = 7,
+            Name = "Bike",
+            Category = 3,
+            Keywords = { "Red", "Bike" },
+            SearchKeywords = { "red", "bike" },
+            Condition = P.Condition.New,
+            PriceCents = 9_999,
+            Quantity = 2,
+        };
         var item = (await products.DoAsync(new P.Command { RegisterItem = register })).Item;
         Assert.Equal(item, (await products.GetItemAsync(new P.ItemQuery { ItemId = item.ItemId }, cancellationToken: Ended)).Item);
         Assert.Equal(P.Error.NoSuchItem, (await products.GetItemAsync(new P.ItemQuery { ItemId = "garbage" }, cancellationToken: Ended)).Error);
@@ -271,8 +287,17 @@ public sealed class ServiceTests : IAsyncLifetime
     }
 
     private static Command NewAccount(string username, Role role) =>
-        new() { CreateAccount = new() { Role = role, Name = "n", Username = username, UsernameKey = username,
-            PasswordHash = "h" } };
+        new()
+        {
+            CreateAccount = new()
+            {
+                Role = role,
+                Name = "n",
+                Username = username,
+                UsernameKey = username,
+                PasswordHash = "h",
+            },
+        };
 
     private static async Task<Session> LogInAsync(CustomersClient customers)
     {

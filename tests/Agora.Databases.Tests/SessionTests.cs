@@ -75,8 +75,13 @@ public sealed class AccountTests : IDisposable
         Assert.Equal(new RatingReply(ofSeller) { Username = "sue" }, _db.Rating(seller));
         Assert.Equal(ofSeller, _db.Rating(buyer, sellerId));
         Assert.Equal(ofSeller, _db.Tables.Accounts.Rating(session: null, new RatingQuery { SellerId = sellerId }));
-        Assert.Equal(new RatingReply { AccountId = _db.Row(buyer).Account, Units = 3, Name = "Name of ben",
-            Username = "ben" }, _db.Rating(buyer));
+        Assert.Equal(new RatingReply
+        {
+            AccountId = _db.Row(buyer).Account,
+            Units = 3,
+            Name = "Name of ben",
+            Username = "ben",
+        }, _db.Rating(buyer));
         Assert.Equal(Error.NoSuchSeller, _db.Rating(buyer, _db.Row(buyer).Account).Error);
         Assert.Equal(Error.NoSuchSeller, _db.Rating(buyer, 4711).Error);
     }

@@ -92,11 +92,14 @@ public sealed class RaftReplicatorTests
         await using var group = await Group.StartAsync(ReplicationEngine.Raft, 3);
         var writes = Enumerable.Range(0, 200).Select(i => group.CountAsync($"{i % 10}"));
         await Task.WhenAll(writes);
-        var before = await group.EqualDigestsAsync();
+        await group.EqualDigestsAsync();
+        var before = Ledger.Lines(group.Store(0));
 
+        // Digests differ from before once the new leader has begun its term: that is a position of the log too.
         await group.StopAllAsync();
         await group.StartAllAsync();
-        Assert.Equal(before, await group.EqualDigestsAsync());
+        await group.EqualDigestsAsync();
+        Assert.All(group.Running, replica => Assert.Equal(before, Ledger.Lines(group.Store(replica))));
         Assert.Equal(20, await group.ReadAsync(0, "3"));
         Assert.Equal(21, await group.CountAsync("3"));
     }

@@ -71,7 +71,9 @@ public sealed class ReplicaHostingTests
     {
         await using var group = await Group.StartAsync(engine, 1);
         Assert.Equal(1, await group.CountAsync("x"));
-        await Assert.ThrowsAsync<ReplicaUnavailableException>(() => group.Replicator(0).SubmitAsync(Ledger.Count("!"), Cancelled));
+        var command = Ledger.Count("!", TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+        await Assert.ThrowsAsync<ReplicaUnavailableException>(
+            () => group.Replicator(0).SubmitAsync(command, Cancelled));
         await group.ShutdownAsync(0);
         await Assert.ThrowsAnyAsync<Exception>(() => group.StopAsync(0));
     }
