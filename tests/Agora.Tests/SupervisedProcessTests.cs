@@ -52,7 +52,7 @@ public sealed class SupervisedProcessTests : IAsyncDisposable
     [Fact]
     public async Task Why_it_ended_is_told_in_its_own_words()
     {
-        await SuperviseAsync("echo noise; echo 'agora: TCP port 127.0.0.1:1 is taken'; echo 'more noise'; exit 3");
+        await SuperviseAsync("echo noise; echo 'agora: products/0: TCP port 127.0.0.1:1 is taken'; echo 'more noise'; exit 3");
 
         await Scratch.UntilAsync(() => _announced.Any(m => m.Contains("products/0 ended with exit code 3: TCP port 127.0.0.1:1 is taken", StringComparison.Ordinal)), "the reason is told");
     }

@@ -233,7 +233,7 @@ internal sealed class SupervisedProcess : IDisposable
         {
             if (_process is { } process)
             {
-                Keep(ProcessExit.Of(process.ExitCode, _time.GetUtcNow(), LogFiles.Complaint(_data.LogOf(Process), _logStart) ?? SilentReason()));
+                Keep(ProcessExit.Of(process.ExitCode, _time.GetUtcNow(), OwnReason() ?? SilentReason()));
                 process.Dispose();
                 _process = null;
                 ProcessNote.Remove(_data.PidFileOf(Process));
@@ -259,6 +259,14 @@ internal sealed class SupervisedProcess : IDisposable
     {
         _lastExit = exit;
         exit.Write(_data.ExitFileOf(Process));
+    }
+
+    // Without its name, which stands before it wherever this is told.
+    private string? OwnReason()
+    {
+        string name = Process.Name + ": ";
+        return LogFiles.Complaint(_data.LogOf(Process), _logStart) is not { } why ? null
+            : why.StartsWith(name, StringComparison.Ordinal) ? why[name.Length..] : why;
     }
 
     // On a full disk a process cannot say in its log why it ends.
