@@ -1,6 +1,8 @@
 using Agora.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Routing;
 
 namespace Agora.Servers;
 
@@ -72,20 +74,33 @@ internal static class FunctionRoutes
     /// <summary>Names the function of an endpoint and everything that it may answer with instead of success, beside what every function may.</summary>
     public static RouteHandlerBuilder As(this RouteHandlerBuilder route, Function function, string summary, params string[] refusals)
     {
-        function = function with
+        route.WithName(function.Name).WithSummary(summary);
+        route.Add(endpoint =>
         {
-            Refusals =
-            [
-                ErrorCodes.InvalidRequest, .. function.Session != SessionNeed.None ? [ErrorCodes.NotLoggedIn] : Array.Empty<string>(), .. refusals,
-                ErrorCodes.TooManyRequests, ErrorCodes.Unavailable,
-            ],
-        };
-        route.WithName(function.Name).WithSummary(summary).WithMetadata(function);
-        foreach (var status in function.Refusals.Select(code => Refusal.Kinds[code].Status).Distinct().Order())
-        {
-            route.Produces<Problem>(status, Problem.MediaType);
-        }
+            // A session's token is known to its user alone: a repeat of Login gets another one.
+            var takesKey = !function.AnswersToken
+                && endpoint.Metadata.OfType<IHttpMethodMetadata>().Any(methods => !methods.HttpMethods.Contains(HttpMethods.Get));
+            // Where nothing can be said in a call, all its calls are the same.
+            var maySay = function.Query.Count > 0 || endpoint.Metadata.OfType<IAcceptsMetadata>().Any()
+                || endpoint is RouteEndpointBuilder { RoutePattern.Parameters.Count: > 0 };
+            var described = function with
+            {
+                Refusals =
+                [
+                    ErrorCodes.InvalidRequest, .. Where(function.Session != SessionNeed.None, ErrorCodes.NotLoggedIn), .. refusals,
+                    .. Where(takesKey && maySay, ErrorCodes.KeyReused), .. Where(takesKey && !function.KeepsKeys, ErrorCodes.KeyExpired),
+                    ErrorCodes.TooManyRequests, ErrorCodes.Unavailable,
+                ],
+            };
+            endpoint.Metadata.Add(described);
+            foreach (var status in described.Refusals.Select(code => Refusal.Kinds[code].Status).Distinct().Order())
+            {
+                endpoint.Metadata.Add(new ProducesResponseTypeMetadata(status, typeof(Problem), [Problem.MediaType]));
+            }
+        });
         return route;
+
+        static string[] Where(bool holds, string code) => holds ? [code] : [];
     }
 
     /// <summary>The body that the handler reads, field by field, as <typeparamref name="TBody"/> has them.</summary>
@@ -94,7 +109,7 @@ internal static class FunctionRoutes
             .Produces<Problem>(413, Problem.MediaType)
             .Produces<Problem>(415, Problem.MediaType);
 
-    private sealed class AcceptsMetadata(string[] contentTypes, Type type) : Microsoft.AspNetCore.Http.Metadata.IAcceptsMetadata
+    private sealed class AcceptsMetadata(string[] contentTypes, Type type) : IAcceptsMetadata
     {
         public IReadOnlyList<string> ContentTypes => contentTypes;
 

@@ -281,8 +281,9 @@ public sealed class PurchaseTests(Marketplace marketplace)
     private string KeyFor(string token, bool approved) => Enumerable.Range(0, int.MaxValue).Select(i => i.ToString(CultureInfo.InvariantCulture)).First(key =>
         TransactionStore.Decision(marketplace.Cluster.Payments.Seed!.Value, PurchaseId(token, key), marketplace.Cluster.Payments.ApprovalProbability) == TransactionState.Approved == approved);
 
+    // A token ends with its account's id.
     private static string PurchaseId(string token, string key) =>
-        PurchaseSaga.TransactionId(RequestId.Derive("MakePurchase", SHA256.HashData(Base64Url.DecodeFromChars(token)), key));
+        PurchaseSaga.TransactionId(RequestId.Derive("MakePurchase Buyer", Base64Url.DecodeFromChars(token).AsSpan()[^sizeof(long)..], key));
 
     private static Session SessionOf(string token, Role role) =>
         new() { TokenHash = ByteString.CopyFrom(SHA256.HashData(Base64Url.DecodeFromChars(token))), Role = role };

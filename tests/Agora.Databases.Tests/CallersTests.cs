@@ -73,6 +73,20 @@ public sealed class CallersTests : IAsyncLifetime
         Assert.False(Callers.May(component, Components.Customers, "/agora.customers.Customers/Execute", request));
     }
 
+    /// <summary>An empty one changes nothing: it tells a seller server whether writes go through.</summary>
+    [Fact]
+    public void A_seller_server_settles_nothing()
+    {
+        Agora.Contracts.Products.ExecuteRequest Confirm(params ByteString[] ids) => new() { Command = new() { Confirm = new() { PurchaseIds = { ids } } } };
+        Agora.Contracts.Customers.ExecuteRequest Mark(params ByteString[] ids) => new() { Command = new() { MarkForwarded = new() { VoteIds = { ids } } } };
+        var id = ByteString.CopyFrom(new byte[16]);
+
+        Assert.True(Callers.May(Components.SellerServer, Components.Products, "/agora.products.Products/Execute", Confirm()));
+        Assert.False(Callers.May(Components.SellerServer, Components.Products, "/agora.products.Products/Execute", Confirm(id)));
+        Assert.True(Callers.May(Components.SellerServer, Components.Customers, "/agora.customers.Customers/Execute", Mark()));
+        Assert.False(Callers.May(Components.SellerServer, Components.Customers, "/agora.customers.Customers/Execute", Mark(id)));
+    }
+
     [Fact]
     public void Servers_see_accounts_of_their_own_kind_only()
     {
@@ -137,7 +151,8 @@ public sealed class CallersTests : IAsyncLifetime
             foreach (var (kind, allowed) in Callers.CustomersCommands)
             {
                 var command = (Agora.Contracts.Customers.Command)CommandOf(Agora.Contracts.Customers.Command.Descriptor, (int)kind, role);
-                yield return ($"{kind}", new Agora.Contracts.Customers.ExecuteRequest { Command = command }, Allows(allowed));
+                yield return ($"{kind}", new Agora.Contracts.Customers.ExecuteRequest { Command = command },
+                    Allows(allowed) || (kind == CustomersKind.MarkForwarded && component == Components.SellerServer));
             }
         }
         else
@@ -145,7 +160,8 @@ public sealed class CallersTests : IAsyncLifetime
             foreach (var (kind, allowed) in Callers.ProductsCommands)
             {
                 var command = (Agora.Contracts.Products.Command)CommandOf(Agora.Contracts.Products.Command.Descriptor, (int)kind, role);
-                yield return ($"{kind}", new Agora.Contracts.Products.ExecuteRequest { Command = command }, Allows(allowed));
+                yield return ($"{kind}", new Agora.Contracts.Products.ExecuteRequest { Command = command },
+                    Allows(allowed) || (kind == ProductsKind.Confirm && component == Components.SellerServer));
             }
         }
 

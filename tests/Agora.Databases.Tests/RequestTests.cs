@@ -152,6 +152,7 @@ public sealed class RequestTests
         new() { WithdrawUnits = new() { ItemId = "any", Quantity = 1 } },
         new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { Wanted, Wanted } } },
         new() { Confirm = new() { PurchaseIds = { Enumerable.Repeat(Id, 50) } } },
+        new() { Confirm = new() },
         new() { Release = new() { PurchaseId = Id } },
         new() { AddFeedback = new() { ItemId = "1-1", VoteId = Id } },
     ];
@@ -190,7 +191,6 @@ public sealed class RequestTests
         new() { Reserve = new() { PurchaseId = Id, CartId = Id, Lines = { Enumerable.Repeat(Wanted, 201) } } },
         new() { Reserve = new() { PurchaseId = Id, Lines = { Wanted } } },
         new() { Reserve = new() { PurchaseId = Id, CartId = ByteString.CopyFrom(new byte[65]), Lines = { Wanted } } },
-        new() { Confirm = new() },
         new() { Confirm = new() { PurchaseIds = { Id, ByteString.Empty } } },
         new() { Confirm = new() { PurchaseIds = { Enumerable.Repeat(Id, 51) } } },
         new() { Release = new() },

@@ -164,7 +164,7 @@ public sealed class ReplicaHostingTests
         builder.AddReplica(group, 0, directory["replica"], new Ledger(), null);
         await using var host = builder.Build();
 
-        var refusal = await Assert.ThrowsAsync<IOException>(() => host.StartAsync(Cancelled));
+        var refusal = await Assert.ThrowsAsync<FixableException>(() => host.StartAsync(Cancelled));
 
         Assert.Contains("agora cluster keys", refusal.Message, StringComparison.Ordinal);
     }

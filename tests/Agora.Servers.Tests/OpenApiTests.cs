@@ -59,7 +59,8 @@ public sealed class OpenApiTests : IAsyncLifetime
         await ProvokeWhatEveryFunctionRefusesAsync();
         await ProvokeWhatOnlySomeRefuseAsync();
 
-        Assert.Equal(documented.Order(), _seen.Select(s => $"{s.Function} {s.Answer}").Order());
+        // For a key to expire takes minutes: the databases' tests provoke that.
+        Assert.Equal(documented.Where(answer => !answer.EndsWith(ErrorCodes.KeyExpired, StringComparison.Ordinal)).Order(), _seen.Select(s => $"{s.Function} {s.Answer}").Order());
     }
 
     // Spectral's and Redocly's own rules for OpenAPI, as they come.
@@ -241,7 +242,11 @@ public sealed class OpenApiTests : IAsyncLifetime
         new(seller, "RegisterItemForSale", HttpMethod.Post, "/items", new { name = "Bike", category = 3, keywords = new[] { "red" }, condition = "used", price = 1.5m, quantity = 10 }),
         new(seller, "ChangeItemPrice", HttpMethod.Put, $"/items/{item}/price", new { price = 2 }),
         new(seller, "UpdateUnitsForSale", HttpMethod.Post, $"/items/{item}/withdrawals", new { quantity = 1 }),
+        new(seller, "AddUnitsForSale", HttpMethod.Post, $"/items/{item}/additions", new { quantity = 1 }),
         new(seller, "DisplayItemsForSale", HttpMethod.Get, "/items"),
+        new(seller, "GetItem", HttpMethod.Get, $"/items/{item}"),
+        new(seller, "GetSeller", HttpMethod.Get, "/sellers/me"),
+        new(seller, "GetSales", HttpMethod.Get, "/sales"),
         new(seller, "Logout", HttpMethod.Delete, "/sessions/current"),
         new(buyer, "CreateAccount", HttpMethod.Post, "/buyers", new { name = "Bea", username = Marketplace.NewName("open"), password = Marketplace.Password }, NeedsSession: false),
         new(buyer, "Login", HttpMethod.Post, "/sessions", new { username = buyer.Username, password = Marketplace.Password }, NeedsSession: false),
@@ -255,16 +260,22 @@ public sealed class OpenApiTests : IAsyncLifetime
         new(buyer, "ProvideFeedback", HttpMethod.Post, $"/items/{item}/feedback", new { thumb = "up" }),
         new(buyer, "GetSellerRating", HttpMethod.Get, $"/sellers/{seller.Id}/rating"),
         new(buyer, "GetBuyerPurchases", HttpMethod.Get, "/purchases"),
+        new(buyer, "GetPurchase", HttpMethod.Get, "/purchases/00000000000000000000000000000000"),
+        new(buyer, "GetBuyer", HttpMethod.Get, "/buyers/me"),
+        new(buyer, "GetSeller", HttpMethod.Get, $"/sellers/{seller.Id}"),
+        new(buyer, "GetItemsOfSeller", HttpMethod.Get, $"/sellers/{seller.Id}/items"),
         new(buyer, "ClearCart", HttpMethod.Delete, "/cart"),
         new(buyer, "Logout", HttpMethod.Delete, "/sessions/current"),
     ];
 
     private async Task SucceedAsync()
     {
-        foreach (var call in Calls(_seller, _buyer, _item).Where(c => c.Function != "Logout"))
+        foreach (var call in Calls(_seller, _buyer, _item).Where(c => c.Function is not ("Logout" or "GetPurchase")))
         {
             await SeeAsync(call);
         }
+        var bought = (await _buyer.GetAsync<PurchasePage>("/purchases")).Purchases[0].PurchaseId;
+        await SeeAsync(new(_buyer, "GetPurchase", HttpMethod.Get, $"/purchases/{bought}"));
         await SeeAsync(new(await _marketplace.NewSellerAsync(), "Logout", HttpMethod.Delete, "/sessions/current"));
         await SeeAsync(new(await _marketplace.NewBuyerAsync(), "Logout", HttpMethod.Delete, "/sessions/current"));
     }
@@ -317,8 +328,11 @@ public sealed class OpenApiTests : IAsyncLifetime
         foreach (var (function, method, path, body) in new (string, HttpMethod, string, object)[]
         {
             ("ChangeItemPrice", HttpMethod.Put, "price", new { price = 2 }), ("UpdateUnitsForSale", HttpMethod.Post, "withdrawals", new { quantity = 1 }),
+            ("AddUnitsForSale", HttpMethod.Post, "additions", new { quantity = 1 }),
         })
         {
+            await SeeAsync(new(_seller, function, method, $"/items/{_item}/{path}", body) { IfMatch = "\"0\"" });
+            await ProvokeKeyReusedAsync(new(_seller, function, method, $"/items/{_item}/{path}", body), $"/items/3-999999/{path}", body);
             await SeeAsync(new(other, function, method, $"/items/{_item}/{path}", body));
             await SeeAsync(new(_seller, function, method, $"/items/3-999999/{path}", body));
         }
@@ -326,7 +340,22 @@ public sealed class OpenApiTests : IAsyncLifetime
         await SeeAsync(new(_buyer, "GetItem", HttpMethod.Get, "/items/3-999999"));
         await SeeAsync(new(_buyer, "GetItem", HttpMethod.Get, $"/items/{_item}") { IfNoneMatch = "*" });
         await SeeAsync(new(_seller, "GetItem", HttpMethod.Get, $"/items/{_item}") { IfNoneMatch = "*" });
+        await SeeAsync(new(_seller, "GetItem", HttpMethod.Get, "/items/3-999999"));
         await SeeAsync(new(_buyer, "GetSellerRating", HttpMethod.Get, "/sellers/999999/rating"));
+        await SeeAsync(new(_buyer, "GetSeller", HttpMethod.Get, "/sellers/999999"));
+        await SeeAsync(new(_buyer, "GetItemsOfSeller", HttpMethod.Get, "/sellers/999999/items"));
+        await SeeAsync(new(_buyer, "GetPurchase", HttpMethod.Get, "/purchases/00000000000000000000000000000000"));
+        foreach (var (caller, path) in new[] { (_seller, "/sellers"), (_buyer, "/buyers") })
+        {
+            var username = Marketplace.NewName("key");
+            object Account(string name) => new { name, username, password = Marketplace.Password };
+            await ProvokeKeyReusedAsync(new(caller, "CreateAccount", HttpMethod.Post, path, Account("X"), NeedsSession: false), path, Account("Y"));
+        }
+        object Ware(string name) => new { name, category = 3, condition = "used", price = 1, quantity = 1 };
+        await ProvokeKeyReusedAsync(new(_seller, "RegisterItemForSale", HttpMethod.Post, "/items", Ware("X")), "/items", Ware("Y"));
+        await ProvokeKeyReusedAsync(
+            new(_buyer, "AddItemToCart", HttpMethod.Post, "/cart/items", new { itemId = _item, quantity = 1 }), "/cart/items", new { itemId = _item, quantity = 2 });
+        await ProvokeKeyReusedAsync(new(_buyer, "RemoveItemFromCart", HttpMethod.Delete, $"/cart/items/{_item}?quantity=1"), $"/cart/items/{_item}", null);
         await SeeAsync(new(_buyer, "AddItemToCart", HttpMethod.Post, "/cart/items", new { itemId = "3-999999", quantity = 1 }));
         await SeeAsync(new(_buyer, "AddItemToCart", HttpMethod.Post, "/cart/items", new { itemId = _item, quantity = 5000 }));
         await SeeAsync(new(_buyer, "RemoveItemFromCart", HttpMethod.Delete, $"/cart/items/{_item}"));
@@ -339,6 +368,9 @@ public sealed class OpenApiTests : IAsyncLifetime
         var scarce = await Marketplace.NewItemAsync(_seller, 2);
         await newcomer.PostAsync<Cart>("/cart/items", new { itemId = scarce, quantity = 2 });
         await SeeAsync(Purchase(newcomer, FakePayments.DeclinedCard, "declined"));
+        await SeeAsync(Purchase(newcomer, FakePayments.GoodCard, "declined"));
+        await SeeAsync(new(newcomer, "MakePurchase", HttpMethod.Post, "/purchases",
+            new { cardholderName = "Bea", cardNumber = FakePayments.GoodCard, expirationDate = "12/39", securityCode = "123", expectedTotal = 0.01 }));
         _marketplace.Wire.Request = step => Task.FromResult(step is not ("Charge" or "Find" or "Cancel"));
         await SeeAsync(Purchase(newcomer, FakePayments.GoodCard, "lost"));
         await SeeAsync(Purchase(newcomer, FakePayments.GoodCard, "meanwhile"));
@@ -356,6 +388,14 @@ public sealed class OpenApiTests : IAsyncLifetime
         await SeeAsync(new(newcomer, "AddItemToCart", HttpMethod.Post, "/cart/items", new { itemId = await Marketplace.NewItemAsync(_seller, 1), quantity = 1 }));
     }
 
+    // The same key for another request.
+    private async Task ProvokeKeyReusedAsync(Call call, string otherPath, object? otherBody)
+    {
+        var key = Guid.NewGuid().ToString("N");
+        await SeeAsync(call with { Key = key });
+        await SeeAsync(call with { Key = key, Path = otherPath, Body = otherBody });
+    }
+
     private async Task SeeAsync(Call call, bool onlyIf = true)
     {
         if (onlyIf)
@@ -370,7 +410,7 @@ public sealed class OpenApiTests : IAsyncLifetime
     /// <summary>The status of a success, or the code of a refusal.</summary>
     private static async Task<string> AnswerAsync(Call call)
     {
-        using var answer = call.IfNoneMatch is null
+        using var answer = call.IfNoneMatch is null && call.IfMatch is null
             ? await call.Caller.Server.SendAsync(call.Method, call.Path, call.Body, call.Key, call.NeedsSession ? call.Caller.Token : null)
             : await ConditionalAsync(call);
         if (answer.IsSuccessStatusCode || answer.StatusCode == HttpStatusCode.NotModified)
@@ -389,7 +429,15 @@ public sealed class OpenApiTests : IAsyncLifetime
     {
         using var request = new HttpRequestMessage(call.Method, call.Path);
         request.Headers.Add("Authorization", $"Bearer {call.Caller.Token}");
-        request.Headers.TryAddWithoutValidation("If-None-Match", call.IfNoneMatch);
+        request.Content = call.Body is null ? null : System.Net.Http.Json.JsonContent.Create(call.Body, call.Body.GetType());
+        if (call.IfNoneMatch is not null)
+        {
+            request.Headers.TryAddWithoutValidation("If-None-Match", call.IfNoneMatch);
+        }
+        if (call.IfMatch is not null)
+        {
+            request.Headers.TryAddWithoutValidation("If-Match", call.IfMatch);
+        }
         return await call.Caller.Server.SendAsync(request, Cancellation);
     }
 
@@ -433,5 +481,7 @@ public sealed class OpenApiTests : IAsyncLifetime
         public string? Key { get; init; }
 
         public string? IfNoneMatch { get; init; }
+
+        public string? IfMatch { get; init; }
     }
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -63,10 +62,10 @@ public sealed class ProgramTests : IDisposable
         {
             // The reader of a pipe has ended before anything is written.
             string line = where.StartsWith('|')
-                ? $"mkfifo '{_scratch["pipe"]}'; exec 3<>'{_scratch["pipe"]}' 4>'{_scratch["pipe"]}' 3>&-; '{s_program}' {command} >&4"
-                : $"'{s_program}' {command} {where}";
+                ? $"mkfifo '{_scratch["pipe"]}'; exec 3<>'{_scratch["pipe"]}' 4>'{_scratch["pipe"]}' 3>&-; '{AgoraProgram.Path}' {command} >&4"
+                : $"'{AgoraProgram.Path}' {command} {where}";
             File.Delete(_scratch["pipe"]);
-            (int code, _, string error) = await RunAsync("bash", "-c", $"cd '{_scratch.Root}'; {line}");
+            (int code, _, string error) = await AgoraProgram.RunAsync("bash", "-c", $"cd '{_scratch.Root}'; {line}");
 
             string[] told = [.. error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(l => !l.Contains("nothing was started from") && !l.Contains("operator's key"))];
             Assert.Equal(1, code);
@@ -93,13 +92,13 @@ public sealed class ProgramTests : IDisposable
         string[] words = line.Split(' ');
         string script = $"""
             cd '{_scratch.Root}'; unset AGORA_CLUSTER
-            source <('{s_program}' completion bash)
+            source <('{AgoraProgram.Path}' completion bash)
             complete -p agora >/dev/null || exit 3
             COMP_WORDS=({string.Join(' ', words.Select(w => $"'{w}'"))}); COMP_CWORD={words.Length - 1}
-            _agora '{s_program}' "${"{COMP_WORDS[COMP_CWORD]}"}"
+            _agora '{AgoraProgram.Path}' "${"{COMP_WORDS[COMP_CWORD]}"}"
             echo "${"{COMPREPLY[@]}"}"
             """;
-        (int code, string output, string error) = await RunAsync("bash", "-c", script);
+        (int code, string output, string error) = await AgoraProgram.RunAsync("bash", "-c", script);
         Assert.Equal((0, found, ""), (code, output.Trim(), error));
     }
 

@@ -122,7 +122,7 @@ public sealed class RefusalTests : IDisposable
         await using FileStream held = await _data.TakeAsync(Single(), fresh: false, TestContext.Current.CancellationToken);
         new ProcessExit(DateTime.UtcNow, 1, null, "no luck").Write(_data.ExitFileOf(Single().Processes().First(p => p.Name == "products/0")));
         using Socket silent = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        silent.Bind(new UnixDomainSocketEndPoint(_data.ControlSocket));
+        silent.Bind(new UnixDomainSocketEndPoint(_data.ControlSocket!));
         silent.Listen();
 
         long started = Stopwatch.GetTimestamp();

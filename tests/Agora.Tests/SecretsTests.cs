@@ -256,13 +256,13 @@ public sealed class SecretsTests : IDisposable
             File.Delete(Path.Combine(secrets.Directory, "authority.key"));
         }
 
-        await Keys.EnsureAsync(secrets, data, ClusterFile.Default, Cancel);
+        await Keys.EnsureAsync(secrets, data, ClusterFile.Default, forAll: true, Cancel);
 
         Assert.Equal(hasAuthority, File.Exists(secrets.PaymentsSecret()));
         if (!hasAuthority)
         {
-            string told = Assert.Throws<IOException>(() => MerchantSecret.For(ClusterFile.Default.Payments, secrets.PaymentsSecret())).Message;
-            Assert.Contains("'agora cluster keys' makes what is missing", told, StringComparison.Ordinal);
+            string told = Assert.ThrowsAny<IOException>(() => MerchantSecret.For(ClusterFile.Default.Payments, secrets.PaymentsSecret())).Message;
+            Assert.Contains("'agora cluster keys' makes it", told, StringComparison.Ordinal);
         }
     }
 
@@ -289,18 +289,18 @@ public sealed class SecretsTests : IDisposable
     public async Task A_groups_key_that_was_lost_is_not_made_anew_while_the_group_has_data()
     {
         DataDirectory data = new(_scratch["data"]);
-        await Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, Cancel);
+        await Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, forAll: true, Cancel);
         string key = Path.Combine(data.Secrets.Directory, "customers.key");
         byte[] first = File.ReadAllBytes(key);
 
         // Nothing has been said under it.
         File.Delete(key);
-        await Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, Cancel);
+        await Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, forAll: true, Cancel);
         Assert.NotEqual(first, File.ReadAllBytes(key));
 
         File.Delete(key);
         File.WriteAllText(Path.Combine(data.Prepare(Scratch.Process(Components.Customers, 3)), "state.db"), "accounts");
-        CommandFailedException e = await Assert.ThrowsAsync<CommandFailedException>(() => Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, Cancel));
+        CommandFailedException e = await Assert.ThrowsAsync<CommandFailedException>(() => Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, forAll: true, Cancel));
         Assert.Contains(key, e.Message, StringComparison.Ordinal);
         Assert.Contains("--new-group-key", e.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(key));

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using Agora.Client;
-using Agora.Contracts.Cluster;
 using Agora.Launcher;
 
 namespace Agora.Commands;
