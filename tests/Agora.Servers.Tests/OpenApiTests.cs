@@ -361,6 +361,8 @@ public sealed class OpenApiTests : IAsyncLifetime
         await SeeAsync(new(_buyer, "RemoveItemFromCart", HttpMethod.Delete, $"/cart/items/{_item}"));
         await SeeAsync(new(_buyer, "ProvideFeedback", HttpMethod.Post, $"/items/{_item}/feedback", new { thumb = "up" }));
         await SeeAsync(new(_buyer, "ProvideFeedback", HttpMethod.Post, "/items/3-999999/feedback", new { thumb = "up" }));
+        await ProvokeKeyReusedAsync(
+            new(_buyer, "ProvideFeedback", HttpMethod.Post, $"/items/{_item}/feedback", new { thumb = "up" }), $"/items/{_item}/feedback", new { thumb = "down" });
         var newcomer = await _marketplace.NewBuyerAsync();
         await SeeAsync(new(newcomer, "ProvideFeedback", HttpMethod.Post, $"/items/{_item}/feedback", new { thumb = "up" }));
 

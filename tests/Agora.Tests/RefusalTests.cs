@@ -41,7 +41,7 @@ public sealed class RefusalTests : IDisposable
     [InlineData("products", "secrets/products-0.crt", "", "holds no certificate in PEM", "'agora cluster keys' makes what is missing")]
     [InlineData("buyer-server", "secrets/authority.crt", "text", "holds no certificate in PEM", "Copy it from another host")]
     [InlineData("customers", "secrets/customers.key", "text", "has 4 bytes instead of 32", "all replicas need the same")]
-    [InlineData("customers", "secrets/customers.key", null, "is missing, and the other customers replicas may use it", "Put it back from another host")]
+    [InlineData("customers", "secrets/customers.key", null, "is missing, and the other replicas have it", "Copy it from the secrets of a host")]
     public async Task What_is_damaged_is_named_with_what_is_wrong_and_what_helps(string component, string file, string? content, string what, string fix)
     {
         await _data.Secrets.MakeAsync(Single(), DateTimeOffset.UtcNow, renew: false, TestContext.Current.CancellationToken);

@@ -67,7 +67,7 @@ public sealed class SecretsTests : IDisposable
         File.Delete(_secrets.PaymentsSecret());
         Assert.Equal(
             ["buyer-server", "payments"],
-            ClusterFile.Default.Processes().Where(p => p.Component is not (Components.Customers or Components.Products))
+            Runnable(ClusterFile.Default).Where(p => p.Component is not (Components.Customers or Components.Products))
                 .Where(p => !_secrets.SufficeFor(ClusterFile.Default, p)).Select(p => p.Component).Distinct().Order());
         // Over HTTPS their certificates do.
         ClusterFile https = ClusterFile.Default with { Payments = ClusterFile.Default.Payments with { Https = true } };
@@ -193,7 +193,7 @@ public sealed class SecretsTests : IDisposable
         string message = (await Assert.ThrowsAsync<CommandFailedException>(
             () => Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, forAll: false, Cancel))).Message;
 
-        Assert.StartsWith($"{key}: is missing, and the other customers replicas may use it. Put it back", message, StringComparison.Ordinal);
+        Assert.StartsWith($"{key}: is missing, and the other replicas have it. Copy it", message, StringComparison.Ordinal);
         Assert.False(File.Exists(key));
         await Keys.EnsureAsync(data.Secrets, data, ClusterFile.Default, forAll: true, Cancel);
         Assert.Equal(32, new FileInfo(key).Length);

@@ -115,7 +115,8 @@ internal static class ClusterCommand
             // Those of several hosts belong beside the file that names them, not into one host's data, where another cluster's may lie.
             bool isNamed = (parse.GetValue(secrets) ?? Environment.GetEnvironmentVariable(ClusterSecrets.EnvironmentVariable)) is { Length: > 0 };
             bool isSpread = file.Processes().Where(ComponentHost.CanRun).Select(p => p.Host).Distinct().Count() > 1;
-            ClusterSecrets keys = path is not null && !isNamed && (isSpread || !found.Exist) ? ClusterSecrets.BesideFile(path) : found;
+            bool isBeside = isSpread || !found.Exist || (found.Directory == directory.Secrets.Directory && !IsOf(directory, file));
+            ClusterSecrets keys = path is not null && !isNamed && isBeside ? ClusterSecrets.BesideFile(path) : found;
             await MakeKeysAsync(keys, file, path, parse.GetValue(renew), parse.GetValue(newGroupKey), cancellationToken);
             return 0;
         });
@@ -123,6 +124,10 @@ internal static class ClusterCommand
             "agora cluster keys --cluster /etc/agora/cluster.json",
             "agora cluster keys --renew                            of the marketplace on ./.agora, which takes them up as it runs");
     }
+
+    // The marketplace in the data directory was started from this same file.
+    private static bool IsOf(DataDirectory directory, ClusterFile file) =>
+        File.Exists(directory.ClusterFile) && ClusterFile.Load(directory.ClusterFile).ToJson() == file.ToJson();
 
     private static async Task MakeKeysAsync(
         ClusterSecrets secrets, ClusterFile file, string? path, bool renew, bool newGroupKey, CancellationToken cancellationToken)

@@ -186,11 +186,12 @@ internal static class SeedCommand
             }
             try
             {
+                decimal? total = null;
                 foreach (Item item in chosen)
                 {
-                    await buyer.AddItemToCartAsync(item.Id, 1, cancel: cancel);
+                    total = (await buyer.AddItemToCartAsync(item.Id, 1, cancel: cancel)).Total;
                 }
-                await buyer.MakePurchaseAsync(s_card with { CardholderName = name }, cancel: cancel);
+                await buyer.MakePurchaseAsync(s_card with { CardholderName = name, ExpectedTotal = total }, cancel: cancel);
                 Interlocked.Increment(ref _newPurchases);
                 foreach (Item item in chosen.Where(_ => random.Next(10) < 6))
                 {
