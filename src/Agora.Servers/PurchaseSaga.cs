@@ -168,7 +168,7 @@ internal sealed class PurchaseSaga(
     private async Task<Purchase> BuyAsync(
         ByteString purchaseId, ByteString cartId, ProductsReply reserved, Order order, CancellationToken deadline)
     {
-        if (reserved.Error == ProductsError.NotEnoughUnits)
+        if (reserved.Error is ProductsError.NotEnoughUnits or ProductsError.NoSuchItem)
         {
             return await GiveUpAsync(purchaseId, cartId, order, PurchaseState.OutOfStock, Given.Lacking, deadline, reserved);
         }
@@ -203,7 +203,7 @@ internal sealed class PurchaseSaga(
         }
         reserve.Lines.Add(checkout.Lines.Select(line => new ReservationLine { ItemId = line.ItemId, Quantity = line.Quantity }));
         var reply = await AskProductsAsync(purchaseId, new() { Reserve = reserve }, deadline);
-        return reply.Error is ProductsError.None or ProductsError.CartTaken or ProductsError.NotEnoughUnits or ProductsError.PriceChanged
+        return reply.Error is ProductsError.None or ProductsError.CartTaken or ProductsError.NotEnoughUnits or ProductsError.NoSuchItem or ProductsError.PriceChanged
             or ProductsError.Released or ProductsError.KeyReused
             ? reply : throw Unexpected(reply.Error);
     }
