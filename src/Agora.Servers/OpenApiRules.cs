@@ -35,7 +35,9 @@ internal static partial class OpenApiRules
         ["total"] = () => new() { ["type"] = "number", ["minimum"] = 0 },
         ["PurchaseRequest.expectedTotal"] = () => new()
         {
-            ["type"] = new JsonArray("null", "number"), ["exclusiveMinimum"] = 0, ["multipleOf"] = 0.01,
+            ["type"] = new JsonArray("null", "number"),
+            ["exclusiveMinimum"] = 0,
+            ["multipleOf"] = 0.01,
         },
         ["quantity"] = () => Integer(0, long.MaxValue),
         ["RegisterItemRequest.quantity"] = () => Integer(0, Bounds.MaxUnits),
@@ -270,7 +272,10 @@ internal static partial class OpenApiRules
 
     private static JsonObject Money(string type) => new()
     {
-        ["type"] = type, ["exclusiveMinimum"] = 0, ["maximum"] = Bounds.MaxPriceCents / 100m, ["multipleOf"] = 0.01,
+        ["type"] = type,
+        ["exclusiveMinimum"] = 0,
+        ["maximum"] = Bounds.MaxPriceCents / 100m,
+        ["multipleOf"] = 0.01,
     };
 
     private static JsonObject Keywords(params string[] types) => new()

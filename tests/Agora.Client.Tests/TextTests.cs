@@ -136,8 +136,15 @@ public sealed class TextTests
 
         static Item Item(string id, string name, string keywords) => new()
         {
-            Id = id, Name = name, Category = 3, Keywords = keywords.Split(' '), Condition = ItemCondition.Used, Price = 1199.90m, Quantity = 2,
-            SellerId = 17, Feedback = new() { ThumbsUp = 12, ThumbsDown = 3 },
+            Id = id,
+            Name = name,
+            Category = 3,
+            Keywords = keywords.Split(' '),
+            Condition = ItemCondition.Used,
+            Price = 1199.90m,
+            Quantity = 2,
+            SellerId = 17,
+            Feedback = new() { ThumbsUp = 12, ThumbsDown = 3 },
         };
     }
 
