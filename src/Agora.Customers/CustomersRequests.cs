@@ -7,102 +7,112 @@ using Grpc.Core;
 namespace Agora.Customers;
 
 /// <summary>
-/// The shape that a request must have before it is ordered: whatever the state machine takes for granted. The sizes are bounds
-/// against nonsense, wider than what the servers allow their users. A name or id that is only looked for may have any form: it is not found.
+/// Checks the shape of a request before it is ordered, because the state machine relies on it. The bounds only keep out
+/// nonsense: they are wider than what the servers allow their users. A name or an id that is only looked up may have
+/// any form; it is then not found.
 /// </summary>
 internal static class CustomersRequests
 {
     private const int IdLength = 16;
     private const int TokenHashLength = 32;
-    private const int LongestName = 256;
+    private const int MaxName = 256;
 
-    // The compatibility form of one character has up to 18.
-    private const int MaxUsernameKey = 18 * LongestName;
+    // One character has up to 18 in its compatibility form.
+    private const int MaxUsernameKey = 18 * MaxName;
 
     private const int MaxPurchaseFingerprint = ushort.MaxValue;
-    private const int LongestItemId = 40;
-    private const int LongestText = 2_000;
-    private const int LargestCommand = 256 * 1024;
-    private const int DefaultLimit = 50;
-    private const int MostPerPage = 200;
-    private const int MostForwarded = 200;
+    private const int MaxItemId = 40;
+    private const int MaxText = 2_000;
+    private const int MaxCommandSize = 256 * 1024;
+    private const int DefaultPageSize = 50;
+    private const int MaxPageSize = 200;
+    private const int MaxForwarded = 200;
 
-    extension(Command command)
+    extension(CustomersCommand command)
     {
-        /// <summary>The session that the command is on, where its kind has one and it is given.</summary>
-        public Session? Session => command.KindCase switch
-        {
-            Command.KindOneofCase.CloseSession => command.CloseSession.Session,
-            Command.KindOneofCase.TouchSession => command.TouchSession.Session,
-            Command.KindOneofCase.AddToCart => command.AddToCart.Session,
-            Command.KindOneofCase.RemoveFromCart => command.RemoveFromCart.Session,
-            Command.KindOneofCase.SaveCart => command.SaveCart.Session,
-            Command.KindOneofCase.ClearCart => command.ClearCart.Session,
-            Command.KindOneofCase.RecordVote => command.RecordVote.Session,
-            _ => null,
-        };
+        /// <summary>
+        /// The session that the command acts on; null where its kind has none or the caller named none.
+        /// </summary>
+        public Session? Session =>
+            command.KindCase switch
+            {
+                CustomersCommand.KindOneofCase.CloseSession => command.CloseSession.Session,
+                CustomersCommand.KindOneofCase.TouchSession => command.TouchSession.Session,
+                CustomersCommand.KindOneofCase.AddToCart => command.AddToCart.Session,
+                CustomersCommand.KindOneofCase.RemoveFromCart => command.RemoveFromCart.Session,
+                CustomersCommand.KindOneofCase.SaveCart => command.SaveCart.Session,
+                CustomersCommand.KindOneofCase.ClearCart => command.ClearCart.Session,
+                CustomersCommand.KindOneofCase.RecordVote => command.RecordVote.Session,
+                _ => null,
+            };
     }
 
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
-    public static void Check(ExecuteRequest request)
+    public static void Check(CustomersRequest request)
     {
         Require(request.RequestId.Length == IdLength, "request_id has 16 bytes");
         Require(request.Command is not null, "command is given");
         var command = request.Command;
-        Require(command.CalculateSize() <= LargestCommand, "command has 256 KiB at most");
+        Require(command.CalculateSize() <= MaxCommandSize, "command has 256 KiB at most");
         switch (command.KindCase)
         {
-            case Command.KindOneofCase.CreateAccount:
+            case CustomersCommand.KindOneofCase.CreateAccount:
                 RequireRole(command.CreateAccount.Role);
                 RequireName(command.CreateAccount.Name, "name");
                 RequireName(command.CreateAccount.Username, "username");
                 Require(
                     command.CreateAccount.UsernameKey.Length is > 0 and <= MaxUsernameKey,
-                    "username_key has 1 to 4,608 characters");
-                Require(command.CreateAccount.PasswordHash.Length is > 0 and <= LongestText, "password_hash is given");
+                    "username_key has 1 to 4,608 characters"
+                );
+                Require(command.CreateAccount.PasswordHash.Length is > 0 and <= MaxText, "password_hash is given");
                 break;
-            case Command.KindOneofCase.OpenSession:
+            case CustomersCommand.KindOneofCase.OpenSession:
                 RequireRole(command.OpenSession.Role);
                 Require(command.OpenSession.TokenHash.Length == TokenHashLength, "token_hash has 32 bytes");
                 break;
-            case Command.KindOneofCase.CloseSession:
-            case Command.KindOneofCase.TouchSession:
+            case CustomersCommand.KindOneofCase.CloseSession:
+            case CustomersCommand.KindOneofCase.TouchSession:
                 Check(command.Session);
                 break;
-            case Command.KindOneofCase.AddToCart:
+            case CustomersCommand.KindOneofCase.AddToCart:
                 RequireBuyer(command.Session);
                 RequireItem(command.AddToCart.ItemId);
                 Require(command.AddToCart.Quantity > 0, "quantity is more than 0");
                 Require(command.AddToCart.Available >= 0, "available is 0 or more");
                 break;
-            case Command.KindOneofCase.RemoveFromCart:
+            case CustomersCommand.KindOneofCase.RemoveFromCart:
                 RequireBuyer(command.Session);
-                Require(!command.RemoveFromCart.HasQuantity || command.RemoveFromCart.Quantity > 0, "quantity is more than 0");
+                Require(
+                    !command.RemoveFromCart.HasQuantity || command.RemoveFromCart.Quantity > 0,
+                    "quantity is more than 0"
+                );
                 break;
-            case Command.KindOneofCase.SaveCart:
-            case Command.KindOneofCase.ClearCart:
+            case CustomersCommand.KindOneofCase.SaveCart:
+            case CustomersCommand.KindOneofCase.ClearCart:
                 RequireBuyer(command.Session);
                 break;
-            case Command.KindOneofCase.CompletePurchase:
+            case CustomersCommand.KindOneofCase.CompletePurchase:
                 RequireId(command.CompletePurchase.PurchaseId, "purchase_id");
                 RequireCart(command.CompletePurchase.CartId);
                 RequireLines(command.CompletePurchase.Lines);
                 RequireFingerprint(command.CompletePurchase.Fingerprint);
                 break;
-            case Command.KindOneofCase.AbandonPurchase:
+            case CustomersCommand.KindOneofCase.AbandonPurchase:
                 RequireId(command.AbandonPurchase.PurchaseId, "purchase_id");
                 RequireCart(command.AbandonPurchase.CartId);
-                Require(command.AbandonPurchase.Outcome is > PurchaseState.Completed and <= PurchaseState.PriceChanged,
-                    "outcome is declined, out of stock, abandoned, cart empty or price changed");
-                Require(command.AbandonPurchase.Reason.Length <= LongestText, "reason is short");
+                Require(
+                    command.AbandonPurchase.Outcome is > PurchaseState.Completed and <= PurchaseState.PriceChanged,
+                    "outcome is declined, out of stock, abandoned, cart empty or price changed"
+                );
+                Require(command.AbandonPurchase.Reason.Length <= MaxText, "reason is short");
                 RequireFingerprint(command.AbandonPurchase.Fingerprint);
                 RequireRefusal(command.AbandonPurchase);
                 break;
-            case Command.KindOneofCase.RecordVote:
+            case CustomersCommand.KindOneofCase.RecordVote:
                 RequireBuyer(command.Session);
                 RequireId(command.RecordVote.VoteId, "vote_id");
                 break;
-            case Command.KindOneofCase.MarkForwarded:
+            case CustomersCommand.KindOneofCase.MarkForwarded:
                 RequireIds(command.MarkForwarded.VoteIds, "vote_ids");
                 break;
             default:
@@ -150,12 +160,12 @@ internal static class CustomersRequests
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
     public static void Check(DecisionQuery query) => RequireId(query.PurchaseId, "purchase_id");
 
-    /// <summary>The page's size; 0 asks for the usual one.</summary>
+    /// <summary>The size of the page; 0 asks for the default.</summary>
     /// <exception cref="RpcException">INVALID_ARGUMENT, and what is wrong.</exception>
     public static int Limit(int limit)
     {
-        Require(limit is >= 0 and <= MostPerPage, "limit is 1 to 200, or 0 for 50");
-        return limit == 0 ? DefaultLimit : limit;
+        Require(limit is >= 0 and <= MaxPageSize, "limit is 1 to 200, or 0 for 50");
+        return limit == 0 ? DefaultPageSize : limit;
     }
 
     private static void RequireBuyer(Session? session)
@@ -164,9 +174,9 @@ internal static class CustomersRequests
         Require(session.Role == Role.Buyer, "session.role is buyer");
     }
 
-    private static void RequireLines(RepeatedField<PurchaseLine> lines)
+    private static void RequireLines(RepeatedField<PurchaseRecordLine> lines)
     {
-        Require(lines.Count is > 0 and <= Carts.MostLines, "lines are 1 to 200");
+        Require(lines.Count is > 0 and <= Carts.MaxLines, "lines are 1 to 200");
         var items = new HashSet<string>(lines.Count);
         Int128 total = 0;
         foreach (var line in lines)
@@ -183,17 +193,18 @@ internal static class CustomersRequests
 
     private static void RequireRefusal(AbandonPurchase abandon)
     {
-        var isForWhatIsOnSale = abandon.Outcome is PurchaseState.OutOfStock or PurchaseState.PriceChanged;
+        var isForStockOrPrice = abandon.Outcome is PurchaseState.OutOfStock or PurchaseState.PriceChanged;
         Require(
-            abandon.RefusedLines.Count == 0 || isForWhatIsOnSale,
-            "refused_lines go with out of stock and price changed");
-        Require(abandon.RefusedLines.Count <= Carts.MostLines, "refused_lines are 200 at most");
+            abandon.RefusedLines.Count == 0 || isForStockOrPrice,
+            "refused_lines go with out of stock and price changed"
+        );
+        Require(abandon.RefusedLines.Count <= Carts.MaxLines, "refused_lines are 200 at most");
         Require(abandon.RefusedTotalCents >= 0, "refused_total_cents is 0 or more");
         foreach (var line in abandon.RefusedLines)
         {
             RequireItem(line.ItemId);
             Require(line.Quantity > 0, "quantity is more than 0");
-            Require(line.Name.Length <= LongestName, "name has 256 characters at most");
+            Require(line.Name.Length <= MaxName, "name has 256 characters at most");
             Require(line.UnitPriceCents >= 0, "unit_price_cents is 0 or more");
             Require(line.Available >= 0, "available is 0 or more");
         }
@@ -204,22 +215,26 @@ internal static class CustomersRequests
 
     private static void RequireRole(Role role) => Require(role is Role.Seller or Role.Buyer, "role is seller or buyer");
 
-    private static void RequireName(string name, string field) => Require(name.Length is > 0 and <= LongestName, $"{field} has 1 to 256 characters");
+    private static void RequireName(string name, string field) =>
+        Require(name.Length is > 0 and <= MaxName, $"{field} has 1 to 256 characters");
 
-    private static void RequireItem(string item) => Require(item.Length is > 0 and <= LongestItemId, "item_id has 1 to 40 characters");
+    private static void RequireItem(string item) =>
+        Require(item.Length is > 0 and <= MaxItemId, "item_id has 1 to 40 characters");
 
     private static void RequireIds(RepeatedField<ByteString> ids, string field)
     {
-        Require(ids.Count <= MostForwarded, $"{field} are 200 at most");
+        Require(ids.Count <= MaxForwarded, $"{field} are 200 at most");
         foreach (var id in ids)
         {
             RequireId(id, field);
         }
     }
 
-    private static void RequireCart(ByteString id) => Require(id.Length == CartId.Length, "cart_id is one that GetCheckout gave");
+    private static void RequireCart(ByteString id) =>
+        Require(id.Length == CartId.Length, "cart_id is one that GetCheckout gave");
 
-    private static void RequireId(ByteString id, string field) => Require(id.Length == IdLength, $"{field} has 16 bytes");
+    private static void RequireId(ByteString id, string field) =>
+        Require(id.Length == IdLength, $"{field} has 16 bytes");
 
     private static void Require([DoesNotReturnIf(false)] bool holds, string rule)
     {
@@ -229,5 +244,6 @@ internal static class CustomersRequests
         }
     }
 
-    private static RpcException Invalid(string rule) => new(new Status(StatusCode.InvalidArgument, $"Required: {rule}."));
+    private static RpcException Invalid(string rule) =>
+        new(new Status(StatusCode.InvalidArgument, $"Required: {rule}."));
 }

@@ -1,14 +1,14 @@
 namespace Agora.Customers;
 
 /// <summary>
-/// The tables. Every one has a key of its own (no implicit rowid, which a snapshot may renumber), and whatever a query or a
-/// command looks for has an index. Times are milliseconds since 1970 by the commands' clock, money is cents.
+/// The tables. Each has a key of its own, because a snapshot may renumber implicit rowids. Each lookup of a query or a
+/// command has an index. Times are milliseconds since 1970 by the commands' clock; money is in cents.
 /// </summary>
 internal static class CustomersSchema
 {
     public const string Sql = """
-        -- Sellers and buyers. thumbs_* count a seller's votes; units are sold by a seller, bought by a buyer.
-        -- username is as it was written, username_key as usernames are compared.
+        -- Sellers and buyers. thumbs_* count the votes for a seller; units counts what a seller sold or a buyer bought.
+        -- username is kept as its user wrote it; usernames are compared by username_key.
         CREATE TABLE IF NOT EXISTS account (
             id            INTEGER PRIMARY KEY,
             role          INTEGER NOT NULL,
@@ -22,7 +22,7 @@ internal static class CustomersSchema
             UNIQUE (role, username_key)
         ) STRICT;
 
-        -- Ids are never used again: a purchase remembers its session's, and may outlive it.
+        -- An id is never used again: a purchase keeps the id of its session, and may outlive the session.
         CREATE TABLE IF NOT EXISTS session (
             id         INTEGER PRIMARY KEY AUTOINCREMENT,
             token_hash BLOB    NOT NULL UNIQUE,
@@ -32,7 +32,7 @@ internal static class CustomersSchema
         ) STRICT;
         CREATE INDEX IF NOT EXISTS session_by_last_use ON session (last_use);
 
-        -- kind 0: the cart of the session `owner`; kind 1: the cart that the account `owner` has saved.
+        -- kind 0: the cart of the session `owner`; kind 1: the saved cart of the account `owner`.
         CREATE TABLE IF NOT EXISTS cart_line (
             kind     INTEGER NOT NULL,
             owner    INTEGER NOT NULL,
@@ -42,8 +42,8 @@ internal static class CustomersSchema
             PRIMARY KEY (kind, owner, item)
         ) STRICT, WITHOUT ROWID;
 
-        -- Decided purchases; state is a PurchaseState, 1 completed. The session's cart of that number is what it bought, or was to buy.
-        -- refused_total is what its refused_lines would have cost.
+        -- Decided purchases; state is a PurchaseState, where 1 is completed. session and number name the cart that the
+        -- purchase bought or was to buy. refused_total is what its refused_lines would have cost.
         CREATE TABLE IF NOT EXISTS purchase (
             id            INTEGER PRIMARY KEY,
             purchase_id   BLOB    NOT NULL UNIQUE,
@@ -60,7 +60,7 @@ internal static class CustomersSchema
         CREATE UNIQUE INDEX IF NOT EXISTS purchase_of_cart ON purchase (session, number) WHERE state = 1;
         CREATE INDEX IF NOT EXISTS purchase_completed ON purchase (buyer, at, id) WHERE state = 1;
 
-        -- Of completed purchases, with the time of their purchase, by which sellers see them.
+        -- The lines of completed purchases, with the time of the purchase, by which a seller's sales are ordered.
         CREATE TABLE IF NOT EXISTS purchase_line (
             purchase   INTEGER NOT NULL,
             position   INTEGER NOT NULL,
@@ -73,7 +73,7 @@ internal static class CustomersSchema
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS purchase_line_sold ON purchase_line (seller, at, purchase, position);
 
-        -- Of purchases that were refused for what is on sale: the cart as it stood then.
+        -- The cart of a purchase that was out of stock or whose price had changed, as it was then.
         CREATE TABLE IF NOT EXISTS refused_line (
             purchase   INTEGER NOT NULL,
             position   INTEGER NOT NULL,

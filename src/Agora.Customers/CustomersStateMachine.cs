@@ -2,15 +2,14 @@ using Agora.Contracts.Customers;
 using Agora.Replication;
 using Google.Protobuf;
 using Microsoft.Data.Sqlite;
-using Command = Agora.Replication.Command;
-using Intent = Agora.Contracts.Customers.Command;
 
 namespace Agora.Customers;
 
 /// <summary>
-/// The customers database as a function of its ordered commands: payload <see cref="Intent"/>, reply <see cref="Reply"/>.
-/// Each command makes all its checks before its first write, so that a refusal leaves no trace, but for one: a call on a
-/// session is a use of it (or finds it expired and ends it), whatever becomes of the call.
+/// The customers database as a function of its ordered commands: payload <see cref="CustomersCommand"/>, reply
+/// <see cref="CustomersReply"/>. Each command makes all its checks before its first write, so a refused command
+/// changes nothing. There is one exception: every call on a session counts as a use of the session, or ends it when it
+/// has expired, whether the call is refused or not.
 /// </summary>
 public sealed class CustomersStateMachine : IStateMachine
 {
@@ -25,147 +24,152 @@ public sealed class CustomersStateMachine : IStateMachine
     /// <inheritdoc/>
     public byte[] Apply(in Command command, out bool keep)
     {
-        var intent = Intent.Parser.ParseFrom(command.Payload.Span);
+        var intent = CustomersCommand.Parser.ParseFrom(command.Payload.Span);
         var reply = Apply(Tables, intent, command.Time);
 
-        // A key belongs to an account. A caller who is not logged in must not use it up, and one who logs in again
-        // repeats the call under it.
-        keep = reply.Error is not (Error.NotLoggedIn or Error.KeyReused);
+        // An idempotency key belongs to an account. A caller who is not logged in must not use it up: once logged in
+        // again, the same caller repeats the call under the same key.
+        keep = reply.Error is not (CustomersError.NotLoggedIn or CustomersError.KeyReused);
         return Encode(reply, intent);
     }
 
     /// <inheritdoc/>
     public byte[] Repeat(in Command command, byte[]? reply)
     {
-        var intent = Intent.Parser.ParseFrom(command.Payload.Span);
+        var intent = CustomersCommand.Parser.ParseFrom(command.Payload.Span);
         return Encode(
-            Repeat(Tables, intent, command.Time, reply is null ? null : Reply.Parser.ParseFrom(reply)), intent);
+            Repeat(Tables, intent, command.Time, reply is null ? null : CustomersReply.Parser.ParseFrom(reply)),
+            intent
+        );
     }
 
     private CustomersTables Tables => _tables ?? throw new InvalidOperationException("The state machine is not open.");
 
-    private static byte[] Encode(Reply reply, Intent intent)
+    private static byte[] Encode(CustomersReply reply, CustomersCommand intent)
     {
         reply.Fingerprint = intent.Fingerprint;
         return reply.ToByteArray();
     }
 
-    // Purchases and votes are known for ever, by ids of their own.
-    private static Reply Repeat(CustomersTables tables, Intent intent, long time, Reply? kept) => intent.KindCase switch
-    {
-        Intent.KindOneofCase.CompletePurchase =>
-            Repeat(tables, intent.CompletePurchase.PurchaseId) ?? Repeat(intent, kept),
-        Intent.KindOneofCase.AbandonPurchase =>
-            Repeat(tables, intent.AbandonPurchase.PurchaseId) ?? Repeat(intent, kept),
-        Intent.KindOneofCase.CloseSession => RepeatClose(tables, intent, time, kept),
-        _ when intent.Session is { } named => RepeatOnSession(tables, named, intent, time, kept),
-        _ => Repeat(intent, kept),
-    };
+    // Purchases and votes have ids of their own, which are known for ever.
+    private static CustomersReply Repeat(
+        CustomersTables tables,
+        CustomersCommand intent,
+        long time,
+        CustomersReply? kept
+    ) =>
+        intent.KindCase switch
+        {
+            CustomersCommand.KindOneofCase.CompletePurchase => Repeat(tables, intent.CompletePurchase.PurchaseId)
+                ?? Repeat(intent, kept),
+            CustomersCommand.KindOneofCase.AbandonPurchase => Repeat(tables, intent.AbandonPurchase.PurchaseId)
+                ?? Repeat(intent, kept),
+            CustomersCommand.KindOneofCase.CloseSession => RepeatClose(tables, intent, time, kept),
+            _ when intent.Session is { } named => RepeatOnSession(tables, named, intent, time, kept),
+            _ => Repeat(intent, kept),
+        };
 
-    private static Reply Repeat(Intent intent, Reply? kept)
+    private static CustomersReply Repeat(CustomersCommand intent, CustomersReply? kept)
     {
         if (kept is null)
         {
-            return Refusal.Of(Error.KeyExpired);
+            return new CustomersReply { Error = CustomersError.KeyExpired };
         }
 
         if (kept.Fingerprint != intent.Fingerprint)
         {
-            return Refusal.Of(Error.KeyReused);
+            return new CustomersReply { Error = CustomersError.KeyReused };
         }
 
         kept.Replayed = true;
         return kept;
     }
 
-    private static Reply? Repeat(CustomersTables tables, ByteString purchaseId) =>
-        tables.Purchases.Find(purchaseId) is { } decided ? new Reply { Purchase = decided, Replayed = true } : null;
+    private static CustomersReply? Repeat(CustomersTables tables, ByteString purchaseId) =>
+        tables.Purchases.Find(purchaseId) is { } decided
+            ? new CustomersReply { Purchase = decided, Replayed = true }
+            : null;
 
-    // The session is over since the first time, so nobody needs to be logged in to be told so. One that is alive is
-    // another, which that call has not ended.
-    private static Reply RepeatClose(CustomersTables tables, Intent intent, long time, Reply? kept) =>
+    // The first call ended the session, so its repeat needs no session. A session that is alive is another one, which
+    // the first call did not end.
+    private static CustomersReply RepeatClose(
+        CustomersTables tables,
+        CustomersCommand intent,
+        long time,
+        CustomersReply? kept
+    ) =>
         kept is not null && tables.Sessions.Use(intent.CloseSession.Session, time) is not null
-            ? Refusal.Of(Error.KeyReused)
+            ? new CustomersReply { Error = CustomersError.KeyReused }
             : Repeat(intent, kept);
 
-    private static Reply RepeatOnSession(CustomersTables tables, Session named, Intent intent, long time, Reply? kept)
+    private static CustomersReply RepeatOnSession(
+        CustomersTables tables,
+        Session named,
+        CustomersCommand intent,
+        long time,
+        CustomersReply? kept
+    )
     {
         if (tables.Sessions.Use(named, time) is not { } session)
         {
-            return Refusal.Of(Error.NotLoggedIn);
+            return new CustomersReply { Error = CustomersError.NotLoggedIn };
         }
 
-        var vote = intent.KindCase == Intent.KindOneofCase.RecordVote
-            ? tables.Feedback.Repeat(session, intent.RecordVote)
-            : null;
+        var vote =
+            intent.KindCase == CustomersCommand.KindOneofCase.RecordVote
+                ? tables.Feedback.Repeat(session, intent.RecordVote)
+                : null;
         return vote ?? Repeat(intent, kept);
     }
 
-    private static Reply Apply(CustomersTables tables, Intent intent, long time) => intent.KindCase switch
-    {
-        Intent.KindOneofCase.CreateAccount => tables.Accounts.Create(intent.CreateAccount),
-        Intent.KindOneofCase.OpenSession => tables.Sessions.Open(intent.OpenSession, time),
-        Intent.KindOneofCase.CompletePurchase => tables.Purchases.Complete(intent.CompletePurchase, time),
-        Intent.KindOneofCase.AbandonPurchase => tables.Purchases.Abandon(intent.AbandonPurchase, time),
-        Intent.KindOneofCase.MarkForwarded => MarkForwarded(tables, intent.MarkForwarded),
-        _ => ApplyOnSession(tables, intent, time),
-    };
+    private static CustomersReply Apply(CustomersTables tables, CustomersCommand intent, long time) =>
+        intent.KindCase switch
+        {
+            CustomersCommand.KindOneofCase.CreateAccount => tables.Accounts.Create(intent.CreateAccount),
+            CustomersCommand.KindOneofCase.OpenSession => tables.Sessions.Open(intent.OpenSession, time),
+            CustomersCommand.KindOneofCase.CompletePurchase => tables.Purchases.Complete(intent.CompletePurchase, time),
+            CustomersCommand.KindOneofCase.AbandonPurchase => tables.Purchases.Abandon(intent.AbandonPurchase, time),
+            CustomersCommand.KindOneofCase.MarkForwarded => MarkForwarded(tables, intent.MarkForwarded),
+            _ => ApplyOnSession(tables, intent, time),
+        };
 
-    private static Reply MarkForwarded(CustomersTables tables, MarkForwarded command)
+    private static CustomersReply MarkForwarded(CustomersTables tables, MarkForwarded command)
     {
         tables.Feedback.MarkForwarded(command.VoteIds);
-        return new Reply();
+        return new CustomersReply();
     }
 
-    private static Reply ApplyOnSession(CustomersTables tables, Intent intent, long time)
+    private static CustomersReply ApplyOnSession(CustomersTables tables, CustomersCommand intent, long time)
     {
-        var named = intent.Session ?? throw new InvalidOperationException($"A command without session and of no known kind: {intent.KindCase}.");
-        if (tables.Sessions.Use(named, time) is not { } session)
+        var named =
+            intent.Session
+            ?? throw new InvalidOperationException(
+                $"A command without a session, of a kind that this version does not know: {intent.KindCase}."
+            );
+        var used =
+            intent.KindCase == CustomersCommand.KindOneofCase.TouchSession && intent.TouchSession.UsedAt > 0
+                ? tables.Sessions.Touch(named, intent.TouchSession.UsedAt, time)
+                : tables.Sessions.Use(named, time);
+        if (used is not { } session)
         {
-            return Refusal.Of(Error.NotLoggedIn);
+            return new CustomersReply { Error = CustomersError.NotLoggedIn };
         }
 
         return intent.KindCase switch
         {
-            Intent.KindOneofCase.CloseSession => tables.Sessions.Close(session),
-            Intent.KindOneofCase.TouchSession => new Reply { Session = new SessionReply { AccountId = session.Account } },
-            Intent.KindOneofCase.AddToCart => tables.Carts.Add(session, intent.AddToCart),
-            Intent.KindOneofCase.RemoveFromCart => tables.Carts.Remove(session, intent.RemoveFromCart),
-            Intent.KindOneofCase.SaveCart => tables.Carts.Save(session),
-            Intent.KindOneofCase.ClearCart => tables.Carts.Clear(session),
-            Intent.KindOneofCase.RecordVote => tables.Feedback.Record(session, intent.RecordVote, time),
-            _ => throw new InvalidOperationException($"A command of a kind that this version does not know: {intent.KindCase}."),
+            CustomersCommand.KindOneofCase.CloseSession => tables.Sessions.Close(session),
+            CustomersCommand.KindOneofCase.TouchSession => new CustomersReply
+            {
+                Session = new SessionReply { AccountId = session.Account },
+            },
+            CustomersCommand.KindOneofCase.AddToCart => tables.Carts.Add(session, intent.AddToCart),
+            CustomersCommand.KindOneofCase.RemoveFromCart => tables.Carts.Remove(session, intent.RemoveFromCart),
+            CustomersCommand.KindOneofCase.SaveCart => tables.Carts.Save(session),
+            CustomersCommand.KindOneofCase.ClearCart => tables.Carts.Clear(session),
+            CustomersCommand.KindOneofCase.RecordVote => tables.Feedback.Record(session, intent.RecordVote, time),
+            _ => throw new InvalidOperationException(
+                $"A command of a kind that this version does not know: {intent.KindCase}."
+            ),
         };
     }
-}
-
-/// <summary>
-/// The tables as seen through one connection: the writer's for commands, a reader's for queries. Statements are prepared when
-/// first used, so a reader holds none of the writer's.
-/// </summary>
-internal sealed class CustomersTables
-{
-    public CustomersTables(SqliteConnection connection)
-    {
-        Accounts = new Accounts(connection);
-        Carts = new Carts(connection);
-        Sessions = new Sessions(connection, Accounts, Carts);
-        Purchases = new Purchases(connection, Accounts, Carts);
-        Feedback = new Feedback(connection, Accounts);
-    }
-
-    public Accounts Accounts { get; }
-
-    public Sessions Sessions { get; }
-
-    public Carts Carts { get; }
-
-    public Purchases Purchases { get; }
-
-    public Feedback Feedback { get; }
-}
-
-internal static class Refusal
-{
-    public static Reply Of(Error error) => new() { Error = error };
 }

@@ -5,44 +5,57 @@ using Microsoft.Data.Sqlite;
 
 namespace Agora.Customers;
 
-/// <summary>A session that is known and has the right role.</summary>
+/// <summary>A session that exists and has the right role.</summary>
 internal readonly record struct SessionRow(long Id, long Account, long LastUse);
 
 /// <summary>
-/// Sessions and their recorded last use. The record lags behind the real last use by at most <see cref="RenewAfter"/>, so that
-/// not every call is a write; <see cref="ExpireAfter"/> makes up for it. A session so lives at least five and at most five and
-/// a half minutes after the last call on it. Only commands decide that one has expired, by the commands' time, which never
-/// runs backwards: all replicas decide alike, and what has expired stays so.
+/// Sessions and their recorded last use. The record is at most <see cref="RenewAfter"/> behind the real last use, so
+/// that not every call is a write; <see cref="ExpireAfter"/> allows for it. A session therefore lives at least five and
+/// at most five and a half minutes after its last call. Only a command decides that a session has expired, and it
+/// decides by the commands' time, which never runs backwards. So all replicas decide alike, and an expired session
+/// stays expired.
 /// </summary>
 internal sealed class Sessions(SqliteConnection connection, Accounts accounts, Carts carts)
 {
-    /// <summary>A recorded use older than this is renewed by the next call.</summary>
+    /// <summary>The next call renews a recorded use that is older than this.</summary>
     public const long RenewAfter = 30_000;
 
-    /// <summary>A recorded use older than this is the end of the session.</summary>
-    public const long ExpireAfter = 5 * 60_000 + RenewAfter;
+    /// <summary>A session is alive for so long after its last use.</summary>
+    public const long LiveFor = 5 * 60_000;
 
-    /// <summary>A login adds one session and sweeps away up to so many expired ones: their number falls, and no command takes long.</summary>
-    private const int SweepAtMost = 20;
+    /// <summary>A recorded use older than this is the end of the session.</summary>
+    public const long ExpireAfter = LiveFor + RenewAfter;
+
+    /// <summary>
+    /// A login adds one session and removes up to so many expired ones. So their number falls, and no command takes
+    /// long.
+    /// </summary>
+    private const int MaxSwept = 20;
 
     private readonly Statement _find = connection.Prepared(
-        "SELECT id, account, last_use FROM session WHERE token_hash = ?1 AND role = ?2");
+        "SELECT id, account, last_use FROM session WHERE token_hash = ?1 AND role = ?2"
+    );
 
     private readonly Statement _add = connection.Prepared(
-        "INSERT INTO session (token_hash, account, role, last_use) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING RETURNING id");
+        """
+        INSERT INTO session (token_hash, account, role, last_use) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT DO NOTHING RETURNING id
+        """
+    );
 
     private readonly Statement _renew = connection.Prepared("UPDATE session SET last_use = ?2 WHERE id = ?1");
 
     private readonly Statement _remove = connection.Prepared("DELETE FROM session WHERE id = ?1");
 
     private readonly Statement _expired = connection.Prepared(
-        "SELECT id FROM session WHERE last_use < ?1 ORDER BY last_use, id LIMIT ?2");
+        "SELECT id FROM session WHERE last_use < ?1 ORDER BY last_use, id LIMIT ?2"
+    );
 
-    public Reply Open(OpenSession command, long time)
+    public CustomersReply Open(OpenSession command, long time)
     {
         if (accounts.RoleOf(command.AccountId) != command.Role)
         {
-            return Refusal.Of(Error.NoSuchAccount);
+            return new CustomersReply { Error = CustomersError.NoSuchAccount };
         }
 
         Sweep(time);
@@ -52,20 +65,24 @@ internal sealed class Sessions(SqliteConnection connection, Accounts accounts, C
         }
         else if (Find(command.TokenHash, command.Role) is not { } same || same.Account != command.AccountId)
         {
-            // Tokens are random, so this one is a repeat of the command; a token of somebody else's session opens nothing.
-            return Refusal.Of(Error.NotLoggedIn);
+            // Tokens are random, so a known token of the same account is a repeat of this command. The token of another
+            // account's session opens nothing.
+            return new CustomersReply { Error = CustomersError.NotLoggedIn };
         }
 
-        return new Reply { Session = new SessionReply { AccountId = command.AccountId } };
+        return new CustomersReply { Session = new SessionReply { AccountId = command.AccountId } };
     }
 
-    public Reply Close(SessionRow session)
+    public CustomersReply Close(SessionRow session)
     {
         End(session.Id);
-        return new Reply { Session = new SessionReply { AccountId = session.Account } };
+        return new CustomersReply { Session = new SessionReply { AccountId = session.Account } };
     }
 
-    /// <summary>The session, its use recorded where the record is old; null where there is none, or it had expired and is ended.</summary>
+    /// <summary>
+    /// The session, after its use is recorded where the record was old. Null where there is none; one that has expired
+    /// is ended.
+    /// </summary>
     public SessionRow? Use(Session named, long time)
     {
         if (Find(named) is not { } session)
@@ -89,8 +106,37 @@ internal sealed class Sessions(SqliteConnection connection, Accounts accounts, C
     }
 
     /// <summary>
-    /// Whether a query may take the session for alive by a replica's own clock. Where it may not, the commands' time decides. A record that
-    /// lies ahead of the clock by as much is not trusted either, so a replica whose clock is wrong never keeps a session alive.
+    /// Records a use that a replica saw some time ago, while nothing could be ordered. The replica knows that the
+    /// session was alive then, from the uses that it saw before; null where it has ended since.
+    /// </summary>
+    /// <param name="named">The session.</param>
+    /// <param name="usedAt">When it was used.</param>
+    /// <param name="time">The command's time: no use is later.</param>
+    public SessionRow? Touch(Session named, long usedAt, long time)
+    {
+        if (Find(named) is not { } session)
+        {
+            return null;
+        }
+
+        var lastUse = Math.Max(session.LastUse, Math.Min(usedAt, time));
+        if (time - lastUse > ExpireAfter)
+        {
+            End(session.Id);
+            return null;
+        }
+
+        if (lastUse > session.LastUse)
+        {
+            _renew.Run(session.Id, lastUse);
+        }
+
+        return session;
+    }
+
+    /// <summary>
+    /// Whether the record of the session's last use is so young that a query need not renew it. A record that lies
+    /// ahead of the replica's clock by as much is not trusted.
     /// </summary>
     public static bool IsFresh(SessionRow session, long now) => Math.Abs(now - session.LastUse) <= RenewAfter;
 
@@ -105,9 +151,9 @@ internal sealed class Sessions(SqliteConnection connection, Accounts accounts, C
 
     private void Sweep(long time)
     {
-        Span<long> expired = stackalloc long[SweepAtMost];
+        Span<long> expired = stackalloc long[MaxSwept];
         var count = 0;
-        using (var rows = _expired.Query(time - ExpireAfter, SweepAtMost))
+        using (var rows = _expired.Query(time - ExpireAfter, MaxSwept))
         {
             while (rows.Read())
             {
@@ -123,7 +169,7 @@ internal sealed class Sessions(SqliteConnection connection, Accounts accounts, C
 
     private void End(long id)
     {
-        carts.Drop(id);
+        carts.Remove(id);
         _remove.Run(id);
     }
 }

@@ -1,110 +1,155 @@
 using System.Globalization;
 using Agora.Client;
+using Agora.Lab;
+using Agora.Rest;
 
 namespace Agora.Evaluation;
 
-/// <summary>A buyer of the evaluation, and what the marketplace has answered him.</summary>
+/// <summary>A buyer of the evaluation, and what the marketplace has answered it.</summary>
 internal sealed class BuyerTrader : Trader
 {
     private static readonly Cart s_empty = new() { Lines = [], Total = 0 };
 
     private readonly BuyerClient _client;
-    private readonly Stall _stall;
+    private readonly RunNames _names;
     private readonly PurchaseRequest _card;
     private readonly List<string> _unrated = [];
     private IReadOnlyList<Item> _found = [];
 
-    // As answered last; null where it is not known.
+    // The cart by its last answer; null where it is not known.
     private Cart? _cart;
 
-    /// <param name="plan">His calls.</param>
+    /// <param name="plan">The buyer's calls.</param>
     /// <param name="servers">All buyer servers.</param>
-    /// <param name="index">His number among the buyers.</param>
-    /// <param name="server">The server that he begins with, of a list that goes round.</param>
-    /// <param name="stall">Where he buys.</param>
-    /// <param name="card">His card.</param>
-    public BuyerTrader(Step[] plan, IEnumerable<Uri> servers, int index, int server, Stall stall, PurchaseRequest card) : base(plan, stall.Authority)
+    /// <param name="index">The buyer's number among the buyers.</param>
+    /// <param name="server">The server that it begins with; a number beyond the last begins again at the first.</param>
+    /// <param name="names">Names of this run alone.</param>
+    /// <param name="card">The buyer's card.</param>
+    public BuyerTrader(
+        PlannedCall[] plan,
+        IEnumerable<Uri> servers,
+        int index,
+        int server,
+        RunNames names,
+        PurchaseRequest card
+    )
+        : base(plan, names.Authority)
     {
         _client = new BuyerClient(servers, Options(index, server));
-        _stall = stall;
+        _names = names;
         _card = card;
-        Answers = new(string.Create(CultureInfo.InvariantCulture, $"buyer-{stall.Tag}-{index}"));
+        Answers = new(string.Create(CultureInfo.InvariantCulture, $"buyer-{names.Tag}-{index}"));
     }
 
-    public BuyersAnswers Answers { get; }
+    public BuyerAnswers Answers { get; }
 
     protected override MarketplaceClient Client => _client;
 
-    protected override Answers AllAnswers => Answers;
+    protected override ClientAnswers AllAnswers => Answers;
 
-    protected override async Task CallAsync(Function function, Dice dice, CancellationToken cancel)
+    protected override async Task CallAsync(
+        MarketplaceFunction function,
+        SeededRandom random,
+        CancellationToken cancellationToken
+    )
     {
         switch (function)
         {
-            case Function.BuyerCreateAccount:
-                Answers.AccountId = (await _client.CreateAccountAsync("Buyer", Answers.Username, Stall.Password, cancel: cancel).ConfigureAwait(false)).BuyerId;
+            case MarketplaceFunction.BuyerCreateAccount:
+                Answers.AccountId = (
+                    await _client.CreateAccountAsync(
+                        "Buyer",
+                        Answers.Username,
+                        RunNames.Password,
+                        cancellationToken: cancellationToken
+                    )
+                ).BuyerId;
                 break;
-            case Function.BuyerLogin:
+            case MarketplaceFunction.BuyerLogin:
                 _cart = null;
-                LoggedIn((await _client.LoginAsync(Answers.Username, Stall.Password, cancel: cancel).ConfigureAwait(false)).Token);
+                LoggedIn(
+                    (
+                        await _client.LoginAsync(
+                            Answers.Username,
+                            RunNames.Password,
+                            cancellationToken: cancellationToken
+                        )
+                    ).Token
+                );
                 break;
-            case Function.BuyerLogout:
-                await LogoutAsync(cancel).ConfigureAwait(false);
+            case MarketplaceFunction.BuyerLogout:
+                await LogoutAsync(cancellationToken);
                 break;
-            case Function.SearchItemsForSale:
-                await SearchAsync(dice, cancel).ConfigureAwait(false);
+            case MarketplaceFunction.SearchItemsForSale:
+                await SearchAsync(random, cancellationToken);
                 break;
-            case Function.GetItem:
-                await _client.GetItemAsync(Any(ref dice)?.Id ?? Stall.NoItem, cancel).ConfigureAwait(false);
+            case MarketplaceFunction.GetItem:
+                await _client.GetItemAsync(AnyItem(ref random)?.Id ?? RunNames.NoItem, cancellationToken);
                 break;
-            case Function.AddItemToCart:
-                var item = Any(ref dice);
-                var quantity = item?.Quantity > 1 ? 1 + dice.Below(2) : 1;
-                await ChangeCartAsync(() => _client.AddItemToCartAsync(item?.Id ?? Stall.NoItem, quantity, cancel: cancel)).ConfigureAwait(false);
+            case MarketplaceFunction.AddItemToCart:
+                var item = AnyItem(ref random);
+                var quantity = item?.Quantity > 1 ? 1 + random.Below(2) : 1;
+                await ChangeCartAsync(() =>
+                    _client.AddItemToCartAsync(
+                        item?.Id ?? RunNames.NoItem,
+                        quantity,
+                        cancellationToken: cancellationToken
+                    )
+                );
                 break;
-            case Function.RemoveItemFromCart:
-                // Where the cart is empty against expectation, he is told so.
-                var removed = _cart is { Lines.Count: > 0 } ? dice.Of(_cart.Lines).ItemId : Any(ref dice)?.Id ?? Stall.NoItem;
-                int? units = dice.Below(2) == 0 ? 1 : null;
-                await ChangeCartAsync(() => _client.RemoveItemFromCartAsync(removed, units, cancel: cancel)).ConfigureAwait(false);
+            case MarketplaceFunction.RemoveItemFromCart:
+                // Where the cart is unexpectedly empty, the call is refused.
+                var removed = _cart is { Lines.Count: > 0 }
+                    ? random.Of(_cart.Lines).ItemId
+                    : AnyItem(ref random)?.Id ?? RunNames.NoItem;
+                int? units = random.Below(2) == 0 ? 1 : null;
+                await ChangeCartAsync(() =>
+                    _client.RemoveItemFromCartAsync(removed, units, cancellationToken: cancellationToken)
+                );
                 break;
-            case Function.SaveCart:
-                await SaveCartAsync(cancel).ConfigureAwait(false);
+            case MarketplaceFunction.SaveCart:
+                await SaveCartAsync(cancellationToken);
                 break;
-            case Function.ClearCart:
+            case MarketplaceFunction.ClearCart:
                 await ChangeCartAsync(async () =>
                 {
-                    await _client.ClearCartAsync(cancel: cancel).ConfigureAwait(false);
+                    await _client.ClearCartAsync(cancellationToken: cancellationToken);
                     return s_empty;
-                }).ConfigureAwait(false);
+                });
                 break;
-            case Function.DisplayCart:
-                var shown = await _client.DisplayCartAsync(cancel).ConfigureAwait(false);
-                Contradicts(_cart is not null && !Contents(shown).SequenceEqual(Contents(_cart)), "DisplayCart shows another cart than the last answer about it");
+            case MarketplaceFunction.DisplayCart:
+                var shown = await _client.DisplayCartAsync(cancellationToken);
+                Contradicts(
+                    _cart is not null && !Contents(shown).SequenceEqual(Contents(_cart)),
+                    "DisplayCart shows another cart than the last answer about it"
+                );
                 _cart = shown;
                 break;
-            case Function.MakePurchase:
-                await PurchaseAsync(cancel).ConfigureAwait(false);
+            case MarketplaceFunction.MakePurchase:
+                await PurchaseAsync(cancellationToken);
                 break;
-            case Function.ProvideFeedback:
-                await RateAsync(dice, cancel).ConfigureAwait(false);
+            case MarketplaceFunction.ProvideFeedback:
+                await RateAsync(random, cancellationToken);
                 break;
-            case Function.BuyerGetSellerRating:
-                await _client.GetSellerRatingAsync(Any(ref dice)?.SellerId ?? 0, cancel).ConfigureAwait(false);
+            case MarketplaceFunction.BuyerGetSellerRating:
+                await _client.GetSellerRatingAsync(AnyItem(ref random)?.SellerId ?? 0, cancellationToken);
                 break;
-            case Function.GetBuyerPurchases:
-                var history = (await _client.GetBuyerPurchasesAsync(cancel: cancel).ConfigureAwait(false)).Purchases;
+            case MarketplaceFunction.GetBuyerPurchases:
+                var history = (await _client.GetBuyerPurchasesAsync(cancellationToken: cancellationToken)).Purchases;
                 Contradicts(
-                    Answers is { MaybePurchases: 0, Receipts: [.., var last] } && (history.Count == 0 || history[0].PurchaseId != last.PurchaseId),
-                    "GetBuyerPurchases does not begin with the last purchase that was answered");
+                    Answers is { MaybePurchases: 0, Receipts: [.., var last] }
+                        && (history.Count == 0 || history[0].PurchaseId != last.PurchaseId),
+                    "GetBuyerPurchases does not begin with the last purchase that was answered"
+                );
                 break;
             default:
                 throw new InvalidOperationException($"A buyer does not call {function}.");
         }
     }
 
-    // Prices and units on sale change without its buyer.
-    private static IEnumerable<(string, int)> Contents(Cart cart) => cart.Lines.Select(line => (line.ItemId, line.Quantity));
+    // Prices and units on sale change without the buyer, so they are left out.
+    private static IEnumerable<(string, int)> Contents(Cart cart) =>
+        cart.Lines.Select(line => (line.ItemId, line.Quantity));
 
     private void Contradicts(bool contradicts, string what)
     {
@@ -120,7 +165,7 @@ internal sealed class BuyerTrader : Trader
         _cart = null;
         try
         {
-            _cart = await change().ConfigureAwait(false);
+            _cart = await change();
         }
         catch (AgoraException e) when (e.Code is ErrorCodes.NotEnoughUnits or ErrorCodes.NotInCart)
         {
@@ -129,46 +174,59 @@ internal sealed class BuyerTrader : Trader
         }
     }
 
-    // Where no search has succeeded there is none, and the call fails, as it should.
-    private Item? Any(ref Dice dice) => _found.Count > 0 ? dice.Of(_found) : null;
+    // Where no search has succeeded, there is no item, and the call fails, as it should.
+    private Item? AnyItem(ref SeededRandom random) => _found.Count > 0 ? random.Of(_found) : null;
 
-    private async Task SearchAsync(Dice dice, CancellationToken cancel)
+    private async Task SearchAsync(SeededRandom random, CancellationToken cancellationToken)
     {
-        var category = _stall.FirstCategory + dice.Below(Stall.Categories);
-        // The first search names no keyword: it finds something for certain, which the calls after it need.
-        var keywords = new string[_found.Count == 0 ? 0 : dice.Below(3)];
+        var category = _names.FirstCategory + random.Below(RunNames.Categories);
+        // The first search names no keyword, so that it surely finds what the calls after it need.
+        var keywords = new string[_found.Count == 0 ? 0 : random.Below(3)];
         for (var i = 0; i < keywords.Length; i++)
         {
-            keywords[i] = dice.Of(Stall.Keywords);
+            keywords[i] = random.Of(RunNames.Keywords);
         }
-        var page = await _client.SearchItemsForSaleAsync(category, keywords, cancel: cancel).ConfigureAwait(false);
+
+        var page = await _client.SearchItemsForSaleAsync(category, keywords, cancellationToken: cancellationToken);
         if (page.Items.Count > 0)
         {
             _found = page.Items;
         }
     }
 
-    private async Task SaveCartAsync(CancellationToken cancel)
+    private async Task SaveCartAsync(CancellationToken cancellationToken)
     {
         Answers.SavedCart = null;
-        _cart = await _client.SaveCartAsync(cancel: cancel).ConfigureAwait(false);
+        _cart = await _client.SaveCartAsync(cancellationToken: cancellationToken);
         Answers.SavedCart = _cart.Lines.ToDictionary(line => line.ItemId, line => line.Quantity);
     }
 
-    private async Task PurchaseAsync(CancellationToken cancel)
+    private async Task PurchaseAsync(CancellationToken cancellationToken)
     {
         try
         {
-            // What was shown last is what this buyer agrees to pay.
-            var receipt = await _client.MakePurchaseAsync(_card with { ExpectedTotal = _cart?.Total }, cancel: cancel).ConfigureAwait(false);
-            Contradicts(_cart is not null && receipt.Total != _cart.Total, "MakePurchase charges something else than its buyer agreed to");
+            // The buyer agrees to pay what the last answer has shown.
+            var receipt = await _client.MakePurchaseAsync(
+                _card with
+                {
+                    ExpectedTotal = _cart?.Total,
+                },
+                cancellationToken: cancellationToken
+            );
+            Contradicts(
+                _cart is not null && receipt.Total != _cart.Total,
+                "MakePurchase charges another total than its buyer agreed to"
+            );
             Answers.Receipts.Add(receipt);
             _cart = s_empty;
             foreach (var line in receipt.Lines)
             {
                 _unrated.Add(line.ItemId);
                 // What was bought leaves the saved cart too, so that it does not come back at the next login.
-                if (Answers.SavedCart?.TryGetValue(line.ItemId, out var saved) == true && (Answers.SavedCart[line.ItemId] = saved - line.Quantity) <= 0)
+                if (
+                    Answers.SavedCart?.TryGetValue(line.ItemId, out var saved) == true
+                    && (Answers.SavedCart[line.ItemId] = saved - line.Quantity) <= 0
+                )
                 {
                     Answers.SavedCart.Remove(line.ItemId);
                 }
@@ -176,11 +234,11 @@ internal sealed class BuyerTrader : Trader
         }
         catch (AgoraException e) when (e is { Code: ErrorCodes.PriceChanged, Total: { } total })
         {
-            Contradicts(total == _cart?.Total, "MakePurchase says that the price has changed, and it has not");
+            Contradicts(total == _cart?.Total, "MakePurchase says that the price has changed, but it has not");
             _cart = new() { Lines = e.Lines, Total = total };
             throw;
         }
-        catch (AgoraException e) when (IsFailure(Function.MakePurchase, e))
+        catch (AgoraException e) when (IsFailure(MarketplaceFunction.MakePurchase, e))
         {
             Answers.MaybePurchases++;
             Answers.SavedCart = null;
@@ -189,28 +247,29 @@ internal sealed class BuyerTrader : Trader
         }
     }
 
-    private async Task RateAsync(Dice dice, CancellationToken cancel)
+    private async Task RateAsync(SeededRandom random, CancellationToken cancellationToken)
     {
-        // Without anything to rate, the vote is refused, as it should be.
-        var item = _unrated.Count > 0 ? dice.Of(_unrated) : Any(ref dice)?.Id ?? Stall.NoItem;
-        var up = dice.Below(4) > 0;
+        // Where there is nothing to rate, the vote is refused, as it should be.
+        var item = _unrated.Count > 0 ? random.Of(_unrated) : AnyItem(ref random)?.Id ?? RunNames.NoItem;
+        var up = random.Below(4) > 0;
         try
         {
-            await _client.ProvideFeedbackAsync(item, up ? Thumb.Up : Thumb.Down, cancel: cancel).ConfigureAwait(false);
+            await _client.ProvideFeedbackAsync(item, up ? Thumb.Up : Thumb.Down, cancellationToken: cancellationToken);
             Count(item, up ? new(1, 0, 0) : new(0, 1, 0));
         }
-        catch (AgoraException e) when (IsFailure(Function.ProvideFeedback, e))
+        catch (AgoraException e) when (IsFailure(MarketplaceFunction.ProvideFeedback, e))
         {
             Count(item, new(0, 0, 1));
             throw;
         }
     }
 
-    private void Count(string item, Votes votes)
+    private void Count(string item, VoteCount votes)
     {
         Answers.Votes[item] = Answers.Votes.GetValueOrDefault(item) + votes;
         _unrated.Remove(item);
     }
 
-    protected override Task AskAsync(CancellationToken cancel) => _client.DisplayCartAsync(cancel);
+    protected override Task AskAsync(CancellationToken cancellationToken) =>
+        _client.DisplayCartAsync(cancellationToken);
 }

@@ -1,30 +1,17 @@
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Customers;
-using Agora.Contracts.Products;
-using Agora.Contracts.Replication;
-using Agora.Contracts.Security;
+using Agora.Cluster;
 using Grpc.Core;
 using Grpc.Net.Client;
 
 namespace Agora.Evaluation;
 
-/// <summary>One replica of a database, reached directly: an auditor may see what REST does not show.</summary>
-internal sealed class DatabaseReplica(string component, int number, CallInvoker calls)
-{
-    public string Component => component;
-
-    public string Name => FormattableString.Invariant($"{component}/{number}");
-
-    public Replica.ReplicaClient Itself { get; } = new(calls);
-
-    public Customers.CustomersClient Customers { get; } = new(calls);
-
-    public Products.ProductsClient Products { get; } = new(calls);
-}
-
-/// <summary>All replicas of both databases.</summary>
+/// <summary>All replicas of both databases, called directly.</summary>
 internal sealed class Databases : IDisposable
 {
+    // The servers settle a purchase whose server died within about a minute: it counts as left after 30 s, and they
+    // look every 15 s.
+    public static readonly TimeSpan RetryTimeout = TimeSpan.FromSeconds(90);
+    public static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
+
     private readonly List<GrpcChannel> _channels = [];
 
     public Databases(ClusterFile cluster, ComponentIdentity? identity)
@@ -33,29 +20,67 @@ internal sealed class Databases : IDisposable
         Products = Connect(Components.Products, cluster.Products, identity);
     }
 
-    public IReadOnlyList<DatabaseReplica> Customers { get; }
+    public IReadOnlyList<AuditedReplica> Customers { get; }
 
-    public IReadOnlyList<DatabaseReplica> Products { get; }
+    public IReadOnlyList<AuditedReplica> Products { get; }
 
-    /// <summary>Which of the products replicas says that it leads; null where none does, as in an election or with another engine.</summary>
-    public async Task<DatabaseReplica?> ProductsLeaderAsync(CancellationToken cancel)
+    /// <summary>
+    /// The products replica that says that it leads; null where none does, as in an election or with another engine.
+    /// </summary>
+    public async Task<AuditedReplica?> ProductsLeaderAsync(CancellationToken cancellationToken)
     {
-        var leads = await Task.WhenAll(Products.Select(async replica =>
-        {
-            try
+        var leads = await Task.WhenAll(
+            Products.Select(async replica =>
             {
-                return (await replica.Itself.GetStatusAsync(new(), deadline: Deadline(), cancellationToken: cancel)).Role == "leader";
-            }
-            catch (RpcException) when (!cancel.IsCancellationRequested)
-            {
-                return false;
-            }
-        }));
+                try
+                {
+                    return (
+                            await replica.Replica.GetStatusAsync(
+                                new(),
+                                deadline: CallDeadline(),
+                                cancellationToken: cancellationToken
+                            )
+                        ).Role == "leader";
+                }
+                catch (RpcException) when (!cancellationToken.IsCancellationRequested)
+                {
+                    return false;
+                }
+            })
+        );
         return Products.Zip(leads).FirstOrDefault(pair => pair.Second).First;
     }
 
-    /// <summary>Of each question's answer; long enough for a digest of a large database.</summary>
-    public static DateTime Deadline() => DateTime.UtcNow.AddSeconds(30);
+    /// <summary>The deadline of a call that begins now; long enough for a digest of a large database.</summary>
+    private static DateTime CallDeadline() => DateTime.UtcNow.AddSeconds(30);
+
+    /// <summary>
+    /// Calls until there is an answer: a replica that the supervisor has just restarted may not serve yet.
+    /// </summary>
+    public static async Task<T> AskAsync<T>(
+        Func<CallOptions, AsyncUnaryCall<T>> ask,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
+    {
+        PollDeadline deadline = new(RetryTimeout, time);
+        while (true)
+        {
+            try
+            {
+                return await ask(new(deadline: CallDeadline(), cancellationToken: cancellationToken));
+            }
+            catch (RpcException e)
+                when (e.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded && !deadline.HasPassed())
+            {
+                await Task.Delay(RetryPause, time, cancellationToken);
+            }
+            catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
+            {
+                throw new EvaluationException($"the books cannot be read: {e.Status.Detail}", e);
+            }
+        }
+    }
 
     public void Dispose()
     {
@@ -65,22 +90,23 @@ internal sealed class Databases : IDisposable
         }
     }
 
-    private DatabaseReplica[] Connect(string component, DatabaseGroup group, ComponentIdentity? identity) =>
-    [
-        .. group.Replicas.Select((address, number) =>
-        {
-            var channel = GrpcChannel.ForAddress(new UriBuilder(identity is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps, address.Host, address.GrpcPort).Uri, new GrpcChannelOptions
-            {
-                HttpHandler = new SocketsHttpHandler
+    private AuditedReplica[] Connect(string component, DatabaseGroup group, ComponentIdentity? identity) =>
+        [
+            .. group.Replicas.Select(
+                (address, number) =>
                 {
-                    UseProxy = false,
-                    ConnectTimeout = TimeSpan.FromSeconds(2),
-                    SslOptions = identity?.Towards(component, number),
-                },
-                MaxReceiveMessageSize = 16 << 20,
-            });
-            _channels.Add(channel);
-            return new DatabaseReplica(component, number, channel.CreateCallInvoker());
-        }),
-    ];
+                    var channel = ReplicaChannel.Open(
+                        address,
+                        identity?.ClientOptions(component, number),
+                        (handler, options) =>
+                        {
+                            handler.ConnectTimeout = TimeSpan.FromSeconds(2);
+                            options.MaxReceiveMessageSize = 16 << 20;
+                        }
+                    );
+                    _channels.Add(channel);
+                    return new AuditedReplica(component, number, channel.CreateCallInvoker());
+                }
+            ),
+        ];
 }

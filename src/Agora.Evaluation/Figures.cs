@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Agora.Evaluation;
 
 /// <summary>
-/// What many calls of one function come to. Times are those of successful calls, each kept to the microsecond, so percentiles are exact;
-/// refused and failed calls are counted apart and never averaged in.
+/// The figures of many calls of one function. Times are those of successful calls, each kept to the microsecond, so
+/// percentiles are exact. Refused and failed calls are counted apart and are no part of any mean.
 /// </summary>
 internal sealed class Figures
 {
@@ -22,18 +22,19 @@ internal sealed class Figures
 
     public TimeSpan Worst => Percentile(100);
 
-    /// <summary>The shortest time that so many percent of the calls did not exceed.</summary>
+    /// <summary>The shortest time that this percentage of the calls did not exceed.</summary>
     public TimeSpan Percentile(double percent)
     {
         if (Count == 0)
         {
             return TimeSpan.Zero;
         }
+
         var rank = (int)Math.Ceiling(percent / 100 * Count);
         return TimeSpan.FromMicroseconds((double)Sorted()[Math.Clamp(rank, 1, Count) - 1]);
     }
 
-    public void Add(in Sample sample)
+    public void Add(in CallSample sample)
     {
         switch (sample.Outcome)
         {
@@ -53,8 +54,8 @@ internal sealed class Figures
     }
 
     /// <summary>
-    /// The raw histogram: pairs of a bucket's lower bound in microseconds and its count, buckets without any left out. A bucket is 1/32 of the
-    /// power of two that it lies in wide, so a value is known to 3%.
+    /// The raw histogram: pairs of a bucket's lower bound in microseconds and its count, without empty buckets. The
+    /// width of a bucket is 1/32 of the power of two that it lies in, so a value is known to 3%.
     /// </summary>
     public IReadOnlyList<long[]> Histogram()
     {
@@ -71,6 +72,7 @@ internal sealed class Figures
                 buckets.Add([bucket, 1]);
             }
         }
+
         return buckets;
     }
 
@@ -88,22 +90,7 @@ internal sealed class Figures
             span.Sort();
             _sorted = true;
         }
-        return span;
-    }
-}
 
-/// <summary>A mean over runs, and how far they differ.</summary>
-/// <param name="Mean">The mean of the runs' values.</param>
-/// <param name="Deviation">Their standard deviation (as of a sample); 0 where there is only one.</param>
-public readonly record struct Spread(double Mean, double Deviation)
-{
-    internal static Spread Of(IReadOnlyCollection<double> values)
-    {
-        if (values.Count == 0)
-        {
-            return default;
-        }
-        var mean = values.Average();
-        return new(mean, values.Count == 1 ? 0 : Math.Sqrt(values.Sum(v => (v - mean) * (v - mean)) / (values.Count - 1)));
+        return span;
     }
 }

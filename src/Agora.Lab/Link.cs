@@ -1,46 +1,55 @@
 namespace Agora.Lab;
 
-/// <summary>What becomes of a datagram.</summary>
+/// <summary>What a link does to a datagram.</summary>
 /// <param name="Arrives">It is not lost.</param>
-/// <param name="Delay">After this time.</param>
-/// <param name="CopyDelay">A second one arrives after this time; null without one.</param>
+/// <param name="Delay">It arrives after this time.</param>
+/// <param name="CopyDelay">A second copy arrives after this time; null for no copy.</param>
 public readonly record struct DatagramFate(bool Arrives, TimeSpan Delay, TimeSpan? CopyDelay);
 
-/// <summary>What becomes of a chunk of a stream.</summary>
-/// <param name="Delay">It goes on after this time; what follows does not overtake it.</param>
+/// <summary>What a link does to a chunk of a stream.</summary>
+/// <param name="Delay">It is sent on after this time; later chunks do not overtake it.</param>
 /// <param name="Reset">The connection is reset instead.</param>
 public readonly record struct ChunkFate(TimeSpan Delay, bool Reset);
 
-/// <summary>What has happened on a link so far: datagrams, and for streams their chunks.</summary>
+/// <summary>Counts the datagrams, and the chunks of streams, that a link has handled so far.</summary>
 /// <param name="Passed">Sent on.</param>
-/// <param name="Lost">Lost, or in a stream: came late because a segment was lost.</param>
+/// <param name="Lost">Datagrams that were lost, and chunks that were late because a segment was lost.</param>
 /// <param name="Doubled">Sent on twice.</param>
-/// <param name="HeldBack">Held back, so that later ones overtake them.</param>
+/// <param name="HeldBack">Held back, so that later ones overtook them.</param>
 /// <param name="CutOff">Lost because the link was cut.</param>
-/// <param name="Overflowed">Lost because too much was on the way already.</param>
-/// <param name="Resets">Connections reset.</param>
+/// <param name="Overflowed">Lost because too much was on its way.</param>
+/// <param name="Resets">Connections that were reset.</param>
 /// <param name="Stalls">Times that a stream stalled.</param>
 public readonly record struct LinkCounts(
-    long Passed, long Lost, long Doubled, long HeldBack, long CutOff, long Overflowed, long Resets, long Stalls);
+    long Passed,
+    long Lost,
+    long Doubled,
+    long HeldBack,
+    long CutOff,
+    long Overflowed,
+    long Resets,
+    long Stalls
+);
 
 /// <summary>
-/// One direction between two parties. Decides what becomes of whatever passes: the <i>n</i>-th datagram meets the same dice in every run with the same
-/// seed, whatever the conditions were before it. Thread-safe.
+/// One direction between two parties. Decides what happens to everything that passes. The <i>n</i>-th datagram gets the
+/// same random numbers in every run with the same seed, whatever the conditions were before it. Thread-safe.
 /// </summary>
 public sealed class Link
 {
-    // What a lost segment costs a TCP connection of today, as Linux has it: one that others follow is noticed by their acknowledgements after a
-    // round trip; the last one only when the timer runs out, which then doubles; one that opens a connection, by a longer timer.
+    // The time that TCP on Linux takes to repair a lost segment. If other segments follow, their acknowledgements
+    // reveal the loss after a round trip. The last segment is sent again when a timer expires, which then doubles. The
+    // timer for a segment that opens a connection is longer.
     private const int SegmentSize = 1448;
-    private const int MostRetries = 5;
+    private const int MaxRetries = 5;
     private static readonly TimeSpan s_retransmission = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan s_openingRetransmission = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan s_shortestRoundTrip = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan s_minRoundTrip = TimeSpan.FromMilliseconds(1);
 
     private readonly Lock _gate = new();
     private readonly bool _streamsLoseBelow;
-    private Dice _datagrams;
-    private Dice _chunks;
+    private SeededRandom _datagrams;
+    private SeededRandom _chunks;
     private LinkConditions _conditions;
     private LinkCounts _counts;
     private volatile TaskCompletionSource? _cut;
@@ -48,30 +57,30 @@ public sealed class Link
     internal Link(string from, string to, ulong seed, LinkConditions conditions, bool streamsLoseBelow)
     {
         (From, To, _conditions, _streamsLoseBelow) = (from, to, conditions, streamsLoseBelow);
-        _datagrams = Dice.For(seed, $"{from}>{to} datagrams");
-        _chunks = Dice.For(seed, $"{from}>{to} chunks");
+        _datagrams = SeededRandom.For(seed, $"{from}>{to} datagrams");
+        _chunks = SeededRandom.For(seed, $"{from}>{to} chunks");
     }
 
-    /// <summary>Who sends.</summary>
+    /// <summary>The sender.</summary>
     public string From { get; }
 
-    /// <summary>Who receives.</summary>
+    /// <summary>The receiver.</summary>
     public string To { get; }
 
-    /// <summary>What it does now.</summary>
+    /// <summary>What the link does now.</summary>
     public LinkConditions Conditions
     {
         get => Volatile.Read(ref _conditions);
         internal set => Volatile.Write(ref _conditions, value);
     }
 
-    /// <summary>Whether nothing passes.</summary>
+    /// <summary>Nothing passes.</summary>
     public bool IsCut => _cut is not null;
 
     /// <summary>Completes when the link is not cut.</summary>
-    public Task WhenMended => _cut?.Task ?? Task.CompletedTask;
+    public Task WhenHealed => _cut?.Task ?? Task.CompletedTask;
 
-    /// <summary>What has happened so far.</summary>
+    /// <summary>What the link has done so far.</summary>
     public LinkCounts Counts
     {
         get
@@ -86,68 +95,94 @@ public sealed class Link
     /// <summary>Decides about the next datagram.</summary>
     public DatagramFate NextDatagram()
     {
-        LinkConditions conditions = Conditions;
+        var conditions = Conditions;
         lock (_gate)
         {
-            // All of them, always: so the next datagram's dice do not depend on what became of this one.
-            double lost = _datagrams.Next(), jitter = _datagrams.Next(), held = _datagrams.Next(), heldFor = _datagrams.Next();
-            double doubled = _datagrams.Next(), copyJitter = _datagrams.Next();
+            // Always all of them, so that the next datagram's numbers do not depend on what happens to this one.
+            double lost = _datagrams.NextDouble(),
+                jitter = _datagrams.NextDouble(),
+                held = _datagrams.NextDouble(),
+                heldFor = _datagrams.NextDouble();
+            double doubled = _datagrams.NextDouble(),
+                copyJitter = _datagrams.NextDouble();
             if (IsCut)
             {
                 _counts = _counts with { CutOff = _counts.CutOff + 1 };
                 return default;
             }
+
             if (lost < conditions.Loss)
             {
                 _counts = _counts with { Lost = _counts.Lost + 1 };
                 return default;
             }
-            bool isHeld = held < conditions.Reordering, isDoubled = doubled < conditions.Duplication;
-            TimeSpan delay = conditions.Delay + (conditions.Jitter * jitter) + (isHeld ? conditions.HoldBack * heldFor : TimeSpan.Zero);
+
+            bool isHeld = held < conditions.Reordering,
+                isDoubled = doubled < conditions.Duplication;
+            var delay =
+                conditions.Delay
+                + (conditions.Jitter * jitter)
+                + (isHeld ? conditions.HoldBack * heldFor : TimeSpan.Zero);
             _counts = _counts with
             {
                 Passed = _counts.Passed + 1,
                 HeldBack = _counts.HeldBack + (isHeld ? 1 : 0),
                 Doubled = _counts.Doubled + (isDoubled ? 1 : 0),
             };
-            return new DatagramFate(true, delay, isDoubled ? conditions.Delay + (conditions.Jitter * copyJitter) : null);
+            return new DatagramFate(
+                true,
+                delay,
+                isDoubled ? conditions.Delay + (conditions.Jitter * copyJitter) : null
+            );
         }
     }
 
     /// <summary>
-    /// Decides about the next chunk of a stream. Above TCP no byte can be lost: a lost segment shows as the time that its repair takes.
+    /// Decides about the next chunk of a stream. Above TCP no byte can be lost, so a lost segment shows as the time
+    /// that its repair takes.
     /// </summary>
-    /// <param name="bytes">Its length.</param>
+    /// <param name="bytes">The length of the chunk.</param>
     public ChunkFate NextChunk(int bytes)
     {
-        LinkConditions conditions = Conditions;
+        var conditions = Conditions;
         lock (_gate)
         {
-            double jitter = _chunks.Next(), reset = _chunks.Next(), stall = _chunks.Next();
+            double jitter = _chunks.NextDouble(),
+                reset = _chunks.NextDouble(),
+                stall = _chunks.NextDouble();
             if (reset < conditions.Resets)
             {
                 _counts = _counts with { Resets = _counts.Resets + 1 };
                 return new ChunkFate(TimeSpan.Zero, true);
             }
-            TimeSpan repair = Repair(conditions, (bytes + SegmentSize - 1) / SegmentSize, s_retransmission);
-            bool stalls = stall < conditions.Stalls;
+
+            var repair = Repair(conditions, (bytes + SegmentSize - 1) / SegmentSize, s_retransmission);
+            var stalls = stall < conditions.Stalls;
             _counts = _counts with
             {
                 Passed = _counts.Passed + 1,
                 Lost = _counts.Lost + (repair > TimeSpan.Zero ? 1 : 0),
                 Stalls = _counts.Stalls + (stalls ? 1 : 0),
             };
-            return new ChunkFate(conditions.Delay + (conditions.Jitter * jitter) + repair + (stalls ? conditions.StallLength : TimeSpan.Zero), false);
+            return new ChunkFate(
+                conditions.Delay
+                    + (conditions.Jitter * jitter)
+                    + repair
+                    + (stalls ? conditions.StallLength : TimeSpan.Zero),
+                false
+            );
         }
     }
 
-    /// <summary>How long the segment takes that opens a connection, or the one that answers it.</summary>
+    /// <summary>How long the segment that opens a connection takes, or the one that answers it.</summary>
     public TimeSpan NextOpening()
     {
-        LinkConditions conditions = Conditions;
+        var conditions = Conditions;
         lock (_gate)
         {
-            return conditions.Delay + (conditions.Jitter * _chunks.Next()) + Repair(conditions, 1, s_openingRetransmission);
+            return conditions.Delay
+                + (conditions.Jitter * _chunks.NextDouble())
+                + Repair(conditions, 1, s_openingRetransmission);
         }
     }
 
@@ -175,14 +210,15 @@ public sealed class Link
         }
     }
 
-    internal void Mend()
+    internal void Heal()
     {
-        TaskCompletionSource? mended;
+        TaskCompletionSource? cut;
         lock (_gate)
         {
-            (mended, _cut) = (_cut, null);
+            (cut, _cut) = (_cut, null);
         }
-        mended?.SetResult();
+
+        cut?.SetResult();
     }
 
     private TimeSpan Repair(LinkConditions conditions, int segments, TimeSpan timer)
@@ -191,20 +227,23 @@ public sealed class Link
         {
             return TimeSpan.Zero;
         }
-        TimeSpan repair = TimeSpan.Zero;
-        TimeSpan roundTrip = (2 * conditions.Delay) + conditions.Jitter;
-        for (int i = 1; i < segments; i++)
+
+        var repair = TimeSpan.Zero;
+        var roundTrip = (2 * conditions.Delay) + conditions.Jitter;
+        for (var i = 1; i < segments; i++)
         {
-            if (_chunks.Next() < conditions.Loss)
+            if (_chunks.NextDouble() < conditions.Loss)
             {
-                // Those of one flight are repaired together.
-                repair = roundTrip > s_shortestRoundTrip ? roundTrip : s_shortestRoundTrip;
+                // Segments in one flight are repaired together.
+                repair = roundTrip > s_minRoundTrip ? roundTrip : s_minRoundTrip;
             }
         }
-        for (int i = 0; i < MostRetries && _chunks.Next() < conditions.Loss; i++)
+
+        for (var i = 0; i < MaxRetries && _chunks.NextDouble() < conditions.Loss; i++)
         {
             repair += roundTrip + (timer * (1 << i));
         }
+
         return repair;
     }
 }

@@ -8,13 +8,14 @@ using System.Threading.Channels;
 namespace Agora.Lab;
 
 /// <summary>
-/// Takes connections at a port of its own and carries them to a target, each direction over a link: what is sent comes late, in order, stalls, or the
-/// connection is reset; while a link is cut nothing passes, and nobody is told. Every line is bounded, so a sender is slowed down as by TCP itself.
+/// Accepts connections at a port of its own and forwards them to a target, each direction over a link. The link delays
+/// or stalls the data, in order, or resets the connection. While a link is cut, nothing passes, and neither end
+/// notices. Every queue is bounded, so a fast sender is slowed down, as by TCP itself.
 /// </summary>
 public sealed class TcpRelay : IAsyncDisposable
 {
     private const int Backlog = 128;
-    private const int MaximumConnections = 1_024;
+    private const int MaxConnections = 1_024;
 
     private readonly Link _there;
     private readonly Link _back;
@@ -26,12 +27,12 @@ public sealed class TcpRelay : IAsyncDisposable
     private readonly Task _accepting;
 
     /// <summary>Opens a port and begins.</summary>
-    /// <param name="there">From whoever connects to the target.</param>
-    /// <param name="back">From the target to whoever connects.</param>
-    /// <param name="target">Where connections go on to.</param>
-    /// <param name="address">The address that it listens on.</param>
-    /// <param name="port">The port; 0 for any that is free.</param>
-    /// <exception cref="SocketException">It cannot be listened on.</exception>
+    /// <param name="there">The link from the client to the target.</param>
+    /// <param name="back">The link from the target to the client.</param>
+    /// <param name="target">Where connections are forwarded to.</param>
+    /// <param name="address">The address to listen on.</param>
+    /// <param name="port">The port; 0 for any free one.</param>
+    /// <exception cref="SocketException">The port cannot be opened.</exception>
     public TcpRelay(Link there, Link back, IPEndPoint target, IPAddress address, int port = 0)
     {
         (_there, _back, _target) = (there, back, target);
@@ -46,6 +47,7 @@ public sealed class TcpRelay : IAsyncDisposable
             _entrance.Dispose();
             throw;
         }
+
         Entrance = (IPEndPoint)_entrance.LocalEndPoint!;
         _accepting = AcceptAsync();
     }
@@ -53,16 +55,17 @@ public sealed class TcpRelay : IAsyncDisposable
     /// <summary>Where to connect to.</summary>
     public IPEndPoint Entrance { get; }
 
-    /// <summary>Completes when the relay has stopped; faults when it had to.</summary>
+    /// <summary>Completes when the relay has stopped; faults if an error stopped it.</summary>
     public Task Completion => _completion.Task;
 
-    /// <summary>Stops, and resets what is open.</summary>
+    /// <summary>Stops, and resets open connections.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_end.IsCancellationRequested)
         {
             return;
         }
+
         await _end.CancelAsync();
         _entrance.Dispose();
         await _accepting;
@@ -75,13 +78,14 @@ public sealed class TcpRelay : IAsyncDisposable
         {
             while (true)
             {
-                Socket client = await _entrance.AcceptAsync(_end.Token);
-                if (_connections.Count >= MaximumConnections)
+                var client = await _entrance.AcceptAsync(_end.Token);
+                if (_connections.Count >= MaxConnections)
                 {
                     Reset(client);
                     continue;
                 }
-                Task connection = CarryAsync(client);
+
+                var connection = ForwardAsync(client);
                 _connections[connection] = true;
                 _ = ForgetAsync(connection);
             }
@@ -106,39 +110,50 @@ public sealed class TcpRelay : IAsyncDisposable
         {
             _completion.TrySetException(e);
         }
+
         _connections.TryRemove(connection, out _);
     }
 
-    private async Task CarryAsync(Socket client)
+    private async Task ForwardAsync(Socket client)
     {
-        using CancellationTokenSource ending = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
         Socket server = new(_target.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         List<Task> work = [];
-        bool inOrder = false;
+        var inOrder = false;
         try
         {
             client.NoDelay = server.NoDelay = true;
             if (!IPAddress.IsLoopback(Entrance.Address))
             {
-                // So that packet filters can tell what passes here from what its host says itself.
+                // So that packet filters can distinguish relayed connections from the host's own.
                 server.Bind(new IPEndPoint(Entrance.Address, 0));
             }
-            await _there.WhenMended.WaitAsync(ending.Token);
-            await _back.WhenMended.WaitAsync(ending.Token);
-            await Line.WaitAsync(_there.NextOpening() + _back.NextOpening(), ending.Token);
+
+            await _there.WhenHealed.WaitAsync(ending.Token);
+            await _back.WhenHealed.WaitAsync(ending.Token);
+            await DelayQueue.WaitAsync(_there.NextOpening() + _back.NextOpening(), ending.Token);
             await server.ConnectAsync(_target, ending.Token);
-            Line there = new(client, server, _there), back = new(server, client, _back);
-            work.AddRange([there.ReadAsync(ending.Token), there.ForwardAsync(ending.Token), back.ReadAsync(ending.Token), back.ForwardAsync(ending.Token)]);
-            await foreach (Task done in Task.WhenEach(work))
+            DelayQueue there = new(client, server, _there),
+                back = new(server, client, _back);
+            work.AddRange([
+                there.ReadAsync(ending.Token),
+                there.ForwardAsync(ending.Token),
+                back.ReadAsync(ending.Token),
+                back.ForwardAsync(ending.Token),
+            ]);
+            await foreach (var done in Task.WhenEach(work))
             {
                 await done;
             }
+
             inOrder = true;
         }
         catch (Exception e) when (IsEndOfConnection(e))
         {
-            // Reset by one of the two, by the link, or by the end of the relay; whoever is left is told in the same way.
+            // One of the two ends, the link, or the end of the relay has reset the connection. The other end is reset
+            // below.
         }
+
         await ending.CancelAsync();
         if (inOrder)
         {
@@ -150,13 +165,15 @@ public sealed class TcpRelay : IAsyncDisposable
             Reset(client);
             Reset(server);
         }
-        foreach (Task left in work)
+
+        foreach (var left in work)
         {
             await left.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private static bool IsEndOfConnection(Exception e) => e is SocketException or OperationCanceledException or ObjectDisposedException;
+    private static bool IsEndOfConnection(Exception e) =>
+        e is SocketException or OperationCanceledException or ObjectDisposedException;
 
     private static void Reset(Socket socket)
     {
@@ -166,84 +183,99 @@ public sealed class TcpRelay : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // It is closed already.
+            // The socket is closed already.
         }
+
         socket.Dispose();
     }
 
-    /// <summary>One direction of a connection: what has been read and is not due yet waits in line.</summary>
-    private sealed class Line(Socket from, Socket to, Link link)
+    /// <summary>One direction of a connection: chunks that have been read and are not due yet.</summary>
+    private sealed class DelayQueue(Socket from, Socket to, Link link)
     {
         private const int ChunkSize = 8 << 10;
-        private const int LongestLine = 64;
-        private static readonly TimeSpan s_shortestWait = TimeSpan.FromMilliseconds(0.5);
+        private const int MaxChunks = 64;
+        private static readonly TimeSpan s_minWait = TimeSpan.FromMilliseconds(0.5);
 
-        private readonly Channel<Chunk> _line = Channel.CreateBounded<Chunk>(
-            new BoundedChannelOptions(LongestLine) { SingleReader = true, SingleWriter = true });
+        private readonly Channel<Chunk> _queue = Channel.CreateBounded<Chunk>(
+            new BoundedChannelOptions(MaxChunks) { SingleReader = true, SingleWriter = true }
+        );
 
         private TimeSpan _lastDue;
         private int _waiting;
 
         public static async Task WaitAsync(TimeSpan time, CancellationToken cancellationToken)
         {
-            // A timer is no more exact than that.
-            if (time > s_shortestWait)
+            // Timers are not more precise than this.
+            if (time > s_minWait)
             {
                 await Task.Delay(time, cancellationToken);
             }
         }
 
-        /// <summary>Reads until the sender has no more to say.</summary>
+        /// <summary>Reads until the sender ends its direction.</summary>
         public async Task ReadAsync(CancellationToken cancellationToken)
         {
             while (true)
             {
-                byte[] buffer = ArrayPool<byte>.Shared.Rent(ChunkSize);
-                int length = await from.ReceiveAsync(buffer.AsMemory(0, ChunkSize), SocketFlags.None, cancellationToken);
+                var buffer = ArrayPool<byte>.Shared.Rent(ChunkSize);
+                var length = await from.ReceiveAsync(
+                    buffer.AsMemory(0, ChunkSize),
+                    SocketFlags.None,
+                    cancellationToken
+                );
                 if (length == 0)
                 {
                     ArrayPool<byte>.Shared.Return(buffer);
-                    _line.Writer.Complete();
+                    _queue.Writer.Complete();
                     return;
                 }
-                ChunkFate fate = link.NextChunk(length);
+
+                var fate = link.NextChunk(length);
                 if (fate.Reset)
                 {
                     throw new SocketException((int)SocketError.ConnectionReset);
                 }
-                TimeSpan now = Stopwatch.GetElapsedTime(0);
+
+                var now = Stopwatch.GetElapsedTime(0);
                 _lastDue = now + fate.Delay > _lastDue ? now + fate.Delay : _lastDue;
                 Chunk chunk = new(buffer, length, _lastDue);
                 if (_lastDue <= now && !link.IsCut && Volatile.Read(ref _waiting) == 0)
                 {
-                    // Nothing is before it in line, and nothing joins but from here.
+                    // The queue is empty, and only this method adds to it.
                     await SendAsync(chunk, cancellationToken);
                     continue;
                 }
+
                 Interlocked.Increment(ref _waiting);
-                await _line.Writer.WriteAsync(chunk, cancellationToken);
+                await _queue.Writer.WriteAsync(chunk, cancellationToken);
             }
         }
 
-        /// <summary>Sends what is due, and at the end passes that on too.</summary>
+        /// <summary>Sends chunks when they are due, and then ends the direction.</summary>
         public async Task ForwardAsync(CancellationToken cancellationToken)
         {
-            await foreach (Chunk chunk in _line.Reader.ReadAllAsync(cancellationToken))
+            await foreach (var chunk in _queue.Reader.ReadAllAsync(cancellationToken))
             {
                 await WaitAsync(chunk.Due - Stopwatch.GetElapsedTime(0), cancellationToken);
-                await link.WhenMended.WaitAsync(cancellationToken);
+                await link.WhenHealed.WaitAsync(cancellationToken);
                 await SendAsync(chunk, cancellationToken);
                 Interlocked.Decrement(ref _waiting);
             }
+
             to.Shutdown(SocketShutdown.Send);
         }
 
         private async Task SendAsync(Chunk chunk, CancellationToken cancellationToken)
         {
-            for (int sent = 0; sent < chunk.Length;)
+            for (var sent = 0; sent < chunk.Length; )
             {
-                sent += await to.SendAsync(chunk.Bytes.AsMemory(sent, chunk.Length - sent), SocketFlags.None, cancellationToken);
+                sent += await to.SendAsync(
+                    chunk.Bytes.AsMemory(sent, chunk.Length - sent),
+                    SocketFlags.None,
+                    cancellationToken
+                );
             }
+
             ArrayPool<byte>.Shared.Return(chunk.Bytes);
         }
 

@@ -5,22 +5,23 @@ using System.Net.Sockets;
 
 namespace Agora.Lab;
 
-/// <summary>Where a sender's datagrams for one receiver go on to, and over which link.</summary>
-/// <param name="Link">Decides what becomes of them.</param>
+/// <summary>The way of one sender's datagrams to one receiver.</summary>
+/// <param name="Link">Decides what happens to them.</param>
 /// <param name="Target">Where the receiver listens.</param>
 public sealed record UdpRoute(Link Link, IPEndPoint Target);
 
 /// <summary>
-/// Takes datagrams at one port for each route, so that the port tells who sends to whom, and sends them on to the route's target as its link decides.
-/// One thread serves all routes. What is on its way is bounded: beyond that, datagrams are dropped and counted, as a router does.
+/// Receives datagrams at one port for each route, so that the port identifies sender and receiver, and forwards them to
+/// the route's target as its link decides. One thread serves all routes. The bytes on their way are bounded; further
+/// datagrams are dropped and counted, as a router does.
 /// </summary>
 public sealed class UdpRelay : IDisposable
 {
-    private const int LargestDatagram = 65_535;
-    private const int LargestLine = 4 << 20;
+    private const int MaxDatagram = 65_535;
+    private const int MaxHeldBytes = 4 << 20;
     private const int SocketBuffer = 4 << 20;
-    private const int MaximumDrain = 64;
-    private const long LongestSleep = 1_000_000;
+    private const int MaxDatagramsPerTurn = 64;
+    private const long MaxWaitMicroseconds = 1_000_000;
 
     private readonly UdpRoute[] _routes;
     private readonly Socket[] _entrances;
@@ -28,10 +29,10 @@ public sealed class UdpRelay : IDisposable
     private readonly Socket _exit;
     private readonly SocketSet _set;
     private readonly Thread _thread;
-    private readonly byte[] _buffer = new byte[LargestDatagram];
+    private readonly byte[] _buffer = new byte[MaxDatagram];
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    // By due time; among equals the one that came first, so that a link without jitter keeps its order.
+    // Ordered by due time, then by arrival, so that a link without jitter keeps the order.
     private readonly PriorityQueue<Held, (long Due, long Order)> _held = new();
     private readonly long[] _heldBytes;
     private long _order;
@@ -39,9 +40,9 @@ public sealed class UdpRelay : IDisposable
 
     /// <summary>Opens a port for each route and begins.</summary>
     /// <param name="routes">At least one.</param>
-    /// <param name="address">The address that it listens on, and sends from.</param>
-    /// <param name="ports">One for each route; 0, or none at all, for any that is free.</param>
-    /// <exception cref="SocketException">The address cannot be listened on.</exception>
+    /// <param name="address">The address to listen on and send from.</param>
+    /// <param name="ports">One for each route; 0, or null for the whole list, for any free port.</param>
+    /// <exception cref="SocketException">A port cannot be opened.</exception>
     public UdpRelay(IReadOnlyList<UdpRoute> routes, IPAddress address, IReadOnlyList<int>? ports = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(routes.Count);
@@ -51,7 +52,7 @@ public sealed class UdpRelay : IDisposable
         List<Socket> opened = [];
         try
         {
-            for (int i = 0; i <= _routes.Length; i++)
+            for (var i = 0; i <= _routes.Length; i++)
             {
                 Socket socket = new(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
                 opened.Add(socket);
@@ -65,6 +66,7 @@ public sealed class UdpRelay : IDisposable
             opened.ForEach(s => s.Dispose());
             throw;
         }
+
         _entrances = [.. opened.Take(_routes.Length)];
         _exit = opened[^1];
         Entrances = [.. _entrances.Select(e => (IPEndPoint)e.LocalEndPoint!)];
@@ -77,16 +79,17 @@ public sealed class UdpRelay : IDisposable
     /// <summary>Where to send to, for each route.</summary>
     public IReadOnlyList<IPEndPoint> Entrances { get; }
 
-    /// <summary>Completes when the relay has stopped; faults when it had to.</summary>
+    /// <summary>Completes when the relay has stopped; faults if an error stopped it.</summary>
     public Task Completion => _completion.Task;
 
-    /// <summary>Stops. What is on its way is lost.</summary>
+    /// <summary>Stops. Datagrams on their way are lost.</summary>
     public void Dispose()
     {
         if (_stopping)
         {
             return;
         }
+
         _stopping = true;
 
         // Ends the thread's wait.
@@ -103,7 +106,7 @@ public sealed class UdpRelay : IDisposable
             while (!_stopping)
             {
                 _set.Wait(SendDue());
-                for (int i = 0; i < _entrances.Length; i++)
+                for (var i = 0; i < _entrances.Length; i++)
                 {
                     if (_set.IsReadable(i))
                     {
@@ -111,6 +114,7 @@ public sealed class UdpRelay : IDisposable
                     }
                 }
             }
+
             _completion.SetResult();
         }
         catch (Exception e)
@@ -121,22 +125,25 @@ public sealed class UdpRelay : IDisposable
 
     private void Drain(int route)
     {
-        for (int i = 0; i < MaximumDrain; i++)
+        for (var i = 0; i < MaxDatagramsPerTurn; i++)
         {
-            int length = _entrances[route].Receive(_buffer, SocketFlags.None, out SocketError error);
+            var length = _entrances[route].Receive(_buffer, SocketFlags.None, out var error);
             if (error == SocketError.WouldBlock)
             {
                 return;
             }
+
             if (error != SocketError.Success)
             {
                 throw new SocketException((int)error);
             }
-            DatagramFate fate = _routes[route].Link.NextDatagram();
+
+            var fate = _routes[route].Link.NextDatagram();
             if (!fate.Arrives)
             {
                 continue;
             }
+
             Pass(route, length, fate.Delay);
             if (fate.CopyDelay is { } copyDelay)
             {
@@ -152,27 +159,30 @@ public sealed class UdpRelay : IDisposable
             Send(route, _buffer.AsSpan(0, length));
             return;
         }
-        if (_heldBytes[route] + length > LargestLine)
+
+        if (_heldBytes[route] + length > MaxHeldBytes)
         {
             _routes[route].Link.CountOverflow();
             return;
         }
-        byte[] bytes = ArrayPool<byte>.Shared.Rent(length);
+
+        var bytes = ArrayPool<byte>.Shared.Rent(length);
         _buffer.AsSpan(0, length).CopyTo(bytes);
         _heldBytes[route] += length;
         _held.Enqueue(new Held(route, bytes, length), (Now + (long)delay.TotalMicroseconds, _order++));
     }
 
-    // Microseconds until the next is due.
+    // Returns the microseconds until the next datagram is due.
     private long SendDue()
     {
-        while (_held.TryPeek(out Held held, out (long Due, long Order) when))
+        while (_held.TryPeek(out var held, out var when))
         {
-            long rest = when.Due - Now;
+            var rest = when.Due - Now;
             if (rest > 0)
             {
-                return Math.Min(rest, LongestSleep);
+                return Math.Min(rest, MaxWaitMicroseconds);
             }
+
             _held.Dequeue();
             _heldBytes[held.Route] -= held.Length;
             if (_routes[held.Route].Link.IsCut)
@@ -183,9 +193,11 @@ public sealed class UdpRelay : IDisposable
             {
                 Send(held.Route, held.Bytes.AsSpan(0, held.Length));
             }
+
             ArrayPool<byte>.Shared.Return(held.Bytes);
         }
-        return LongestSleep;
+
+        return MaxWaitMicroseconds;
     }
 
     private void Send(int route, ReadOnlySpan<byte> datagram)
@@ -196,7 +208,7 @@ public sealed class UdpRelay : IDisposable
         }
         catch (SocketException)
         {
-            // A full buffer or an unreachable receiver: lost, as on any network.
+            // A full buffer or an unreachable receiver loses the datagram, as on any network.
             _routes[route].Link.CountOverflow();
         }
     }

@@ -2,26 +2,32 @@ using Agora.Contracts.Payments;
 
 namespace Agora.Payments;
 
-/// <summary>The service's operations: what a caller may ask, checked; what became of it, from the store.</summary>
+/// <summary>The service's operations: checks the request, then asks the store.</summary>
 internal sealed class FinancialTransactions(TransactionStore store, TimeProvider clock) : IFinancialTransactions
 {
-    // In units of UTF-16, of which a character may take two: a hundred characters of any script.
-    private const int MaxText = 200;
+    // In UTF-16 units, of which a character takes at most two: a hundred characters of any script fit.
+    private const int MaxTextLength = 200;
 
     public async Task<TransactionState> ChargeAsync(
-        string transactionId, string cardholderName, string cardNumber, string expirationDate, string securityCode,
-        long amountInCents)
+        string transactionId,
+        string cardholderName,
+        string cardNumber,
+        string expirationDate,
+        string securityCode,
+        long amountInCents
+    )
     {
         CheckId(transactionId);
-        // A repeat gets its first answer, whatever has become of the card since: it may have expired meanwhile.
+        // A repeat gets its first answer, even if the card has expired since.
         if (await store.FindAsync(transactionId) == TransactionState.Unknown)
         {
             Check("cardholderName", WrongText(cardholderName));
-            Check("cardNumber", Card.WrongNumber(cardNumber));
-            Check("expirationDate", Card.WrongExpiration(expirationDate, clock.GetUtcNow()));
-            Check("securityCode", Card.WrongSecurityCode(securityCode));
+            Check("cardNumber", CardRules.WrongNumber(cardNumber));
+            Check("expirationDate", CardRules.WrongExpiration(expirationDate, clock.GetUtcNow()));
+            Check("securityCode", CardRules.WrongSecurityCode(securityCode));
             Check("amountInCents", amountInCents <= 0 ? "must be more than 0" : null);
         }
+
         return await store.ChargeAsync(transactionId, amountInCents);
     }
 
@@ -40,7 +46,9 @@ internal sealed class FinancialTransactions(TransactionStore store, TimeProvider
     private static void CheckId(string? transactionId) => Check("transactionId", WrongText(transactionId));
 
     private static string? WrongText(string? text) =>
-        string.IsNullOrWhiteSpace(text) || text.Length > MaxText ? $"must have 1 to {MaxText} characters" : null;
+        string.IsNullOrWhiteSpace(text) || text.Length > MaxTextLength
+            ? $"must have 1 to {MaxTextLength} characters"
+            : null;
 
     private static void Check(string field, string? reason)
     {

@@ -1,18 +1,18 @@
-using Agora.Contracts.Payments;
+using Agora.Cluster;
 using Microsoft.AspNetCore.Http;
 
 namespace Agora.Payments;
 
 /// <summary>
-/// Who may undo charges and read the books: the merchant, whom the service knows by a certificate over HTTPS, where the
-/// handshake admits nobody else, and by its secret over HTTP. On which host a caller is says nothing: others work there
-/// too, and a proxy may.
+/// Only the merchant may undo charges and read the books. Over HTTPS the service knows it by a certificate, since the
+/// handshake admits nobody else; over HTTP by its secret. The host of a caller proves nothing: others use it too, and
+/// so may a proxy.
 /// </summary>
 internal sealed class Merchant(MerchantSecret? secret)
 {
     public const string Challenge = "Basic realm=\"financial transactions\", charset=\"UTF-8\"";
 
-    public const string Missing =
+    public const string HowToIdentify =
         $"This is for the merchant only: show its secret with HTTP Basic, user {MerchantSecret.User}, "
         + "or over HTTPS the certificate of a buyer server or the operator.";
 

@@ -7,26 +7,29 @@ using Microsoft.Extensions.Logging;
 namespace Agora.Payments;
 
 /// <summary>
-/// What a caller is told when a request fails: what to change, or that the service is at fault; never how it looks
-/// inside.
+/// The fault that answers a failed request: what to change, or that the service is at fault; never an internal detail.
 /// </summary>
 internal sealed class SoapFaults(ILogger<SoapFaults> logger, IHostApplicationLifetime lifetime)
 {
-    /// <summary>The request is wrong, in its form or in what it asks.</summary>
+    /// <summary>The request is wrong, in its form or its content.</summary>
     public static FaultException Client(string reason) => Of("Client", reason);
 
-    /// <summary>A header says that it must be understood, and it is not: nothing has been done.</summary>
+    /// <summary>A header must be understood and is not: nothing was done.</summary>
     public static FaultException MustUnderstand(string reason) => Of("MustUnderstand", reason);
 
-    /// <summary>The envelope is of another version of SOAP.</summary>
+    /// <summary>The envelope belongs to another version of SOAP.</summary>
     public static FaultException VersionMismatch(string reason) => Of("VersionMismatch", reason);
 
     /// <summary>A field is malformed.</summary>
-    public static FaultException<CardFault> Malformed(string field, string reason) => new(
-        new CardFault { Field = field, Reason = reason }, new FaultReason($"{field} {reason}."), new FaultCode("Client"),
-        action: null);
+    public static FaultException<CardFault> Malformed(string field, string reason) =>
+        new(
+            new CardFault { Field = field, Reason = reason },
+            new FaultReason($"{field} {reason}."),
+            new FaultCode("Client"),
+            action: null
+        );
 
-    /// <summary>The fault that a caller is told of for whatever was thrown.</summary>
+    /// <summary>The fault for an exception.</summary>
     public FaultException Of(Exception exception)
     {
         switch (exception)
@@ -34,12 +37,12 @@ internal sealed class SoapFaults(ILogger<SoapFaults> logger, IHostApplicationLif
             case FaultException fault:
                 logger.LogDebug("A request is refused: {Reason}", fault.Message);
                 return fault;
-            // While the process stops.
+            // The process stops.
             case ObjectDisposedException:
                 break;
             case SqliteException:
-                // What cannot be kept must not be answered, now or later: end, and say why.
-                logger.LogCritical(exception, "Transactions cannot be kept any more: stopping");
+                // An answer that cannot be stored must not be sent: stop, and log why.
+                logger.LogCritical(exception, "Transactions cannot be stored any more: stopping");
                 Environment.ExitCode = 1;
                 lifetime.StopApplication();
                 break;
@@ -47,7 +50,8 @@ internal sealed class SoapFaults(ILogger<SoapFaults> logger, IHostApplicationLif
                 logger.LogError(exception, "A request failed");
                 break;
         }
-        return Of("Server", "The service is unavailable; ask again under the same transactionId.");
+
+        return Of("Server", "The service is unavailable; repeat the request with the same transactionId.");
     }
 
     private static FaultException Of(string code, string reason) =>

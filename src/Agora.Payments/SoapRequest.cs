@@ -6,7 +6,7 @@ using Agora.Contracts.Payments;
 
 namespace Agora.Payments;
 
-/// <summary>A request for one operation, read by the rules of SOAP 1.1 and of the WSDL.</summary>
+/// <summary>A request for one operation, read by the rules of SOAP 1.1 and the WSDL.</summary>
 internal sealed class SoapRequest
 {
     public const string Charge = "Charge";
@@ -14,7 +14,7 @@ internal sealed class SoapRequest
     public const string Cancel = "Cancel";
 
     public static readonly XNamespace Soap = "http://schemas.xmlsoap.org/soap/envelope/";
-    public static readonly XNamespace Ours = Namespaces.FinancialTransactions;
+    public static readonly XNamespace Ours = SoapNamespaces.FinancialTransactions;
 
     private static readonly XName s_nil = XName.Get("nil", "http://www.w3.org/2001/XMLSchema-instance");
 
@@ -43,8 +43,8 @@ internal sealed class SoapRequest
     public string Operation { get; }
 
     /// <param name="xml">The envelope.</param>
-    /// <param name="action">The SOAPAction of the header, where there is one.</param>
-    /// <exception cref="FaultException">It is no request for one of the operations; the fault says what is
+    /// <param name="action">The SOAPAction header, if there is one.</param>
+    /// <exception cref="FaultException">It is not a request for one of the operations; the fault says what is
     /// wrong.</exception>
     public static SoapRequest Read(string xml, string? action)
     {
@@ -53,18 +53,22 @@ internal sealed class SoapRequest
         {
             throw NotSoap("its Body holds one operation and nothing else");
         }
+
         if (entry.Name.Namespace != Ours || !s_operations.TryGetValue(entry.Name.LocalName, out var names))
         {
             throw SoapFaults.Client(
-                $"The request is not for one of the operations {string.Join(", ", s_operations.Keys)} in the namespace {Ours}.");
+                $"The request is not for one of the operations {string.Join(", ", s_operations.Keys)} "
+                    + $"in the namespace {Ours}."
+            );
         }
+
         var request = new SoapRequest(entry.Name.LocalName);
         request.CheckAction(action);
         request.ReadParameters(entry, names);
         return request;
     }
 
-    /// <summary>A parameter; null where it is missing or nil.</summary>
+    /// <summary>A parameter; null if it is missing or nil.</summary>
     public string? Text(string name) => _parameters.GetValueOrDefault(name);
 
     public long Integer(string name)
@@ -76,7 +80,9 @@ internal sealed class SoapRequest
         catch (Exception e) when (e is FormatException or OverflowException)
         {
             throw SoapFaults.Malformed(
-                name, string.Create(CultureInfo.InvariantCulture, $"must be a whole number, at most {long.MaxValue}"));
+                name,
+                string.Create(CultureInfo.InvariantCulture, $"must be a whole number, at most {long.MaxValue}")
+            );
         }
     }
 
@@ -92,10 +98,12 @@ internal sealed class SoapRequest
         {
             throw SoapFaults.Client("The request is not well-formed XML without a document type declaration.");
         }
+
         if (root.Name == Soap + "Envelope")
         {
             return root;
         }
+
         throw root.Name.LocalName == "Envelope"
             ? SoapFaults.VersionMismatch($"The envelope is not of SOAP 1.1, whose namespace is {Soap}.")
             : NotSoap("its root is an Envelope");
@@ -110,14 +118,14 @@ internal sealed class SoapRequest
             CheckHeader(header);
             parts.RemoveAt(0);
         }
+
         return parts is [var body] && body.Name == Soap + "Body" && !envelope.Nodes().OfType<XText>().Any(IsContent)
             ? body
             : throw NotSoap("its Envelope holds at most one Header, then one Body, and nothing else");
     }
 
     /// <summary>
-    /// Whatever a header wants that must be understood: it is none that this service knows, so nothing may be done
-    /// (SOAP 1.1, 4.2.3).
+    /// This service understands no header, so it must do nothing if one must be understood (SOAP 1.1, 4.2.3).
     /// </summary>
     private static void CheckHeader(XElement header)
     {
@@ -133,8 +141,10 @@ internal sealed class SoapRequest
                     {
                         throw SoapFaults.MustUnderstand(
                             $"The header {entry.Name.LocalName} must be understood, and this service understands none. "
-                            + "Nothing was done.");
+                                + "Nothing was done."
+                        );
                     }
+
                     break;
                 default:
                     throw NotSoap("mustUnderstand is 0 or 1");
@@ -142,8 +152,7 @@ internal sealed class SoapRequest
         }
     }
 
-    // Only a hint, which may be missing or be the operation's name alone; but what it names besides may not be another
-    // operation.
+    // The action is a hint. It may be missing or be the operation's name alone, but it must not name another operation.
     private void CheckAction(string? action)
     {
         var named = action?.Trim().Trim('"') ?? "";
@@ -159,22 +168,27 @@ internal sealed class SoapRequest
         {
             throw SoapFaults.Client($"{Operation} holds text beside its parameters.");
         }
+
         foreach (var parameter in operation.Elements())
         {
             var name = parameter.Name.LocalName;
             if (parameter.Name.Namespace != Ours || !names.Contains(name))
             {
                 throw SoapFaults.Client(
-                    $"{Operation} holds something else than its parameters in the namespace {Ours}: {string.Join(", ", names)}.");
+                    $"{Operation} holds something else than its parameters in the namespace {Ours}: "
+                        + $"{string.Join(", ", names)}."
+                );
             }
+
             if (parameter.HasElements)
             {
                 throw SoapFaults.Malformed(name, "must be text");
             }
+
             var isNil = parameter.Attribute(s_nil)?.Value.Trim() is "1" or "true";
             if (!_parameters.TryAdd(name, isNil ? null : parameter.Value))
             {
-                throw SoapFaults.Malformed(name, "must be given once");
+                throw SoapFaults.Malformed(name, "must occur once");
             }
         }
     }

@@ -2,30 +2,31 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Agora.Contracts.Faults;
+using Agora.Cluster;
 using Agora.Contracts.Payments;
 using Microsoft.Data.Sqlite;
 
 namespace Agora.Payments;
 
 /// <summary>
-/// What became of every transaction, for ever. An answer is on disk before it is given, so a process that dies between
-/// the two gives the same answer again when it is asked again. No detail of a card is kept.
+/// The state of every transaction, for ever. An answer is on disk before it is sent, so a process that dies in between
+/// gives the same answer to a repeat. No detail of a card is stored.
 /// </summary>
 /// <remarks>
-/// One connection does everything, one call at a time: so a Charge and a Cancel of the same transaction have an order,
-/// and whoever comes second sees what the first decided. The file is locked: a second process on it fails at its start.
+/// One connection serves one call at a time. So a Charge and a Cancel of the same transaction have an order, and the
+/// second sees what the first decided. The file is locked: a second process fails at its start.
 /// </remarks>
 internal sealed class TransactionStore : IDisposable
 {
-    private const string WhenDamaged =
-        "No other process holds a copy: put it back from one of your own; without it no purchase before can be settled or audited";
+    private const string WhatToDoWhenDamaged =
+        "No other process holds a copy: restore it from a backup; "
+        + "without it no earlier purchase can be settled or audited";
 
     private readonly SqliteConnection _connection;
     private readonly SqliteCommand _find;
     private readonly SqliteCommand _decide;
     private readonly SqliteCommand _cancel;
-    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly SemaphoreSlim _oneAtATime = new(1, 1);
     private readonly TimeProvider _clock;
     private readonly double _approvalProbability;
 
@@ -36,9 +37,10 @@ internal sealed class TransactionStore : IDisposable
         _approvalProbability = approvalProbability;
         Run("PRAGMA locking_mode = EXCLUSIVE");
         Run("PRAGMA journal_mode = WAL");
-        // Every commit is flushed: an answer once given survives the power.
+        // Every commit is flushed: an answer survives a power failure.
         Run("PRAGMA synchronous = FULL");
-        Run("""
+        Run(
+            """
             CREATE TABLE IF NOT EXISTS transactions (
                 id TEXT PRIMARY KEY,
                 state INTEGER NOT NULL,
@@ -46,20 +48,31 @@ internal sealed class TransactionStore : IDisposable
                 decided_at INTEGER NOT NULL
             ) WITHOUT ROWID;
             CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-            """);
-        Seed = seed ?? KeptSeed();
+            """
+        );
+        Seed = seed ?? StoredSeed();
         _find = Prepare("SELECT state FROM transactions WHERE id = $id");
-        _decide = Prepare("""
+        _decide = Prepare(
+            """
             INSERT INTO transactions (id, state, amount_in_cents, decided_at) VALUES ($id, $state, $amount, $at)
             ON CONFLICT (id) DO NOTHING
-            """, "$state", "$amount", "$at");
-        _cancel = Prepare("""
+            """,
+            "$state",
+            "$amount",
+            "$at"
+        );
+        _cancel = Prepare(
+            """
             INSERT INTO transactions (id, state, amount_in_cents, decided_at) VALUES ($id, $state, 0, $at)
             ON CONFLICT (id) DO UPDATE SET state = $state, decided_at = $at WHERE state = $approved
-            """, "$state", "$approved", "$at");
+            """,
+            "$state",
+            "$approved",
+            "$at"
+        );
     }
 
-    /// <summary>What the decisions depend on, besides the transaction's id.</summary>
+    /// <summary>Decisions depend on this and on the transaction's id.</summary>
     public int Seed { get; }
 
     public static TransactionStore Open(string directory, int? seed, double approvalProbability, TimeProvider clock)
@@ -69,19 +82,21 @@ internal sealed class TransactionStore : IDisposable
         try
         {
             Directory.CreateDirectory(directory);
-            connection = new SqliteConnection(new SqliteConnectionStringBuilder
-            {
-                DataSource = file,
-                Pooling = false,
-                DefaultTimeout = 1,
-            }.ToString());
+            connection = new SqliteConnection(
+                new SqliteConnectionStringBuilder
+                {
+                    DataSource = file,
+                    Pooling = false,
+                    DefaultTimeout = 1,
+                }.ToString()
+            );
             connection.Open();
             return new TransactionStore(connection, seed, approvalProbability, clock);
         }
         catch (SqliteException e)
         {
             connection?.Dispose();
-            throw FileFault.OfSqlite(file, e.SqliteErrorCode, e, WhenDamaged);
+            throw FileFault.OfSqlite(file, e.SqliteErrorCode, e, WhatToDoWhenDamaged);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -89,10 +104,10 @@ internal sealed class TransactionStore : IDisposable
         }
     }
 
-    /// <summary>The transaction's answer, decided now when there is none. After a cancellation, a decline.</summary>
+    /// <summary>The transaction's answer, decided now if it is new. After a cancellation, a decline.</summary>
     public async Task<TransactionState> ChargeAsync(string id, long amountInCents)
     {
-        await _turn.WaitAsync();
+        await _oneAtATime.WaitAsync();
         try
         {
             Set(_decide, "$id", id);
@@ -104,30 +119,30 @@ internal sealed class TransactionStore : IDisposable
         }
         finally
         {
-            _turn.Release();
+            _oneAtATime.Release();
         }
     }
 
     public async Task<TransactionState> FindAsync(string id)
     {
-        await _turn.WaitAsync();
+        await _oneAtATime.WaitAsync();
         try
         {
             return Stored(id);
         }
         finally
         {
-            _turn.Release();
+            _oneAtATime.Release();
         }
     }
 
     /// <summary>
-    /// An approval, or nothing, becomes cancelled; a decline stays one. Either way nothing is ever charged under this
-    /// id again.
+    /// An approval or an unknown transaction becomes cancelled; a decline stays a decline. Nothing is ever charged
+    /// under this id again.
     /// </summary>
     public async Task<TransactionState> CancelAsync(string id)
     {
-        await _turn.WaitAsync();
+        await _oneAtATime.WaitAsync();
         try
         {
             Set(_cancel, "$id", id);
@@ -139,18 +154,21 @@ internal sealed class TransactionStore : IDisposable
         }
         finally
         {
-            _turn.Release();
+            _oneAtATime.Release();
         }
     }
 
-    /// <summary>Every transaction approved since a time and not cancelled since, for an audit of the books.</summary>
+    /// <summary>
+    /// Every transaction that was approved since a time and not cancelled, for an audit of the books.
+    /// </summary>
     public async Task<IReadOnlyList<ApprovedTransaction>> ApprovedAsync(DateTimeOffset since)
     {
-        await _turn.WaitAsync();
+        await _oneAtATime.WaitAsync();
         try
         {
             using var command = _connection.CreateCommand();
-            command.CommandText = "SELECT id, amount_in_cents FROM transactions WHERE state = $approved AND decided_at >= $since";
+            command.CommandText =
+                "SELECT id, amount_in_cents FROM transactions WHERE state = $approved AND decided_at >= $since";
             command.Parameters.AddWithValue("$approved", (long)TransactionState.Approved);
             command.Parameters.AddWithValue("$since", since.ToUnixTimeMilliseconds());
             using var rows = command.ExecuteReader();
@@ -159,22 +177,21 @@ internal sealed class TransactionStore : IDisposable
             {
                 approved.Add(new(rows.GetString(0), rows.GetInt64(1)));
             }
+
             return approved;
         }
         finally
         {
-            _turn.Release();
+            _oneAtATime.Release();
         }
     }
 
-    /// <summary>
-    /// A function of seed and id alone: the same whatever came before, and in whatever order.
-    /// </summary>
+    /// <summary>Depends on seed and id alone, not on earlier transactions or their order.</summary>
     public static TransactionState Decision(int seed, string id, double approvalProbability)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{seed}/{id}")), hash);
-        // 53 bits, as many as a double holds exactly: from 0 to just below 1.
+        // A double holds 53 bits exactly: a value from 0 to just below 1.
         var drawn = (BinaryPrimitives.ReadUInt64BigEndian(hash) >> 11) * (1.0 / (1UL << 53));
         return drawn < approvalProbability ? TransactionState.Approved : TransactionState.Declined;
     }
@@ -185,7 +202,7 @@ internal sealed class TransactionStore : IDisposable
         _decide.Dispose();
         _cancel.Dispose();
         _connection.Dispose();
-        _turn.Dispose();
+        _oneAtATime.Dispose();
     }
 
     private TransactionState Stored(string id)
@@ -194,18 +211,16 @@ internal sealed class TransactionStore : IDisposable
         return _find.ExecuteScalar() is long state ? (TransactionState)state : TransactionState.Unknown;
     }
 
-    /// <summary>
-    /// Made once, at the first start without a configured seed, and kept: a restart decides as before.
-    /// </summary>
-    private int KeptSeed()
+    /// <summary>Chosen at the first start without a configured seed, and stored: a restart decides as before.</summary>
+    private int StoredSeed()
     {
-        using var keep = _connection.CreateCommand();
-        keep.CommandText = """
+        using var insert = _connection.CreateCommand();
+        insert.CommandText = """
             INSERT INTO settings (name, value) VALUES ('seed', $seed) ON CONFLICT (name) DO NOTHING;
             SELECT value FROM settings WHERE name = 'seed';
             """;
-        keep.Parameters.AddWithValue("$seed", RandomNumberGenerator.GetInt32(int.MaxValue));
-        return (int)(long)keep.ExecuteScalar()!;
+        insert.Parameters.AddWithValue("$seed", RandomNumberGenerator.GetInt32(int.MaxValue));
+        return (int)(long)insert.ExecuteScalar()!;
     }
 
     private void Run(string sql)
@@ -224,12 +239,10 @@ internal sealed class TransactionStore : IDisposable
         {
             command.Parameters.Add(name, SqliteType.Integer);
         }
+
         command.Prepare();
         return command;
     }
 
     private static void Set(SqliteCommand command, string name, object value) => command.Parameters[name].Value = value;
 }
-
-/// <summary>A line of the books.</summary>
-internal sealed record ApprovedTransaction(string Id, long AmountInCents);

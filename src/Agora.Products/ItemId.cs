@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Agora.Products;
 
 /// <summary>
-/// "&lt;category&gt;-&lt;number&gt;". Each item has exactly one spelling (no sign, space or leading zero), because others compare ids as text.
+/// An item's id as text, "&lt;category&gt;-&lt;number&gt;". Each id has exactly one spelling (no sign, space or leading
+/// zero), because callers compare ids as text.
 /// </summary>
 internal readonly record struct ItemId(int Category, long Number)
 {
@@ -11,9 +12,11 @@ internal readonly record struct ItemId(int Category, long Number)
     {
         id = default;
         var dash = text.IndexOf('-', StringComparison.Ordinal);
-        if (dash < 0
+        if (
+            dash < 0
             || !int.TryParse(text.AsSpan(0, dash), NumberStyles.None, CultureInfo.InvariantCulture, out var category)
-            || !long.TryParse(text.AsSpan(dash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+            || !long.TryParse(text.AsSpan(dash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        )
         {
             return false;
         }

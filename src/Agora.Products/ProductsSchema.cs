@@ -1,16 +1,16 @@
 namespace Agora.Products;
 
 /// <summary>
-/// The tables. Every one has a key of its own (no implicit rowid, which a snapshot may renumber), and whatever a query or a
-/// command looks for has an index. Money is cents.
+/// The tables. Each has a key of its own, because a snapshot may renumber implicit rowids. Each lookup of a query or a
+/// command has an index. Money is in cents.
 /// </summary>
 internal static class ProductsSchema
 {
     public const string Sql = """
         -- Items are never deleted, so the next number is new; it is unique over all categories.
-        -- Every unit ever registered is accounted for: quantity on sale, reserved by an open purchase, sold, or withdrawn.
-        -- keywords is a JSON array, as the seller wrote them; rank orders better feedback first.
-        -- version counts the changes that anybody can see.
+        -- Every registered unit is on sale (quantity), reserved by an open purchase, sold or withdrawn.
+        -- keywords is a JSON array, as the seller wrote them; a lower rank is better feedback.
+        -- version counts the changes that a reader can see.
         CREATE TABLE IF NOT EXISTS item (
             number      INTEGER PRIMARY KEY,
             category    INTEGER NOT NULL,
@@ -33,7 +33,7 @@ internal static class ProductsSchema
         CREATE INDEX IF NOT EXISTS item_of_seller ON item (seller, number);
         CREATE INDEX IF NOT EXISTS item_on_sale ON item (category, rank, number) WHERE quantity >= 1;
 
-        -- Each different keyword of an item once, as keywords are compared.
+        -- Each different keyword of an item once, in the form in which keywords are compared.
         CREATE TABLE IF NOT EXISTS keyword (
             category INTEGER NOT NULL,
             keyword  TEXT    NOT NULL,
@@ -41,11 +41,11 @@ internal static class ProductsSchema
             PRIMARY KEY (category, keyword, number)
         ) STRICT, WITHOUT ROWID;
 
-        -- What became of a purchase's Reserve. state: 0 reserved, 1 confirmed, 2 released, 3 refused. One that was
-        -- released before anything was reserved, or was refused, is of no cart; the former has no fingerprint.
-        -- Refused: `error` says why, `lacking` is the item that it is about, if any, and `available` how many units of
-        -- that there were; total is what its refused_lines would have cost.
-        -- `at` is when it was reserved, in milliseconds since 1970 by the commands' clock.
+        -- The outcome of a purchase's Reserve. state: 0 reserved, 1 confirmed, 2 released, 3 refused.
+        -- A refused reservation has no cart. One that was released before it was made has no cart and no fingerprint.
+        -- When it is refused, `error` says why, `lacking` names the item that the error is about, if any, `available`
+        -- says how many units of it were on sale, and total is what its refused_lines would have cost.
+        -- `at` is the time of the reservation, in milliseconds since 1970 by the commands' clock.
         CREATE TABLE IF NOT EXISTS reservation (
             purchase_id BLOB    NOT NULL PRIMARY KEY,
             fingerprint INTEGER,
@@ -70,7 +70,7 @@ internal static class ProductsSchema
             PRIMARY KEY (purchase_id, position)
         ) STRICT, WITHOUT ROWID;
 
-        -- Of refused purchases: all that they were to reserve, as it stood then.
+        -- All that a refused purchase was to reserve, as it was then.
         CREATE TABLE IF NOT EXISTS refused_line (
             purchase_id BLOB    NOT NULL,
             position    INTEGER NOT NULL,
@@ -82,8 +82,8 @@ internal static class ProductsSchema
             PRIMARY KEY (purchase_id, position)
         ) STRICT, WITHOUT ROWID;
 
-        -- Votes that have been counted, in their order. rank is the item's just before: searches that began earlier go
-        -- on by it.
+        -- The votes that were counted, in their order. rank is the item's rank just before the vote: a search that
+        -- began earlier continues with it.
         CREATE TABLE IF NOT EXISTS vote (
             sequence INTEGER PRIMARY KEY,
             vote_id  BLOB    NOT NULL UNIQUE,

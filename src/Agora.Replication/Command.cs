@@ -4,11 +4,11 @@ using System.Buffers.Binary;
 namespace Agora.Replication;
 
 /// <summary>
-/// One ordered command. Whatever is not a function of the state (time, request id) was chosen before ordering and
-/// travels in it.
+/// One ordered command. What is not a function of the state (time, request id) was chosen before ordering, and is a
+/// part of it.
 /// </summary>
 /// <param name="RequestId">
-/// Minted once by whoever wants the effect, and kept over retries: the state machine never sees it twice.
+/// Made once by the client that wants the effect, and kept over retries: the state machine never sees it twice.
 /// </param>
 /// <param name="Time">
 /// The submitting replica's clock, milliseconds since 1970 in UTC; the store raises it to the largest seen, so that it
@@ -17,11 +17,15 @@ namespace Agora.Replication;
 /// <param name="Payload">The database's own message.</param>
 /// <param name="KeptFor">
 /// For how many seconds the reply is kept, by the commands' clock, and for how long the command may wait to be ordered.
-/// It travels with the command because all replicas must agree on it, whichever version of the cluster file they have
+/// It is a part of the command because all replicas must agree on it, whichever version of the cluster file they have
 /// read.
 /// </param>
 public readonly record struct Command(
-    Guid RequestId, long Time, ReadOnlyMemory<byte> Payload, int KeptFor = Command.DefaultKeptFor)
+    Guid RequestId,
+    long Time,
+    ReadOnlyMemory<byte> Payload,
+    int KeptFor = Command.DefaultKeptFor
+)
 {
     /// <summary>15 minutes.</summary>
     public const int DefaultKeptFor = 15 * 60;
@@ -48,8 +52,11 @@ public readonly record struct Command(
         Payload.Span.CopyTo(destination[HeaderSize..]);
     }
 
-    /// <summary>Reads what <see cref="Encode"/> wrote. The payload stays a part of <paramref name="encoded"/>: no copy.</summary>
-    /// <exception cref="InvalidDataException">Too short to be a command: the log holds something that no replica of this version wrote.</exception>
+    /// <summary>
+    /// Reads what <see cref="Encode"/> wrote. The payload stays a part of <paramref name="encoded"/>: no copy.
+    /// </summary>
+    /// <exception cref="InvalidDataException">Too short to be a command: the log holds something that no replica of
+    /// this version wrote.</exception>
     internal static Command Decode(ReadOnlyMemory<byte> encoded)
     {
         var span = encoded.Span;
@@ -59,10 +66,14 @@ public readonly record struct Command(
                 new Guid(span[..16], bigEndian: true),
                 BinaryPrimitives.ReadInt64LittleEndian(span[16..]),
                 encoded[HeaderSize..],
-                BinaryPrimitives.ReadInt32LittleEndian(span[24..]));
+                BinaryPrimitives.ReadInt32LittleEndian(span[24..])
+            );
     }
 
-    /// <summary>Appends the command behind its length (4 bytes, little endian): a log entry holds any number of these behind one another.</summary>
+    /// <summary>
+    /// Appends the command behind its length (4 bytes, little endian): a log entry holds any number of these behind one
+    /// another.
+    /// </summary>
     internal void EncodeWithLength(IBufferWriter<byte> output)
     {
         var size = EncodedSize;

@@ -7,19 +7,19 @@ namespace Agora.Replication;
 /// Replies. Beyond that the oldest expire early: the default is 15 minutes of 9,300 commands a second.
 /// </param>
 /// <param name="MaxExpired">
-/// Ids that are known although their replies have expired; at least 1, so that the table never forgets where it stands.
+/// Ids that are known although their replies have expired; at least 1, so that the table never forgets its last number.
 /// </param>
 internal sealed record KeptRepliesBounds(int MaxKept = 1 << 23, int MaxExpired = 1 << 18);
 
 /// <summary>
-/// The replies of the last minutes by request id: a part of the state, so that a repeat is answered as the first was,
-/// at whichever replica. An id outlives its reply: it is still known then that it was used, so that a late repeat is
-/// refused rather than carried out. For the applier, inside the transaction that is open on the writer.
+/// The replies of the last minutes by request id. They are a part of the state, so that every replica answers a repeat
+/// as the first was answered. An id outlives its reply: a late repeat is then refused rather than carried out. For the
+/// applier, inside the transaction that is open on the writer.
 /// </summary>
 /// <remarks>
-/// Which row belongs to an id is known in memory alone, and read from the table at the start. Request ids are random:
-/// an index over them in the file would have every command write a page of its own, which was most of what a replica
-/// wrote. So the table is written at three places only: its end, where replies expire, and where ids are forgotten.
+/// Only memory knows which row belongs to an id; it is read from the table at the start. Request ids are random: with
+/// an index over them in the file every command would write a page of its own, which was most of what a replica wrote.
+/// So the table is written in three places only: at its end, where replies expire, and where ids are forgotten.
 /// </remarks>
 internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bounds)
 {
@@ -33,7 +33,8 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
             reply BLOB);
         """;
 
-    // More than one, so that what has expired shrinks while new ones come; few, so that no command pays for many.
+    // More than one, so that the number of expired replies shrinks while new ones come; few, so that no command pays
+    // for many.
     private const int PrunedPerCommand = 4;
 
     private readonly RequestIndex _index = new();
@@ -43,16 +44,20 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
     private long _first = 1;
     private long _kept = 1;
     private long _last;
-    private long _keptExpires;  // When the row of kept expires.
+    private long _keptExpires; // When the row of kept expires.
 
-    /// <summary>Learns what the file holds.</summary>
+    /// <summary>Reads what the file holds.</summary>
     public void Load()
     {
         _index.Clear();
         (_first, _kept, _last, _keptExpires) = (1, 0, 0, 0);
-        using (var rows = writer
-            .Prepared("SELECT sequence, request_id, expires, reply IS NULL FROM replication_replies ORDER BY sequence")
-            .Query())
+        using (
+            var rows = writer
+                .Prepared(
+                    "SELECT sequence, request_id, expires, reply IS NULL FROM replication_replies ORDER BY sequence"
+                )
+                .Query()
+        )
         {
             while (rows.Read())
             {
@@ -88,7 +93,8 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
         }
 
         using var rows = writer
-            .Prepared("SELECT request_id, expires, reply FROM replication_replies WHERE sequence = ?1").Query(sequence);
+            .Prepared("SELECT request_id, expires, reply FROM replication_replies WHERE sequence = ?1")
+            .Query(sequence);
         if (!rows.Read())
         {
             throw new InvalidDataException($"Reply {sequence} is not in the file.");
@@ -104,7 +110,7 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
         return true;
     }
 
-    /// <summary>Keeps a reply until a time, and lets go of some that have expired.</summary>
+    /// <summary>Keeps a reply until a time, and drops some that have expired.</summary>
     public void Keep(Guid requestId, long time, long expires, ReadOnlyMemory<byte> reply)
     {
         requestId.TryWriteBytes(_requestId.Span, bigEndian: true, out _);
@@ -117,13 +123,12 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
             _keptExpires = expires;
         }
 
-        // After each command, and by nothing but the commands' clock: a function of the log, however it is cut into
-        // batches.
+        // After each command, and only by the commands' clock: a function of the log, however it is cut into batches.
         Expire(time);
         Forget();
     }
 
-    // One that is kept for long holds up those behind it, for as long as there is room.
+    // A reply that is kept for long keeps those behind it too, as long as there is room.
     private void Expire(long time)
     {
         if (!IsOver(_kept, _keptExpires))
@@ -132,19 +137,21 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
         }
 
         var (end, endExpires) = (_kept, _keptExpires);
-        using (var behind = writer
-            .Prepared("SELECT expires FROM replication_replies WHERE sequence > ?1 ORDER BY sequence LIMIT ?2")
-            .Query(_kept, PrunedPerCommand))
+        using (
+            var behind = writer
+                .Prepared("SELECT expires FROM replication_replies WHERE sequence > ?1 ORDER BY sequence LIMIT ?2")
+                .Query(_kept, PrunedPerCommand)
+        )
         {
             do
             {
                 end++;
                 endExpires = behind.Read() ? behind.Int64(0) : long.MaxValue;
-            }
-            while (end - _kept < PrunedPerCommand && end <= _last && IsOver(end, endExpires));
+            } while (end - _kept < PrunedPerCommand && end <= _last && IsOver(end, endExpires));
         }
 
-        writer.Prepared("UPDATE replication_replies SET reply = NULL WHERE sequence >= ?1 AND sequence < ?2")
+        writer
+            .Prepared("UPDATE replication_replies SET reply = NULL WHERE sequence >= ?1 AND sequence < ?2")
             .Run(_kept, end);
         (_kept, _keptExpires) = (end, endExpires);
 
@@ -160,9 +167,11 @@ internal sealed class KeptReplies(SqliteConnection writer, KeptRepliesBounds bou
         }
 
         using var gone = writer
-            .Prepared("""
+            .Prepared(
+                """
                 DELETE FROM replication_replies WHERE sequence >= ?1 AND sequence < ?2 RETURNING sequence, request_id
-                """)
+                """
+            )
             .Query(_first, end);
         while (gone.Read())
         {

@@ -4,17 +4,17 @@ using System.Buffers.Text;
 namespace Agora.Replication;
 
 /// <summary>
-/// The place after which a list's next page starts, as opaque text: the sort key of the last row shown, and a fingerprint of
-/// the query, so that neither garbage nor another query's cursor is taken for a place in this one.
+/// Where a list's next page starts, as opaque text: the sort key of the last row shown, and a fingerprint of the query.
+/// The fingerprint tells this query's cursors from garbage and from those of other queries.
 /// </summary>
 public static class PageCursor
 {
-    private const int Longest = 6;
+    private const int MaxKeyLength = 6;
 
     /// <summary>Text for a query's fingerprint and the sort key of the last row shown.</summary>
     public static string Encode(long fingerprint, params ReadOnlySpan<long> key)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, Longest);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, MaxKeyLength);
         Span<byte> bytes = stackalloc byte[(key.Length + 1) * sizeof(long)];
         BinaryPrimitives.WriteInt64BigEndian(bytes, fingerprint);
         for (var i = 0; i < key.Length; i++)
@@ -25,16 +25,21 @@ public static class PageCursor
         return Base64Url.EncodeToString(bytes);
     }
 
-    /// <summary>Reads what <see cref="Encode"/> made for the same query with a key of the same length; false for anything else.</summary>
+    /// <summary>
+    /// Reads what <see cref="Encode"/> made for the same query with a key of the same length; false for anything else.
+    /// </summary>
     public static bool TryDecode(string cursor, long fingerprint, Span<long> key)
     {
         ArgumentNullException.ThrowIfNull(cursor);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, Longest);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, MaxKeyLength);
         Span<byte> bytes = stackalloc byte[(key.Length + 1) * sizeof(long)];
-        if (cursor.Length != Base64Url.GetEncodedLength(bytes.Length)
-            || !Base64Url.IsValid(cursor, out var length) || length != bytes.Length
+        if (
+            cursor.Length != Base64Url.GetEncodedLength(bytes.Length)
+            || !Base64Url.IsValid(cursor, out var length)
+            || length != bytes.Length
             || Base64Url.DecodeFromChars(cursor, bytes) != bytes.Length
-            || BinaryPrimitives.ReadInt64BigEndian(bytes) != fingerprint)
+            || BinaryPrimitives.ReadInt64BigEndian(bytes) != fingerprint
+        )
         {
             return false;
         }

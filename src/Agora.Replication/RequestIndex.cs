@@ -3,40 +3,42 @@ using System.Buffers.Binary;
 namespace Agora.Replication;
 
 /// <summary>
-/// Which row a request id has, for millions of ids. In pieces: a single table stands still for as long as it takes to
-/// move all of it to twice the room, and every caller waits for that behind the applier.
+/// Which row a request id has, for millions of ids. It is cut into pieces: a single table that grows is moved as a
+/// whole, and meanwhile every caller waits behind the applier.
 /// </summary>
 /// <remarks>
 /// It knows 8 bytes of an id, so that an entry is small; the reader of the row compares the whole id. Ids that are
-/// alike in these bytes, which random ones never are, are told apart beside the pieces.
+/// equal in these bytes, which random ones never are, are kept whole beside the pieces.
 /// </remarks>
 internal sealed class RequestIndex
 {
     private const int PieceCount = 256;
 
-    // A piece gives room back once three quarters of it are empty.
-    private const int MinShrunk = 1 << 10;
+    // A larger piece gives memory back once three quarters of it are empty.
+    private const int MinShrunkCapacity = 1 << 10;
 
     private readonly Dictionary<long, long>[] _pieces =
-        [.. Enumerable.Range(0, PieceCount).Select(_ => new Dictionary<long, long>())];
-    private readonly Dictionary<Guid, long> _alike = [];
+    [
+        .. Enumerable.Range(0, PieceCount).Select(_ => new Dictionary<long, long>()),
+    ];
+    private readonly Dictionary<Guid, long> _collisions = [];
 
     /// <summary>Ids known.</summary>
-    public long Count => _pieces.Sum(piece => (long)piece.Count) + _alike.Count;
+    public long Count => _pieces.Sum(piece => (long)piece.Count) + _collisions.Count;
 
-    /// <summary>Room of the largest piece, in ids: what is moved at once when it grows.</summary>
+    /// <summary>Capacity of the largest piece, in ids: what is moved at once when it grows.</summary>
     public int MaxPieceCapacity => _pieces.Max(piece => piece.Capacity);
 
-    /// <summary>The row that belongs to the id, or to another that is alike.</summary>
+    /// <summary>The row of the id, or of another that is equal in the bytes known here.</summary>
     public bool TryGet(Guid requestId, out long row) =>
-        _alike.TryGetValue(requestId, out row) || Piece(requestId, out var key).TryGetValue(key, out row);
+        _collisions.TryGetValue(requestId, out row) || Piece(requestId, out var key).TryGetValue(key, out row);
 
     /// <summary>Adds an id that is not known.</summary>
     public void Add(Guid requestId, long row)
     {
         if (!Piece(requestId, out var key).TryAdd(key, row))
         {
-            _alike.Add(requestId, row);
+            _collisions.Add(requestId, row);
         }
     }
 
@@ -46,12 +48,12 @@ internal sealed class RequestIndex
         var piece = Piece(requestId, out var key);
         if (!piece.TryGetValue(key, out var first) || first != row)
         {
-            _alike.Remove(requestId);
+            _collisions.Remove(requestId);
             return;
         }
 
         piece.Remove(key);
-        if (piece.Capacity > MinShrunk && piece.Count < piece.Capacity / 4)
+        if (piece.Capacity > MinShrunkCapacity && piece.Count < piece.Capacity / 4)
         {
             piece.TrimExcess(piece.Capacity / 2);
         }
@@ -60,7 +62,7 @@ internal sealed class RequestIndex
     /// <summary>Forgets all ids.</summary>
     public void Clear()
     {
-        _alike.Clear();
+        _collisions.Clear();
         foreach (var piece in _pieces)
         {
             piece.Clear();

@@ -1,10 +1,11 @@
 namespace Agora.Replication;
 
 /// <summary>
-/// Lets concurrent callers share rounds of one question to the group. What a round learns holds for everybody who asked before it
-/// started; so a caller never joins the round that is running, but the next one, which starts when that ends.
+/// Lets concurrent callers share rounds of one question to the group. What a round learns is valid for every caller
+/// that came before it started. So a caller never joins the round that is running, but the next one, which starts when
+/// that ends.
 /// </summary>
-/// <param name="round">One round, bounded in time by itself.</param>
+/// <param name="round">One round, which bounds its own time.</param>
 internal sealed class SharedRound<T>(Func<Task<T>> round)
 {
     private readonly Lock _gate = new();
@@ -29,7 +30,9 @@ internal sealed class SharedRound<T>(Func<Task<T>> round)
 
     private async Task<T> StartAfterAsync(Task<T> running)
     {
-        await ((Task)running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
+        await ((Task)running).ConfigureAwait(
+            ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding
+        );
         Task<T> started;
         lock (_gate)
         {

@@ -5,13 +5,14 @@ using Microsoft.Data.Sqlite;
 
 namespace Agora.Replication;
 
-/// <summary>What a replica's whole state comes down to at one position.</summary>
+/// <summary>A digest of a replica's whole state at one position.</summary>
 /// <param name="Position">The applied position that it belongs to.</param>
 /// <param name="Sha256">Hexadecimal SHA-256 over every table.</param>
 public readonly record struct StateDigest(long Position, string Sha256)
 {
-    // Tables by name, rows by primary key, values with their types: nothing of how the file happens to be laid out.
-    // Left out are SQLite's own tables and what a full-text index keeps beneath itself: both depend on the history of transactions.
+    // Tables by name, rows by primary key, values with their types: the layout of the file does not count. SQLite's own
+    // tables and those in which a full-text index keeps itself are left out: both depend on the history of
+    // transactions.
     internal static StateDigest Compute(SqliteConnection connection)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -27,10 +28,15 @@ public readonly record struct StateDigest(long Position, string Sha256)
     private static List<string> Tables(SqliteConnection connection)
     {
         List<string> tables = [];
-        using var rows = connection.Prepared("""
-            SELECT name FROM pragma_table_list
-            WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name
-            """).Query();
+        using var rows = connection
+            .Prepared(
+                """
+                SELECT name FROM pragma_table_list
+                WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite\_%' ESCAPE '\'
+                ORDER BY name
+                """
+            )
+            .Query();
         while (rows.Read())
         {
             tables.Add(rows.Text(0));
@@ -41,7 +47,7 @@ public readonly record struct StateDigest(long Position, string Sha256)
 
     private static void AppendTable(SqliteConnection connection, IncrementalHash hash, string table)
     {
-        List<(string Name, long KeyPlace)> columns = [];
+        List<(string Name, long KeyOrder)> columns = [];
         using (var rows = connection.Prepared("SELECT name, pk FROM pragma_table_info(?1) ORDER BY cid").Query(table))
         {
             while (rows.Read())
@@ -50,8 +56,9 @@ public readonly record struct StateDigest(long Position, string Sha256)
             }
         }
 
-        // A row number that SQLite chose may change with VACUUM: where there is no key, the whole row decides the order.
-        List<(string Name, long KeyPlace)> order = [.. columns.Where(c => c.KeyPlace > 0).OrderBy(c => c.KeyPlace)];
+        // A row number that SQLite chose may change with VACUUM: where there is no key, the whole row decides the
+        // order.
+        List<(string Name, long KeyOrder)> order = [.. columns.Where(c => c.KeyOrder > 0).OrderBy(c => c.KeyOrder)];
         var list = string.Join(", ", columns.Select(c => Quoted(c.Name)));
         var by = string.Join(", ", (order.Count > 0 ? order : columns).Select(c => Quoted(c.Name)));
         Append(hash, 'T', Encoding.UTF8.GetBytes(table));

@@ -6,12 +6,14 @@ using SQLitePCL;
 namespace Agora.Replication;
 
 /// <summary>
-/// One SQL statement, prepared at its first use on its connection and kept. State machines and queries run a handful of these
-/// per call on every replica, so binding and reading go straight to SQLite: no boxing, no reader object, no allocation but for
-/// the text and blobs that are read. Parameters are <c>?1</c>, <c>?2</c>, … in the order of the arguments.
-/// Not for several threads at a time, as its connection is not.
+/// One SQL statement, prepared at its first use on its connection and kept. State machines and queries run a handful of
+/// these per call on every replica. So binding and reading go straight to SQLite: no boxing, no reader object, no
+/// allocation but for the text and blobs that are read. Parameters are <c>?1</c>, <c>?2</c>, … in the order of the
+/// arguments. Like its connection, it is not for several threads at a time.
 /// </summary>
-/// <remarks>It takes no part in <see cref="SqliteTransaction"/>: it runs in whatever transaction is open on the connection.</remarks>
+/// <remarks>
+/// It takes no part in <see cref="SqliteTransaction"/>: it runs in whatever transaction is open on the connection.
+/// </remarks>
 public sealed class Statement(SqliteConnection connection, string sql) : IDisposable
 {
     private sqlite3_stmt? _statement;
@@ -20,14 +22,15 @@ public sealed class Statement(SqliteConnection connection, string sql) : IDispos
     public int Run(params ReadOnlySpan<SqlValue> parameters)
     {
         using var rows = Query(parameters);
-        while (rows.Read())
-        {
-        }
+        while (rows.Read()) { }
 
         return raw.sqlite3_changes(Database);
     }
 
-    /// <summary>Runs the statement and returns the integer in the first column of its first row, or null where there is no row or it is NULL.</summary>
+    /// <summary>
+    /// Runs the statement and returns the integer in the first column of its first row, or null where there is no row
+    /// or it is NULL.
+    /// </summary>
     public long? Number(params ReadOnlySpan<SqlValue> parameters)
     {
         using var rows = Query(parameters);
@@ -175,8 +178,8 @@ public readonly struct SqlValue
     private static int BindText(sqlite3_stmt statement, int index, string text)
     {
         const int OnStack = 512;
-        var most = Encoding.UTF8.GetMaxByteCount(text.Length);
-        var rented = most > OnStack ? ArrayPool<byte>.Shared.Rent(most) : null;
+        var maxBytes = Encoding.UTF8.GetMaxByteCount(text.Length);
+        var rented = maxBytes > OnStack ? ArrayPool<byte>.Shared.Rent(maxBytes) : null;
         var buffer = rented ?? stackalloc byte[OnStack];
         var result = raw.sqlite3_bind_text(statement, index, buffer[..Encoding.UTF8.GetBytes(text, buffer)]);
         if (rented is not null)

@@ -3,10 +3,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace Agora.Servers;
 
-/// <summary>What counts as one client where limits and shares are counted: an IP address, or with IPv6 a /64, of which everybody has all addresses.</summary>
+/// <summary>
+/// What counts as one client for limits and turns: an IPv4 address, or an IPv6 /64, whose addresses all belong to one
+/// user.
+/// </summary>
 internal static class ClientAddress
 {
-    /// <summary>Who makes this call; nobody in particular where the connection does not say.</summary>
+    /// <summary>The client of this call; <see cref="IPAddress.None"/> if the connection does not say.</summary>
     public static IPAddress Of(HttpContext http) => Of(http.Connection.RemoteIpAddress);
 
     /// <summary>The client of an address.</summary>
@@ -16,14 +19,17 @@ internal static class ClientAddress
         {
             return IPAddress.None;
         }
+
         if (address.IsIPv4MappedToIPv6)
         {
             return address.MapToIPv4();
         }
+
         if (address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6 || IPAddress.IsLoopback(address))
         {
             return address;
         }
+
         var bytes = address.GetAddressBytes();
         bytes.AsSpan(8).Clear();
         return new IPAddress(bytes);

@@ -1,48 +1,57 @@
 using System.Collections.Concurrent;
 using System.Net;
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Security;
+using Agora.Cluster;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Agora.Servers;
 
 /// <summary>
-/// How many connections one client may have, and how long one may stay that says nothing. How many there may be in all is Kestrel's to count. Clients on this
-/// machine are not counted: they may stand for all there are, as a proxy does, or a load test.
+/// Limits how many connections one client may have, and how long a connection may stay silent. Kestrel limits the
+/// total. Clients on this machine are not counted: such a client may be a proxy or a load test that acts for many
+/// users.
 /// </summary>
 internal sealed class ConnectionLimits(LimitSettings limits, RefusalLog refusals)
 {
-    /// <summary>Until a connection's first byte.</summary>
-    public static readonly TimeSpan FirstByte = TimeSpan.FromSeconds(10);
+    /// <summary>The time until a connection's first byte.</summary>
+    public static readonly TimeSpan FirstByteTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>Until the next request. Longer than clients keep a connection that they do not use, so that it is they who end it.</summary>
-    public static readonly TimeSpan KeepAlive = TimeSpan.FromMinutes(2);
+    /// <summary>
+    /// The time until the next request. Longer than clients keep an idle connection, so that the client ends it.
+    /// </summary>
+    public static readonly TimeSpan KeepAliveTimeout = TimeSpan.FromMinutes(2);
 
     private readonly ConcurrentDictionary<IPAddress, int> _connections = [];
 
-    /// <summary>Ends a connection at once whose client has too many. To be used before TLS, which costs more.</summary>
-    public void UseCount(ListenOptions listen) => listen.Use(next => connection => CountAsync(next, connection));
+    /// <summary>Ends a connection at once if its client has too many. Use it before TLS, which costs more.</summary>
+    public void UseConnectionCount(ListenOptions listen) =>
+        listen.Use(next => connection => CountAsync(next, connection));
 
-    /// <summary>Ends a connection on which nothing is said. To be used behind TLS, whose own handshake is bounded too.</summary>
-    public static void UseFirstByte(ListenOptions listen) => listen.Use(next => async connection =>
-    {
-        var input = connection.Transport.Input;
-        using (var bound = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed))
-        {
-            bound.CancelAfter(FirstByte);
-            try
+    /// <summary>
+    /// Ends a connection that stays silent. Use it after TLS, whose handshake has a timeout of its own.
+    /// </summary>
+    public static void UseFirstByteTimeout(ListenOptions listen) =>
+        listen.Use(next =>
+            async connection =>
             {
-                var first = await input.ReadAsync(bound.Token);
-                input.AdvanceTo(first.Buffer.Start);
+                var input = connection.Transport.Input;
+                using (var bound = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed))
+                {
+                    bound.CancelAfter(FirstByteTimeout);
+                    try
+                    {
+                        var first = await input.ReadAsync(bound.Token);
+                        input.AdvanceTo(first.Buffer.Start);
+                    }
+                    catch (Exception e) when (e is OperationCanceledException or IOException)
+                    {
+                        return;
+                    }
+                }
+
+                await next(connection);
             }
-            catch (Exception e) when (e is OperationCanceledException or IOException)
-            {
-                return;
-            }
-        }
-        await next(connection);
-    });
+        );
 
     internal async Task CountAsync(ConnectionDelegate next, ConnectionContext connection)
     {
@@ -52,6 +61,7 @@ internal sealed class ConnectionLimits(LimitSettings limits, RefusalLog refusals
             await next(connection);
             return;
         }
+
         var count = _connections.AddOrUpdate(client, 1, (_, others) => others + 1);
         try
         {
@@ -60,6 +70,7 @@ internal sealed class ConnectionLimits(LimitSettings limits, RefusalLog refusals
                 await next(connection);
                 return;
             }
+
             refusals.Count("more connections than one client may have", $"{client}");
             connection.Abort(new ConnectionAbortedException("Its client has too many connections."));
         }

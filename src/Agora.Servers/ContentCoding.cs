@@ -6,25 +6,33 @@ using Microsoft.Net.Http.Headers;
 
 namespace Agora.Servers;
 
-/// <summary>Answers in gzip or Brotli for users who take them (RFC 9110, 12.5.3). Those who do not ask for it pay nothing.</summary>
+/// <summary>
+/// Compresses answers with gzip or Brotli for clients that accept it (RFC 9110, 12.5.3). Others pay nothing.
+/// </summary>
 internal static class ContentCoding
 {
-    /// <summary>A shorter answer gains nothing.</summary>
+    /// <summary>Compression does not pay for a shorter answer.</summary>
     public const int MinBytes = 1024;
 
     public const string Brotli = "br";
 
     public const string Gzip = "gzip";
 
-    /// <summary>The coding that this header likes best, and whether it takes an answer as it is; no coding where it prefers that.</summary>
+    /// <summary>
+    /// The coding that this header prefers, null for none; and whether it accepts an answer without coding.
+    /// </summary>
     public static (string? Coding, bool TakesIdentity) Choose(StringValues acceptEncoding)
     {
         if (!StringWithQualityHeaderValue.TryParseList(acceptEncoding.ToArray()!, out var listed))
         {
             return (null, true);
         }
-        double? Quality(string coding) => listed.Where(one => one.Value.Equals(coding, StringComparison.OrdinalIgnoreCase))
-            .Select(one => (double?)(one.Quality ?? 1)).Max();
+
+        double? Quality(string coding) =>
+            listed
+                .Where(one => one.Value.Equals(coding, StringComparison.OrdinalIgnoreCase))
+                .Select(one => (double?)(one.Quality ?? 1))
+                .Max();
         var others = Quality("*");
         var identity = Quality("identity") ?? (others == 0 ? 0 : null);
         var (best, coding) = (identity ?? 0, (string?)null);
@@ -36,6 +44,7 @@ internal static class ContentCoding
                 (best, coding) = (quality, one);
             }
         }
+
         return (coding, identity is not 0);
     }
 
@@ -46,15 +55,17 @@ internal static class ContentCoding
         {
             encoder.Write(bytes);
         }
+
         return encoded.ToArray();
     }
 
     /// <summary>
-    /// Serves a request whose answer may be encoded: its body is kept until it is whole, as every body here is bounded, then sent in the coding.
+    /// Serves a request whose answer may be encoded. The body is buffered until it is complete, since every body here
+    /// is bounded, and then sent in the coding.
     /// </summary>
     /// <param name="http">The request.</param>
-    /// <param name="coding">One that its client takes.</param>
-    /// <param name="takesIdentity">Whether the client takes an answer as it is, too.</param>
+    /// <param name="coding">A coding that the client accepts.</param>
+    /// <param name="takesIdentity">Whether the client accepts an answer without coding too.</param>
     /// <param name="serve">Writes the answer.</param>
     public static async Task ServeAsync(HttpContext http, string coding, bool takesIdentity, Func<Task> serve)
     {
@@ -72,17 +83,20 @@ internal static class ContentCoding
             kept.Dispose();
             http.Features.Set(connection);
         }
+
         ReadOnlyMemory<byte> bytes = body.GetBuffer().AsMemory(0, (int)body.Length);
         if (bytes.IsEmpty)
         {
             return;
         }
+
         var headers = http.Response.Headers;
         if ((bytes.Length >= MinBytes || !takesIdentity) && StringValues.IsNullOrEmpty(headers.ContentEncoding))
         {
             bytes = Encode(coding, bytes.Span, CompressionLevel.Fastest);
             headers.ContentEncoding = coding;
         }
+
         headers.ContentLength = bytes.Length;
         await http.Response.Body.WriteAsync(bytes, http.RequestAborted);
     }

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Agora.Servers;
 
 /// <summary>
-/// Whole numbers as ids, paths and queries spell them: ASCII digits and nothing else, without leading zeros, so that each number has one
-/// spelling. .NET's own parsers take more, a zero byte at the end for one.
+/// Whole numbers as ids, paths and queries spell them: ASCII digits and nothing else, without leading zeros, so that
+/// each number has one spelling. .NET's parsers accept more, such as a zero byte at the end.
 /// </summary>
 internal static class Digits
 {

@@ -1,29 +1,34 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using Agora.Client;
+using Agora.Rest;
 
 namespace Agora.Servers;
 
 /// <summary>
-/// What the generator of the OpenAPI document cannot know: which fields a request must have, the bounds that <see cref="Fields"/> checks, headers, and
-/// which functions need a session. Works on the document as JSON, so that it says what is meant, letter by letter.
+/// Adds to the OpenAPI document what its generator cannot know: which fields a request must have, the bounds that
+/// <see cref="RequestFields"/> checks, headers, and which functions need a session. It works on the document as JSON,
+/// since the generator's object model cannot express everything.
 /// </summary>
 internal static partial class OpenApiRules
 {
     private const string ItemIdPattern = "^(0|[1-9][0-9]*)-(0|[1-9][0-9]*)$";
 
-    // Everything else that a request has must be given.
-    private static readonly HashSet<string> s_optional = ["RegisterItemRequest.keywords", "PurchaseRequest.expectedTotal"];
+    // All other fields of requests are required.
+    private static readonly HashSet<string> s_optional =
+    [
+        "RegisterItemRequest.keywords",
+        "PurchaseRequest.expectedTotal",
+    ];
 
-    /// <summary>What a field may hold, by its name, in one kind of record where it has bounds of its own there.</summary>
+    /// <summary>The rule of a field by its name, or by record and name if it has bounds of its own there.</summary>
     private static readonly Dictionary<string, Func<JsonObject>> s_rules = new()
     {
-        ["name"] = () => Text(1, Bounds.MaxName),
-        ["username"] = () => Text(1, Bounds.MaxUsername),
-        ["password"] = () => Text(Bounds.MinPassword, Bounds.MaxPassword, "password"),
-        ["LoginRequest.password"] = () => Text(1, Bounds.MaxPassword, "password"),
-        ["category"] = () => Integer(0, Bounds.MaxCategory),
+        ["name"] = () => Text(1, FieldBounds.MaxNameLength),
+        ["username"] = () => Text(1, FieldBounds.MaxUsernameLength),
+        ["password"] = () => Text(FieldBounds.MinPasswordLength, FieldBounds.MaxPasswordLength, "password"),
+        ["LoginRequest.password"] = () => Text(1, FieldBounds.MaxPasswordLength, "password"),
+        ["category"] = () => Integer(0, FieldBounds.MaxCategory),
         ["keywords"] = () => Keywords("array"),
         ["RegisterItemRequest.keywords"] = () => Keywords("null", "array"),
         ["condition"] = () => Reference(nameof(ItemCondition)),
@@ -33,16 +38,18 @@ internal static partial class OpenApiRules
         ["ChangePriceRequest.price"] = () => Money("number"),
         ["unitPrice"] = () => new() { ["type"] = "number", ["minimum"] = 0 },
         ["total"] = () => new() { ["type"] = "number", ["minimum"] = 0 },
-        ["PurchaseRequest.expectedTotal"] = () => new()
-        {
-            ["type"] = new JsonArray("null", "number"),
-            ["exclusiveMinimum"] = 0,
-            ["multipleOf"] = 0.01,
-        },
+        ["PurchaseRequest.expectedTotal"] = () =>
+            new()
+            {
+                ["type"] = new JsonArray("null", "number"),
+                ["minimum"] = 0,
+                ["maximum"] = FieldBounds.MaxTotalCents / 100,
+                ["multipleOf"] = 0.01,
+            },
         ["quantity"] = () => Integer(0, long.MaxValue),
-        ["RegisterItemRequest.quantity"] = () => Integer(0, Bounds.MaxUnits),
-        ["UnitsRequest.quantity"] = () => Integer(1, Bounds.MaxUnits),
-        ["AddToCartRequest.quantity"] = () => Integer(1, Bounds.MaxUnits),
+        ["RegisterItemRequest.quantity"] = () => Integer(0, FieldBounds.MaxUnits),
+        ["UnitsRequest.quantity"] = () => Integer(1, FieldBounds.MaxUnits),
+        ["AddToCartRequest.quantity"] = () => Integer(1, FieldBounds.MaxUnits),
         ["available"] = () => Integer(0, long.MaxValue),
         ["thumbsUp"] = () => Integer(0, long.MaxValue),
         ["thumbsDown"] = () => Integer(0, long.MaxValue),
@@ -55,11 +62,12 @@ internal static partial class OpenApiRules
         ["itemId"] = () => Pattern(ItemIdPattern),
         ["purchaseId"] = () => Pattern("^[0-9a-f]{32}$"),
         ["token"] = () => Pattern("^[A-Za-z0-9_-]{54}$"),
-        ["cardholderName"] = () => Text(1, Bounds.MaxCardholderName),
+        ["cardholderName"] = () => Text(1, FieldBounds.MaxCardholderNameLength),
         ["cardNumber"] = () => Pattern("^[0-9]{12,19}$"),
         ["expirationDate"] = () => Pattern("^(0[1-9]|1[0-2])/[0-9]{2}$"),
         ["securityCode"] = () => Pattern("^[0-9]{3,4}$"),
-        ["nextCursor"] = () => new() { ["type"] = new JsonArray("null", "string"), ["maxLength"] = Bounds.MaxCursor },
+        ["nextCursor"] = () =>
+            new() { ["type"] = new JsonArray("null", "string"), ["maxLength"] = FieldBounds.MaxCursorLength },
         ["Problem.status"] = () => Integer(400, 599),
         ["Problem.code"] = () => Pattern("^[a-z]+(-[a-z]+)*$"),
         ["Problem.requestId"] = () => Pattern("^[A-Za-z0-9_-]{16,32}$"),
@@ -67,31 +75,46 @@ internal static partial class OpenApiRules
 
     private static readonly string[] s_problemAlways = ["code", "detail", "requestId", "status", "title", "type"];
 
-    /// <summary>Completes a document.</summary>
-    /// <param name="document">As the generator made it.</param>
+    /// <summary>Completes the document.</summary>
+    /// <param name="document">The document that the generator made.</param>
     /// <param name="functions">The functions by their name.</param>
-    /// <param name="keyMinutes">How long the answer to a call under an Idempotency-Key is kept.</param>
+    /// <param name="keyMinutes">How long answers to calls with an Idempotency-Key are kept.</param>
     public static void Complete(JsonObject document, IReadOnlyDictionary<string, Function> functions, int keyMinutes)
     {
-        document["servers"] = new JsonArray(new JsonObject { ["url"] = "/", ["description"] = "Any replica of this server." });
+        document["servers"] = new JsonArray(
+            new JsonObject { ["url"] = "/", ["description"] = "Any replica of this server." }
+        );
         var components = document["components"]!.AsObject();
         components["headers"] = Headers();
         var schemas = components["schemas"]!.AsObject();
-        foreach (var name in schemas.Select(schema => schema.Key).Where(name => name.StartsWith("NullableOf", StringComparison.Ordinal)).ToArray())
+        foreach (
+            var name in schemas
+                .Select(schema => schema.Key)
+                .Where(name => name.StartsWith("NullableOf", StringComparison.Ordinal))
+                .ToArray()
+        )
         {
             var schema = schemas[name]!.DeepClone();
             schemas.Remove(name);
             schemas.TryAdd(name["NullableOf".Length..], schema);
         }
+
         foreach (var (name, schema) in schemas)
         {
             CompleteSchema(name, schema!.AsObject());
         }
+
         foreach (var operation in document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()))
         {
             var described = operation.Value!.AsObject();
-            CompleteOperation(described, functions[(string)described["operationId"]!], operation.Key == "get", keyMinutes);
+            CompleteOperation(
+                described,
+                functions[(string)described["operationId"]!],
+                operation.Key == "get",
+                keyMinutes
+            );
         }
+
         CompleteTexts(document);
     }
 
@@ -100,12 +123,16 @@ internal static partial class OpenApiRules
         if (schema["enum"] is JsonArray words)
         {
             schema["type"] = "string";
-            schema["enum"] = new JsonArray([.. words.Where(word => word is not null).Select(word => word!.DeepClone())]);
+            schema["enum"] = new JsonArray([
+                .. words.Where(word => word is not null).Select(word => word!.DeepClone()),
+            ]);
         }
+
         if (schema["properties"] is not JsonObject properties)
         {
             return;
         }
+
         foreach (var (field, property) in properties.ToArray())
         {
             var description = property!["description"]?.DeepClone();
@@ -114,22 +141,30 @@ internal static partial class OpenApiRules
             var completed = rule ?? property.DeepClone().AsObject();
             if (rule is null && completed["type"] is JsonArray types)
             {
-                // What has no value is left out of an answer, and null in none.
+                // Answers omit a field without a value; they never hold null.
                 completed["type"] = types.Select(type => (string)type!).Single(type => type != "null");
             }
+
             if (rule is null && items is not null && name.EndsWith("Page", StringComparison.Ordinal))
             {
-                completed["maxItems"] = Bounds.MaxPage;
+                completed["maxItems"] = FieldBounds.MaxPageSize;
             }
+
             if (description is not null)
             {
                 completed["description"] = description;
             }
+
             properties[field] = completed;
         }
-        var required = properties.Select(property => property.Key).Where(field =>
-            name.EndsWith("Request", StringComparison.Ordinal) ? !s_optional.Contains($"{name}.{field}")
-            : name != nameof(Problem) || s_problemAlways.Contains(field));
+
+        var required = properties
+            .Select(property => property.Key)
+            .Where(field =>
+                name.EndsWith("Request", StringComparison.Ordinal)
+                    ? !s_optional.Contains($"{name}.{field}")
+                    : name != nameof(Problem) || s_problemAlways.Contains(field)
+            );
         schema["required"] = new JsonArray([.. required.Select(field => (JsonNode)field)]);
     }
 
@@ -153,32 +188,67 @@ internal static partial class OpenApiRules
                 var name => throw new InvalidOperationException($"No rule says what {name} is."),
             };
         }
+
         if (!isRead && !function.AnswersToken)
         {
-            parameters.Add(HeaderParameter("Idempotency-Key",
-                "New for each thing that is wanted once: a repeat of the same request under the same key is answered as the first was, with the header "
-                + "Idempotency-Replayed, and has no further effect; another request under it is refused. "
-                + (function.KeepsKeys ? "The answer is kept for ever."
-                    : $"The answer is kept for {keyMinutes} minutes; a repeat that comes later is refused."),
-                new() { ["type"] = "string", ["minLength"] = 1, ["maxLength"] = Bounds.MaxKey, ["pattern"] = "^[!-~]+$" }));
+            parameters.Add(
+                HeaderParameter(
+                    "Idempotency-Key",
+                    "Choose a new key for each call that shall take effect once. A repeat of the same request with "
+                        + "the same key gets the first answer, with the header Idempotency-Replayed, and has no "
+                        + "further effect; another request with the key is refused. "
+                        + (
+                            function.KeepsKeys
+                                ? "The answer is kept for ever."
+                                : $"The answer is kept for {keyMinutes} {(keyMinutes == 1 ? "minute" : "minutes")}; "
+                                    + "a later repeat is refused."
+                        ),
+                    new()
+                    {
+                        ["type"] = "string",
+                        ["minLength"] = 1,
+                        ["maxLength"] = FieldBounds.MaxKeyLength,
+                        ["pattern"] = "^[!-~]+$",
+                    }
+                )
+            );
         }
+
         if (function.HonoursIfMatch)
         {
-            parameters.Add(HeaderParameter("If-Match", "The item is changed only if it still has one of these ETags.", new() { ["type"] = "string" }));
+            parameters.Add(
+                HeaderParameter(
+                    "If-Match",
+                    "The item is changed only if it has one of these ETags.",
+                    new() { ["type"] = "string" }
+                )
+            );
         }
+
         if (function.AnswersETag && isRead)
         {
-            parameters.Add(HeaderParameter("If-None-Match", "The answer is 304, without the item, if it still has one of these ETags.",
-                new() { ["type"] = "string" }));
+            parameters.Add(
+                HeaderParameter(
+                    "If-None-Match",
+                    "The answer is 304, without the item, if the item has one of these ETags.",
+                    new() { ["type"] = "string" }
+                )
+            );
         }
+
         if (parameters.Count > 0)
         {
             operation["parameters"] = parameters.DeepClone();
         }
+
         if (function.AnswersETag && isRead)
         {
-            operation["responses"]!["304"] = new JsonObject { ["description"] = "The item is still of a version that If-None-Match names." };
+            operation["responses"]!["304"] = new JsonObject
+            {
+                ["description"] = "The item has an ETag that If-None-Match names.",
+            };
         }
+
         foreach (var (status, response) in operation["responses"]!.AsObject())
         {
             List<string> headers = [RequestScope.Header, "RateLimit-Policy", "RateLimit"];
@@ -186,27 +256,52 @@ internal static partial class OpenApiRules
             headers.AddRange(status == "201" && !function.AnswersToken ? ["Location"] : []);
             headers.AddRange(isSuccess && function.AnswersETag ? ["ETag"] : []);
             headers.AddRange(isSuccess && !isRead && !function.AnswersToken ? ["Idempotency-Replayed"] : []);
-            headers.AddRange(status is "429" or "503" || (status == "409" && function.Refusals.Contains(ErrorCodes.PurchasePending)) ? ["Retry-After"] : []);
-            response!["headers"] = new JsonObject(headers.Select(header =>
-                KeyValuePair.Create(header, (JsonNode?)new JsonObject { ["$ref"] = $"#/components/headers/{header}" })));
+            headers.AddRange(
+                status is "429" or "503" || (status == "409" && function.Refusals.Contains(ErrorCodes.PurchasePending))
+                    ? ["Retry-After"]
+                    : []
+            );
+            response!["headers"] = new JsonObject(
+                headers.Select(header =>
+                    KeyValuePair.Create(
+                        header,
+                        (JsonNode?)new JsonObject { ["$ref"] = $"#/components/headers/{header}" }
+                    )
+                )
+            );
         }
     }
 
-    private static JsonObject Headers() => new()
-    {
-        [RequestScope.Header] = Header("Names this call; the server's log lines about it have it too.", Pattern("^[A-Za-z0-9_-]{16,32}$"), isAlways: true),
-        ["Location"] = Header("Where what was made can be read.", new() { ["type"] = "string", ["format"] = "uri-reference" }),
-        ["ETag"] = Header("The item's version, for If-Match and If-None-Match.", Pattern("^\"[0-9]+\"$")),
-        ["Idempotency-Replayed"] = Header("The call had been made before under this Idempotency-Key: this is the answer that it got then.",
-            new() { ["type"] = "string", ["enum"] = new JsonArray("true") }),
-        ["Retry-After"] = Header("Seconds after which the call may be made again.", Integer(1, int.MaxValue)),
-        ["RateLimit-Policy"] = Header("Where the operator limits calls: how many a client may make at once (q), and in how many seconds they come back (w).",
-            new() { ["type"] = "string" }),
-        ["RateLimit"] = Header("Where the operator limits calls: how many are left (r), and in how many seconds all will be back (t).",
-            new() { ["type"] = "string" }),
-    };
+    private static JsonObject Headers() =>
+        new()
+        {
+            [RequestScope.Header] = Header(
+                "Names this call; the server's log lines about the call carry it too.",
+                Pattern("^[A-Za-z0-9_-]{16,32}$"),
+                isAlways: true
+            ),
+            ["Location"] = Header(
+                "Where the new resource can be read.",
+                new() { ["type"] = "string", ["format"] = "uri-reference" }
+            ),
+            ["ETag"] = Header("The item's version, for If-Match and If-None-Match.", Pattern("^\"[0-9]+\"$")),
+            ["Idempotency-Replayed"] = Header(
+                "The call was made before with this Idempotency-Key; this is the first answer.",
+                new() { ["type"] = "string", ["enum"] = new JsonArray("true") }
+            ),
+            ["Retry-After"] = Header("Seconds after which the call may be made again.", Integer(1, int.MaxValue)),
+            ["RateLimit-Policy"] = Header(
+                "If calls are limited: how many a client may make at once (q), "
+                    + "and after how many seconds it may make them all again (w).",
+                new() { ["type"] = "string" }
+            ),
+            ["RateLimit"] = Header(
+                "If calls are limited: how many are left (r), and after how many seconds all are available again (t).",
+                new() { ["type"] = "string" }
+            ),
+        };
 
-    /// <summary>The comments of the records are written for readers of C#.</summary>
+    /// <summary>Descriptions come from the comments of the records, which refer to members of C#.</summary>
     private static void CompleteTexts(JsonNode? node)
     {
         switch (node)
@@ -223,12 +318,14 @@ internal static partial class OpenApiRules
                         CompleteTexts(value);
                     }
                 }
+
                 break;
             case JsonArray list:
                 foreach (var value in list)
                 {
                     CompleteTexts(value);
                 }
+
                 break;
         }
     }
@@ -236,9 +333,15 @@ internal static partial class OpenApiRules
     private static string Plain(string text)
     {
         text = WebUtility.HtmlDecode(text);
-        text = Code().Replace(text, code => typeof(ErrorCodes).GetField(code.Groups[1].Value)?.GetRawConstantValue() as string ?? code.Value);
-        text = Member().Replace(text, member => char.ToLowerInvariant(member.Groups[1].Value[0]) + member.Groups[1].Value[1..]);
-        return text.Replace("One of ErrorCodes", "A stable code", StringComparison.Ordinal).Replace("fewer than Quantity", "fewer than quantity", StringComparison.Ordinal);
+        text = Code()
+            .Replace(
+                text,
+                code => typeof(ErrorCodes).GetField(code.Groups[1].Value)?.GetRawConstantValue() as string ?? code.Value
+            );
+        text = Member()
+            .Replace(text, member => char.ToLowerInvariant(member.Groups[1].Value[0]) + member.Groups[1].Value[1..]);
+        return text.Replace("One of ErrorCodes", "A stable code", StringComparison.Ordinal)
+            .Replace("fewer than Quantity", "fewer than quantity", StringComparison.Ordinal);
     }
 
     [GeneratedRegex(@"\bErrorCodes\.(\w+)")]
@@ -249,11 +352,17 @@ internal static partial class OpenApiRules
 
     private static JsonObject Text(int minLength, int maxLength, string? format = null)
     {
-        var text = new JsonObject { ["type"] = "string", ["minLength"] = minLength, ["maxLength"] = maxLength };
+        var text = new JsonObject
+        {
+            ["type"] = "string",
+            ["minLength"] = minLength,
+            ["maxLength"] = maxLength,
+        };
         if (format is not null)
         {
             text["format"] = format;
         }
+
         return text;
     }
 
@@ -261,35 +370,54 @@ internal static partial class OpenApiRules
 
     private static JsonObject Integer(long min, long max)
     {
-        var integer = new JsonObject { ["type"] = "integer", ["format"] = max > int.MaxValue ? "int64" : "int32", ["minimum"] = min };
-        // An Int64's own end is no bound, and no number that JavaScript has.
+        var integer = new JsonObject
+        {
+            ["type"] = "integer",
+            ["format"] = max > int.MaxValue ? "int64" : "int32",
+            ["minimum"] = min,
+        };
+        // An Int64's largest value is no bound, and JavaScript cannot represent it.
         if (max < long.MaxValue)
         {
             integer["maximum"] = max;
         }
+
         return integer;
     }
 
-    private static JsonObject Money(string type) => new()
-    {
-        ["type"] = type,
-        ["exclusiveMinimum"] = 0,
-        ["maximum"] = Bounds.MaxPriceCents / 100m,
-        ["multipleOf"] = 0.01,
-    };
+    private static JsonObject Money(string type) =>
+        new()
+        {
+            ["type"] = type,
+            ["exclusiveMinimum"] = 0,
+            ["maximum"] = FieldBounds.MaxPriceCents / 100m,
+            ["multipleOf"] = 0.01,
+        };
 
-    private static JsonObject Keywords(params string[] types) => new()
-    {
-        ["type"] = types is [var one] ? one : new JsonArray([.. types.Select(type => (JsonNode)type)]),
-        ["maxItems"] = Bounds.MaxKeywords,
-        ["items"] = Text(1, Bounds.MaxKeyword),
-    };
+    private static JsonObject Keywords(params string[] types) =>
+        new()
+        {
+            ["type"] = types is [var one] ? one : new JsonArray([.. types.Select(type => (JsonNode)type)]),
+            ["maxItems"] = FieldBounds.MaxKeywords,
+            ["items"] = Text(1, FieldBounds.MaxKeywordLength),
+        };
 
     private static JsonObject Reference(string schema) => new() { ["$ref"] = $"#/components/schemas/{schema}" };
 
     private static JsonObject HeaderParameter(string name, string description, JsonObject schema) =>
-        new() { ["name"] = name, ["in"] = "header", ["description"] = description, ["schema"] = schema };
+        new()
+        {
+            ["name"] = name,
+            ["in"] = "header",
+            ["description"] = description,
+            ["schema"] = schema,
+        };
 
     private static JsonObject Header(string description, JsonObject schema, bool isAlways = false) =>
-        new() { ["description"] = description, ["required"] = isAlways, ["schema"] = schema };
+        new()
+        {
+            ["description"] = description,
+            ["required"] = isAlways,
+            ["schema"] = schema,
+        };
 }

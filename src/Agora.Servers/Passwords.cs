@@ -7,16 +7,14 @@ using NSec.Cryptography;
 namespace Agora.Servers;
 
 /// <summary>
-/// Salted, slow hashes of passwords: Argon2id of libsodium with 7 MiB and five passes, written as a PHC string with its parameters, so
-/// that they can be raised later. Of the minima that OWASP holds equally strong this is the cheapest here: half of the time of 19 MiB
-/// with two passes went into the kernel, which clears the memory's pages. There are never more at a time than cores, off the threads
-/// that serve requests; what waits for its turn is bounded, and clients take turns, so that no client keeps the others from logging in.
+/// Salted, slow hashes of passwords: libsodium's Argon2id with 7 MiB and five passes, written as a PHC string with its
+/// parameters, so that they can be raised later. OWASP lists several minima of equal strength, and this one is the
+/// cheapest here: with 19 MiB and two passes, the kernel spends half of the time on clearing pages. At most one hash
+/// for each core runs at a time, outside the threads that serve requests. The queue is bounded, and clients take turns,
+/// so that no client keeps others from logging in.
 /// </summary>
 internal sealed class Passwords
 {
-    /// <summary>Passwords may have 1 to this many characters, any characters.</summary>
-    public const int MaxLength = 128;
-
     private const int SaltBytes = 16;
     private const int HashBytes = 32;
     private const int MemoryKiB = 7 * 1024;
@@ -24,44 +22,59 @@ internal sealed class Passwords
     private const int MaxMemoryKiB = 256 * 1024;
     private const int MaxPasses = 10;
 
-    // What an unknown username is compared with, so that it costs what a known one costs. Nothing hashes to it.
-    private static readonly string s_nobody = Format(MemoryKiB, Passes, new byte[SaltBytes], new byte[HashBytes]);
+    // Compared with the password of an unknown username, so that it costs as much as a known one. No password has this
+    // hash.
+    private static readonly string s_hashOfNobody = Format(MemoryKiB, Passes, new byte[SaltBytes], new byte[HashBytes]);
 
     private readonly FairTurns _turns;
 
-    public Passwords(ServerSettings settings) => _turns = new(Math.Max(1, Environment.ProcessorCount), settings.MaxHashesWaiting);
+    public Passwords(ServerSettings settings) =>
+        _turns = new(Math.Max(1, Environment.ProcessorCount), settings.MaxHashesWaiting);
 
-    /// <param name="password">What the user gave.</param>
-    /// <param name="client">Who asks, as <see cref="ClientAddress"/> tells clients apart.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    public Task<string> HashAsync(string password, IPAddress client, CancellationToken cancellationToken) => InTurnAsync(
-        client,
-        () =>
-        {
-            var salt = RandomNumberGenerator.GetBytes(SaltBytes);
-            return Format(MemoryKiB, Passes, salt, Derive(password, MemoryKiB, Passes, salt));
-        },
-        cancellationToken);
-
-    /// <param name="password">What the user gave.</param>
-    /// <param name="hash">What <see cref="HashAsync"/> made; null if there is no such account, which costs the same.</param>
-    /// <param name="allowed">Asked when its turn has come, so that no more guesses than cores run past a limit on failures.</param>
-    /// <param name="client">Who asks, as <see cref="ClientAddress"/> tells clients apart.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <returns>Null where it was not allowed.</returns>
-    public Task<bool?> VerifyAsync(
-        string password, string? hash, Func<bool> allowed, IPAddress client, CancellationToken cancellationToken) => InTurnAsync(
-        client,
-        () =>
-        {
-            if (!allowed())
+    /// <param name="password">The password that the user sent.</param>
+    /// <param name="client">The client, as <see cref="ClientAddress"/> counts clients.</param>
+    /// <param name="cancellationToken">Ends the wait for a turn.</param>
+    public Task<string> HashAsync(string password, IPAddress client, CancellationToken cancellationToken) =>
+        InTurnAsync(
+            client,
+            () =>
             {
-                return (bool?)null;
-            }
-            var (memory, passes, salt, expected) = Parse(hash ?? s_nobody);
-            return CryptographicOperations.FixedTimeEquals(Derive(password, memory, passes, salt), expected) && hash is not null;
-        },
-        cancellationToken);
+                var salt = RandomNumberGenerator.GetBytes(SaltBytes);
+                return Format(MemoryKiB, Passes, salt, Derive(password, MemoryKiB, Passes, salt));
+            },
+            cancellationToken
+        );
+
+    /// <param name="password">The password that the user sent.</param>
+    /// <param name="hash">A hash that <see cref="HashAsync"/> made; null if there is no such account, which costs the
+    /// same.</param>
+    /// <param name="allowed">Called when the turn has come, so that at most one guess for each core passes a limit on
+    /// failures.</param>
+    /// <param name="client">The client, as <see cref="ClientAddress"/> counts clients.</param>
+    /// <param name="cancellationToken">Ends the wait for a turn.</param>
+    /// <returns>Null if it was not allowed.</returns>
+    public Task<bool?> VerifyAsync(
+        string password,
+        string? hash,
+        Func<bool> allowed,
+        IPAddress client,
+        CancellationToken cancellationToken
+    ) =>
+        InTurnAsync(
+            client,
+            () =>
+            {
+                if (!allowed())
+                {
+                    return (bool?)null;
+                }
+
+                var (memory, passes, salt, expected) = Parse(hash ?? s_hashOfNobody);
+                return CryptographicOperations.FixedTimeEquals(Derive(password, memory, passes, salt), expected)
+                    && hash is not null;
+            },
+            cancellationToken
+        );
 
     private async Task<T> InTurnAsync<T>(IPAddress client, Func<T> work, CancellationToken cancellationToken)
     {
@@ -78,8 +91,15 @@ internal sealed class Passwords
 
     private static byte[] Derive(string password, int memoryKiB, int passes, byte[] salt)
     {
-        var argon2 = new Argon2id(new Argon2Parameters { DegreeOfParallelism = 1, MemorySize = memoryKiB, NumberOfPasses = passes });
-        // As UTF-8, like every other implementation; libsodium's wrapper would take a string's UTF-16.
+        var argon2 = new Argon2id(
+            new Argon2Parameters
+            {
+                DegreeOfParallelism = 1,
+                MemorySize = memoryKiB,
+                NumberOfPasses = passes,
+            }
+        );
+        // UTF-8, like every other implementation; NSec would take the string's UTF-16.
         var bytes = Encoding.UTF8.GetBytes(password);
         try
         {
@@ -92,20 +112,30 @@ internal sealed class Passwords
     }
 
     private static string Format(int memoryKiB, int passes, byte[] salt, byte[] hash) =>
-        string.Create(CultureInfo.InvariantCulture, $"$argon2id$v=19$m={memoryKiB},t={passes},p=1${ToBase64(salt)}${ToBase64(hash)}");
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"$argon2id$v=19$m={memoryKiB},t={passes},p=1${ToBase64(salt)}${ToBase64(hash)}"
+        );
 
-    // Bounded, so that no string in the database can ask for more memory than a login may take.
+    // The costs are bounded, so that no stored hash can demand more memory than a login may take.
     private static (int MemoryKiB, int Passes, byte[] Salt, byte[] Hash) Parse(string phc)
     {
         var parts = phc.Split('$');
         var costs = parts.Length == 6 ? parts[3].Split(',') : [];
-        if (costs is [['m', '=', .. var m], ['t', '=', .. var t], "p=1"] && parts is ["", "argon2id", "v=19", _, var salt, var hash]
-            && int.TryParse(m, NumberStyles.None, CultureInfo.InvariantCulture, out var memory) && memory is >= 8 and <= MaxMemoryKiB
-            && int.TryParse(t, NumberStyles.None, CultureInfo.InvariantCulture, out var passes) && passes is >= 1 and <= MaxPasses
-            && FromBase64(salt, SaltBytes) is { } saltBytes && FromBase64(hash, HashBytes) is { } hashBytes)
+        if (
+            costs is [['m', '=', .. var m], ['t', '=', .. var t], "p=1"]
+            && parts is ["", "argon2id", "v=19", _, var salt, var hash]
+            && int.TryParse(m, NumberStyles.None, CultureInfo.InvariantCulture, out var memory)
+            && memory is >= 8 and <= MaxMemoryKiB
+            && int.TryParse(t, NumberStyles.None, CultureInfo.InvariantCulture, out var passes)
+            && passes is >= 1 and <= MaxPasses
+            && FromBase64(salt, SaltBytes) is { } saltBytes
+            && FromBase64(hash, HashBytes) is { } hashBytes
+        )
         {
             return (memory, passes, saltBytes, hashBytes);
         }
+
         throw new InvalidDataException("The customers database holds a password hash that is not Argon2id's.");
     }
 

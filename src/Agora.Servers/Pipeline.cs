@@ -1,6 +1,6 @@
-using Agora.Client;
+using Agora.Cluster;
 using Agora.Contracts.Customers;
-using Agora.Contracts.Security;
+using Agora.Rest;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -10,18 +10,27 @@ using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestExceptio
 
 namespace Agora.Servers;
 
-/// <summary>Around every request: headers, the call's deadline and its checks, errors in one shape, measurement.</summary>
-internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext context, RateLimits limits, RefusalLog refusals)
+/// <summary>
+/// Handles every request: headers, the call's deadline and its checks, errors in one shape, and measurement.
+/// </summary>
+internal sealed class Pipeline(
+    RequestDelegate next,
+    Role role,
+    ServerSettings settings,
+    ServerMetrics metrics,
+    TimeProvider time,
+    ILogger<Pipeline> logger,
+    RateLimits limits,
+    RefusalLog refusals
+)
 {
-    private readonly ILogger _logger = context.Logger(typeof(Pipeline));
-
     public async Task InvokeAsync(HttpContext http)
     {
-        var started = context.Time.GetTimestamp();
+        var started = time.GetTimestamp();
         var request = RequestScope.Of(http.Request);
         http.TraceIdentifier = request.Id;
         http.Features.Set(request);
-        using var scope = _logger.BeginScope(request);
+        using var scope = logger.BeginScope(request);
         var headers = http.Response.Headers;
         headers[RequestScope.Header] = request.Id;
         headers.XContentTypeOptions = "nosniff";
@@ -33,10 +42,15 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
         {
             headers.StrictTransportSecurity = "max-age=31536000";
         }
+
         var function = http.GetEndpoint()?.Metadata.GetMetadata<Function>();
-        // How long a compressed token is would tell something of it to who can mix own text into the answer.
-        if (function is not { AnswersToken: true } && http.Request.Headers.AcceptEncoding is { Count: > 0 } accepted
-            && ContentCoding.Choose(accepted) is ({ } coding, var takesIdentity))
+        // A token is never compressed: its compressed length reveals something to an attacker who can add text to the
+        // answer.
+        if (
+            function is not { AnswersToken: true }
+            && http.Request.Headers.AcceptEncoding is { Count: > 0 } accepted
+            && ContentCoding.Choose(accepted) is ({ } coding, var takesIdentity)
+        )
         {
             await ContentCoding.ServeAsync(http, coding, takesIdentity, () => ServeAsync(http, function));
         }
@@ -44,6 +58,7 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
         {
             await ServeAsync(http, function);
         }
+
         if (function is not null)
         {
             var outcome = http.Features.Get<Refusal>()?.Code ?? "ok";
@@ -51,81 +66,97 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
             {
                 refusals.Count($"{function.Name} answers 429", $"{ClientAddress.Of(http)}");
             }
-            context.Metrics.FunctionServed(function.Name, outcome, context.Time.GetElapsedTime(started));
+
+            metrics.FunctionServed(function.Name, outcome, time.GetElapsedTime(started));
         }
     }
 
     private async Task ServeAsync(HttpContext http, Function? function)
     {
         Refusal? refusal;
-        using (var deadline = new CancellationTokenSource(context.Settings.CallDeadline, context.Time))
+        using (var deadline = new CancellationTokenSource(settings.CallDeadline, time))
         {
             refusal = await ServeAsync(http, function, deadline.Token);
         }
+
         if (refusal is not null && !http.Response.HasStarted)
         {
             await refusal.ExecuteAsync(http);
         }
     }
 
-    private async Task<Refusal?> ServeAsync(HttpContext http, Function? function, CancellationToken deadline)
+    private async Task<Refusal?> ServeAsync(HttpContext http, Function? function, CancellationToken cancellationToken)
     {
         try
         {
             if (CountAgainstLimit(http) is { } wait)
             {
-                return Refusal.TooManyRequests(wait, "Too many calls from this address; wait a while, then go on more slowly.");
+                return Refusal.TooManyRequests(
+                    wait,
+                    "Too many calls from this address. Wait a while, then call less often."
+                );
             }
-            if (RequestSize.Refused(http, context.Settings.Limits) is { } tooLarge)
+
+            if (RequestSize.RefusedStatus(http, settings.Limits) is { } tooLarge)
             {
-                return Refusal.OfStatus(tooLarge, context.Settings.Limits);
+                return Refusal.OfStatus(tooLarge, settings.Limits);
             }
-            if (function is not null && await Call.BeginAsync(http, function, role, deadline) is (_, { } refusal))
+
+            if (
+                function is not null
+                && await Call.BeginAsync(http, function, role, cancellationToken) is (_, { } refusal)
+            )
             {
                 return refusal;
             }
+
             await next(http);
             return OfRouting(http);
         }
         catch (UnavailableException e)
         {
-            refusals.Count($"{function?.Name} answers 503: {e.Message} {e.InnerException?.Message}".TrimEnd(), $"{ClientAddress.Of(http)}");
+            refusals.Count(
+                $"{function?.Name} answers 503: {e.Message} {e.InnerException?.Message}".TrimEnd(),
+                $"{ClientAddress.Of(http)}"
+            );
             return Refusal.Unavailable(e.Part);
         }
         catch (BadHttpRequestException e)
         {
-            return Refusal.OfStatus(e.StatusCode, context.Settings.Limits);
+            return Refusal.OfStatus(e.StatusCode, settings.Limits);
         }
         catch (RpcException e) when (e.StatusCode is StatusCode.InvalidArgument or StatusCode.OutOfRange)
         {
-            // Our own checks should have found it; the database's are stricter somewhere.
-            _logger.LogError(e, "{Function} passed on what a database finds invalid", function?.Name);
+            // Our own checks should have found it: the database's are stricter somewhere.
+            logger.LogError(e, "{Function} sent a request that a database finds invalid", function?.Name);
             return Refusal.OfStatus(400);
         }
-        catch (Exception e) when (http.RequestAborted.IsCancellationRequested && e is OperationCanceledException or IOException)
+        catch (Exception e)
+            when (http.RequestAborted.IsCancellationRequested && e is OperationCanceledException or IOException)
         {
-            // Nobody is there to be answered.
+            // The client is gone.
             return null;
         }
-        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             return Refusal.Unavailable("The marketplace");
         }
         catch (Exception e)
         {
-            _logger.LogError(e, "{Function} failed", function?.Name ?? http.Request.Path);
+            logger.LogError(e, "{Function} failed", function?.Name ?? http.Request.Path);
             return Refusal.OfStatus(500);
         }
     }
 
-    // Everything counts. That the process lives is told all the same: it costs nothing, and whoever restarts what gives no sign of life must
-    // not do so because a neighbour calls too often.
+    // Every request counts, but liveness is always answered: it costs nothing, and a supervisor must not restart this
+    // process because a neighbour calls too often.
     private TimeSpan? CountAgainstLimit(HttpContext http)
     {
         if (limits.Policy is null)
         {
             return null;
         }
+
         var client = http.Connection.RemoteIpAddress;
         var wait = limits.Count(client);
         http.Response.Headers["RateLimit-Policy"] = limits.Policy;
@@ -133,7 +164,7 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
         return http.Request.Path == RestServer.LivePath ? null : wait;
     }
 
-    // What routing and HTTP refuse by themselves comes without a body.
+    // Routing and Kestrel refuse without a body: this adds it.
     private Refusal? OfRouting(HttpContext http)
     {
         var response = http.Response;
@@ -141,24 +172,33 @@ internal sealed class Pipeline(RequestDelegate next, Role role, ServerContext co
         {
             return null;
         }
+
         if (response.StatusCode == StatusCodes.Status405MethodNotAllowed)
         {
-            var methods = response.Headers.Allow.SelectMany(one => one!.Split(',', StringSplitOptions.TrimEntries)).ToList();
+            var methods = response
+                .Headers.Allow.SelectMany(one => one!.Split(',', StringSplitOptions.TrimEntries))
+                .ToList();
             if (methods.Contains(HttpMethods.Get))
             {
                 methods.Add(HttpMethods.Head);
             }
+
             methods.Add(HttpMethods.Options);
             response.Headers.Allow = string.Join(", ", methods.Distinct().Order(StringComparer.Ordinal));
         }
-        if (HttpMethods.IsOptions(http.Request.Method) && (response.StatusCode == StatusCodes.Status405MethodNotAllowed || IsOfServer(http)))
+
+        if (
+            HttpMethods.IsOptions(http.Request.Method)
+            && (response.StatusCode == StatusCodes.Status405MethodNotAllowed || IsOfServer(http))
+        )
         {
             response.StatusCode = StatusCodes.Status204NoContent;
             return null;
         }
-        return Refusal.OfStatus(response.StatusCode, context.Settings.Limits);
+
+        return Refusal.OfStatus(response.StatusCode, settings.Limits);
     }
 
-    // "OPTIONS *" asks nothing of any path.
+    // "OPTIONS *" concerns no path.
     private static bool IsOfServer(HttpContext http) => http.Features.Get<IHttpRequestFeature>()!.RawTarget == "*";
 }

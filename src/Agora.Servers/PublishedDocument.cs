@@ -12,10 +12,13 @@ using Microsoft.OpenApi;
 
 namespace Agora.Servers;
 
-/// <summary>The OpenAPI document. It is built when it is asked for the first time, and then sent as it was made, in each coding.</summary>
+/// <summary>The OpenAPI document. It is built at the first request, in every coding, and then sent as it is.</summary>
 internal sealed class PublishedDocument
 {
-    private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     private readonly IServiceProvider _services;
     private readonly int _keyMinutes;
@@ -32,7 +35,7 @@ internal sealed class PublishedDocument
     {
         var built = await _built.Value;
         var response = http.Response;
-        // Unlike everything else that is answered, it stays what it is for as long as the server runs.
+        // Unlike all other answers, it stays the same as long as the server runs.
         response.Headers.CacheControl = "no-cache";
         var (coding, _) = ContentCoding.Choose(http.Request.Headers.AcceptEncoding);
         var tag = Tag(built.Hash, coding);
@@ -42,6 +45,7 @@ internal sealed class PublishedDocument
             response.StatusCode = StatusCodes.Status304NotModified;
             return;
         }
+
         var bytes = coding switch
         {
             ContentCoding.Brotli => built.Brotli,
@@ -52,27 +56,37 @@ internal sealed class PublishedDocument
         {
             response.Headers.ContentEncoding = coding;
         }
+
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = bytes.Length;
         await response.Body.WriteAsync(bytes, http.RequestAborted);
     }
 
-    // Another coding is another representation, and has a tag of its own.
+    // Another coding is another representation and needs its own tag.
     private static string Tag(string hash, string? coding) => coding is null ? $"\"{hash}\"" : $"\"{hash}-{coding}\"";
 
     private async Task<Built> BuildAsync()
     {
-        // Not the caller's to cancel: others wait for it.
-        var generated = await _services.GetRequiredKeyedService<IOpenApiDocumentProvider>(OpenApiDescription.Name).GetOpenApiDocumentAsync(CancellationToken.None);
-        var document = JsonNode.Parse(await generated.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, CancellationToken.None))!.AsObject();
-        var functions = _services.GetRequiredService<EndpointDataSource>().Endpoints
-            .Select(endpoint => endpoint.Metadata.GetMetadata<Function>()).OfType<Function>().ToDictionary(function => function.Name);
+        // The caller must not cancel it: others wait for it.
+        var generated = await _services
+            .GetRequiredKeyedService<IOpenApiDocumentProvider>(OpenApiDescription.Name)
+            .GetOpenApiDocumentAsync(CancellationToken.None);
+        var document = JsonNode
+            .Parse(await generated.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, CancellationToken.None))!
+            .AsObject();
+        var functions = _services
+            .GetRequiredService<EndpointDataSource>()
+            .Endpoints.Select(endpoint => endpoint.Metadata.GetMetadata<Function>())
+            .OfType<Function>()
+            .ToDictionary(function => function.Name);
         OpenApiRules.Complete(document, functions, _keyMinutes);
         var bytes = Encoding.UTF8.GetBytes(document.ToJsonString(s_json));
         return new Built(
-            Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 8)), bytes,
+            Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 8)),
+            bytes,
             ContentCoding.Encode(ContentCoding.Gzip, bytes, CompressionLevel.SmallestSize),
-            ContentCoding.Encode(ContentCoding.Brotli, bytes, CompressionLevel.SmallestSize));
+            ContentCoding.Encode(ContentCoding.Brotli, bytes, CompressionLevel.SmallestSize)
+        );
     }
 
     private sealed record Built(string Hash, byte[] Plain, byte[] Gzip, byte[] Brotli);

@@ -1,11 +1,11 @@
 using System.Globalization;
 using System.Net;
 using System.Threading.RateLimiting;
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 
 namespace Agora.Servers;
 
-/// <summary>How often somebody may call, as the cluster file says. Each server counts for itself.</summary>
+/// <summary>Limits how often a client may call, as the cluster file says. Each server counts its own calls.</summary>
 internal sealed class RateLimits : IDisposable
 {
     private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
@@ -25,44 +25,55 @@ internal sealed class RateLimits : IDisposable
             _rate = rate;
             _burst = limits.RequestBurst ?? 2 * rate;
             Policy = string.Create(CultureInfo.InvariantCulture, $"\"{PolicyName}\";q={_burst};w={SecondsFor(_burst)}");
-            // It forgets whoever has not called for a while, so that it stays small.
-            _requests = PartitionedRateLimiter.Create<IPAddress, IPAddress>(client => RateLimitPartition.GetTokenBucketLimiter(client, _ => new()
-            {
-                TokenLimit = _burst,
-                TokensPerPeriod = rate,
-                ReplenishmentPeriod = s_second,
-                QueueLimit = 0,
-            }));
+            // It forgets clients that have not called for a while, so it stays small.
+            _requests = PartitionedRateLimiter.Create<IPAddress, IPAddress>(client =>
+                RateLimitPartition.GetTokenBucketLimiter(
+                    client,
+                    _ =>
+                        new()
+                        {
+                            TokenLimit = _burst,
+                            TokensPerPeriod = rate,
+                            ReplenishmentPeriod = s_second,
+                            QueueLimit = 0,
+                        }
+                )
+            );
         }
     }
 
     /// <summary>Failed logins of each username.</summary>
     public LoginCounts FailedLogins { get; }
 
-    /// <summary>All logins of each username, where they are limited.</summary>
+    /// <summary>All logins of each username; null if they are not limited.</summary>
     public LoginCounts? Logins { get; }
 
     /// <summary>
-    /// The limit of a client's calls as the header <c>RateLimit-Policy</c> says it (draft-ietf-httpapi-ratelimit-headers): how many it may make at once,
-    /// and the seconds in which they all come back. Null without a limit.
+    /// The value of the header <c>RateLimit-Policy</c> (draft-ietf-httpapi-ratelimit-headers): how many calls a client
+    /// may make at once, and after how many seconds it may make them all again. Null without a limit.
     /// </summary>
     public string? Policy { get; }
 
-    /// <summary>What this client has left, as the header <c>RateLimit</c> says it; null without a limit.</summary>
+    /// <summary>
+    /// The value of the header <c>RateLimit</c>: how many calls this client has left. Null without a limit.
+    /// </summary>
     public string? Left(IPAddress? client) =>
         client is not null && _requests?.GetStatistics(ClientAddress.Of(client))?.CurrentAvailablePermits is { } left
             ? string.Create(CultureInfo.InvariantCulture, $"\"{PolicyName}\";r={left};t={SecondsFor(_burst - left)}")
             : null;
 
-    /// <summary>Counts a call; how long its client has to wait instead, where it has made too many.</summary>
+    /// <summary>Counts a call. If its client has made too many, returns how long it must wait.</summary>
     public TimeSpan? Count(IPAddress? client)
     {
         if (_requests is null || client is null)
         {
             return null;
         }
+
         using var lease = _requests.AttemptAcquire(ClientAddress.Of(client));
-        return lease.IsAcquired ? null : lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : s_second;
+        return lease.IsAcquired ? null
+            : lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait
+            : s_second;
     }
 
     public void Dispose() => _requests?.Dispose();

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Primitives;
 namespace Agora.Servers;
 
 /// <summary>
-/// What the log lines about a request carry: the id that its answer has as <c>Request-Id</c>, and those that the client gave it, if they are of a form
-/// that cannot forge a line.
+/// The log scope of a request: the id that its answer carries as <c>Request-Id</c>, and the client's own ids, if their
+/// form cannot forge a log line.
 /// </summary>
 internal sealed class RequestScope : IReadOnlyList<KeyValuePair<string, object?>>
 {
@@ -38,7 +38,7 @@ internal sealed class RequestScope : IReadOnlyList<KeyValuePair<string, object?>
     public static RequestScope Of(HttpRequest request) =>
         new(NewId(), ClientId(request.Headers[Header]), TraceParent(request.Headers.TraceParent));
 
-    /// <summary>An id that no other call has. That is enough: nothing is won by guessing it.</summary>
+    /// <summary>A unique id. It need not be secret: guessing it gains nothing.</summary>
     public static string NewId()
     {
         Span<byte> id = stackalloc byte[IdBytes];
@@ -54,10 +54,17 @@ internal sealed class RequestScope : IReadOnlyList<KeyValuePair<string, object?>
 
     private static string? ClientId(StringValues header) =>
         header is [{ Length: >= 1 and <= MaxClientId } id]
-        && id.All(c => char.IsAsciiLetterOrDigit(c) || "-._~|:=/+".Contains(c, StringComparison.Ordinal)) ? id : null;
+        && id.All(c => char.IsAsciiLetterOrDigit(c) || "-._~|:=/+".Contains(c, StringComparison.Ordinal))
+            ? id
+            : null;
 
     // W3C Trace Context, version 00.
     private static string? TraceParent(StringValues header) =>
-        header is [{ Length: 55 } parent] && parent.StartsWith("00-", StringComparison.Ordinal) && parent[35] == '-' && parent[52] == '-'
-        && parent.Where((_, i) => i is not (2 or 35 or 52)).All(char.IsAsciiHexDigitLower) ? parent : null;
+        header is [{ Length: 55 } parent]
+        && parent.StartsWith("00-", StringComparison.Ordinal)
+        && parent[35] == '-'
+        && parent[52] == '-'
+        && parent.Where((_, i) => i is not (2 or 35 or 52)).All(char.IsAsciiHexDigitLower)
+            ? parent
+            : null;
 }

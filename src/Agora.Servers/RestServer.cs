@@ -1,9 +1,8 @@
 using System.Diagnostics;
 using System.Net;
-using Agora.Client;
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 using Agora.Contracts.Customers;
-using Agora.Contracts.Security;
+using Agora.Rest;
 using Grpc.Core.Interceptors;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -19,15 +18,22 @@ using OpenTelemetry.Metrics;
 namespace Agora.Servers;
 
 /// <summary>
-/// What the seller and the buyer server have in common: where they listen, what every request passes through, and what operators ask.
+/// What the seller server and the buyer server share: listening, the pipeline of every request, and the endpoints for
+/// operators.
 /// </summary>
 internal static class RestServer
 {
     public const string LivePath = "/health/live";
 
     public static void AddServices(
-        WebApplicationBuilder builder, ClusterFile cluster, ServerGroup group, int replica, ServerSettings settings, ComponentIdentity? identity,
-        string title)
+        WebApplicationBuilder builder,
+        ClusterFile cluster,
+        ServerGroup group,
+        int replica,
+        ServerSettings settings,
+        ComponentIdentity? identity,
+        string title
+    )
     {
         var address = group.Replicas[replica];
         var certificate = cluster.Https is { } https ? new UsersCertificate(https, TimeProvider.System) : null;
@@ -35,13 +41,13 @@ internal static class RestServer
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = settings.Limits.BodyBytes;
-            // What Kestrel refuses it refuses without a body. So it takes somewhat more than is allowed, and the pipeline says what is too much.
-            kestrel.Limits.MaxRequestHeadersTotalSize = settings.Limits.HeaderBytes + RequestSize.Slack;
+            // Kestrel refuses without a body. So it accepts somewhat more than is allowed, and the pipeline refuses.
+            kestrel.Limits.MaxRequestHeadersTotalSize = settings.Limits.HeaderBytes + RequestSize.OversizeBytes;
             kestrel.Limits.MaxRequestHeaderCount = 4 * RequestSize.MaxHeaders;
-            kestrel.Limits.MaxRequestLineSize = settings.Limits.UrlBytes + RequestSize.Slack;
+            kestrel.Limits.MaxRequestLineSize = settings.Limits.UrlBytes + RequestSize.OversizeBytes;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             kestrel.Limits.MaxConcurrentConnections = settings.Limits.Connections;
-            kestrel.Limits.KeepAliveTimeout = ConnectionLimits.KeepAlive;
+            kestrel.Limits.KeepAliveTimeout = ConnectionLimits.KeepAliveTimeout;
             Listen(kestrel, address, certificate);
         });
         var services = builder.Services;
@@ -49,16 +55,28 @@ internal static class RestServer
         services.ConfigureHttpJsonOptions(json => AgoraJson.Configure(json.SerializerOptions));
         services.AddMetrics();
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(settings);
+        services.AddSingleton(_ => settings);
         services.AddSingleton<ServerMetrics>();
-        services.AddSingleton(provider => new ServerContext(
-            settings, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ServerMetrics>(),
-            provider.GetRequiredService<ILoggerFactory>(), identity)
+        services.AddSingleton(provider => new DatabaseClientSetup(
+            settings,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ServerMetrics>(),
+            provider.GetRequiredService<ILoggerFactory>(),
+            identity
+        )
         {
             Interceptors = [.. provider.GetServices<Interceptor>()],
         });
-        services.AddSingleton(provider => new CustomersDatabase(cluster.Customers, replica, provider.GetRequiredService<ServerContext>()));
-        services.AddSingleton(provider => new ProductsDatabase(cluster.Products, replica, provider.GetRequiredService<ServerContext>()));
+        services.AddSingleton(provider => new CustomersDatabase(
+            cluster.Customers,
+            replica,
+            provider.GetRequiredService<DatabaseClientSetup>()
+        ));
+        services.AddSingleton(provider => new ProductsDatabase(
+            cluster.Products,
+            replica,
+            provider.GetRequiredService<DatabaseClientSetup>()
+        ));
         services.AddSingleton(provider => ReadinessPart.ReadOf(provider.GetRequiredService<CustomersDatabase>()));
         services.AddSingleton(provider => ReadinessPart.WriteOf(provider.GetRequiredService<CustomersDatabase>()));
         services.AddSingleton(provider => ReadinessPart.ReadOf(provider.GetRequiredService<ProductsDatabase>()));
@@ -68,42 +86,71 @@ internal static class RestServer
         services.AddSingleton(provider =>
         {
             var logger = provider.GetRequiredService<ILogger<RefusalLog>>();
-            return new RefusalLog(provider.GetRequiredService<TimeProvider>(), line => logger.LogWarning("Refused, {Refused}", line));
+            return new RefusalLog(
+                provider.GetRequiredService<TimeProvider>(),
+                line => logger.LogWarning("Refused, {Refused}", line)
+            );
         });
-        services.AddSingleton(provider => new ConnectionLimits(settings.Limits, provider.GetRequiredService<RefusalLog>()));
+        services.AddSingleton(provider => new ConnectionLimits(
+            settings.Limits,
+            provider.GetRequiredService<RefusalLog>()
+        ));
         services.AddSingleton(provider => new RateLimits(settings.Limits, provider.GetRequiredService<TimeProvider>()));
-        services.AddOpenTelemetry().WithMetrics(metrics => metrics
-            .AddMeter(ServerMetrics.MeterName)
-            .AddRuntimeInstrumentation()
-            .AddPrometheusExporter());
+        services
+            .AddOpenTelemetry()
+            .WithMetrics(metrics =>
+                metrics.AddMeter(ServerMetrics.MeterName).AddRuntimeInstrumentation().AddPrometheusExporter()
+            );
         OpenApiDescription.AddTo(services, title);
     }
 
-    /// <summary>Everything that is not a function: the pipeline around all requests, and the operators' endpoints.</summary>
+    /// <summary>
+    /// Adds everything that is not a function: the pipeline of all requests, and the endpoints for operators.
+    /// </summary>
     public static void Use(WebApplication app, Role role)
     {
         var settings = app.Services.GetRequiredService<ServerSettings>();
-        app.Lifetime.ApplicationStopped.Register(EarlyRefusals.Watch(app.Services.GetRequiredService<DiagnosticListener>(), settings.Limits).Dispose);
-        // HEAD is GET whose body Kestrel leaves out, as it does for every request that came with this method.
-        app.Use(next => http =>
-        {
-            if (HttpMethods.IsHead(http.Request.Method))
+        app.Lifetime.ApplicationStopped.Register(
+            EarlyRefusals.Watch(app.Services.GetRequiredService<DiagnosticListener>(), settings.Limits).Dispose
+        );
+        // HEAD is served as GET. Kestrel omits the body, since the request came as HEAD.
+        app.Use(next =>
+            http =>
             {
-                http.Request.Method = HttpMethods.Get;
+                if (HttpMethods.IsHead(http.Request.Method))
+                {
+                    http.Request.Method = HttpMethods.Get;
+                }
+
+                return next(http);
             }
-            return next(http);
-        });
+        );
         app.UseRouting();
-        app.Use(next => new Pipeline(next, role, app.Services.GetRequiredService<ServerContext>(), app.Services.GetRequiredService<RateLimits>(),
-            app.Services.GetRequiredService<RefusalLog>()).InvokeAsync);
-        app.MapGet(LivePath, () => TypedResults.Text("""{"status":"live"}""", "application/json")).ExcludeFromDescription();
-        app.MapGet("/health/ready", async (Readiness readiness) =>
-        {
-            var missing = await readiness.MissingAsync();
-            return missing.Length > 0
-                ? (IResult)Refusal.NotReady(string.Join(" and ", missing))
-                : TypedResults.Text("""{"status":"ready"}""", "application/json");
-        }).ExcludeFromDescription();
+        app.Use(next =>
+            new Pipeline(
+                next,
+                role,
+                app.Services.GetRequiredService<ServerSettings>(),
+                app.Services.GetRequiredService<ServerMetrics>(),
+                app.Services.GetRequiredService<TimeProvider>(),
+                app.Services.GetRequiredService<ILogger<Pipeline>>(),
+                app.Services.GetRequiredService<RateLimits>(),
+                app.Services.GetRequiredService<RefusalLog>()
+            ).InvokeAsync
+        );
+        app.MapGet(LivePath, () => TypedResults.Text("""{"status":"live"}""", "application/json"))
+            .ExcludeFromDescription();
+        app.MapGet(
+                "/health/ready",
+                async (Readiness readiness) =>
+                {
+                    var missing = await readiness.MissingAsync();
+                    return missing.Length > 0
+                        ? (IResult)Refusal.NotReady(string.Join(" and ", missing))
+                        : TypedResults.Text("""{"status":"ready"}""", "application/json");
+                }
+            )
+            .ExcludeFromDescription();
         app.MapPrometheusScrapingEndpoint("/metrics").WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
         var document = new PublishedDocument(app.Services, settings.Limits.IdempotencyKeyMinutes);
         app.MapGet("/openapi/v1.json", (HttpContext http) => document.AnswerAsync(http)).ExcludeFromDescription();
@@ -115,16 +162,23 @@ internal static class RestServer
         {
             listen.Protocols = HttpProtocols.Http1;
             var connections = listen.ApplicationServices.GetRequiredService<ConnectionLimits>();
-            connections.UseCount(listen);
+            connections.UseConnectionCount(listen);
             if (certificate is not null)
             {
                 var logger = listen.ApplicationServices.GetRequiredService<ILogger<UsersCertificate>>();
-                certificate.Warn(logger);
-                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(certificate.Options(logger)) });
+                certificate.WarnIfItEndsSoon(logger);
+                listen.UseHttps(
+                    new TlsHandshakeCallbackOptions
+                    {
+                        OnConnection = _ => ValueTask.FromResult(certificate.Options(logger)),
+                    }
+                );
             }
-            ConnectionLimits.UseFirstByte(listen);
-            EarlyRefusals.On(listen);
+
+            ConnectionLimits.UseFirstByteTimeout(listen);
+            EarlyRefusals.UseProblems(listen);
         }
+
         if (IPAddress.TryParse(address.Host, out var ip))
         {
             kestrel.Listen(ip, address.Port, Http1);
@@ -135,7 +189,7 @@ internal static class RestServer
         }
         else
         {
-            // A name may stand for an address that only its clients see, as behind a container's port.
+            // A name may be an address that only clients see, as with a container's published port.
             kestrel.ListenAnyIP(address.Port, Http1);
         }
     }

@@ -1,23 +1,10 @@
 using System.Diagnostics.Metrics;
 using Agora.Contracts.Customers;
-using Agora.Contracts.Security;
 using Grpc.Core;
-using Grpc.Core.Interceptors;
-using Microsoft.Extensions.Logging;
 
 namespace Agora.Servers;
 
-/// <summary>What every part of a server is given.</summary>
-internal sealed record ServerContext(
-    ServerSettings Settings, TimeProvider Time, ServerMetrics Metrics, ILoggerFactory Loggers, ComponentIdentity? Identity)
-{
-    /// <summary>What every call of a database's functions passes by on its way out, the first one first.</summary>
-    public IReadOnlyList<Interceptor> Interceptors { get; init; } = [];
-
-    public ILogger Logger(Type type) => Loggers.CreateLogger(type);
-}
-
-/// <summary>A server's own measurements; the runtime's and HTTP's come with OpenTelemetry.</summary>
+/// <summary>A server's own metrics; those of the runtime and of HTTP come from OpenTelemetry.</summary>
 internal sealed class ServerMetrics
 {
     public const string MeterName = "Agora.Servers";
@@ -30,15 +17,27 @@ internal sealed class ServerMetrics
     public ServerMetrics(IMeterFactory factory)
     {
         var meter = factory.Create(MeterName);
-        _functions = meter.CreateHistogram("agora.function.duration", "s", "Time to answer one call of a function, by its outcome.",
+        _functions = meter.CreateHistogram(
+            "agora.function.duration",
+            "s",
+            "Time to answer one call of a function, by its outcome.",
             advice: new InstrumentAdvice<double>
             {
                 HistogramBucketBoundaries = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
-            });
-        _retries = meter.CreateCounter<long>("agora.database.retries", description: "Calls of a database that went on to another replica.");
-        _purchases = meter.CreateCounter<long>("agora.purchases", description: "Purchases by the state that their buyer was told.");
-        _rescued = meter.CreateCounter<long>("agora.purchases.rescued",
-            description: "Purchases left unsettled by another server and settled by this one.");
+            }
+        );
+        _retries = meter.CreateCounter<long>(
+            "agora.database.retries",
+            description: "Calls of a database that went on to another replica."
+        );
+        _purchases = meter.CreateCounter<long>(
+            "agora.purchases",
+            description: "Purchases by the state that was answered."
+        );
+        _rescued = meter.CreateCounter<long>(
+            "agora.purchases.rescued",
+            description: "Purchases left unsettled by another server and settled by this one."
+        );
     }
 
     /// <param name="function">The function's name.</param>
@@ -50,7 +49,9 @@ internal sealed class ServerMetrics
     public void DatabaseRetry(string database, StatusCode reason) =>
         _retries.Add(1, new("database", database), new("reason", reason.ToString()));
 
-    public void PurchaseAnswered(PurchaseState state) => _purchases.Add(1, new KeyValuePair<string, object?>("state", state.ToString()));
+    public void PurchaseAnswered(PurchaseState state) =>
+        _purchases.Add(1, new KeyValuePair<string, object?>("state", state.ToString()));
 
-    public void PurchaseRescued(PurchaseState state) => _rescued.Add(1, new KeyValuePair<string, object?>("state", state.ToString()));
+    public void PurchaseRescued(PurchaseState state) =>
+        _rescued.Add(1, new KeyValuePair<string, object?>("state", state.ToString()));
 }

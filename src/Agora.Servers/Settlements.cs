@@ -1,132 +1,137 @@
 using System.Threading.Channels;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Products;
-using Google.Protobuf;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Agora.Servers;
 
-/// <summary>The last step of one purchase or vote, which nobody waits for.</summary>
-internal readonly record struct Settlement(SettlementKind Kind, ByteString Id);
-
-internal enum SettlementKind
-{
-    /// <summary>A completed purchase: its units are to be confirmed as sold.</summary>
-    Bought,
-
-    /// <summary>A vote that its item has counted: it is to be marked so.</summary>
-    Counted,
-}
-
 /// <summary>
-/// Takes the last steps of purchases and votes behind their answers, and for many in one command: an ordered command costs every replica
-/// much the same, whether it settles one or fifty.
+/// Takes the last steps of purchases and votes after their answers, many in one command: an ordered command costs every
+/// replica about the same, whether it settles one or fifty.
 /// </summary>
 /// <remarks>
-/// Dying loses the queue and nothing else: the databases hold each reservation as open until it is confirmed and each vote as not forwarded
-/// until it is marked, and <see cref="PurchaseRecovery"/>, here or at another server, finds it. So what fails, or is too much, is simply let go.
+/// If the server dies, only the queue is lost. The databases hold each reservation as open until it is confirmed, and
+/// each vote as unforwarded until it is marked, and <see cref="PurchaseRecovery"/> of any server finds them. So a step
+/// that fails, or does not fit into the queue, is dropped.
 /// </remarks>
 internal sealed class Settlements(
-    CustomersDatabase customers, ProductsDatabase products, ServerContext context, ILogger<Settlements> logger)
-    : BackgroundService
+    CustomersDatabase customers,
+    ProductsDatabase products,
+    ServerSettings settings,
+    TimeProvider time,
+    ILogger<Settlements> logger
+) : BackgroundService
 {
-    /// <summary>In one command. The products database takes no more.</summary>
-    public const int Most = 50;
+    /// <summary>How many are settled in one command. The products database accepts no more.</summary>
+    public const int MaxBatch = 50;
 
-    private const int MostWaiting = 10_000;
+    private const int MaxWaiting = 10_000;
 
-    // Long enough for several to come together, and far below what a rescuer would take for abandoned.
-    private static readonly TimeSpan s_gathering = TimeSpan.FromSeconds(1);
+    // Long enough to gather several, and far below the age at which a rescuer acts.
+    private static readonly TimeSpan s_gatheringTime = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<Settlement> _waiting = Channel.CreateBounded<Settlement>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
+    private readonly Channel<Settlement> _waiting = Channel.CreateBounded<Settlement>(
+        new BoundedChannelOptions(MaxWaiting) { SingleReader = true }
+    );
 
-    /// <summary>Has the last steps taken soon.</summary>
+    /// <summary>Queues a last step.</summary>
     public void Add(Settlement settlement)
     {
         if (!_waiting.Writer.TryWrite(settlement))
         {
-            logger.LogDebug("{Count} settlements wait already: one more is left to recovery", MostWaiting);
+            logger.LogDebug("{Count} settlements wait: one more is left to recovery", MaxWaiting);
         }
     }
 
-    private async Task FinishAsync(List<Settlement> settlements, CancellationToken deadline)
+    private async Task TakeLastStepsAsync(List<Settlement> settlements, CancellationToken cancellationToken)
     {
-        var bought = new Confirm();
-        var counted = new MarkForwarded();
+        var confirm = new Confirm();
+        var mark = new MarkForwarded();
         foreach (var (kind, id) in settlements)
         {
-            if (kind == SettlementKind.Bought)
+            if (kind == SettlementKind.ConfirmPurchase)
             {
-                bought.PurchaseIds.Add(id);
+                confirm.PurchaseIds.Add(id);
             }
             else
             {
-                counted.VoteIds.Add(id);
+                mark.VoteIds.Add(id);
             }
         }
-        if (bought.PurchaseIds.Count > 0)
+
+        if (confirm.PurchaseIds.Count > 0)
         {
-            var reply = await products.ExecuteAsync(RequestId.Random(), new() { Confirm = bought }, deadline);
+            var reply = await products.ExecuteAsync(
+                RequestIds.Random(),
+                new() { Confirm = confirm },
+                cancellationToken
+            );
             foreach (var refused in reply.Confirmed.RefusedIds)
             {
-                // No interleaving of the saga leads here.
-                logger.LogError("Purchase {Purchase} is completed, but its units are not reserved", PurchaseSaga.TransactionId(refused));
+                // No order of the saga's steps leads here.
+                logger.LogError(
+                    "Purchase {Purchase} is completed, but its units are not reserved",
+                    PurchaseSaga.TransactionId(refused)
+                );
             }
         }
-        if (counted.VoteIds.Count > 0)
+
+        if (mark.VoteIds.Count > 0)
         {
-            await customers.ExecuteAsync(RequestId.Random(), new() { MarkForwarded = counted }, deadline);
+            await customers.ExecuteAsync(RequestIds.Random(), new() { MarkForwarded = mark }, cancellationToken);
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task ExecuteAsync(CancellationToken cancellationToken)
     {
         try
         {
-            while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
+            while (await _waiting.Reader.WaitToReadAsync(cancellationToken))
             {
-                await Task.Delay(s_gathering, context.Time, stoppingToken);
-                await FinishWaitingAsync();
+                await Task.Delay(s_gatheringTime, time, cancellationToken);
+                await TakeLastStepsAsync();
             }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // The server stops, and takes no more calls. The databases stop after it.
-            await FinishWaitingAsync();
+            // The server stops and takes no more calls. The databases stop later.
+            await TakeLastStepsAsync();
         }
     }
 
-    private async Task FinishWaitingAsync()
+    private async Task TakeLastStepsAsync()
     {
-        var some = new List<Settlement>(Most);
+        var batch = new List<Settlement>(MaxBatch);
         try
         {
-            while (Take(some))
+            while (TryTakeBatch(batch))
             {
-                using var deadline = new CancellationTokenSource(context.Settings.CallDeadline, context.Time);
-                await FinishAsync(some, deadline.Token);
+                using var deadline = new CancellationTokenSource(settings.CallDeadline, time);
+                await TakeLastStepsAsync(batch, deadline.Token);
             }
         }
         catch (Exception e)
         {
-            // Whatever went wrong, the next of these would probably fare alike, and this loop must go on.
-            var left = some.Count;
-            while (Take(some))
+            // The others would probably fail too, and this loop must go on.
+            var left = batch.Count;
+            while (TryTakeBatch(batch))
             {
-                left += some.Count;
+                left += batch.Count;
             }
+
             logger.LogInformation("{Count} settlements are left to recovery: {Reason}", left, e.Message);
         }
     }
 
-    private bool Take(List<Settlement> some)
+    private bool TryTakeBatch(List<Settlement> batch)
     {
-        some.Clear();
-        while (some.Count < Most && _waiting.Reader.TryRead(out var next))
+        batch.Clear();
+        while (batch.Count < MaxBatch && _waiting.Reader.TryRead(out var next))
         {
-            some.Add(next);
+            batch.Add(next);
         }
-        return some.Count > 0;
+
+        return batch.Count > 0;
     }
 }

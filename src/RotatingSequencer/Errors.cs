@@ -1,19 +1,31 @@
 namespace RotatingSequencer;
 
 /// <summary>
-/// The group's rules were broken: a journal was lost (<see cref="JournalLostException"/>), two groups share a key, or there is a bug. The member stops,
-/// because going on could deliver different things at different members.
+/// The group's rules were broken: a journal was lost (<see cref="JournalLostException"/>), two groups share a key, or
+/// there is a bug. The member stops, because members that went on could deliver different things.
 /// </summary>
+/// <param name="message">Which rule was broken, and by which member.</param>
 public class ProtocolViolationException(string message) : Exception(message);
 
 /// <summary>
-/// Of broken rules the one that people cause and can undo: a member's journal and its application's state, or what the others hold of it, are not of one
-/// time or of one member. One of them was lost, damaged, is an older copy or belongs elsewhere.
+/// A member's journal does not fit its application's state, its options, or what the other members hold. One of them
+/// was lost or damaged, is an older copy, or belongs to another member. An operator can fix this: restore journal and
+/// state as they were at the same moment.
 /// </summary>
+/// <param name="message">What does not fit what.</param>
 public sealed class JournalLostException(string message) : ProtocolViolationException(message);
 
-/// <summary>Too much waits to be sent already: some member is slow or away. Nothing was sent; try again later.</summary>
+/// <summary>
+/// Too much waits to be sent: a member of the group is slow or down. Nothing was sent; try again later.
+/// </summary>
+/// <param name="message">What the caller can do.</param>
 public sealed class OverloadedException(string message) : Exception(message);
 
-/// <summary>The member has stopped or is stopping. Whether a request that waited is delivered is unknown: repeat it only if that does no harm.</summary>
-public sealed class MemberStoppedException(string message, Exception? innerException = null) : Exception(message, innerException);
+/// <summary>
+/// The member has stopped or is stopping. Whether a waiting request is delivered is unknown: repeat it only if that
+/// does no harm.
+/// </summary>
+/// <param name="message">Which member stopped.</param>
+/// <param name="innerException">Why it stopped; null when it was asked to.</param>
+public sealed class MemberStoppedException(string message, Exception? innerException = null)
+    : Exception(message, innerException);

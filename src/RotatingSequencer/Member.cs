@@ -1,13 +1,14 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using RotatingSequencer.Core;
 using RotatingSequencer.Hosting;
 using RotatingSequencer.Journal;
 
 namespace RotatingSequencer;
 
 /// <summary>
-/// A member of a group that delivers the same payloads in the same order at every member, over UDP, with the rotating-sequencer
-/// protocol. Thread-safe.
+/// A member of a group that delivers the same payloads in the same order at every member, over UDP, with the
+/// rotating-sequencer protocol. Thread-safe.
 /// </summary>
 public sealed class Member : IAsyncDisposable
 {
@@ -16,14 +17,29 @@ public sealed class Member : IAsyncDisposable
     private Member(MemberLoop loop) => _loop = loop;
 
     /// <summary>
-    /// Starts a member: reads its journal, binds its UDP port, and delivers to <paramref name="handler"/> from where that stands.
+    /// Starts a member: reads its journal, binds its UDP port, and delivers to <paramref name="handler"/> everything
+    /// that comes after <see cref="IDeliveryHandler.Applied"/>.
     /// </summary>
-    /// <exception cref="ArgumentException">The options are wrong.</exception>
+    /// <param name="options">How the member runs.</param>
+    /// <param name="handler">The application.</param>
+    /// <param name="cancellationToken">Cancels the start, as long as it has not begun.</param>
+    /// <returns>The running member.</returns>
+    /// <exception cref="ArgumentException">An option is wrong; or the application has applied something, and there is
+    /// no journal directory.</exception>
     /// <exception cref="IOException">The journal's directory cannot be used, or another process uses it.</exception>
+    /// <exception cref="UnauthorizedAccessException">This process may not use the journal's directory or
+    /// files.</exception>
+    /// <exception cref="InvalidDataException">The journal is damaged, or of another version; the message names the
+    /// file.</exception>
+    /// <exception cref="JournalLostException">The journal does not fit the application's state, or belongs to another
+    /// member.</exception>
     /// <exception cref="System.Net.Sockets.SocketException">The UDP port cannot be bound.</exception>
-    /// <exception cref="InvalidDataException">The journal is damaged, or of another version; the message names the file.</exception>
-    /// <exception cref="JournalLostException">Journal and application do not belong together, or to this member.</exception>
-    public static Task<Member> StartAsync(MemberOptions options, IDeliveryHandler handler, CancellationToken cancellationToken)
+    /// <exception cref="OperationCanceledException">The start was cancelled.</exception>
+    public static Task<Member> StartAsync(
+        MemberOptions options,
+        IDeliveryHandler handler,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(handler);
@@ -31,56 +47,79 @@ public sealed class Member : IAsyncDisposable
         return Task.Run(() => Start(options, handler), cancellationToken);
     }
 
-    /// <summary>Completes when the member has stopped; faults when it had to, because of its journal, the handler or a broken rule.</summary>
+    /// <summary>
+    /// Completes when the member has stopped. It faults when the member had to stop because of its journal, its handler
+    /// or a broken rule.
+    /// </summary>
     public Task Completion => _loop.Completion;
 
     /// <summary>What this member knows now.</summary>
     public MemberStatus Status => _loop.Status;
 
     /// <summary>
-    /// Broadcasts a payload; completes with the handler's result once it is delivered here, which implies that a majority holds it.
+    /// Broadcasts a payload. It completes with the handler's result once the payload is delivered here; then a majority
+    /// holds it.
     /// </summary>
-    /// <param name="payload">At most 1 MiB; not to be changed before the call completes.</param>
+    /// <param name="payload">At most 1 MiB; do not change it before the call completes.</param>
     /// <param name="cancellationToken">Ends the wait; the payload may be delivered all the same.</param>
+    /// <returns>What <see cref="IDeliveryHandler.Deliver"/> put into its results for this payload.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The payload is too long.</exception>
     /// <exception cref="OverloadedException">Too much waits already. Nothing was sent.</exception>
-    /// <exception cref="MemberStoppedException">The member stopped; whether the payload is delivered is unknown.</exception>
-    public Task<ReadOnlyMemory<byte>> BroadcastAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default)
+    /// <exception cref="MemberStoppedException">The member stopped; whether the payload is delivered is
+    /// unknown.</exception>
+    /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
+    public Task<ReadOnlyMemory<byte>> BroadcastAsync(
+        ReadOnlyMemory<byte> payload,
+        CancellationToken cancellationToken = default
+    )
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(payload.Length, Protocol.SubmissionQueue.MaximumPayload, nameof(payload));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(payload.Length, SubmissionQueue.MaxPayload, nameof(payload));
         return _loop.Broadcast(payload).WaitAsync(cancellationToken);
     }
 
     /// <summary>
-    /// Completes once everything that was delivered at any member before the call has been delivered here: a read of the application's
-    /// state then is linearizable. Orders no message; concurrent callers share a round.
+    /// Completes once everything that was delivered at any member before the call is applied here: a read of the
+    /// application's state is then linearizable. No message is ordered for it, and concurrent callers share a round.
     /// </summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The wait.</returns>
     /// <exception cref="MemberStoppedException">The member stopped.</exception>
-    public Task ReadBarrierAsync(CancellationToken cancellationToken = default) => _loop.ReadBarrier().WaitAsync(cancellationToken);
+    /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
+    public Task ReadBarrierAsync(CancellationToken cancellationToken = default) =>
+        _loop.ReadBarrier().WaitAsync(cancellationToken);
 
-    /// <summary>Stops the member. What it holds stays in its journal; calls that wait fail with <see cref="MemberStoppedException"/>.</summary>
+    /// <summary>
+    /// Stops the member. Its journal keeps what it holds; waiting calls fail with <see cref="MemberStoppedException"/>.
+    /// </summary>
+    /// <returns>The wait for its end.</returns>
     public ValueTask DisposeAsync() => _loop.StopAsync();
 
     private static Member Start(MemberOptions options, IDeliveryHandler handler)
     {
-        // Each journal, and without one each life, has an incarnation of its own; never 0, which stands for unknown.
+        // Each journal has an incarnation of its own; without a journal, each start has. 0 means unknown, so none is 0.
         var incarnation = BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long))) | 1;
         var fresh = JournalState.Fresh(options.Id, options.Members.Count, incarnation);
         if (options.JournalDirectory is not { } directory)
         {
-            return handler.Applied < 0
-                ? new Member(MemberLoop.Start(options, handler, fresh, null))
-                : throw new JournalLostException(
-                    $"The application has applied up to {handler.Applied}, but this member runs without a journal and can only begin at 0. "
-                    + "Give it a journal directory, or an empty application.");
+            var applied = handler.Applied;
+            return applied < 0
+                ? new Member(MemberLoop.Start(options, handler, applied, fresh, null))
+                : throw new ArgumentException(
+                    $"The application has applied everything up to {applied}, but this member runs without a journal, "
+                        + "and so can only begin at 0. Give it a journal directory, or an empty application."
+                );
         }
 
         var journal = JournalFile.Open(directory, fresh, out var state);
         try
         {
+            // The open journal keeps other processes out. Before that, another one could still apply something.
             return state.Self == options.Id && state.DroppedLocals.Length == options.Members.Count
-                ? new Member(MemberLoop.Start(options, handler, state, journal))
+                ? new Member(MemberLoop.Start(options, handler, handler.Applied, state, journal))
                 : throw new JournalLostException(
-                    $"The journal in {directory} is of member {state.Self} of {state.DroppedLocals.Length}, not of member {options.Id} of {options.Members.Count}.");
+                    $"The journal in {directory} is of member {state.Self} of {state.DroppedLocals.Length}, "
+                        + $"not of member {options.Id} of {options.Members.Count}."
+                );
         }
         catch
         {

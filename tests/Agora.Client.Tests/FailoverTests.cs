@@ -1,18 +1,20 @@
 using System.Net.Sockets;
+using Agora.Rest;
+using Agora.Testing;
 using Microsoft.AspNetCore.Http;
 using Xunit;
-using static Agora.Client.Tests.ScriptedServer;
+using static Agora.Testing.ScriptedServer;
 
 namespace Agora.Client.Tests;
 
 /// <summary>
-/// "When it is disconnected, or is told 503, it goes on with another, with the same Idempotency-Key, so that nothing
+/// "When it is disconnected or gets 503, it goes on with another server and the same Idempotency-Key, so that nothing
 /// happens twice. The user sees at most a pause."
 /// </summary>
 public sealed class FailoverTests : IAsyncDisposable
 {
     private const string EmptyCart = """{"lines":[],"total":0.00}""";
-    private static readonly TimeSpan _generous = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_generous = TimeSpan.FromSeconds(30);
 
     private readonly List<ScriptedServer> _servers = [];
     private readonly List<ReplicaChange> _changes = [];
@@ -25,7 +27,8 @@ public sealed class FailoverTests : IAsyncDisposable
         }
     }
 
-    public static TheoryData<string> Failures => ["refuses connections", "dies", "dies while answering", "hangs", "503", "502"];
+    public static TheoryData<string> Failures =>
+        ["refuses connections", "dies", "dies while answering", "hangs", "503", "502"];
 
     [Theory]
     [MemberData(nameof(Failures))]
@@ -33,14 +36,17 @@ public sealed class FailoverTests : IAsyncDisposable
     {
         var bad = await StartAsync(Failing(failure));
         var good = await StartAsync(Responds(200, EmptyCart));
-        using var client = Client([bad, good], new() { AttemptTimeout = failure == "hangs" ? TimeSpan.FromMilliseconds(300) : _generous });
+        using var client = Client(
+            [bad, good],
+            new() { AttemptTimeout = failure == "hangs" ? TimeSpan.FromMilliseconds(300) : s_generous }
+        );
         client.Token = "token";
         if (failure == "refuses connections")
         {
             await bad.StopAsync();
         }
 
-        var cart = await client.AddItemToCartAsync("3-17", 2, cancel: TestContext.Current.CancellationToken);
+        var cart = await client.AddItemToCartAsync("3-17", 2, cancellationToken: TestContext.Current.CancellationToken);
 
         Assert.Empty(cart.Lines);
         var served = Assert.Single(good.Requests);
@@ -49,10 +55,10 @@ public sealed class FailoverTests : IAsyncDisposable
         Assert.NotNull(served.Key);
         if (failure != "refuses connections")
         {
-            // Identical, the key included: the server that did the work before it died and the one that is asked next
-            // can tell.
+            // Both requests are identical, including the key: so the second server knows that it is a repeat.
             Assert.Equal(served, Assert.Single(bad.Requests));
         }
+
         var change = Assert.Single(_changes);
         Assert.Equal((bad.Address, good.Address, TimeSpan.Zero), (change.From, change.To, change.Pause));
     }
@@ -63,11 +69,15 @@ public sealed class FailoverTests : IAsyncDisposable
     {
         var bad = await StartAsync(Failing(failure));
         var good = await StartAsync(Responds(200, EmptyCart));
-        using var client = Client([bad, good], new() { AttemptTimeout = failure == "hangs" ? TimeSpan.FromMilliseconds(300) : _generous });
+        using var client = Client(
+            [bad, good],
+            new() { AttemptTimeout = failure == "hangs" ? TimeSpan.FromMilliseconds(300) : s_generous }
+        );
         if (failure == "refuses connections")
         {
             await bad.StopAsync();
         }
+
         await client.DisplayCartAsync(TestContext.Current.CancellationToken);
         Assert.Null(Assert.Single(good.Requests).Key);
     }
@@ -82,6 +92,7 @@ public sealed class FailoverTests : IAsyncDisposable
         {
             await client.DisplayCartAsync(TestContext.Current.CancellationToken);
         }
+
         Assert.Single(bad.Requests);
         Assert.Equal(5, good.Requests.Count);
         Assert.Equal(good.Address, client.Servers.Current);
@@ -113,19 +124,30 @@ public sealed class FailoverTests : IAsyncDisposable
     {
         var server = await StartAsync(Responds(204, ""));
         using var client = Client([server]);
-        await client.ClearCartAsync(cancel: TestContext.Current.CancellationToken);
-        await client.ClearCartAsync(cancel: TestContext.Current.CancellationToken);
+        await client.ClearCartAsync(cancellationToken: TestContext.Current.CancellationToken);
+        await client.ClearCartAsync(cancellationToken: TestContext.Current.CancellationToken);
         Assert.Equal(2, server.Requests.Select(r => r.Key).Distinct().Count());
     }
 
     [Fact]
     public async Task When_no_server_serves_the_call_ends_at_its_deadline_with_the_key_to_repeat_it()
     {
-        var servers = new[] { await StartAsync(Failing("503")), await StartAsync(Failing("dies")), await StartAsync(Failing("hangs")) };
-        using var client = Client(servers, new() { Deadline = TimeSpan.FromMilliseconds(900), AttemptTimeout = TimeSpan.FromMilliseconds(100) });
+        var servers = new[]
+        {
+            await StartAsync(Failing("503")),
+            await StartAsync(Failing("dies")),
+            await StartAsync(Failing("hangs")),
+        };
+        using var client = Client(
+            servers,
+            new() { Deadline = TimeSpan.FromMilliseconds(900), AttemptTimeout = TimeSpan.FromMilliseconds(100) }
+        );
 
-        var failure = await Assert.ThrowsAsync<AgoraException>(
-            () => client.ClearCartAsync(cancel: TestContext.Current.CancellationToken).WaitAsync(_generous, TestContext.Current.CancellationToken));
+        var failure = await Assert.ThrowsAsync<AgoraException>(() =>
+            client
+                .ClearCartAsync(cancellationToken: TestContext.Current.CancellationToken)
+                .WaitAsync(s_generous, TestContext.Current.CancellationToken)
+        );
 
         Assert.True(failure.IsTransient);
         Assert.True(failure.OutcomeUnknown);
@@ -140,7 +162,9 @@ public sealed class FailoverTests : IAsyncDisposable
         var gone = await StartAsync(Dies);
         await gone.StopAsync();
         using var client = Client([gone], new() { Deadline = TimeSpan.FromMilliseconds(200) });
-        var failure = await Assert.ThrowsAsync<AgoraException>(() => client.ClearCartAsync(cancel: TestContext.Current.CancellationToken));
+        var failure = await Assert.ThrowsAsync<AgoraException>(() =>
+            client.ClearCartAsync(cancellationToken: TestContext.Current.CancellationToken)
+        );
         Assert.Equal((0, true, false), (failure.Status, failure.IsTransient, failure.OutcomeUnknown));
     }
 
@@ -151,13 +175,16 @@ public sealed class FailoverTests : IAsyncDisposable
         using var client = Client(servers, new() { Deadline = TimeSpan.FromMilliseconds(1500) });
         await Assert.ThrowsAsync<AgoraException>(() => client.DisplayCartAsync(TestContext.Current.CancellationToken));
 
-        // Full pauses are 0, 100, 200, 400, 800 ms, and jitter halves them at most.
+        // The full pauses are 0, 100, 200, 400 and 800 ms, and jitter halves them at most.
         Assert.InRange(servers.Sum(s => s.Requests.Count), 1, 7);
-        Assert.All(_changes.Zip(_changes.Skip(2)), pair => Assert.True(pair.Second.Pause >= pair.First.Pause, "pauses shrink"));
+        Assert.All(
+            _changes.Zip(_changes.Skip(2)),
+            pair => Assert.True(pair.Second.Pause >= pair.First.Pause, "pauses shrink")
+        );
     }
 
     [Fact]
-    public async Task A_server_that_says_when_to_come_back_is_left_in_peace_until_then_but_another_is_asked_at_once()
+    public async Task A_server_that_says_when_to_come_back_is_not_asked_until_then_but_another_is_asked_at_once()
     {
         var bad = await StartAsync(Refuses(503, "unavailable", "no leader", retryAfter: "1"));
         var good = await StartAsync(Responds(200, EmptyCart));
@@ -166,10 +193,16 @@ public sealed class FailoverTests : IAsyncDisposable
             await client.DisplayCartAsync(TestContext.Current.CancellationToken);
             Assert.Equal(TimeSpan.Zero, Assert.Single(_changes).Pause);
         }
+
         _changes.Clear();
         using (var client = Client([bad]))
         {
-            bad.Answer = context => (bad.Requests.Count < 3 ? Refuses(503, "unavailable", "no leader", retryAfter: "1") : Responds(200, EmptyCart))(context);
+            bad.Answer = context =>
+                (
+                    bad.Requests.Count < 3
+                        ? Refuses(503, "unavailable", "no leader", retryAfter: "1")
+                        : Responds(200, EmptyCart)
+                )(context);
             await client.DisplayCartAsync(TestContext.Current.CancellationToken);
             Assert.Equal(TimeSpan.FromSeconds(1), Assert.Single(_changes).Pause);
         }
@@ -180,21 +213,28 @@ public sealed class FailoverTests : IAsyncDisposable
     {
         var bad = await StartAsync(Refuses(503, "unavailable", "maintenance", retryAfter: "3600"));
         using var client = Client([bad]);
-        var failure = await Assert.ThrowsAsync<AgoraException>(
-            () => client.DisplayCartAsync(TestContext.Current.CancellationToken).WaitAsync(_generous, TestContext.Current.CancellationToken));
+        var failure = await Assert.ThrowsAsync<AgoraException>(() =>
+            client
+                .DisplayCartAsync(TestContext.Current.CancellationToken)
+                .WaitAsync(s_generous, TestContext.Current.CancellationToken)
+        );
         Assert.Equal((503, TimeSpan.FromHours(1)), (failure.Status, failure.RetryAfter));
         Assert.Single(bad.Requests);
     }
 
     [Fact]
-    public async Task A_limit_whose_end_is_told_is_waited_out_at_the_same_server()
+    public async Task A_limit_with_a_known_end_is_waited_for_at_the_same_server()
     {
         var limiting = await StartAsync(Refuses(429, "too-many-requests", "slow down", retryAfter: "1"));
         var other = await StartAsync(Responds(200, EmptyCart));
         limiting.Answer = context =>
-            (limiting.Requests.Count < 3 ? Refuses(429, "too-many-requests", "slow down", retryAfter: "1") : Responds(200, EmptyCart))(context);
+            (
+                limiting.Requests.Count < 3
+                    ? Refuses(429, "too-many-requests", "slow down", retryAfter: "1")
+                    : Responds(200, EmptyCart)
+            )(context);
         using var client = Client([limiting, other]);
-        await client.SaveCartAsync(cancel: TestContext.Current.CancellationToken);
+        await client.SaveCartAsync(cancellationToken: TestContext.Current.CancellationToken);
 
         Assert.Equal(3, limiting.Requests.Count);
         Assert.Single(limiting.Requests.Select(r => r.Key).Distinct());
@@ -207,7 +247,9 @@ public sealed class FailoverTests : IAsyncDisposable
     {
         var limiting = await StartAsync(Refuses(429, "too-many-requests", "slow down", retryAfter: "60"));
         using var client = Client([limiting]);
-        var refusal = await Assert.ThrowsAsync<AgoraException>(() => client.SaveCartAsync(cancel: TestContext.Current.CancellationToken));
+        var refusal = await Assert.ThrowsAsync<AgoraException>(() =>
+            client.SaveCartAsync(cancellationToken: TestContext.Current.CancellationToken)
+        );
         Assert.Equal((429, "slow down", TimeSpan.FromMinutes(1)), (refusal.Status, refusal.Detail, refusal.RetryAfter));
         Assert.Single(limiting.Requests);
         Assert.Empty(_changes);
@@ -224,7 +266,9 @@ public sealed class FailoverTests : IAsyncDisposable
             await cancel.CancelAsync();
             await Hangs(context);
         };
-        var cancelled = await Assert.ThrowsAsync<CallCanceledException>(() => client.SaveCartAsync(cancel: cancel.Token));
+        var cancelled = await Assert.ThrowsAsync<CallCanceledException>(() =>
+            client.SaveCartAsync(cancellationToken: cancel.Token)
+        );
         Assert.Equal((true, server.Requests.Single().Key), (cancelled.OutcomeUnknown, cancelled.IdempotencyKey));
     }
 
@@ -234,9 +278,11 @@ public sealed class FailoverTests : IAsyncDisposable
         var gone = await StartAsync(Dies);
         await gone.StopAsync();
         using var cancel = new CancellationTokenSource();
-        // Told in the pause before the next attempt.
+        // Cancels in the pause before the next attempt.
         using var client = new BuyerClient([gone.Address], new() { OnChange = _ => cancel.Cancel() });
-        var cancelled = await Assert.ThrowsAsync<CallCanceledException>(() => client.SaveCartAsync("mine", cancel.Token));
+        var cancelled = await Assert.ThrowsAsync<CallCanceledException>(() =>
+            client.SaveCartAsync("mine", cancel.Token)
+        );
         Assert.Equal((false, "mine"), (cancelled.OutcomeUnknown, cancelled.IdempotencyKey));
     }
 
@@ -245,16 +291,69 @@ public sealed class FailoverTests : IAsyncDisposable
     {
         var server = await StartAsync(Refuses(500, "internal", "a fault of ours"));
         using var client = Client([server]);
-        var failure = await Assert.ThrowsAsync<AgoraException>(() => client.SaveCartAsync("mine", TestContext.Current.CancellationToken));
+        var failure = await Assert.ThrowsAsync<AgoraException>(() =>
+            client.SaveCartAsync("mine", TestContext.Current.CancellationToken)
+        );
         Assert.Equal((true, "mine"), (failure.OutcomeUnknown, failure.IdempotencyKey));
     }
 
+    [Theory]
+    [InlineData(429, "too-many-requests", "60")]
+    [InlineData(429, "too-many-requests", null)]
+    [InlineData(401, "not-logged-in", null)]
+    [InlineData(400, "invalid-request", null)]
+    [InlineData(413, "too-large", null)]
+    [InlineData(415, "unsupported-media-type", null)]
+    [InlineData(404, "no-such-resource", null)]
+    [InlineData(405, "method-not-allowed", null)]
+    [InlineData(409, "purchase-pending", "5")]
+    [InlineData(422, "key-expired", null)]
+    [InlineData(500, "internal", null)]
+    [InlineData(418, "unheard-of", null)]
+    public async Task A_refusal_that_decides_nothing_under_the_key_leaves_an_earlier_attempts_outcome_unknown(
+        int status,
+        string code,
+        string? retryAfter
+    )
+    {
+        var failure = await RefusedAfterABreakAsync(status, code, retryAfter);
+        Assert.Equal((status, true, "mine"), (failure.Status, failure.OutcomeUnknown, failure.IdempotencyKey));
+    }
+
+    [Theory]
+    [InlineData(402, "payment-declined")]
+    [InlineData(403, "not-yours")]
+    [InlineData(404, "not-in-cart")]
+    [InlineData(409, "not-enough-units")]
+    [InlineData(409, "purchase-abandoned")]
+    [InlineData(412, "changed-meanwhile")]
+    [InlineData(422, "key-reused")]
+    public async Task A_refusal_by_the_function_itself_settles_what_became_of_earlier_attempts(int status, string code)
+    {
+        var failure = await RefusedAfterABreakAsync(status, code);
+        Assert.Equal((status, false), (failure.Status, failure.OutcomeUnknown));
+    }
+
     [Fact]
-    public async Task One_attempt_is_told_as_one()
+    public async Task Wrong_credentials_settle_what_became_of_an_earlier_attempt_to_log_in()
+    {
+        var breaking = await StartAsync(Dies);
+        var refusing = await StartAsync(Refuses(401, "not-logged-in", "The username or the password is wrong."));
+        using var client = Client([breaking, refusing]);
+        var failure = await Assert.ThrowsAsync<AgoraException>(() =>
+            client.LoginAsync("bob", "pw", cancellationToken: TestContext.Current.CancellationToken)
+        );
+        Assert.Equal((401, false), (failure.Status, failure.OutcomeUnknown));
+    }
+
+    [Fact]
+    public async Task One_attempt_is_reported_as_one()
     {
         var server = await StartAsync(Refuses(503, "unavailable", "maintenance", retryAfter: "3600"));
         using var client = Client([server]);
-        var failure = await Assert.ThrowsAsync<AgoraException>(() => client.SaveCartAsync(cancel: TestContext.Current.CancellationToken));
+        var failure = await Assert.ThrowsAsync<AgoraException>(() =>
+            client.SaveCartAsync(cancellationToken: TestContext.Current.CancellationToken)
+        );
         Assert.Contains("(1 attempt)", failure.Detail, StringComparison.Ordinal);
     }
 
@@ -268,7 +367,9 @@ public sealed class FailoverTests : IAsyncDisposable
     {
         var server = await StartAsync(Responds(200, EmptyCart));
         using var client = Client([server]);
-        var refusal = await Assert.ThrowsAsync<AgoraException>(() => client.SaveCartAsync(key, TestContext.Current.CancellationToken));
+        var refusal = await Assert.ThrowsAsync<AgoraException>(() =>
+            client.SaveCartAsync(key, TestContext.Current.CancellationToken)
+        );
         Assert.Equal(ErrorCodes.InvalidRequest, refusal.Code);
         Assert.Empty(server.Requests);
     }
@@ -282,21 +383,33 @@ public sealed class FailoverTests : IAsyncDisposable
     [InlineData(500, "internal")]
     public async Task A_refusal_is_the_answer_and_no_other_server_is_asked(int status, string code)
     {
-        var refusing = await StartAsync(Refuses(status, code, "mend this"));
+        var refusing = await StartAsync(Refuses(status, code, "fix this"));
         var other = await StartAsync(Responds(200, EmptyCart));
         using var client = Client([refusing, other]);
-        var refusal = await Assert.ThrowsAsync<AgoraException>(() => client.SaveCartAsync(cancel: TestContext.Current.CancellationToken));
-        Assert.Equal((status, code, "mend this", status == 429), (refusal.Status, refusal.Code, refusal.Detail, refusal.IsTransient));
+        var refusal = await Assert.ThrowsAsync<AgoraException>(() =>
+            client.SaveCartAsync(cancellationToken: TestContext.Current.CancellationToken)
+        );
+        Assert.Equal(
+            (status, code, "fix this", status == 429),
+            (refusal.Status, refusal.Code, refusal.Detail, refusal.IsTransient)
+        );
         Assert.Empty(other.Requests);
     }
 
     [Fact]
     public async Task Field_errors_come_through()
     {
-        var server = await StartAsync(Responds(
-            400, """{"status":400,"code":"invalid-request","errors":{"price":["is required","must be more than 0"]}}""", "application/problem+json"));
+        var server = await StartAsync(
+            Responds(
+                400,
+                """{"status":400,"code":"invalid-request","errors":{"price":["is required","must be more than 0"]}}""",
+                "application/problem+json"
+            )
+        );
         using var client = Client([server]);
-        var refusal = await Assert.ThrowsAsync<AgoraException>(() => client.SaveCartAsync(cancel: TestContext.Current.CancellationToken));
+        var refusal = await Assert.ThrowsAsync<AgoraException>(() =>
+            client.SaveCartAsync(cancellationToken: TestContext.Current.CancellationToken)
+        );
         Assert.Equal(["is required", "must be more than 0"], refusal.Errors["price"]);
     }
 
@@ -308,7 +421,9 @@ public sealed class FailoverTests : IAsyncDisposable
     {
         var server = await StartAsync(Responds(status, body, type));
         using var client = Client([server]);
-        var failure = await Assert.ThrowsAsync<AgoraException>(() => client.DisplayCartAsync(TestContext.Current.CancellationToken));
+        var failure = await Assert.ThrowsAsync<AgoraException>(() =>
+            client.DisplayCartAsync(TestContext.Current.CancellationToken)
+        );
         Assert.False(failure.IsTransient);
         Assert.Contains(server.Address.Authority, failure.Detail, StringComparison.Ordinal);
     }
@@ -321,7 +436,9 @@ public sealed class FailoverTests : IAsyncDisposable
         using var cancel = new CancellationTokenSource();
         var call = client.DisplayCartAsync(cancel.Token);
         await cancel.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call.WaitAsync(_generous, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            call.WaitAsync(s_generous, TestContext.Current.CancellationToken)
+        );
         Assert.Empty(_changes);
     }
 
@@ -335,10 +452,13 @@ public sealed class FailoverTests : IAsyncDisposable
             {
                 connections.Add(context.Connection.Id);
             }
+
             return Responds(200, EmptyCart)(context);
         });
         using var client = Client([server]);
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => client.DisplayCartAsync(TestContext.Current.CancellationToken)));
+        await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => client.DisplayCartAsync(TestContext.Current.CancellationToken))
+        );
         Assert.Single(connections);
     }
 
@@ -352,63 +472,64 @@ public sealed class FailoverTests : IAsyncDisposable
     {
         var server = await StartAsync(Responds(200, EmptyCart));
         using var client = Client([server]);
-        var refusal = await Assert.ThrowsAsync<AgoraException>(() => client.RemoveItemFromCartAsync(itemId, cancel: TestContext.Current.CancellationToken));
+        var refusal = await Assert.ThrowsAsync<AgoraException>(() =>
+            client.RemoveItemFromCartAsync(itemId, cancellationToken: TestContext.Current.CancellationToken)
+        );
         Assert.Equal(ErrorCodes.InvalidRequest, refusal.Code);
         Assert.Empty(server.Requests);
     }
 
-    [Fact]
-    public void Without_a_start_clients_spread_over_all_servers_and_over_all_others_afterwards()
-    {
-        Uri[] addresses = [.. Enumerable.Range(1, 4).Select(i => new Uri($"http://127.0.0.1:{i}"))];
-        var firstAndSecond = new HashSet<(int, int)>();
-        var random = new Random(1);
-        for (var i = 0; i < 200; i++)
+    private static Func<HttpContext, Task> Failing(string failure) =>
+        failure switch
         {
-            using var list = new ReplicaList(addresses, new() { Random = random });
-            firstAndSecond.Add((list.Servers[0].Port, list.Servers[1].Port));
-            Assert.Equal(4, list.Servers.Distinct().Count());
-        }
-        Assert.Equal(4 * 3, firstAndSecond.Count);
-    }
+            "dies" => Dies,
+            "dies while answering" => DiesWhileAnswering,
+            "hangs" => Hangs,
+            "502" => Responds(502, ""),
+            _ => Refuses(503, "unavailable", "the products database has no leader"),
+        };
 
-    [Theory]
-    [InlineData("ftp://127.0.0.1")]
-    [InlineData("/relative")]
-    public void An_address_that_is_none_is_refused(string address) =>
-        Assert.Throws<ArgumentException>(() => new ReplicaList([new Uri(address, UriKind.RelativeOrAbsolute)]));
-
-    private static Func<HttpContext, Task> Failing(string failure) => failure switch
-    {
-        "dies" => Dies,
-        "dies while answering" => DiesWhileAnswering,
-        "hangs" => Hangs,
-        "502" => Responds(502, ""),
-        _ => Refuses(503, "unavailable", "the products database has no leader"),
-    };
-
-    // Seen under chaos: reset between connecting and the first question about the connection, which HttpClient does not
-    // wrap.
+    // Chaos runs showed it: HttpClient does not wrap the exception if a connection is reset between connecting and its
+    // first use.
     [Fact]
     public async Task A_connection_that_is_reset_as_soon_as_it_is_made_is_a_reason_to_go_on_with_another_server()
     {
         var first = await StartAsync(Responds(200, EmptyCart));
         var second = await StartAsync(Responds(200, EmptyCart));
-        using var client = Client([first, second], new() { Handler = new ResetOnce { InnerHandler = new SocketsHttpHandler() } });
+        using var client = Client(
+            [first, second],
+            new() { Handler = new ResetOnceHandler { InnerHandler = new SocketsHttpHandler() } }
+        );
         client.Token = "token";
 
-        await client.AddItemToCartAsync("3-17", 2, cancel: TestContext.Current.CancellationToken);
+        await client.AddItemToCartAsync("3-17", 2, cancellationToken: TestContext.Current.CancellationToken);
 
         Assert.Empty(first.Requests);
         Assert.Single(second.Requests);
     }
 
-    private sealed class ResetOnce : DelegatingHandler
+    private sealed class ResetOnceHandler : DelegatingHandler
     {
         private int _calls;
 
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            _calls++ == 0 ? Task.FromException<HttpResponseMessage>(new SocketException((int)SocketError.NotConnected)) : base.SendAsync(request, cancellationToken);
+        protected override Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request,
+            CancellationToken cancellationToken
+        ) =>
+            _calls++ == 0
+                ? Task.FromException<HttpResponseMessage>(new SocketException((int)SocketError.NotConnected))
+                : base.SendAsync(request, cancellationToken);
+    }
+
+    private async Task<AgoraException> RefusedAfterABreakAsync(int status, string code, string? retryAfter = null)
+    {
+        var breaking = await StartAsync(Dies);
+        var refusing = await StartAsync(Refuses(status, code, "no", retryAfter));
+        using var client = Client([breaking, refusing]);
+        client.Token = "token";
+        return await Assert.ThrowsAsync<AgoraException>(() =>
+            client.SaveCartAsync("mine", TestContext.Current.CancellationToken)
+        );
     }
 
     private BuyerClient Client(ScriptedServer[] servers, ReplicaOptions? options = null) =>

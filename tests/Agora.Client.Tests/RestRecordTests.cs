@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Agora.Rest;
 using Xunit;
 
 namespace Agora.Client.Tests;
@@ -13,7 +14,10 @@ public sealed class RestRecordTests
     public void Money_is_written_with_two_decimals(string given, string written)
     {
         var request = JsonSerializer.Deserialize($$"""{"price":{{given}}}""", AgoraJson.Default.ChangePriceRequest);
-        Assert.Equal($$"""{"price":{{written}}}""", JsonSerializer.Serialize(request, AgoraJson.Default.ChangePriceRequest));
+        Assert.Equal(
+            $$"""{"price":{{written}}}""",
+            JsonSerializer.Serialize(request, AgoraJson.Default.ChangePriceRequest)
+        );
     }
 
     [Fact]
@@ -38,11 +42,14 @@ public sealed class RestRecordTests
             SellerId = 9,
             Feedback = new() { ThumbsUp = 1, ThumbsDown = 0 },
         };
-        const string Json = """
-            {"id":"3-17","name":"Bike","category":3,"keywords":["red"],"condition":"used","price":12.50,"quantity":2,"sellerId":9,"feedback":{"thumbsUp":1,"thumbsDown":0}}
-            """;
+        const string Json =
+            """{"id":"3-17","name":"Bike","category":3,"keywords":["red"],"condition":"used","price":12.50"""
+            + ""","quantity":2,"sellerId":9,"feedback":{"thumbsUp":1,"thumbsDown":0}}""";
         Assert.Equal(Json, JsonSerializer.Serialize(item, AgoraJson.Default.Item));
-        Assert.Equal(Json, JsonSerializer.Serialize(JsonSerializer.Deserialize(Json, AgoraJson.Default.Item), AgoraJson.Default.Item));
+        Assert.Equal(
+            Json,
+            JsonSerializer.Serialize(JsonSerializer.Deserialize(Json, AgoraJson.Default.Item), AgoraJson.Default.Item)
+        );
     }
 
     [Theory]
@@ -59,24 +66,33 @@ public sealed class RestRecordTests
     [InlineData("""{"thumb":"sideways"}""")]
     [InlineData("""{"thumb":0}""")]
     [InlineData("""{"thumb":"up, down"}""")]
-    public void A_thumb_that_is_neither_up_nor_down_is_refused_with_the_field_and_the_mend(string json)
+    public void A_thumb_that_is_neither_up_nor_down_is_refused_with_the_field_and_what_to_fix(string json)
     {
-        var refusal = Assert.Throws<JsonException>(() => JsonSerializer.Deserialize(json, AgoraJson.Default.FeedbackRequest));
+        var refusal = Assert.Throws<JsonException>(() =>
+            JsonSerializer.Deserialize(json, AgoraJson.Default.FeedbackRequest)
+        );
         Assert.Equal("$.thumb", refusal.Path);
         Assert.Equal("must be \"up\" or \"down\"", refusal.Message);
     }
 
     [Fact]
     public void An_answer_may_have_fields_that_the_client_does_not_know() =>
-        Assert.Equal(7, JsonSerializer.Deserialize("""{"sellerId":7,"since":"2026"}""", AgoraJson.Default.SellerCreated)!.SellerId);
+        Assert.Equal(
+            7,
+            JsonSerializer.Deserialize("""{"sellerId":7,"since":"2026"}""", AgoraJson.Default.SellerCreated)!.SellerId
+        );
 
     [Fact]
     public void A_server_configured_by_us_reads_as_strictly_as_the_context()
     {
         var options = new JsonSerializerOptions(JsonSerializerDefaults.Web);
         AgoraJson.Configure(options);
-        Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<AddToCartRequest>("""{"quantity":"1"}""", options));
-        Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<AddToCartRequest>("""{"quantity":1,"quantity":1}""", options));
+        Assert.Throws<JsonException>(() =>
+            JsonSerializer.Deserialize<AddToCartRequest>("""{"quantity":"1"}""", options)
+        );
+        Assert.Throws<JsonException>(() =>
+            JsonSerializer.Deserialize<AddToCartRequest>("""{"quantity":1,"quantity":1}""", options)
+        );
         Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<AddToCartRequest>("""{"more":1}""", options));
         Assert.Equal(1, JsonSerializer.Deserialize<AddToCartRequest>("""{"quantity":1}""", options)!.Quantity);
     }
@@ -86,11 +102,32 @@ public sealed class RestRecordTests
     {
         object[] records =
         [
-            new CreateAccountRequest { Name = "n", Username = "u", Password = "s3cret" },
+            new CreateAccountRequest
+            {
+                Name = "n",
+                Username = "u",
+                Password = "s3cret",
+            },
             new LoginRequest { Username = "u", Password = "s3cret" },
-            new SellerSession { Token = "s3cret", SellerId = 1, ExpiresInSeconds = 300 },
-            new BuyerSession { Token = "s3cret", BuyerId = 1, ExpiresInSeconds = 300 },
-            new PurchaseRequest { CardholderName = "s3cret", CardNumber = "s3cret", ExpirationDate = "s3cret", SecurityCode = "s3cret" },
+            new SellerSession
+            {
+                Token = "s3cret",
+                SellerId = 1,
+                ExpiresInSeconds = 300,
+            },
+            new BuyerSession
+            {
+                Token = "s3cret",
+                BuyerId = 1,
+                ExpiresInSeconds = 300,
+            },
+            new PurchaseRequest
+            {
+                CardholderName = "s3cret",
+                CardNumber = "s3cret",
+                ExpirationDate = "s3cret",
+                SecurityCode = "s3cret",
+            },
         ];
         Assert.All(records, record => Assert.DoesNotContain("s3cret", record.ToString(), StringComparison.Ordinal));
     }

@@ -1,37 +1,67 @@
 using Agora.Contracts.Customers;
+using Agora.Contracts.Products;
 using Google.Protobuf;
 using Xunit;
-using Item = Agora.Contracts.Products.Item;
-using Purchase = Agora.Contracts.Customers.Purchase;
-using PurchaseLine = Agora.Contracts.Customers.PurchaseLine;
 
 namespace Agora.Evaluation.Tests;
 
 /// <summary>
-/// One seller with one item of 10 units, of which 1 was withdrawn and 2 were sold to one buyer, who paid 10.00, gave a thumb up and has saved
-/// a cart. Each test changes one thing.
+/// One seller with one item of 10 units, of which 1 was withdrawn and 2 were sold to one buyer, who paid 10.00, gave a
+/// thumb up and has saved a cart. Each test changes one thing.
 /// </summary>
 public sealed class AuditTests
 {
-    private readonly SellersAnswers _seller = new("sam") { AccountId = 1 };
-    private readonly BuyersAnswers _buyer = new("bea") { AccountId = 2 };
+    private readonly SellerAnswers _seller = new("sam") { AccountId = 1 };
+    private readonly BuyerAnswers _buyer = new("bea") { AccountId = 2 };
     private readonly OwnItem _own = new("bike", 10, 5.00m) { Withdrawn = 1 };
-    private readonly Item _item = new() { ItemId = "3-1", Name = "bike", PriceCents = 500, Quantity = 7, SellerId = 1, ThumbsUp = 1 };
-    private readonly Purchase _purchase = new()
+    private readonly ItemRecord _item = new()
+    {
+        ItemId = "3-1",
+        Name = "bike",
+        PriceCents = 500,
+        Quantity = 7,
+        SellerId = 1,
+        ThumbsUp = 1,
+    };
+    private readonly PurchaseRecord _purchase = new()
     {
         PurchaseId = Id(1),
         State = PurchaseState.Completed,
         TotalCents = 1000,
-        Lines = { new PurchaseLine { ItemId = "3-1", Quantity = 2, UnitPriceCents = 500, SellerId = 1 } },
+        Lines =
+        {
+            new PurchaseRecordLine
+            {
+                ItemId = "3-1",
+                Quantity = 2,
+                UnitPriceCents = 500,
+                SellerId = 1,
+            },
+        },
     };
     private readonly Dictionary<string, long> _charges = new() { [Hex(1)] = 1000 };
-    private SellersBook _sellersBook;
-    private BuyersBook _buyersBook;
+    private SellerBook _sellersBook;
+    private BuyerBook _buyersBook;
 
     public AuditTests()
     {
         _seller.Items.Add("3-1", _own);
-        _buyer.Receipts.Add(new() { PurchaseId = Hex(1), Lines = [new() { ItemId = "3-1", Quantity = 2, UnitPrice = 5m }], Total = 10m });
+        _buyer.Receipts.Add(
+            new()
+            {
+                PurchaseId = Hex(1),
+                Lines =
+                [
+                    new()
+                    {
+                        ItemId = "3-1",
+                        Quantity = 2,
+                        UnitPrice = 5m,
+                    },
+                ],
+                Total = 10m,
+            }
+        );
         _buyer.Votes.Add("3-1", new(1, 0, 0));
         _buyer.SavedCart = new() { ["3-1"] = 4 };
         _sellersBook = new(1, 1, 0, 2, [_item]);
@@ -85,9 +115,35 @@ public sealed class AuditTests
     {
         _seller.MaybeItems.Add(new("lamp", 5, 1m));
         Assert.Empty(Wrong());
-        _sellersBook = _sellersBook with { Items = [_item, new() { ItemId = "3-2", Name = "lamp", PriceCents = 100, Quantity = 5 }] };
+        _sellersBook = _sellersBook with
+        {
+            Items =
+            [
+                _item,
+                new()
+                {
+                    ItemId = "3-2",
+                    Name = "lamp",
+                    PriceCents = 100,
+                    Quantity = 5,
+                },
+            ],
+        };
         Assert.Empty(Wrong());
-        _sellersBook = _sellersBook with { Items = [.. _sellersBook.Items, new() { ItemId = "3-3", Name = "lamp", PriceCents = 100, Quantity = 5 }] };
+        _sellersBook = _sellersBook with
+        {
+            Items =
+            [
+                .. _sellersBook.Items,
+                new()
+                {
+                    ItemId = "3-3",
+                    Name = "lamp",
+                    PriceCents = 100,
+                    Quantity = 5,
+                },
+            ],
+        };
         Finds("item 3-3 of sam is there, and was never registered, or twice");
     }
 
@@ -105,7 +161,7 @@ public sealed class AuditTests
     {
         _buyersBook = _buyersBook with { Purchases = [], ItemsPurchased = 0 };
         Finds($"purchase {Hex(1)} was answered to bea, and is not in the history");
-        Finds($"transaction {Hex(1)} is charged (10.00), and nobody has bought anything for it");
+        Finds($"transaction {Hex(1)} is charged (10.00), and no purchase belongs to it");
     }
 
     [Fact]
@@ -119,38 +175,38 @@ public sealed class AuditTests
     public void A_charge_of_another_amount_is_found()
     {
         _charges[Hex(1)] = 999;
-        Finds($"the charge of purchase {Hex(1)} in cents: 999, but 1000 bought for");
+        Finds($"the charge of purchase {Hex(1)} in cents: 999, but 1000 in the history");
     }
 
     [Fact]
     public void A_second_charge_is_found()
     {
         _charges[Hex(9)] = 1000;
-        Finds($"transaction {Hex(9)} is charged (10.00), and nobody has bought anything for it");
+        Finds($"transaction {Hex(9)} is charged (10.00), and no purchase belongs to it");
     }
 
     [Fact]
     public void A_purchase_with_other_lines_than_answered_is_found()
     {
         _purchase.Lines[0].UnitPriceCents = 400;
-        Finds($"purchase {Hex(1)} stands otherwise in the history");
+        Finds($"purchase {Hex(1)} is not in the history as it was answered");
         Finds("the total of purchase");
     }
 
     [Fact]
-    public void A_purchase_that_the_buyer_was_not_told_of_is_found_unless_an_answer_is_missing()
+    public void A_purchase_without_a_receipt_is_found_unless_an_answer_is_missing()
     {
         _buyer.Receipts.Clear();
-        Finds("bea has 1 purchases that he was not told of");
+        Finds("bea has 1 purchases without a receipt");
         _buyer.MaybePurchases = 1;
         Assert.Empty(Wrong());
     }
 
     [Fact]
-    public void A_purchase_that_stands_twice_is_found()
+    public void A_purchase_that_is_twice_in_the_history_is_found()
     {
         _buyersBook = _buyersBook with { Purchases = [_purchase, _purchase] };
-        Finds($"purchase {Hex(1)} stands twice in the history of bea");
+        Finds($"purchase {Hex(1)} is twice in the history of bea");
     }
 
     [Fact]
@@ -174,7 +230,7 @@ public sealed class AuditTests
     {
         _item.ThumbsUp = 0;
         Finds("item 3-1 has +0 -0, and was given +1 -0");
-        Finds("thumbs up of sam: 1, but 0 of all his items");
+        Finds("thumbs up of sam: 1, but 0 of all its items");
     }
 
     [Fact]
@@ -201,11 +257,16 @@ public sealed class AuditTests
     [Fact]
     public void A_lost_account_is_found_even_where_nothing_else_was_done()
     {
-        Books books = new([new(null, 0, 0, 0, [])], [new(null, 0, [], new Dictionary<string, int>())], new Dictionary<string, long>());
+        Books books = new(
+            [new(null, 0, 0, 0, [])],
+            [new(null, 0, [], new Dictionary<string, int>())],
+            new Dictionary<string, long>()
+        );
 
         Assert.Equal(
             ["the account ann was created, and is not there", "the account bob was created, and is not there"],
-            Audit.Of([new("ann") { AccountId = 7 }], [new("bob") { AccountId = 8 }], books));
+            Audit.Of([new("ann") { AccountId = 7 }], [new("bob") { AccountId = 8 }], books)
+        );
     }
 
     [Fact]
@@ -215,7 +276,8 @@ public sealed class AuditTests
         Finds("DisplayCart shows another cart (bea)");
     }
 
-    private IReadOnlyList<string> Wrong() => Audit.Of([_seller], [_buyer], new([_sellersBook], [_buyersBook], _charges));
+    private IReadOnlyList<string> Wrong() =>
+        Audit.Of([_seller], [_buyer], new([_sellersBook], [_buyersBook], _charges));
 
     private void Finds(string what) => Assert.Contains(Wrong(), line => line.Contains(what, StringComparison.Ordinal));
 

@@ -13,7 +13,10 @@ public sealed class ReportTests : IDisposable
         Report.Write(_directory, Evaluation(), baseline: null);
 
         string[] plots = ["times-1-1.svg", "timeline-1-1-condition-4.svg"];
-        Assert.Equal(["report.json", "report.md", .. plots.Order()], Directory.GetFiles(_directory).Select(Path.GetFileName).Order());
+        Assert.Equal(
+            ["report.json", "report.md", .. plots.Order()],
+            Directory.GetFiles(_directory).Select(Path.GetFileName).Order()
+        );
         var markdown = File.ReadAllText(Path.Combine(_directory, "report.md"));
         foreach (var plot in plots)
         {
@@ -33,10 +36,11 @@ public sealed class ReportTests : IDisposable
         Assert.Equal(report.Command, read.Command);
         Assert.Equal(report.Options.Scales, read.Options.Scales);
         Assert.Equal(report.BooksBalance, read.BooksBalance);
-        Assert.Equal(Report.Markdown(report, null), Report.Markdown(read, null));
+        Assert.Equal(MarkdownReport.Of(report, null), MarkdownReport.Of(read, null));
         Assert.Equal(
             report.Scales[0].Conditions[1].Functions[0].AfterKill!.HistogramMicroseconds,
-            read.Scales[0].Conditions[1].Functions[0].AfterKill!.HistogramMicroseconds);
+            read.Scales[0].Conditions[1].Functions[0].AfterKill!.HistogramMicroseconds
+        );
     }
 
     [Fact]
@@ -45,14 +49,18 @@ public sealed class ReportTests : IDisposable
         var path = Path.Combine(_directory, "other.json");
         File.WriteAllText(path, "{}");
 
-        Assert.Contains(path, Assert.Throws<EvaluationException>(() => Report.Read(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            path,
+            Assert.Throws<EvaluationException>(() => Report.Read(path)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Throws<EvaluationException>(() => Report.Read(path + ".missing"));
     }
 
     [Fact]
     public void Books_that_do_not_balance_are_said_on_top_and_at_the_run()
     {
-        var markdown = Report.Markdown(Evaluation("a unit is lost"), null);
+        var markdown = MarkdownReport.Of(Evaluation("a unit is lost"), null);
 
         Assert.False(Evaluation("a unit is lost").BooksBalance);
         Assert.True(Evaluation().BooksBalance);
@@ -64,10 +72,14 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public void An_earlier_report_is_compared_function_by_function()
     {
-        var markdown = Report.Markdown(Evaluation(), Evaluation());
+        var markdown = MarkdownReport.Of(Evaluation(), Evaluation());
 
         Assert.Contains("Compared with an earlier evaluation", markdown, StringComparison.Ordinal);
-        Assert.Contains("| buyer | GetItem             | 10.0 |  10.0 |         1.00 |", markdown, StringComparison.Ordinal);
+        Assert.Contains(
+            "| buyer | GetItem             | 10.0 |  10.0 |         1.00 |",
+            markdown,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -89,8 +101,8 @@ public sealed class ReportTests : IDisposable
     public void An_axis_ends_at_a_round_number(double value, double end) => Assert.Equal(end, Plots.Nice(value));
 
     [Fact]
-    public void Processor_time_is_read_as_Linux_writes_it() => Assert.Equal(
-        new ProcessorTime(1000, 250, 50), ProcessorTime.Of("cpu  100 10 100 600 100 20 20 50 7 0"));
+    public void Processor_time_is_read_as_Linux_writes_it() =>
+        Assert.Equal(new ProcessorTime(1000, 250, 50), ProcessorTime.Of("cpu  100 10 100 600 100 20 20 50 7 0"));
 
     [Theory]
     [InlineData("1,6", "needs the lab")]
@@ -98,9 +110,16 @@ public sealed class ReportTests : IDisposable
     [InlineData("", "no condition")]
     public void What_cannot_be_measured_is_said(string conditions, string problem)
     {
-        EvaluationOptions options = new() { Conditions = [.. conditions.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)] };
+        EvaluationOptions options = new()
+        {
+            Conditions = [.. conditions.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)],
+        };
 
-        Assert.Contains(problem, Assert.Single(options.Problems(conditionsNeedReplicas: false, lab: false)), StringComparison.Ordinal);
+        Assert.Contains(
+            problem,
+            Assert.Single(options.Problems(conditionsNeedReplicas: false, lab: false)),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -108,7 +127,7 @@ public sealed class ReportTests : IDisposable
     {
         Assert.Empty(new EvaluationOptions().Problems(false, lab: false));
         Assert.Empty(new EvaluationOptions { Conditions = [1, 6] }.Problems(false, lab: true));
-        Assert.Single(new EvaluationOptions { Calls = [Plan.Fewest - 1] }.Problems(false, lab: false));
+        Assert.Single(new EvaluationOptions { Calls = [CallPlan.MinCalls - 1] }.Problems(false, lab: false));
         Assert.Single(new EvaluationOptions { Runs = [0] }.Problems(false, lab: false));
         Assert.Single(new EvaluationOptions { Rate = double.NaN }.Problems(false, lab: false));
         Assert.Single(new EvaluationOptions { Scales = [new(0, 0)] }.Problems(false, lab: false));
@@ -119,18 +138,31 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public void Runs_and_calls_are_one_number_or_one_for_each_scale()
     {
-        EvaluationOptions options = new() { Scales = [new(1, 1), new(10, 10)], Runs = [3], Calls = [1000, 200] };
+        EvaluationOptions options = new()
+        {
+            Scales = [new(1, 1), new(10, 10)],
+            Runs = [3],
+            Calls = [1000, 200],
+        };
 
         Assert.Empty(options.Problems(false, lab: false));
         Assert.Equal((3, 1000, 3, 200), (options.RunsAt(0), options.CallsAt(0), options.RunsAt(1), options.CallsAt(1)));
-        Assert.Contains("one for each scale", Assert.Single((options with { Runs = [1, 2, 3] }).Problems(false, lab: false)), StringComparison.Ordinal);
+        Assert.Contains(
+            "one for each scale",
+            Assert.Single((options with { Runs = [1, 2, 3] }).Problems(false, lab: false)),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void What_another_marketplace_has_measured_joins_scale_by_scale()
     {
         var one = Evaluation();
-        var other = Evaluation("a unit is missing") with { Lab = [6], Options = new() { Conditions = [6] } };
+        var other = Evaluation("a unit is missing") with
+        {
+            Lab = [6],
+            Options = new() { Conditions = [6] },
+        };
 
         var both = one with { Options = new() { Conditions = [1, 4] } };
         both = both.With(other);
@@ -146,14 +178,21 @@ public sealed class ReportTests : IDisposable
 
     private static EvaluationReport Evaluation(params string[] wrong)
     {
-        ConditionResult Result(int number, double? kill, params Sample[] samples)
+        ConditionResult Result(int number, double? kill, params CallSample[] samples)
         {
             var condition = Condition.All.Single(c => c.Number == number);
             Tally tally = new(condition);
-            MeasuredRun run = new(samples, Runs.At(0), Runs.At(3000), kill is null ? [] : ["products/1"], kill is { } k ? Runs.At(k) : null);
-            tally.Add(run, Runs.Result(run, condition, 1, wrong));
+            MeasuredRun run = new(
+                samples,
+                MeasuredCalls.At(0),
+                MeasuredCalls.At(3000),
+                kill is null ? [] : ["products/1"],
+                kill is { } k ? MeasuredCalls.At(k) : null
+            );
+            tally.Add(run, MeasuredCalls.Result(run, condition, 1, wrong));
             return tally.Result();
         }
+
         return new()
         {
             Version = "1",
@@ -165,7 +204,17 @@ public sealed class ReportTests : IDisposable
             Options = new(),
             Mix = [new("buyer", "GetItem", 1000)],
             WrongWhileWarmingUp = [],
-            Scales = [new(1, 1, [Result(1, null, Runs.Call(0, 10)), Result(4, 1000, Runs.Call(0, 10), Runs.Call(1000, 1500))])],
+            Scales =
+            [
+                new(
+                    1,
+                    1,
+                    [
+                        Result(1, null, MeasuredCalls.Call(0, 10)),
+                        Result(4, 1000, MeasuredCalls.Call(0, 10), MeasuredCalls.Call(1000, 1500)),
+                    ]
+                ),
+            ],
         };
     }
 }

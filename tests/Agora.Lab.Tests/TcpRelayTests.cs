@@ -9,13 +9,20 @@ public sealed class TcpRelayTests : IAsyncDisposable
     private readonly FaultyNetwork _network = new(1);
     private readonly TcpListener _target = new(IPAddress.Loopback, 0);
     private readonly TcpRelay _relay;
-    private readonly CancellationTokenSource _bound = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+    private readonly CancellationTokenSource _bound = CancellationTokenSource.CreateLinkedTokenSource(
+        TestContext.Current.CancellationToken
+    );
 
     public TcpRelayTests()
     {
         _bound.CancelAfter(TimeSpan.FromSeconds(60));
         _target.Start();
-        _relay = new TcpRelay(_network.Between("a", "b"), _network.Between("b", "a"), (IPEndPoint)_target.LocalEndpoint, IPAddress.Loopback);
+        _relay = new TcpRelay(
+            _network.Between("a", "b"),
+            _network.Between("b", "a"),
+            (IPEndPoint)_target.LocalEndpoint,
+            IPAddress.Loopback
+        );
     }
 
     public async ValueTask DisposeAsync()
@@ -30,17 +37,29 @@ public sealed class TcpRelayTests : IAsyncDisposable
     [InlineData(0.02, 3)]
     public async Task Everything_arrives_whole_and_in_order_in_both_directions(double loss, int delay)
     {
-        _network.Set(new LinkConditions { Loss = loss, Delay = TimeSpan.FromMilliseconds(delay), Jitter = TimeSpan.FromMilliseconds(delay) });
-        (Socket client, Socket server) = await ConnectAsync();
+        _network.Set(
+            new LinkConditions
+            {
+                Loss = loss,
+                Delay = TimeSpan.FromMilliseconds(delay),
+                Jitter = TimeSpan.FromMilliseconds(delay),
+            }
+        );
+        (var client, var server) = await ConnectAsync();
         using (client)
         using (server)
         {
-            byte[] question = new byte[1 << 20], answer = new byte[300_000];
+            byte[] question = new byte[1 << 20],
+                answer = new byte[300_000];
             new Random(1).NextBytes(question);
             new Random(2).NextBytes(answer);
 
-            byte[][] received = await Task.WhenAll(
-                SendAsync(client, question), ReceiveAsync(server, question.Length), SendAsync(server, answer), ReceiveAsync(client, answer.Length));
+            var received = await Task.WhenAll(
+                SendAsync(client, question),
+                ReceiveAsync(server, question.Length),
+                SendAsync(server, answer),
+                ReceiveAsync(client, answer.Length)
+            );
 
             Assert.Equal(question, received[1]);
             Assert.Equal(answer, received[3]);
@@ -48,15 +67,15 @@ public sealed class TcpRelayTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_delay_is_felt_by_each_direction()
+    public async Task Each_direction_has_the_delay()
     {
-        TimeSpan delay = TimeSpan.FromMilliseconds(30);
-        (Socket client, Socket server) = await ConnectAsync();
+        var delay = TimeSpan.FromMilliseconds(30);
+        (var client, var server) = await ConnectAsync();
         using (client)
         using (server)
         {
             _network.Set(new LinkConditions { Delay = delay });
-            long started = TimeProvider.System.GetTimestamp();
+            var started = TimeProvider.System.GetTimestamp();
             await SendAsync(client, [1]);
             await ReceiveAsync(server, 1);
             await SendAsync(server, [2]);
@@ -70,7 +89,7 @@ public sealed class TcpRelayTests : IAsyncDisposable
     public async Task An_end_in_order_is_passed_on_and_the_other_direction_stays_open()
     {
         _network.Set(new LinkConditions { Delay = TimeSpan.FromMilliseconds(5) });
-        (Socket client, Socket server) = await ConnectAsync();
+        (var client, var server) = await ConnectAsync();
         using (client)
         using (server)
         {
@@ -89,7 +108,7 @@ public sealed class TcpRelayTests : IAsyncDisposable
     [Fact]
     public async Task A_reset_reaches_both_ends()
     {
-        (Socket client, Socket server) = await ConnectAsync();
+        (var client, var server) = await ConnectAsync();
         using (client)
         using (server)
         {
@@ -99,13 +118,14 @@ public sealed class TcpRelayTests : IAsyncDisposable
             await AssertResetAsync(client);
             await AssertResetAsync(server);
         }
+
         Assert.Equal(1, _network.Between("a", "b").Counts.Resets);
     }
 
     [Fact]
-    public async Task The_death_of_one_end_is_felt_by_the_other_also_while_that_only_listens()
+    public async Task The_death_of_one_end_resets_the_other_even_if_that_only_listens()
     {
-        (Socket client, Socket server) = await ConnectAsync();
+        (var client, var server) = await ConnectAsync();
         using (client)
         {
             server.LingerState = new LingerOption(true, 0);
@@ -115,14 +135,14 @@ public sealed class TcpRelayTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_target_that_refuses_is_told_by_a_reset()
+    public async Task A_target_that_refuses_causes_a_reset()
     {
         _target.Stop();
 
-        // On this machine it may come before the connection is known to be there.
-        SocketException reset = await Assert.ThrowsAsync<SocketException>(async () =>
+        // On one machine the reset may come before the client knows that it is connected.
+        var reset = await Assert.ThrowsAsync<SocketException>(async () =>
         {
-            using Socket client = await DialAsync();
+            using var client = await DialAsync();
             await client.ReceiveAsync(new byte[1], _bound.Token);
         });
         Assert.Equal(SocketError.ConnectionReset, reset.SocketErrorCode);
@@ -131,7 +151,7 @@ public sealed class TcpRelayTests : IAsyncDisposable
     [Fact]
     public async Task A_cut_link_is_silent_and_loses_nothing_of_a_stream()
     {
-        (Socket client, Socket server) = await ConnectAsync();
+        (var client, var server) = await ConnectAsync();
         using (client)
         using (server)
         {
@@ -139,43 +159,43 @@ public sealed class TcpRelayTests : IAsyncDisposable
             await SendAsync(client, [1]);
             await SendAsync(server, [2]);
 
-            // The other direction is not cut; and what arrives later proves that nothing did before.
+            // The other direction is not cut. What arrives there proves that nothing arrived here before.
             Assert.Equal([2], await ReceiveAsync(client, 1));
             Assert.Equal(0, server.Available);
-            _network.Mend(_ => true);
+            _network.Heal(_ => true);
             Assert.Equal([1], await ReceiveAsync(server, 1));
         }
     }
 
     [Fact]
-    public async Task Nobody_connects_over_a_cut_link_before_it_is_mended()
+    public async Task No_connection_is_made_over_a_cut_link_before_it_is_healed()
     {
         _network.Cut(l => l.From == "b");
-        Task<Socket> accepting = _target.AcceptSocketAsync(_bound.Token).AsTask();
-        using Socket client = await DialAsync();
+        var accepting = _target.AcceptSocketAsync(_bound.Token).AsTask();
+        using var client = await DialAsync();
         await SendAsync(client, [1]);
         Assert.False(accepting.IsCompleted);
 
-        _network.Mend(_ => true);
+        _network.Heal(_ => true);
 
-        using Socket server = await accepting;
+        using var server = await accepting;
         Assert.Equal([1], await ReceiveAsync(server, 1));
     }
 
     [Fact]
-    public async Task A_sender_is_slowed_down_rather_than_that_memory_grows()
+    public async Task A_fast_sender_is_slowed_down_so_that_memory_stays_bounded()
     {
-        (Socket client, Socket server) = await ConnectAsync();
+        (var client, var server) = await ConnectAsync();
         using (client)
         using (server)
         {
             _network.Cut(_ => true);
-            byte[] large = new byte[64 << 20];
-            Task<byte[]> sending = SendAsync(client, large);
+            var large = new byte[64 << 20];
+            var sending = SendAsync(client, large);
             await Task.WhenAny(sending, Task.Delay(TimeSpan.FromMilliseconds(300), _bound.Token));
             Assert.False(sending.IsCompleted);
 
-            _network.Mend(_ => true);
+            _network.Heal(_ => true);
             await ReceiveAsync(server, large.Length);
             await sending;
         }
@@ -184,7 +204,7 @@ public sealed class TcpRelayTests : IAsyncDisposable
     [Fact]
     public async Task A_relay_that_ends_resets_what_is_open()
     {
-        (Socket client, Socket server) = await ConnectAsync();
+        (var client, var server) = await ConnectAsync();
         using (client)
         using (server)
         {
@@ -192,6 +212,7 @@ public sealed class TcpRelayTests : IAsyncDisposable
             await AssertResetAsync(client);
             await AssertResetAsync(server);
         }
+
         await _relay.Completion;
     }
 
@@ -204,33 +225,41 @@ public sealed class TcpRelayTests : IAsyncDisposable
 
     private async Task<(Socket Client, Socket Server)> ConnectAsync()
     {
-        Task<Socket> accepting = _target.AcceptSocketAsync(_bound.Token).AsTask();
-        Socket client = await DialAsync();
+        var accepting = _target.AcceptSocketAsync(_bound.Token).AsTask();
+        var client = await DialAsync();
         return (client, await accepting);
     }
 
     private async Task<byte[]> SendAsync(Socket socket, byte[] bytes)
     {
-        for (int sent = 0; sent < bytes.Length;)
+        for (var sent = 0; sent < bytes.Length; )
         {
             sent += await socket.SendAsync(bytes.AsMemory(sent), _bound.Token);
         }
+
         return bytes;
     }
 
     private async Task<byte[]> ReceiveAsync(Socket socket, int length)
     {
-        byte[] bytes = new byte[length];
-        for (int received = 0; received < length;)
+        var bytes = new byte[length];
+        for (var received = 0; received < length; )
         {
-            int more = await socket.ReceiveAsync(bytes.AsMemory(received), _bound.Token);
+            var more = await socket.ReceiveAsync(bytes.AsMemory(received), _bound.Token);
             Assert.NotEqual(0, more);
             received += more;
         }
+
         return bytes;
     }
 
-    private async Task AssertResetAsync(Socket socket) => Assert.Equal(
-        SocketError.ConnectionReset,
-        (await Assert.ThrowsAsync<SocketException>(async () => await socket.ReceiveAsync(new byte[1], _bound.Token))).SocketErrorCode);
+    private async Task AssertResetAsync(Socket socket) =>
+        Assert.Equal(
+            SocketError.ConnectionReset,
+            (
+                await Assert.ThrowsAsync<SocketException>(async () =>
+                    await socket.ReceiveAsync(new byte[1], _bound.Token)
+                )
+            ).SocketErrorCode
+        );
 }

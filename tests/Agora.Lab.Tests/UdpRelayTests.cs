@@ -19,19 +19,20 @@ public sealed class UdpRelayTests : IDisposable
     }
 
     [Fact]
-    public void What_passes_a_perfect_link_arrives_whole_and_in_order()
+    public void Datagrams_over_a_perfect_link_arrive_whole_and_in_order()
     {
-        using UdpRelay relay = Relay();
+        using var relay = Relay();
         Random random = new(1);
-        for (int i = 0; i < 200; i++)
+        for (var i = 0; i < 200; i++)
         {
-            byte[] sent = new byte[random.Next(1, 9_000)];
+            var sent = new byte[random.Next(1, 9_000)];
             random.NextBytes(sent);
 
             Send(relay, sent);
 
             Assert.Equal(sent, Receive());
         }
+
         Assert.Equal(200, _network.Between("a", "b").Counts.Passed);
     }
 
@@ -43,14 +44,21 @@ public sealed class UdpRelayTests : IDisposable
         FaultyNetwork same = new(1);
         same.Set(conditions);
         List<int> expected = [];
-        for (int i = 0; i < 100; i++)
+        for (var i = 0; i < 100; i++)
         {
-            DatagramFate fate = same.Between("a", "b").NextDatagram();
-            expected.AddRange(Enumerable.Repeat(i, !fate.Arrives ? 0 : fate.CopyDelay is null ? 1 : 2));
+            var fate = same.Between("a", "b").NextDatagram();
+            expected.AddRange(
+                Enumerable.Repeat(
+                    i,
+                    !fate.Arrives ? 0
+                        : fate.CopyDelay is null ? 1
+                        : 2
+                )
+            );
         }
 
-        using UdpRelay relay = Relay();
-        for (int i = 0; i < 100; i++)
+        using var relay = Relay();
+        for (var i = 0; i < 100; i++)
         {
             Send(relay, [(byte)i]);
         }
@@ -61,11 +69,11 @@ public sealed class UdpRelayTests : IDisposable
     [Fact]
     public void A_delayed_datagram_comes_late_and_a_delay_alone_keeps_the_order()
     {
-        TimeSpan delay = TimeSpan.FromMilliseconds(50);
+        var delay = TimeSpan.FromMilliseconds(50);
         _network.Set(new LinkConditions { Delay = delay });
-        using UdpRelay relay = Relay();
-        long started = TimeProvider.System.GetTimestamp();
-        for (int i = 0; i < 100; i++)
+        using var relay = Relay();
+        var started = TimeProvider.System.GetTimestamp();
+        for (var i = 0; i < 100; i++)
         {
             Send(relay, [(byte)i]);
         }
@@ -79,8 +87,8 @@ public sealed class UdpRelayTests : IDisposable
     public void Held_back_datagrams_are_overtaken()
     {
         _network.Set(new LinkConditions { Reordering = 0.3, HoldBack = TimeSpan.FromMilliseconds(100) });
-        using UdpRelay relay = Relay();
-        for (int i = 0; i < 100; i++)
+        using var relay = Relay();
+        for (var i = 0; i < 100; i++)
         {
             Send(relay, [(byte)i]);
         }
@@ -95,15 +103,15 @@ public sealed class UdpRelayTests : IDisposable
     public void Nothing_passes_a_cut_link_not_even_what_was_on_its_way()
     {
         _network.Set(new LinkConditions { Delay = TimeSpan.FromMilliseconds(200) });
-        using UdpRelay relay = Relay();
-        Link link = _network.Between("a", "b");
+        using var relay = Relay();
+        var link = _network.Between("a", "b");
         Send(relay, [1]);
         Until(() => link.Counts.Passed == 1);
 
         _network.Cut(_ => true);
         Send(relay, [2]);
         Until(() => link.Counts is { Passed: 0, CutOff: 2 });
-        _network.Mend(_ => true);
+        _network.Heal(_ => true);
         Send(relay, [3]);
 
         Assert.Equal([3], Receive());
@@ -113,30 +121,33 @@ public sealed class UdpRelayTests : IDisposable
     public void What_is_on_its_way_is_bounded()
     {
         _network.Set(new LinkConditions { Delay = TimeSpan.FromSeconds(10) });
-        using UdpRelay relay = Relay();
-        Link link = _network.Between("a", "b");
-        byte[] large = new byte[60_000];
-        for (int sent = 1; link.Counts.Overflowed == 0; sent++)
+        using var relay = Relay();
+        var link = _network.Between("a", "b");
+        var large = new byte[60_000];
+        for (var sent = 1; link.Counts.Overflowed == 0; sent++)
         {
             Assert.True(sent < 1_000);
             Send(relay, large);
             Until(() => link.Counts.Passed + link.Counts.Overflowed == sent);
         }
+
         Assert.InRange(link.Counts.Passed * large.Length, 1 << 20, 4 << 20);
     }
 
     [Fact]
     public void Each_route_has_a_port_and_a_link_of_its_own()
     {
-        using Socket other = Open();
+        using var other = Open();
         using UdpRelay relay = new(
-            [new(_network.Between("a", "b"), Address(_receiver)), new(_network.Between("a", "c"), Address(other))], IPAddress.Loopback);
+            [new(_network.Between("a", "b"), Address(_receiver)), new(_network.Between("a", "c"), Address(other))],
+            IPAddress.Loopback
+        );
         _network.Cut(l => l.To == "b");
 
         Send(relay, [1], route: 0);
         Send(relay, [2], route: 1);
 
-        byte[] buffer = new byte[10];
+        var buffer = new byte[10];
         Assert.Equal(1, other.Receive(buffer));
         Assert.Equal(2, buffer[0]);
         Until(() => _network.Between("a", "b").Counts.CutOff == 1);
@@ -145,7 +156,7 @@ public sealed class UdpRelayTests : IDisposable
     [Fact]
     public async Task A_relay_that_is_disposed_of_has_stopped()
     {
-        UdpRelay relay = Relay();
+        var relay = Relay();
         relay.Dispose();
         await relay.Completion;
         relay.Dispose();
@@ -157,7 +168,7 @@ public sealed class UdpRelayTests : IDisposable
 
     private byte[] Receive()
     {
-        byte[] buffer = new byte[65_535];
+        var buffer = new byte[65_535];
         return buffer[.._receiver.Receive(buffer)];
     }
 
@@ -165,7 +176,11 @@ public sealed class UdpRelayTests : IDisposable
 
     private static Socket Open()
     {
-        Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = Bound, ReceiveBufferSize = 1 << 20 };
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)
+        {
+            ReceiveTimeout = Bound,
+            ReceiveBufferSize = 1 << 20,
+        };
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         return socket;
     }

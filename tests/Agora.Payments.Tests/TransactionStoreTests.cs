@@ -1,7 +1,5 @@
-using System.Text;
-using Agora.Contracts.Faults;
+using Agora.Cluster;
 using Agora.Contracts.Payments;
-using CsCheck;
 using Xunit;
 using static Agora.Contracts.Payments.TransactionState;
 
@@ -24,6 +22,7 @@ public sealed class TransactionStoreTests : IDisposable
                 first[$"t{i}"] = await store.ChargeAsync($"t{i}", 100);
             }
         }
+
         Assert.Equal([Approved, Declined], first.Values.Distinct().Order());
 
         using var again = Open(seed: 8, approvalProbability: 0.5);
@@ -42,12 +41,13 @@ public sealed class TransactionStoreTests : IDisposable
         await store.ChargeAsync("undone", 100);
         await store.CancelAsync("undone");
 
-        // What a process that is killed now leaves behind.
+        // What a process leaves behind that is killed now.
         var copy = Directory.CreateDirectory(Path.Combine(_root, "copy")).FullName;
         foreach (var file in Directory.GetFiles(Path.Combine(_root, "data")))
         {
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         }
+
         using var after = TransactionStore.Open(copy, null, 1, TimeProvider.System);
         Assert.Equal(Approved, await after.FindAsync("charged"));
         Assert.Equal(Cancelled, await after.FindAsync("undone"));
@@ -63,10 +63,12 @@ public sealed class TransactionStoreTests : IDisposable
         {
             await forward.ChargeAsync(id, 1);
         }
+
         foreach (var id in ids.Reverse())
         {
             await backward.ChargeAsync(id, 1);
         }
+
         foreach (var id in ids)
         {
             Assert.Equal(await forward.FindAsync(id), await backward.FindAsync(id));
@@ -80,7 +82,12 @@ public sealed class TransactionStoreTests : IDisposable
     [InlineData(0, 0, 0)]
     public void As_many_are_approved_as_the_probability_says(double probability, int least, int most) =>
         Assert.InRange(
-            Enumerable.Range(0, 10_000).Count(i => TransactionStore.Decision(42, $"purchase-{i}", probability) == Approved), least, most);
+            Enumerable
+                .Range(0, 10_000)
+                .Count(i => TransactionStore.Decision(42, $"purchase-{i}", probability) == Approved),
+            least,
+            most
+        );
 
     [Fact]
     public void Without_a_configured_seed_one_is_drawn_at_the_first_start_and_kept()
@@ -90,6 +97,7 @@ public sealed class TransactionStoreTests : IDisposable
             using var store = Open(seed: null, name: name);
             return store.Seed;
         }
+
         Assert.Equal(Seed("a"), Seed("a"));
         Assert.NotEqual(Seed("a"), Seed("b"));
     }
@@ -130,15 +138,20 @@ public sealed class TransactionStoreTests : IDisposable
     public async Task A_charge_and_a_cancellation_at_the_same_time_end_cancelled_whichever_comes_first()
     {
         using var store = Open(seed: 1, approvalProbability: 1);
-        await Parallel.ForAsync(0, 200, TestContext.Current.CancellationToken, async (i, _) =>
-        {
-            var id = $"t{i}";
-            var charge = Task.Run(() => store.ChargeAsync(id, 100));
-            var undo = Task.Run(() => store.CancelAsync(id));
-            Assert.Equal(Cancelled, await undo);
-            Assert.Contains(await charge, new[] { Approved, Declined });
-            Assert.Equal(Cancelled, await store.FindAsync(id));
-        });
+        await Parallel.ForAsync(
+            0,
+            200,
+            TestContext.Current.CancellationToken,
+            async (i, _) =>
+            {
+                var id = $"t{i}";
+                var charge = Task.Run(() => store.ChargeAsync(id, 100));
+                var undo = Task.Run(() => store.CancelAsync(id));
+                Assert.Equal(Cancelled, await undo);
+                Assert.Contains(await charge, new[] { Approved, Declined });
+                Assert.Equal(Cancelled, await store.FindAsync(id));
+            }
+        );
     }
 
     [Fact]
@@ -157,39 +170,6 @@ public sealed class TransactionStoreTests : IDisposable
         var refusal = Assert.Throws<FixableException>(() => Open(seed: 1));
         Assert.Contains(Path.Combine(_root, "data"), refusal.Message, StringComparison.Ordinal);
     }
-
-    [Fact]
-    public void A_number_made_with_its_check_digit_is_accepted_and_any_one_digit_mistyped_is_found() =>
-        Gen.Select(Gen.Int[0, 9].Array[11, 18], Gen.Int[0, 100], Gen.Int[1, 9]).Sample((digits, place, shift) =>
-        {
-            var payload = string.Concat(digits);
-            var check = Enumerable.Range('0', 10).Select(c => payload + (char)c).Where(n => Card.WrongNumber(n) is null).ToArray();
-            var number = Assert.Single(check);
-            var mistyped = new StringBuilder(number);
-            place %= number.Length;
-            mistyped[place] = (char)('0' + (number[place] - '0' + shift) % 10);
-            Assert.NotNull(Card.WrongNumber(mistyped.ToString()));
-        });
-
-    [Theory]
-    [InlineData("11/26", false)]
-    [InlineData("12/26", true)]
-    [InlineData("01/27", true)]
-    [InlineData("00/30", false)]
-    [InlineData("13/30", false)]
-    [InlineData("1/30", false)]
-    [InlineData("+1/30", false)]
-    [InlineData("12-30", false)]
-    [InlineData("", false)]
-    [InlineData(null, false)]
-    public void A_card_is_good_to_the_end_of_its_month(string? expiration, bool good) =>
-        Assert.Equal(good, Card.WrongExpiration(expiration, new DateTimeOffset(2026, 12, 31, 23, 59, 59, TimeSpan.Zero)) is null);
-
-    [Theory]
-    [InlineData(11, true)]
-    [InlineData(12, false)]
-    public void Its_month_has_ended_when_it_has_ended_everywhere_on_Earth(int hoursInUtc, bool good) =>
-        Assert.Equal(good, Card.WrongExpiration("12/26", new DateTimeOffset(2027, 1, 1, hoursInUtc, 0, 0, TimeSpan.Zero)) is null);
 
     private TransactionStore Open(int? seed, double approvalProbability = 0.9, string name = "data") =>
         TransactionStore.Open(Path.Combine(_root, name), seed, approvalProbability, TimeProvider.System);

@@ -1,4 +1,4 @@
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 using Xunit;
 
 namespace Agora.Replication.Tests;
@@ -65,8 +65,11 @@ public sealed class BroadcastReplicatorTests
         await group.CountAsync("x");
         await group.StopAsync(1);
         await group.StopAsync(2);
-        await Assert.ThrowsAsync<ReplicaUnavailableException>(() => group.Replicator(0).ReadBarrierAsync(TestContext.Current.CancellationToken));
-        await Assert.ThrowsAsync<ReplicaUnavailableException>(
-            () => group.Replicator(0).SubmitAsync(Ledger.Count("x"), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<ReplicaUnavailableException>(() =>
+            group.Replicator(0).ReadBarrierAsync(TestContext.Current.CancellationToken)
+        );
+        await Assert.ThrowsAsync<ReplicaUnavailableException>(() =>
+            group.Replicator(0).SubmitAsync(Ledger.Count("x"), TestContext.Current.CancellationToken)
+        );
     }
 }

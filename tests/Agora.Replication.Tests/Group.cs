@@ -1,6 +1,6 @@
+using System.Collections.Concurrent;
 using System.Text;
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Security;
+using Agora.Cluster;
 using Agora.Lab;
 using Agora.Replication.Broadcast;
 using Agora.Replication.Hosting;
@@ -13,25 +13,38 @@ using Xunit;
 
 namespace Agora.Replication.Tests;
 
-/// <summary>All replicas of one database in this process, each a host of its own, on free ports and in directories of the test's own.</summary>
+/// <summary>
+/// All replicas of one database in this process, each a host of its own, on free ports and in directories of the test's
+/// own.
+/// </summary>
 internal sealed class Group : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_maxWait = TimeSpan.FromSeconds(30);
 
     private readonly TemporaryDirectory _directory = new();
     private readonly WebApplication?[] _hosts;
-
     private readonly Func<int, RaftSettings> _raft;
     private readonly Relays? _relays;
+    private readonly ConcurrentQueue<(int Replica, string Message)> _warnings = [];
 
     private readonly ClusterSecrets? _secrets;
 
-    private Group(ReplicationEngine engine, int size, Func<int, RaftSettings> raft, ClusterSecrets? secrets, FaultyNetwork? network)
+    private Group(
+        ReplicationEngine engine,
+        int size,
+        Func<int, RaftSettings> raft,
+        ClusterSecrets? secrets,
+        FaultyNetwork? network
+    )
     {
         _secrets = secrets;
         _raft = raft;
         _hosts = new WebApplication?[size];
-        Definition = new DatabaseGroup { Engine = engine, Replicas = [.. Enumerable.Range(0, size).Select(_ => FreeAddress())] };
+        Definition = new DatabaseGroup
+        {
+            Engine = engine,
+            Replicas = [.. Enumerable.Range(0, size).Select(_ => FreeAddress())],
+        };
         _relays = network is null ? null : new Relays(network, Definition);
     }
 
@@ -39,20 +52,34 @@ internal sealed class Group : IAsyncDisposable
 
     public IEnumerable<int> Running => Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is not null);
 
-    /// <summary>Starts all; with a network, whatever they say to each other passes relays over its links, named by replica number.</summary>
+    /// <summary>
+    /// Starts all; with a network, everything that they send each other passes relays over its links, named by replica
+    /// number.
+    /// </summary>
     public static Task<Group> StartAsync(
-        ReplicationEngine engine, int size, RaftSettings? raft = null, ClusterSecrets? secrets = null, FaultyNetwork? network = null) =>
-        StartAsync(engine, size, _ => raft ?? new RaftSettings(), secrets, network);
+        ReplicationEngine engine,
+        int size,
+        RaftSettings? raft = null,
+        ClusterSecrets? secrets = null,
+        FaultyNetwork? network = null
+    ) => StartAsync(engine, size, _ => raft ?? new RaftSettings(), secrets, network);
 
     /// <summary>Starts all, each with settings of its own.</summary>
     public static async Task<Group> StartAsync(
-        ReplicationEngine engine, int size, Func<int, RaftSettings> raft, ClusterSecrets? secrets = null, FaultyNetwork? network = null)
+        ReplicationEngine engine,
+        int size,
+        Func<int, RaftSettings> raft,
+        ClusterSecrets? secrets = null,
+        FaultyNetwork? network = null
+    )
     {
         Group group = new(engine, size, raft, secrets, network);
         await group.StartAllAsync();
 
-        // A replica that is still coming in counts as one that is away.
-        await EventuallyAsync(() => Task.FromResult(group.Running.All(i => group.Replicator(i).Status.Ready) ? true : (bool?)null));
+        // A replica that is still joining counts as one that is away.
+        await EventuallyAsync(() =>
+            Task.FromResult(group.Running.All(i => group.Replicator(i).Status.Ready) ? true : (bool?)null)
+        );
         return group;
     }
 
@@ -60,7 +87,8 @@ internal sealed class Group : IAsyncDisposable
 
     public ReplicatedStore Store(int replica) => _hosts[replica]!.Services.GetRequiredService<ReplicatedStore>();
 
-    public Task StartAllAsync() => Task.WhenAll(Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is null).Select(StartAsync));
+    public Task StartAllAsync() =>
+        Task.WhenAll(Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is null).Select(StartAsync));
 
     public Task StartAsync(int replica) => StartAsync(replica, _secrets);
 
@@ -70,9 +98,17 @@ internal sealed class Group : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(LogLevel.Information);
-        builder.Logging.AddProvider(new TestOutput(replica));
+        builder.Logging.AddProvider(new TestOutput(replica, _warnings));
         AddKey(builder, _directory);
-        ReplicaHosting.AddReplica(builder, _relays?.SeenBy(replica) ?? Definition, replica, _directory[$"{replica}"], new Ledger(), Identity(replica, secrets), _raft(replica));
+        ReplicaHosting.AddReplica(
+            builder,
+            _relays?.SeenBy(replica) ?? Definition,
+            replica,
+            _directory[$"{replica}"],
+            new Ledger(),
+            Identity(replica, secrets),
+            _raft(replica)
+        );
         var host = builder.Build();
         host.MapReplica();
         try
@@ -103,14 +139,28 @@ internal sealed class Group : IAsyncDisposable
     }
 
     /// <summary>Waits until the replica's process asks to be ended.</summary>
-    public Task ShutdownAsync(int replica) => EventuallyAsync(() => Task.FromResult(
-        _hosts[replica]!.Lifetime.ApplicationStopping.IsCancellationRequested ? true : (bool?)null));
+    public Task ShutdownAsync(int replica) =>
+        EventuallyAsync(() =>
+            Task.FromResult(_hosts[replica]!.Lifetime.ApplicationStopping.IsCancellationRequested ? true : (bool?)null)
+        );
+
+    /// <summary>Waits until a replica has logged a warning that contains some words.</summary>
+    public Task WarningAsync(int replica, string words) =>
+        EventuallyAsync(() =>
+            Task.FromResult(
+                _warnings.Any(w => w.Replica == replica && w.Message.Contains(words, StringComparison.Ordinal))
+                    ? true
+                    : (bool?)null
+            )
+        );
 
     public string DirectoryOf(int replica, string name) => Path.Combine(_directory[$"{replica}"], name);
 
     public async Task StopAllAsync() => await Task.WhenAll(Running.ToArray().Select(StopAsync));
 
-    /// <summary>Counts as a client does: goes to where it is told, repeats with the same request id until it is answered.</summary>
+    /// <summary>
+    /// Counts as a client does: goes to the leader that a refusal names, and retries with the same request id.
+    /// </summary>
     public async Task<long> CountAsync(string name, Guid? id = null, int? at = null)
     {
         var command = Ledger.Count(name, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(), id);
@@ -125,42 +175,51 @@ internal sealed class Group : IAsyncDisposable
             catch (ReplicaUnavailableException e)
             {
                 var others = Running.ToList();
-                replica = e.Leader is { } leader && _hosts[leader] is not null ? leader : others[(others.IndexOf(replica) + 1) % others.Count];
+                replica =
+                    e.Leader is { } leader && _hosts[leader] is not null
+                        ? leader
+                        : others[(others.IndexOf(replica) + 1) % others.Count];
                 return (long?)null;
             }
         });
     }
 
     /// <summary>Reads as a client does: linearizably, at this replica.</summary>
-    public async Task<long> ReadAsync(int replica, string name) => await EventuallyAsync(async () =>
-    {
-        try
+    public async Task<long> ReadAsync(int replica, string name) =>
+        await EventuallyAsync(async () =>
         {
-            await Replicator(replica).ReadBarrierAsync(TestContext.Current.CancellationToken);
-            return Ledger.Value(Store(replica), name);
-        }
-        catch (ReplicaUnavailableException)
-        {
-            return (long?)null;
-        }
-    });
+            try
+            {
+                await Replicator(replica).ReadBarrierAsync(TestContext.Current.CancellationToken);
+                return Ledger.Value(Store(replica), name);
+            }
+            catch (ReplicaUnavailableException)
+            {
+                return (long?)null;
+            }
+        });
 
     public Task<int> LeaderAsync() =>
-        EventuallyAsync(() => Task.FromResult(Running.Select(i => (int?)i).FirstOrDefault(i => Replicator(i!.Value).Status.Role == "leader")));
+        EventuallyAsync(() =>
+            Task.FromResult(
+                Running.Select(i => (int?)i).FirstOrDefault(i => Replicator(i!.Value).Status.Role == "leader")
+            )
+        );
 
     /// <summary>The digest that all running replicas come to, with its position.</summary>
-    public Task<StateDigest> EqualDigestsAsync() => EventuallyAsync(() =>
-    {
-        var digests = Running.Select(i => Store(i).Digest()).Distinct().ToList();
-        return Task.FromResult(digests.Count == 1 ? digests[0] : (StateDigest?)null);
-    });
+    public Task<StateDigest> EqualDigestsAsync() =>
+        EventuallyAsync(() =>
+        {
+            var digests = Running.Select(i => Store(i).Digest()).Distinct().ToList();
+            return Task.FromResult(digests.Count == 1 ? digests[0] : (StateDigest?)null);
+        });
 
-    /// <summary>Waits for a condition, generously; what it waits for is the test's, how long is not.</summary>
+    /// <summary>Waits for a condition. The time limit only keeps a broken test from hanging.</summary>
     public static async Task<T> EventuallyAsync<T>(Func<Task<T?>> probe)
         where T : struct
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        patience.CancelAfter(Patience);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        timeout.CancelAfter(s_maxWait);
         while (true)
         {
             if (await probe() is { } result)
@@ -168,7 +227,7 @@ internal sealed class Group : IAsyncDisposable
                 return result;
             }
 
-            await Task.Delay(20, patience.Token);
+            await Task.Delay(20, timeout.Token);
         }
     }
 
@@ -195,7 +254,9 @@ internal sealed class Group : IAsyncDisposable
 
     private static DatabaseAddress FreeAddress() => new() { GrpcPort = FreePorts.Take(), PeerPort = FreePorts.Take() };
 
-    private sealed class TestOutput(int replica) : ILoggerProvider, ILogger
+    private sealed class TestOutput(int replica, ConcurrentQueue<(int Replica, string Message)> warnings)
+        : ILoggerProvider,
+            ILogger
     {
         public ILogger CreateLogger(string categoryName) => this;
 
@@ -204,8 +265,18 @@ internal sealed class Group : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            TestContext.Current.TestOutputHelper?.WriteLine($"{replica} {logLevel} {formatter(state, exception)} {exception}");
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
+        {
+            var message = formatter(state, exception);
+            warnings.Enqueue((replica, message));
+            TestContext.Current.TestOutputHelper?.WriteLine($"{replica} {logLevel} {message} {exception}");
+        }
 
         public void Dispose()
         {

@@ -5,8 +5,8 @@ using Microsoft.Data.Sqlite;
 namespace Agora.Replication.Tests;
 
 /// <summary>
-/// A state machine to test with. Its tables show order and time: "name" counts up, and each call leaves a line with the time it was given.
-/// "!" throws in the midst of its work.
+/// A state machine to test with. Its tables show order and time: "name" counts up, and each call leaves a line with the
+/// time it was given. "!" throws halfway through its work.
 /// </summary>
 internal sealed class Ledger : IStateMachine
 {
@@ -14,10 +14,11 @@ internal sealed class Ledger : IStateMachine
 
     public int Calls { get; private set; }
 
-    public string Schema => """
-        CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS lines (text TEXT, time INTEGER);
-        """;
+    public string Schema =>
+        """
+            CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+            CREATE TABLE IF NOT EXISTS lines (text TEXT, time INTEGER);
+            """;
 
     public void Open(SqliteConnection writer) => _writer = writer;
 
@@ -25,7 +26,7 @@ internal sealed class Ledger : IStateMachine
     public byte[] Apply(in Command command, out bool keep)
     {
         Calls++;
-        string name = Encoding.UTF8.GetString(command.Payload.Span);
+        var name = Encoding.UTF8.GetString(command.Payload.Span);
         keep = name != "?";
         _writer!.Prepared("INSERT INTO lines VALUES (?1, ?2)").Run(name, command.Time);
         if (name == "!")
@@ -33,7 +34,9 @@ internal sealed class Ledger : IStateMachine
             throw new InvalidDataException("a broken invariant");
         }
 
-        _writer!.Prepared("INSERT INTO counters VALUES (?1, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1").Run(name);
+        _writer!
+            .Prepared("INSERT INTO counters VALUES (?1, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1")
+            .Run(name);
         var value = _writer!.Prepared("SELECT value FROM counters WHERE name = ?1").Number(name) ?? 0;
         return Encoding.UTF8.GetBytes(value.ToString(CultureInfo.InvariantCulture));
     }
@@ -47,17 +50,18 @@ internal sealed class Ledger : IStateMachine
     public static long Value(ReplicatedStore store, string name) =>
         store.Read(c => c.Prepared("SELECT value FROM counters WHERE name = ?1").Number(name) ?? 0);
 
-    public static List<(string Text, long Time)> Lines(ReplicatedStore store) => store.Read(connection =>
-    {
-        List<(string, long)> lines = [];
-        using var rows = connection.Prepared("SELECT text, time FROM lines ORDER BY rowid").Query();
-        while (rows.Read())
+    public static List<(string Text, long Time)> Lines(ReplicatedStore store) =>
+        store.Read(connection =>
         {
-            lines.Add((rows.Text(0), rows.Int64(1)));
-        }
+            List<(string, long)> lines = [];
+            using var rows = connection.Prepared("SELECT text, time FROM lines ORDER BY rowid").Query();
+            while (rows.Read())
+            {
+                lines.Add((rows.Text(0), rows.Int64(1)));
+            }
 
-        return lines;
-    });
+            return lines;
+        });
 }
 
 /// <summary>A directory of a test's own, gone with it.</summary>

@@ -26,17 +26,20 @@ public sealed class RaftLogTests : IDisposable
 
     [Fact]
     public void Whenever_the_power_fails_the_log_is_one_that_it_went_through_since_the_last_sync() =>
-        Gen.Select(Gen.Enum<Step>(), Gen.Int[0, 1000], Gen.Int[0, 60]).Array[1, 60].Sample(
-            steps =>
-            {
-                using TemporaryDirectory directory = new();
-                using Run run = new(directory["log"]);
-                foreach (var (step, choice, size) in steps)
+        Gen.Select(Gen.Enum<Step>(), Gen.Int[0, 1000], Gen.Int[0, 60])
+            .Array[1, 60]
+            .Sample(
+                steps =>
                 {
-                    run.Do(step, choice, size);
-                }
-            },
-            iter: 400);
+                    using TemporaryDirectory directory = new();
+                    using Run run = new(directory["log"]);
+                    foreach (var (step, choice, size) in steps)
+                    {
+                        run.Do(step, choice, size);
+                    }
+                },
+                iter: 400
+            );
 
     [Fact]
     public void An_entry_that_is_there_already_is_not_written_again_and_ends_nothing()
@@ -118,7 +121,7 @@ public sealed class RaftLogTests : IDisposable
     }
 
     [Fact]
-    public void A_byte_that_changed_after_it_was_on_disk_is_told_from_a_torn_end()
+    public void A_byte_that_changed_after_it_was_on_disk_does_not_pass_for_a_torn_end()
     {
         string file;
         using (var log = Create(new RaftLogOptions { SegmentBytes = 1 << 20 }))
@@ -144,7 +147,7 @@ public sealed class RaftLogTests : IDisposable
     [InlineData("1.log")]
     [InlineData("copy.log")]
     [InlineData("99999999999999999999999.log")]
-    public void What_somebody_else_put_beside_it_is_left_alone(string name)
+    public void A_file_that_is_no_part_of_the_log_is_left_alone(string name)
     {
         using (var log = Create(Small))
         {
@@ -178,7 +181,7 @@ public sealed class RaftLogTests : IDisposable
         Directory.CreateDirectory(_directory["ballot"]);
         using (var ballot = Ballot.Create(_directory["ballot"], new BallotState { Term = 3 }, LogDisk.System))
         {
-            ballot.Write(new BallotState { Term = 4, LacksState = true });
+            ballot.Write(new BallotState { Term = 4, NeedsState = true });
         }
 
         var path = Ballot.PathIn(_directory["ballot"]);
@@ -194,7 +197,7 @@ public sealed class RaftLogTests : IDisposable
 
         File.WriteAllBytes(path, content);
         using var whole = Ballot.Open(_directory["ballot"], LogDisk.System);
-        Assert.Equal(new BallotState { Term = 4, LacksState = true }, whole!.State);
+        Assert.Equal(new BallotState { Term = 4, NeedsState = true }, whole!.State);
         File.WriteAllBytes(path, new byte[content.Length]);
         Assert.Throws<LogDamagedException>(() => Ballot.Open(_directory["ballot"], LogDisk.System));
     }
@@ -203,11 +206,13 @@ public sealed class RaftLogTests : IDisposable
 
     private static LogRecord Entry(long term) => new(term, new byte[10]);
 
-    private RaftLog Create(RaftLogOptions? options = null) => RaftLog.Create(_directory["log"], 0, [], options ?? Small);
+    private RaftLog Create(RaftLogOptions? options = null) =>
+        RaftLog.Create(_directory["log"], 0, [], options ?? Small);
 
     private int Files() => Directory.GetFiles(_directory["log"], "*.log").Length;
 
-    private static string Terms(RaftLog log) => string.Join(' ', Enumerable.Range(1, (int)log.LastIndex).Select(i => log.TermAt(i)));
+    private static string Terms(RaftLog log) =>
+        string.Join(' ', Enumerable.Range(1, (int)log.LastIndex).Select(i => log.TermAt(i)));
 
     private sealed class FailingDisk : LogDisk
     {
@@ -223,8 +228,8 @@ public sealed class RaftLogTests : IDisposable
     }
 
     /// <summary>
-    /// A log beside a model of it. A crash leaves of each file the sectors that were synced, and of every other sector the old or the new content; the
-    /// log must then be one of those that it was since the last sync.
+    /// A log beside a model of it. A crash leaves of each file the sectors that were synced, and of every other sector
+    /// the old or the new content; the log must then be one of those that it was since the last sync.
     /// </summary>
     private sealed class Run : LogDisk, IDisposable
     {
@@ -244,7 +249,13 @@ public sealed class RaftLogTests : IDisposable
             _since.Add([]);
         }
 
-        private RaftLogOptions Options => new() { SegmentBytes = 600, CacheBytes = 100, Disk = this };
+        private RaftLogOptions Options =>
+            new()
+            {
+                SegmentBytes = 600,
+                CacheBytes = 100,
+                Disk = this,
+            };
 
         public override void Sync(SafeFileHandle file, string path)
         {
@@ -297,7 +308,8 @@ public sealed class RaftLogTests : IDisposable
 
         private void Append(int first, int count, int size)
         {
-            // What is replaced may be gone before its replacement is there: the leader has said that it is not a part of the log.
+            // What is replaced may be gone before its replacement is there: the leader has said that it is not a part
+            // of the log.
             _model = [.. _model.Take(first - 1)];
             _since.Add([.. _model]);
             List<LogRecord> records = [];

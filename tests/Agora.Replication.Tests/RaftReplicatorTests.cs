@@ -1,4 +1,4 @@
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 using Agora.Replication.Raft;
 using Xunit;
 
@@ -35,7 +35,7 @@ public sealed class RaftReplicatorTests
     }
 
     [Fact]
-    public async Task Whoever_is_in_a_batch_that_was_applied_gets_a_reply()
+    public async Task Every_command_of_a_batch_that_was_applied_gets_its_reply()
     {
         await using var group = await Group.StartAsync(ReplicationEngine.Raft, 1);
         await group.CountAsync("x");
@@ -43,7 +43,9 @@ public sealed class RaftReplicatorTests
         // The batcher learns that a batch is applied while its many replies are still being handed out.
         for (var round = 0; round < 300; round++)
         {
-            await Task.WhenAll(Enumerable.Range(0, 400).Select(_ => group.Replicator(0).SubmitAsync(Ledger.Count("x"), Cancelled)));
+            await Task.WhenAll(
+                Enumerable.Range(0, 400).Select(_ => group.Replicator(0).SubmitAsync(Ledger.Count("x"), Cancelled))
+            );
         }
     }
 
@@ -62,7 +64,8 @@ public sealed class RaftReplicatorTests
         var before = raft.ReadRounds;
         await Task.WhenAll(Enumerable.Range(0, Readers).Select(_ => raft.ReadBarrierAsync(Cancelled)));
 
-        // Usually two: the first reader's, and the next one's for all others. More only where the machine holds this loop up.
+        // Usually two: the first reader's, and the next one's for all others. More only where the machine holds this
+        // loop up.
         Assert.InRange(raft.ReadRounds - before, 1, Readers / 4);
     }
 
@@ -146,9 +149,12 @@ public sealed class RaftReplicatorTests
             await group.StopAsync(replica);
         }
 
-        await Assert.ThrowsAsync<ReplicaUnavailableException>(() => group.Replicator(leader).ReadBarrierAsync(TestContext.Current.CancellationToken));
-        await Assert.ThrowsAsync<ReplicaUnavailableException>(
-            () => group.Replicator(leader).SubmitAsync(Ledger.Count("x"), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<ReplicaUnavailableException>(() =>
+            group.Replicator(leader).ReadBarrierAsync(TestContext.Current.CancellationToken)
+        );
+        await Assert.ThrowsAsync<ReplicaUnavailableException>(() =>
+            group.Replicator(leader).SubmitAsync(Ledger.Count("x"), TestContext.Current.CancellationToken)
+        );
     }
 
     [Fact]
@@ -159,8 +165,9 @@ public sealed class RaftReplicatorTests
         var leader = await group.LeaderAsync();
         var follower = group.Running.First(i => i != leader);
         await group.ReadAsync(follower, "x");
-        var refusal = await Assert.ThrowsAsync<ReplicaUnavailableException>(
-            () => group.Replicator(follower).SubmitAsync(Ledger.Count("x"), TestContext.Current.CancellationToken));
+        var refusal = await Assert.ThrowsAsync<ReplicaUnavailableException>(() =>
+            group.Replicator(follower).SubmitAsync(Ledger.Count("x"), TestContext.Current.CancellationToken)
+        );
         Assert.Equal(leader, refusal.Leader);
     }
 
@@ -212,7 +219,8 @@ public sealed class RaftReplicatorTests
         await group.EqualDigestsAsync();
         Assert.Equal(count + 1, await group.CountAsync("x"));
 
-        // The others cannot do without it now, and its vote counts again where it may not have promised anything.
+        // The others need it for a majority now, and its vote counts again in terms in which it cannot have voted
+        // before.
         await group.StopAsync(leader);
         Assert.Equal(count + 2, await group.CountAsync("x"));
     }
@@ -255,8 +263,11 @@ public sealed class RaftReplicatorTests
         Assert.Equal(count + 1, await group.CountAsync("x"));
         await group.EqualDigestsAsync();
 
-        // Beyond whatever the silent one may have stood for, and no further where all were heard.
-        Assert.All(group.Running, i => Assert.Equal(whileOneIsSilent, ((RaftReplicator)group.Replicator(i)).Term > 1000));
+        // Beyond any term that the silent one may have reached, and no further where all have answered.
+        Assert.All(
+            group.Running,
+            i => Assert.Equal(whileOneIsSilent, ((RaftReplicator)group.Replicator(i)).Term > 1000)
+        );
     }
 
     [Fact]
@@ -271,20 +282,26 @@ public sealed class RaftReplicatorTests
         }
 
         await group.StartAllAsync();
-        await Assert.ThrowsAsync<ReplicaUnavailableException>(() => group.Replicator(0).SubmitAsync(Ledger.Count("x"), Cancelled));
-        await Task.Delay(TimeSpan.FromSeconds(3), Cancelled);
+        await Assert.ThrowsAsync<ReplicaUnavailableException>(() =>
+            group.Replicator(0).SubmitAsync(Ledger.Count("x"), Cancelled)
+        );
+
+        // Each of the two has asked the other and the one that is left, again and again, and begins nothing.
+        await group.WarningAsync(0, "it waits for a leader");
+        await group.WarningAsync(1, "it waits for a leader");
         foreach (var replica in group.Running)
         {
             Assert.False(group.Replicator(replica).Status.Ready);
         }
     }
 
-    private static RaftSettings ShortLog => new()
-    {
-        WatchInterval = TimeSpan.FromMilliseconds(20),
-        KeptBytes = 64 << 10,
-        Log = new RaftLogOptions { SegmentBytes = 32 << 10, CacheBytes = 16 << 10 },
-    };
+    private static RaftSettings ShortLog =>
+        new()
+        {
+            WatchInterval = TimeSpan.FromMilliseconds(20),
+            KeptBytes = 64 << 10,
+            Log = new RaftLogOptions { SegmentBytes = 32 << 10, CacheBytes = 16 << 10 },
+        };
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 

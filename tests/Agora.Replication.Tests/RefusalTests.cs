@@ -1,11 +1,12 @@
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Faults;
+using Agora.Cluster;
 using Microsoft.Data.Sqlite;
 using Xunit;
 
 namespace Agora.Replication.Tests;
 
-/// <summary>A replica that does not start, or does not go on, because of its files says which, what is wrong and what helps.</summary>
+/// <summary>
+/// A replica that does not start, or does not go on, because of its files says which, what is wrong and what helps.
+/// </summary>
 public sealed class RefusalTests
 {
     [Theory]
@@ -13,7 +14,12 @@ public sealed class RefusalTests
     [InlineData("raft/ballot", 20, "is damaged: this replica no longer knows what it promised", 532)]
     [InlineData("state.db", 3, "file is not a database")]
     [InlineData("state.db", 100, "database disk image is malformed")]
-    public async Task A_damaged_file_of_a_raft_replica_is_named_and_the_others_give_it_back(string file, int at, string what, int andAt = -1)
+    public async Task A_damaged_file_of_a_raft_replica_is_named_and_the_others_give_it_back(
+        string file,
+        int at,
+        string what,
+        int andAt = -1
+    )
     {
         await using var group = await Group.StartAsync(ReplicationEngine.Raft, 3);
         await group.CountAsync("x");
@@ -28,7 +34,10 @@ public sealed class RefusalTests
 
         var directory = Path.GetDirectoryName(group.DirectoryOf(0, "state.db"))!;
         Assert.Equal(
-            $"{group.DirectoryOf(0, file)}: {what}. Stop it, move {directory} away and start it: it fetches the state from the others", refusal.Message);
+            $"{group.DirectoryOf(0, file)}: {what}. "
+                + $"Stop it, move {directory} away and start it: it fetches the state from the others",
+            refusal.Message
+        );
 
         // And so it does.
         Directory.Move(directory, directory + "-away");
@@ -47,12 +56,16 @@ public sealed class RefusalTests
 
         var refusal = await Assert.ThrowsAsync<FixableException>(() => group.StartAsync(0));
 
-        Assert.StartsWith($"{group.DirectoryOf(0, "raft")}: the log is gone. ", refusal.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{group.DirectoryOf(0, "raft")}: the log is gone. ",
+            refusal.Message,
+            StringComparison.Ordinal
+        );
         Assert.Contains("it fetches the state from the others", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task The_only_replica_is_told_that_nobody_else_has_a_copy()
+    public async Task The_refusal_of_an_only_replica_says_that_there_is_no_other_copy()
     {
         await using var group = await Group.StartAsync(ReplicationEngine.Raft, 1);
         await group.CountAsync("x");
@@ -71,7 +84,10 @@ public sealed class RefusalTests
     [InlineData("lost", "The application has applied up to ")]
     [InlineData("another's", "is of member 1 of 3, not of member 0 of 3")]
     [InlineData("a file", "Not a directory")]
-    public async Task A_journal_that_is_of_no_use_is_named_and_no_command_is_promised_that_does_not_exist(string how, string what)
+    public async Task A_journal_that_is_of_no_use_is_named_and_no_command_is_promised_that_does_not_exist(
+        string how,
+        string what
+    )
     {
         await using var group = await Group.StartAsync(ReplicationEngine.RotatingSequencer, 3);
         await group.CountAsync("x");
@@ -107,7 +123,11 @@ public sealed class RefusalTests
         Assert.Contains(what, refusal.Message, StringComparison.Ordinal);
         if (how != "a file")
         {
-            Assert.Contains($"Put {Path.GetDirectoryName(directory)} back as it was", refusal.Message, StringComparison.Ordinal);
+            Assert.Contains(
+                $"Put {Path.GetDirectoryName(directory)} back as it was",
+                refusal.Message,
+                StringComparison.Ordinal
+            );
         }
     }
 
@@ -137,7 +157,11 @@ public sealed class RefusalTests
 
         var refusal = await Assert.ThrowsAsync<FixableException>(() => group.StartAsync(0));
 
-        Assert.Contains($"move {group.DirectoryOf(0, "state.db")} and its -wal and -shm away", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"move {group.DirectoryOf(0, "state.db")} and its -wal and -shm away",
+            refusal.Message,
+            StringComparison.Ordinal
+        );
         File.Delete(group.DirectoryOf(0, "state.db"));
         await group.StartAsync(0);
         Assert.Equal(1, await group.ReadAsync(0, "x"));
@@ -151,7 +175,11 @@ public sealed class RefusalTests
 
         var refusal = Assert.Throws<FixableException>(() => ReplicatedStore.Open(directory["a"], new Ledger()));
 
-        Assert.StartsWith($"{directory["a"]}/lock: is used by this same process. ", refusal.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{directory["a"]}/lock: is used by this same process. ",
+            refusal.Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -160,12 +188,16 @@ public sealed class RefusalTests
     [InlineData(SQLitePCL.raw.SQLITE_NOTADB, "words. as for damage")]
     [InlineData(SQLitePCL.raw.SQLITE_READONLY, "cannot be opened for writing (words). ")]
     [InlineData(SQLitePCL.raw.SQLITE_IOERR, "words. The disk or its file system fails")]
-    public void What_SQLite_reports_is_told_with_what_helps(int code, string expected)
+    public void An_error_of_SQLite_comes_with_its_fix(int code, string expected)
     {
         using TemporaryDirectory directory = new();
         SqliteException e = new($"SQLite Error {code}: 'words'.", code);
 
-        Assert.StartsWith($"{directory["f"]}: {expected}", FileFault.OfSqlite(directory["f"], code, e, "as for damage").Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{directory["f"]}: {expected}",
+            FileFault.OfSqlite(directory["f"], code, e, "as for damage").Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -174,8 +206,12 @@ public sealed class RefusalTests
     [InlineData(13, "Permission denied. Give it to the user that runs this")]
     [InlineData(24, "words. Allow more open files")]
     [InlineData(5, "words. The disk or its file system fails")]
-    public void What_the_system_refuses_is_told_with_what_helps(int code, string expected) =>
-        Assert.StartsWith($"/f: {expected}", FileFault.Of("/f", new IOException("words", code)).Message, StringComparison.Ordinal);
+    public void An_error_of_the_system_comes_with_its_fix(int code, string expected) =>
+        Assert.StartsWith(
+            $"/f: {expected}",
+            FileFault.Of("/f", new IOException("words", code)).Message,
+            StringComparison.Ordinal
+        );
 
     private static void Damage(string file, int at)
     {

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Net;
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 using Agora.Lab;
 
 namespace Agora.Replication.Tests;
@@ -18,18 +18,35 @@ internal sealed class Relays : IAsyncDisposable
         _group = group;
         var size = group.Replicas.Count;
         (int From, int To)[] pairs =
-            [.. from i in Enumerable.Range(0, size) from j in Enumerable.Range(0, size) where i != j select (i, j)];
-        Link Between(int from, int to) => network.Between(from.ToString(CultureInfo.InvariantCulture), to.ToString(CultureInfo.InvariantCulture));
+        [
+            .. from i in Enumerable.Range(0, size) from j in Enumerable.Range(0, size) where i != j select (i, j),
+        ];
+        Link Between(int from, int to) =>
+            network.Between(from.ToString(CultureInfo.InvariantCulture), to.ToString(CultureInfo.InvariantCulture));
         int Stream(int from, int to, int port)
         {
-            _streams.Add(new TcpRelay(Between(from, to), Between(to, from), new IPEndPoint(IPAddress.Loopback, port), IPAddress.Loopback));
+            _streams.Add(
+                new TcpRelay(
+                    Between(from, to),
+                    Between(to, from),
+                    new IPEndPoint(IPAddress.Loopback, port),
+                    IPAddress.Loopback
+                )
+            );
             return _streams[^1].Entrance.Port;
         }
 
         if (group.Engine == ReplicationEngine.RotatingSequencer)
         {
             _datagrams = new UdpRelay(
-                [.. pairs.Select(p => new UdpRoute(Between(p.From, p.To), new IPEndPoint(IPAddress.Loopback, group.Replicas[p.To].PeerPort)))], IPAddress.Loopback);
+                [
+                    .. pairs.Select(p => new UdpRoute(
+                        Between(p.From, p.To),
+                        new IPEndPoint(IPAddress.Loopback, group.Replicas[p.To].PeerPort)
+                    )),
+                ],
+                IPAddress.Loopback
+            );
         }
 
         for (var i = 0; i < pairs.Length; i++)
@@ -43,10 +60,16 @@ internal sealed class Relays : IAsyncDisposable
         }
     }
 
-    public DatabaseGroup SeenBy(int replica) => _group with
-    {
-        Replicas = [.. _group.Replicas.Select((address, i) => i == replica ? address : address with { Via = _entrances[(replica, i)] })],
-    };
+    public DatabaseGroup SeenBy(int replica) =>
+        _group with
+        {
+            Replicas =
+            [
+                .. _group.Replicas.Select(
+                    (address, i) => i == replica ? address : address with { Via = _entrances[(replica, i)] }
+                ),
+            ],
+        };
 
     public async ValueTask DisposeAsync()
     {

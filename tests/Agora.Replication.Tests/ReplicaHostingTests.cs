@@ -2,8 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Faults;
+using Agora.Cluster;
 using Agora.Contracts.Replication;
 using Agora.Replication.Broadcast;
 using Agora.Replication.Hosting;
@@ -35,7 +34,9 @@ public sealed class ReplicaHostingTests
             var status = await Group.EventuallyAsync(async () =>
             {
                 var reply = await client.GetStatusAsync(new StatusRequest(), cancellationToken: Cancelled);
-                return reply.Ready && reply.Applied >= expected.Position ? (reply.Engine, reply.Applied, reply.Known) : ((string, long, long)?)null;
+                return reply.Ready && reply.Applied >= expected.Position
+                    ? (reply.Engine, reply.Applied, reply.Known)
+                    : ((string, long, long)?)null;
             });
             Assert.Equal(name, status.Item1);
             Assert.InRange(status.Item2, expected.Position, status.Item3);
@@ -53,15 +54,35 @@ public sealed class ReplicaHostingTests
         var follower = group.Running.First(i => i != leader);
         await group.ReadAsync(follower, "x");
         using var channel = Channel(group, follower);
-        Replica.ReplicaClient client = new(channel);
-        var refusal = await Assert.ThrowsAsync<RpcException>(
-            async () => await client.GetReadPositionAsync(new ReadPositionRequest(), cancellationToken: Cancelled));
+        var refusal = await Assert.ThrowsAsync<RpcException>(async () =>
+            await new RaftPeer.RaftPeerClient(channel).GetRestorePointAsync(
+                new RestorePointRequest(),
+                cancellationToken: Cancelled
+            )
+        );
         Assert.Equal(StatusCode.Unavailable, refusal.StatusCode);
         Assert.Equal(leader.ToString(CultureInfo.InvariantCulture), refusal.Trailers.GetValue("agora-leader"));
 
-        using var answer = client.GetStatusAsync(new StatusRequest(), cancellationToken: Cancelled);
+        using var answer = new Replica.ReplicaClient(channel).GetStatusAsync(
+            new StatusRequest(),
+            cancellationToken: Cancelled
+        );
         await answer;
         Assert.Equal(leader.ToString(CultureInfo.InvariantCulture), answer.GetTrailers().GetValue("agora-leader"));
+    }
+
+    [Fact]
+    public async Task What_only_raft_needs_is_not_offered_by_the_rotating_sequencer()
+    {
+        await using var group = await Group.StartAsync(ReplicationEngine.RotatingSequencer, 1);
+        using var channel = Channel(group, 0);
+        RaftPeer.RaftPeerClient client = new(channel);
+
+        var refusal = await Assert.ThrowsAsync<RpcException>(async () =>
+            await client.GetStandingAsync(new StandingRequest(), cancellationToken: Cancelled)
+        );
+
+        Assert.Equal(StatusCode.Unimplemented, refusal.StatusCode);
     }
 
     [Theory]
@@ -72,8 +93,9 @@ public sealed class ReplicaHostingTests
         await using var group = await Group.StartAsync(engine, 1);
         Assert.Equal(1, await group.CountAsync("x"));
         var command = Ledger.Count("!", TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
-        await Assert.ThrowsAsync<ReplicaUnavailableException>(
-            () => group.Replicator(0).SubmitAsync(command, Cancelled));
+        await Assert.ThrowsAsync<ReplicaUnavailableException>(() =>
+            group.Replicator(0).SubmitAsync(command, Cancelled)
+        );
         await group.ShutdownAsync(0);
         await Assert.ThrowsAnyAsync<Exception>(() => group.StopAsync(0));
     }
@@ -86,9 +108,10 @@ public sealed class ReplicaHostingTests
         await using var group = await Group.StartAsync(engine, 1);
         await group.StopAsync(0);
         var port = group.Definition.Replicas[0].PeerPort;
-        using Socket taken = engine == ReplicationEngine.Raft
-            ? new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
-            : new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        using Socket taken =
+            engine == ReplicationEngine.Raft
+                ? new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
+                : new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         taken.Bind(new IPEndPoint(IPAddress.Loopback, port));
         if (taken.SocketType == SocketType.Stream)
         {
@@ -157,7 +180,11 @@ public sealed class ReplicaHostingTests
     public async Task Without_a_group_key_no_replica_of_the_rotating_sequencer_starts(string? file)
     {
         using TemporaryDirectory directory = new();
-        DatabaseGroup group = new() { Engine = ReplicationEngine.RotatingSequencer, Replicas = [new DatabaseAddress { PeerPort = FreePorts.Take() }] };
+        DatabaseGroup group = new()
+        {
+            Engine = ReplicationEngine.RotatingSequencer,
+            Replicas = [new DatabaseAddress { PeerPort = FreePorts.Take() }],
+        };
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Configuration[GroupKey.FileSetting] = file;

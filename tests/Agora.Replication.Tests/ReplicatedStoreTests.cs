@@ -1,5 +1,5 @@
 using System.Text;
-using Agora.Contracts.Faults;
+using Agora.Cluster;
 using CsCheck;
 using Xunit;
 
@@ -7,7 +7,7 @@ namespace Agora.Replication.Tests;
 
 public sealed class ReplicatedStoreTests : IDisposable
 {
-    private static readonly long Lifetime = Command.DefaultKeptFor * 1_000L;
+    private static readonly long s_lifetime = Command.DefaultKeptFor * 1_000L;
 
     private readonly TemporaryDirectory _directory = new();
 
@@ -16,7 +16,7 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void A_new_directory_starts_empty_before_the_first_position()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
         Assert.Equal(-1, store.Applied);
         Assert.Empty(Ledger.Lines(store));
     }
@@ -24,12 +24,12 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void A_batch_and_its_position_are_there_after_reopening()
     {
-        using (ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger()))
+        using (var store = ReplicatedStore.Open(_directory["a"], new Ledger()))
         {
             Assert.Equal(["1", "2", "1"], Apply(store, 7, Ledger.Count("x"), Ledger.Count("x"), Ledger.Count("y")));
         }
 
-        using ReplicatedStore reopened = ReplicatedStore.Open(_directory["a"], new Ledger());
+        using var reopened = ReplicatedStore.Open(_directory["a"], new Ledger());
         Assert.Equal(7, reopened.Applied);
         Assert.Equal(2, Ledger.Value(reopened, "x"));
     }
@@ -38,8 +38,8 @@ public sealed class ReplicatedStoreTests : IDisposable
     public void A_repeat_is_answered_as_the_first_was_without_calling_the_state_machine()
     {
         Ledger ledger = new();
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], ledger);
-        Command command = Ledger.Count("x");
+        using var store = ReplicatedStore.Open(_directory["a"], ledger);
+        var command = Ledger.Count("x");
         Assert.Equal(["1", "2", "1"], Apply(store, 0, command, Ledger.Count("x"), command));
         Assert.Equal(["1"], Apply(store, 1, command));
         Assert.Equal(2, ledger.Calls);
@@ -49,14 +49,14 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void A_repeat_after_reopening_is_answered_as_the_first_was()
     {
-        Command command = Ledger.Count("x");
-        using (ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger()))
+        var command = Ledger.Count("x");
+        using (var store = ReplicatedStore.Open(_directory["a"], new Ledger()))
         {
             Apply(store, 0, command, Ledger.Count("x"));
         }
 
         Ledger ledger = new();
-        using ReplicatedStore reopened = ReplicatedStore.Open(_directory["a"], ledger);
+        using var reopened = ReplicatedStore.Open(_directory["a"], ledger);
         Assert.Equal(["1"], Apply(reopened, 1, command));
         Assert.Equal(0, ledger.Calls);
         Assert.Equal(1, reopened.Repeats);
@@ -65,12 +65,12 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void The_time_given_to_the_state_machine_never_runs_backwards_not_even_after_reopening()
     {
-        using (ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger()))
+        using (var store = ReplicatedStore.Open(_directory["a"], new Ledger()))
         {
             Apply(store, 0, Ledger.Count("a", time: 500), Ledger.Count("b", time: 300), Ledger.Count("c", time: 501));
         }
 
-        using ReplicatedStore reopened = ReplicatedStore.Open(_directory["a"], new Ledger());
+        using var reopened = ReplicatedStore.Open(_directory["a"], new Ledger());
         Apply(reopened, 1, Ledger.Count("d", time: 2));
         Assert.Equal([("a", 500), ("b", 500), ("c", 501), ("d", 501)], Ledger.Lines(reopened));
     }
@@ -79,13 +79,13 @@ public sealed class ReplicatedStoreTests : IDisposable
     public void Replies_are_kept_for_their_lifetime_by_the_commands_clock_and_then_a_repeat_is_refused()
     {
         Ledger ledger = new();
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], ledger);
-        Command old = Ledger.Count("x", time: 1000);
-        Apply(store, 0, old, Ledger.Count("other", time: 1000 + Lifetime - 1));
+        using var store = ReplicatedStore.Open(_directory["a"], ledger);
+        var old = Ledger.Count("x", time: 1000);
+        Apply(store, 0, old, Ledger.Count("other", time: 1000 + s_lifetime - 1));
         Assert.Equal(["1"], Apply(store, 1, old));
-        Apply(store, 2, Ledger.Count("other", time: 1000 + Lifetime));
+        Apply(store, 2, Ledger.Count("other", time: 1000 + s_lifetime));
         Assert.Equal(["expired"], Apply(store, 3, old));
-        Assert.Equal(["expired"], Apply(store, 4, old with { Time = 1000 + Lifetime }));
+        Assert.Equal(["expired"], Apply(store, 4, old with { Time = 1000 + s_lifetime }));
         Assert.Equal(1, Ledger.Value(store, "x"));
         Assert.Equal(3, store.Repeats);
     }
@@ -93,10 +93,10 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void A_retry_that_waited_as_long_as_the_first_is_not_applied_again()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
-        Command first = Ledger.Count("x", time: 1_000);
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        var first = Ledger.Count("x", time: 1_000);
         Apply(store, 0, first);
-        Apply(store, 1, Ledger.Count("y", time: 1_000 + Lifetime + 300_000));
+        Apply(store, 1, Ledger.Count("y", time: 1_000 + s_lifetime + 300_000));
         Assert.Equal(["expired"], Apply(store, 2, first with { Time = 2_000 }));
         Assert.Equal(1, Ledger.Value(store, "x"));
     }
@@ -104,8 +104,8 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void A_repeat_is_not_applied_again_after_one_command_of_a_clock_that_is_ahead()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
-        Command first = Ledger.Count("x", time: 1_000);
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        var first = Ledger.Count("x", time: 1_000);
         Apply(store, 0, first);
         Apply(store, 1, Ledger.Count("y", time: 1_000 + 86_400_000));
         Assert.Equal(["expired"], Apply(store, 2, first with { Time = 1_500 }));
@@ -115,9 +115,9 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void A_command_that_waited_longer_than_replies_are_kept_is_refused_and_its_request_id_stays_unused()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
-        Apply(store, 0, Ledger.Count("y", time: 1_000 + Lifetime));
-        Command late = Ledger.Count("x", time: 999);
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        Apply(store, 0, Ledger.Count("y", time: 1_000 + s_lifetime));
+        var late = Ledger.Count("x", time: 999);
         Assert.True(store.IsTooOld(late));
         Assert.Equal(["expired"], Apply(store, 1, late));
         Assert.Equal(0, store.Repeats);
@@ -131,18 +131,20 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void Each_command_says_how_long_its_reply_is_kept_and_how_long_it_may_wait()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
-        Command brief = Ledger.Count("brief", keptFor: 10);
-        Command middle = Ledger.Count("middle", keptFor: 60);
-        Command usual = Ledger.Count("usual");
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        var brief = Ledger.Count("brief", keptFor: 10);
+        var middle = Ledger.Count("middle", keptFor: 60);
+        var usual = Ledger.Count("usual");
         Apply(store, 0, usual, brief, middle, Ledger.Count("y", time: 9_999));
         Assert.Equal(["1", "1", "1"], Apply(store, 1, usual, brief, middle));
         Apply(store, 2, Ledger.Count("y", time: 10_000));
         Assert.Equal(["1", "expired", "1"], Apply(store, 3, usual, brief, middle));
         Apply(store, 4, Ledger.Count("y", time: 60_001));
         Assert.Equal(["1", "expired", "expired"], Apply(store, 5, usual, brief, middle));
-        Assert.Equal(["expired", "1"],
-            Apply(store, 6, Ledger.Count("late", keptFor: 60), Ledger.Count("not late", keptFor: 61)));
+        Assert.Equal(
+            ["expired", "1"],
+            Apply(store, 6, Ledger.Count("late", keptFor: 60), Ledger.Count("not late", keptFor: 61))
+        );
     }
 
     [Fact]
@@ -150,24 +152,27 @@ public sealed class ReplicatedStoreTests : IDisposable
     {
         KeptRepliesBounds bounds = new(MaxExpired: 8);
         Command[] all = [.. Enumerable.Range(0, 20).Select(i => Ledger.Count($"{i}"))];
-        using (ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds))
+        using (var store = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds))
         {
             Apply(store, 0, all);
 
             // Prunes a few rows each time, and ends with itself as the only reply that is kept.
-            for (int i = 1; i <= 20; i++)
+            for (var i = 1; i <= 20; i++)
             {
-                Apply(store, i, Ledger.Count("later", time: i * Lifetime * 2));
+                Apply(store, i, Ledger.Count("later", time: i * s_lifetime * 2));
             }
         }
 
-        using ReplicatedStore reopened = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds);
-        Assert.Equal(1, reopened.Read(c =>
-            c.Prepared("SELECT COUNT(*) FROM replication_replies WHERE reply IS NOT NULL").Number()));
+        using var reopened = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds);
+        Assert.Equal(
+            1,
+            reopened.Read(c => c.Prepared("SELECT COUNT(*) FROM replication_replies WHERE reply IS NOT NULL").Number())
+        );
         Assert.Equal(9, reopened.Read(c => c.Prepared("SELECT COUNT(*) FROM replication_replies").Number()));
 
-        // What is forgotten is carried out, where it comes with a clock of today: nobody knows that it was before.
-        Command[] again = [.. all.Select(command => command with { Time = 40 * Lifetime })];
+        // What is forgotten is carried out, where it comes with a clock of today: it is no longer known that it was
+        // before.
+        Command[] again = [.. all.Select(command => command with { Time = 40 * s_lifetime })];
         Assert.Equal(["2"], Apply(reopened, 21, again[0]));
         Assert.Equal(["expired"], Apply(reopened, 22, all[19]));
     }
@@ -175,23 +180,23 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void An_expired_request_id_is_known_after_a_restart_and_in_a_snapshot()
     {
-        Command old = Ledger.Count("x");
-        Command newer = Ledger.Count("y", time: Lifetime);
-        using (ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger()))
+        var old = Ledger.Count("x");
+        var newer = Ledger.Count("y", time: s_lifetime);
+        using (var store = ReplicatedStore.Open(_directory["a"], new Ledger()))
         {
             Apply(store, 0, old, newer);
             Directory.CreateDirectory(_directory["b"]);
             store.Snapshot(Path.Combine(_directory["b"], ReplicatedStore.FileName));
         }
 
-        using ReplicatedStore reopened = ReplicatedStore.Open(_directory["a"], new Ledger());
-        using ReplicatedStore copy = ReplicatedStore.Open(_directory["b"], new Ledger());
-        using ReplicatedStore restored = ReplicatedStore.Open(_directory["c"], new Ledger());
+        using var reopened = ReplicatedStore.Open(_directory["a"], new Ledger());
+        using var copy = ReplicatedStore.Open(_directory["b"], new Ledger());
+        using var restored = ReplicatedStore.Open(_directory["c"], new Ledger());
         reopened.Snapshot(_directory["snapshot"]);
         restored.Restore(_directory["snapshot"]);
-        foreach (ReplicatedStore store in new[] { reopened, copy, restored })
+        foreach (var store in new[] { reopened, copy, restored })
         {
-            Assert.Equal(["expired", "1"], Apply(store, 1, old with { Time = Lifetime }, newer));
+            Assert.Equal(["expired", "1"], Apply(store, 1, old with { Time = s_lifetime }, newer));
             Assert.Equal(1, Ledger.Value(store, "x"));
         }
 
@@ -202,20 +207,18 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void Beyond_a_number_of_replies_the_oldest_expire_early_and_their_repeats_are_refused()
     {
-        using ReplicatedStore store =
-            ReplicatedStore.Open(_directory["a"], new Ledger(), new KeptRepliesBounds(MaxKept: 10));
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger(), new KeptRepliesBounds(MaxKept: 10));
         Command[] all = [.. Enumerable.Range(0, 25).Select(i => Ledger.Count($"{i}"))];
         Apply(store, 0, all);
-        Assert.Equal(
-            [.. Enumerable.Repeat("expired", 15), .. Enumerable.Repeat("1", 10)], Apply(store, 1, all));
+        Assert.Equal([.. Enumerable.Repeat("expired", 15), .. Enumerable.Repeat("1", 10)], Apply(store, 1, all));
     }
 
     [Fact]
     public void A_reply_that_uses_no_request_id_up_is_not_kept()
     {
         Ledger ledger = new();
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], ledger);
-        Guid id = Guid.NewGuid();
+        using var store = ReplicatedStore.Open(_directory["a"], ledger);
+        var id = Guid.NewGuid();
         Assert.Equal(["1", "2"], Apply(store, 0, Ledger.Count("?", id: id), Ledger.Count("?", id: id)));
         Assert.Equal(["1", "1"], Apply(store, 1, Ledger.Count("x", id: id), Ledger.Count("?", id: id)));
         Assert.Equal(3, ledger.Calls);
@@ -223,19 +226,23 @@ public sealed class ReplicatedStoreTests : IDisposable
     }
 
     [Fact]
-    public void Request_ids_that_begin_alike_are_told_apart()
+    public void Request_ids_with_an_equal_beginning_are_different()
     {
         KeptRepliesBounds bounds = new(MaxKept: 4, MaxExpired: 4);
-        Command[] alike = [.. Enumerable.Range(0, 12).Select(i =>
-            Ledger.Count($"{i}", id: new Guid(7, 7, 7, [1, 2, 3, 4, 5, 6, 7, (byte)i])))];
+        Command[] alike =
+        [
+            .. Enumerable
+                .Range(0, 12)
+                .Select(i => Ledger.Count($"{i}", id: new Guid(7, 7, 7, [1, 2, 3, 4, 5, 6, 7, (byte)i]))),
+        ];
         string[] known = [.. Enumerable.Repeat("expired", 4), .. Enumerable.Repeat("1", 4)];
-        using (ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds))
+        using (var store = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds))
         {
             Assert.Equal(Enumerable.Repeat("1", 12), Apply(store, 0, alike));
             Assert.Equal(known, Apply(store, 1, alike[4..]));
         }
 
-        using ReplicatedStore reopened = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds);
+        using var reopened = ReplicatedStore.Open(_directory["a"], new Ledger(), bounds);
         Assert.Equal(known, Apply(reopened, 2, alike[4..]));
         Assert.Equal(["2"], Apply(reopened, 3, alike[0]));
     }
@@ -243,39 +250,58 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void However_clocks_jump_no_request_is_applied_twice()
     {
-        Gen<(int Time, int Repeat, int KeptFor)> one =
-            Gen.Select(Gen.Int[0, 60], Gen.Int[0, 12], Gen.OneOf(Gen.Int[0, 3], Gen.Int[1, 2_000]));
-        one.Array[1, 150].Sample(
-            log =>
-            {
-                using TemporaryDirectory directory = new();
-                using ReplicatedStore store = ReplicatedStore.Open(directory["a"], new Ledger());
-                List<Command> commands = [];
-                foreach ((int time, int repeat, int keptFor) in log)
+        Gen<(int Time, int Repeat, int KeptFor)> one = Gen.Select(
+            Gen.Int[0, 60],
+            Gen.Int[0, 12],
+            Gen.OneOf(Gen.Int[0, 3], Gen.Int[1, 2_000])
+        );
+        one.Array[1, 150]
+            .Sample(
+                log =>
                 {
-                    commands.Add(repeat < 8 && commands.Count > repeat
-                        ? commands[^(repeat + 1)] with { Time = time * Lifetime / 20, KeptFor = keptFor }
-                        : Ledger.Count($"{commands.Count}", time * Lifetime / 20, keptFor: keptFor));
-                    Apply(store, commands.Count - 1, commands[^1]);
-                }
+                    using TemporaryDirectory directory = new();
+                    using var store = ReplicatedStore.Open(directory["a"], new Ledger());
+                    List<Command> commands = [];
+                    foreach ((var time, var repeat, var keptFor) in log)
+                    {
+                        commands.Add(
+                            repeat < 8 && commands.Count > repeat
+                                ? commands[^(repeat + 1)] with
+                                {
+                                    Time = time * s_lifetime / 20,
+                                    KeptFor = keptFor,
+                                }
+                                : Ledger.Count($"{commands.Count}", time * s_lifetime / 20, keptFor: keptFor)
+                        );
+                        Apply(store, commands.Count - 1, commands[^1]);
+                    }
 
-                Assert.Equal(0, store.Read(c => c.Prepared("SELECT COUNT(*) FROM counters WHERE value > 1").Number()));
-            },
-            iter: 25,
-            threads: 1);
+                    Assert.Equal(
+                        0,
+                        store.Read(c => c.Prepared("SELECT COUNT(*) FROM counters WHERE value > 1").Number())
+                    );
+                },
+                iter: 25,
+                threads: 1
+            );
     }
 
     [Fact]
     public void Replies_stay_bounded_while_time_goes_on()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
-        for (int i = 0; i < 300; i++)
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        for (var i = 0; i < 300; i++)
         {
-            Apply(store, i, Ledger.Count("x", time: i * Lifetime / 50));
+            Apply(store, i, Ledger.Count("x", time: i * s_lifetime / 50));
         }
 
-        Assert.InRange(store.Read(c =>
-            c.Prepared("SELECT COUNT(*) FROM replication_replies WHERE reply IS NOT NULL").Number()!.Value), 50, 51);
+        Assert.InRange(
+            store.Read(c =>
+                c.Prepared("SELECT COUNT(*) FROM replication_replies WHERE reply IS NOT NULL").Number()!.Value
+            ),
+            50,
+            51
+        );
     }
 
     [Fact]
@@ -283,34 +309,43 @@ public sealed class ReplicatedStoreTests : IDisposable
     {
         // Names, times that jump over the replies' lifetime in both directions, repeats of earlier requests, and
         // lifetimes that differ.
-        Gen<(int Name, int Time, int Repeat, int KeptFor)> one =
-            Gen.Select(Gen.Int[0, 5], Gen.Int[0, 40], Gen.Int[0, 9], Gen.Int[0, 1_000]);
-        Gen.Select(one.Array[1, 120], Gen.Int[1, 9].Array[1, 40], Gen.Int[1, 9].Array[1, 40], Gen.Int[0, 119]).Sample(
-            (log, cutsA, cutsB, restart) =>
-            {
-                List<Command> commands = [];
-                foreach ((int name, int time, int repeat, int keptFor) in log)
+        Gen<(int Name, int Time, int Repeat, int KeptFor)> one = Gen.Select(
+            Gen.Int[0, 5],
+            Gen.Int[0, 40],
+            Gen.Int[0, 9],
+            Gen.Int[0, 1_000]
+        );
+        Gen.Select(one.Array[1, 120], Gen.Int[1, 9].Array[1, 40], Gen.Int[1, 9].Array[1, 40], Gen.Int[0, 119])
+            .Sample(
+                (log, cutsA, cutsB, restart) =>
                 {
-                    Guid? earlier = repeat < 3 && commands.Count > repeat ? commands[^(repeat + 1)].RequestId : null;
-                    commands.Add(Ledger.Count(name == 5 ? "?" : $"{name}", time * Lifetime / 20, earlier, keptFor));
-                }
+                    List<Command> commands = [];
+                    foreach ((var name, var time, var repeat, var keptFor) in log)
+                    {
+                        Guid? earlier =
+                            repeat < 3 && commands.Count > repeat ? commands[^(repeat + 1)].RequestId : null;
+                        commands.Add(
+                            Ledger.Count(name == 5 ? "?" : $"{name}", time * s_lifetime / 20, earlier, keptFor)
+                        );
+                    }
 
-                using TemporaryDirectory directory = new();
-                StateDigest a = Replay(directory["a"], commands, cutsA, restartAt: -1);
-                StateDigest b = Replay(directory["b"], commands, cutsB, restart);
-                Assert.Equal(a, b);
-                Assert.Equal(commands.Count - 1, a.Position);
-            },
-            iter: 25,
-            threads: 1);
+                    using TemporaryDirectory directory = new();
+                    var a = Replay(directory["a"], commands, cutsA, restartAt: -1);
+                    var b = Replay(directory["b"], commands, cutsB, restart);
+                    Assert.Equal(a, b);
+                    Assert.Equal(commands.Count - 1, a.Position);
+                },
+                iter: 25,
+                threads: 1
+            );
     }
 
     [Fact]
     public void Different_states_have_different_digests()
     {
-        using ReplicatedStore a = ReplicatedStore.Open(_directory["a"], new Ledger());
-        using ReplicatedStore b = ReplicatedStore.Open(_directory["b"], new Ledger());
-        Guid id = Guid.NewGuid();
+        using var a = ReplicatedStore.Open(_directory["a"], new Ledger());
+        using var b = ReplicatedStore.Open(_directory["b"], new Ledger());
+        var id = Guid.NewGuid();
         Apply(a, 0, Ledger.Count("x", id: id));
         Apply(b, 0, Ledger.Count("y", id: id));
         Assert.Equal(a.Digest().Position, b.Digest().Position);
@@ -320,7 +355,7 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void A_command_that_throws_leaves_the_state_before_its_batch_and_nothing_is_applied_afterwards()
     {
-        using (ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger()))
+        using (var store = ReplicatedStore.Open(_directory["a"], new Ledger()))
         {
             Apply(store, 0, Ledger.Count("x"));
             Assert.Throws<InvalidDataException>(() => Apply(store, 1, Ledger.Count("x"), Ledger.Count("!")));
@@ -329,24 +364,24 @@ public sealed class ReplicatedStoreTests : IDisposable
             Assert.Equal(1, Ledger.Value(store, "x"));
         }
 
-        using ReplicatedStore reopened = ReplicatedStore.Open(_directory["a"], new Ledger());
+        using var reopened = ReplicatedStore.Open(_directory["a"], new Ledger());
         Assert.Equal(["2"], Apply(reopened, 1, Ledger.Count("x")));
     }
 
     [Fact]
     public void A_process_that_dies_between_batches_loses_none_that_was_committed()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
         Apply(store, 4, Ledger.Count("x"));
 
         // What kill -9 leaves behind is what the file system holds now, the WAL not checkpointed.
         Directory.CreateDirectory(_directory["b"]);
-        foreach (string file in new[] { "state.db", "state.db-wal" })
+        foreach (var file in new[] { "state.db", "state.db-wal" })
         {
             File.Copy(Path.Combine(_directory["a"], file), Path.Combine(_directory["b"], file));
         }
 
-        using ReplicatedStore after = ReplicatedStore.Open(_directory["b"], new Ledger());
+        using var after = ReplicatedStore.Open(_directory["b"], new Ledger());
         Assert.Equal(4, after.Applied);
         Assert.Equal(store.Digest(), after.Digest());
     }
@@ -354,21 +389,21 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void Flush_moves_the_applied_state_into_the_database_file_and_returns_its_position()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
         Assert.Equal(-1, store.Flush());
         Apply(store, 3, Ledger.Count("x"));
         Assert.Equal(3, store.Flush());
 
         Directory.CreateDirectory(_directory["b"]);
         File.Copy(Path.Combine(_directory["a"], "state.db"), Path.Combine(_directory["b"], "state.db"));
-        using ReplicatedStore withoutWal = ReplicatedStore.Open(_directory["b"], new Ledger());
+        using var withoutWal = ReplicatedStore.Open(_directory["b"], new Ledger());
         Assert.Equal(3, withoutWal.Applied);
     }
 
     [Fact]
     public void Flush_is_not_held_up_by_a_long_read()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
         Apply(store, 0, Ledger.Count("x"));
         store.Read(connection =>
         {
@@ -382,14 +417,14 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void A_snapshot_is_a_store_at_exactly_its_position()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
         Apply(store, 5, Ledger.Count("x", time: 9), Ledger.Count("y"));
-        StateDigest then = store.Digest();
+        var then = store.Digest();
         Directory.CreateDirectory(_directory["b"]);
         Assert.Equal(5, store.Snapshot(Path.Combine(_directory["b"], ReplicatedStore.FileName)));
         Apply(store, 6, Ledger.Count("x"));
 
-        using ReplicatedStore copy = ReplicatedStore.Open(_directory["b"], new Ledger());
+        using var copy = ReplicatedStore.Open(_directory["b"], new Ledger());
         Assert.Equal(then, copy.Digest());
         Apply(copy, 6, Ledger.Count("x"));
         Assert.Equal(2, Ledger.Value(copy, "x"));
@@ -398,12 +433,12 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void A_read_sees_one_position_while_the_writer_goes_on()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
         Apply(store, 0, Ledger.Count("x"));
-        (long before, long after) = store.Read(connection =>
+        (var before, var after) = store.Read(connection =>
         {
             long Lines() => connection.Prepared("SELECT COUNT(*) FROM lines").Number()!.Value;
-            long first = Lines();
+            var first = Lines();
             Apply(store, 1, Ledger.Count("x"));
             return (first, Lines());
         });
@@ -414,11 +449,11 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public async Task A_waiter_goes_on_when_its_position_is_applied_and_not_before()
     {
-        CancellationToken cancelled = TestContext.Current.CancellationToken;
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
-        Task two = store.WaitUntilAppliedAsync(2, cancelled);
+        var cancelled = TestContext.Current.CancellationToken;
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        var two = store.WaitUntilAppliedAsync(2, cancelled);
         Apply(store, 1, Ledger.Count("x"));
-        Task one = store.WaitUntilAppliedAsync(1, cancelled);
+        var one = store.WaitUntilAppliedAsync(1, cancelled);
         Assert.True(one.IsCompletedSuccessfully);
         Assert.False(two.IsCompleted);
         Apply(store, 2);
@@ -428,15 +463,23 @@ public sealed class ReplicatedStoreTests : IDisposable
     [Fact]
     public void A_directory_in_use_or_unwritable_is_refused_with_its_name()
     {
-        using ReplicatedStore store = ReplicatedStore.Open(_directory["a"], new Ledger());
-        Assert.Contains(_directory["a"], Assert.Throws<FixableException>(() => ReplicatedStore.Open(_directory["a"], new Ledger())).Message, StringComparison.Ordinal);
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        Assert.Contains(
+            _directory["a"],
+            Assert.Throws<FixableException>(() => ReplicatedStore.Open(_directory["a"], new Ledger())).Message,
+            StringComparison.Ordinal
+        );
         File.WriteAllText(_directory["file"], "");
-        Assert.Contains(_directory["file"], Assert.Throws<FixableException>(() => ReplicatedStore.Open(_directory["file"], new Ledger())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            _directory["file"],
+            Assert.Throws<FixableException>(() => ReplicatedStore.Open(_directory["file"], new Ledger())).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private static string[] Apply(ReplicatedStore store, long position, params Command[] commands)
     {
-        ReadOnlyMemory<byte>[] replies = new ReadOnlyMemory<byte>[commands.Length];
+        var replies = new ReadOnlyMemory<byte>[commands.Length];
         store.Apply(position, commands, replies);
         return [.. replies.Select(r => Encoding.UTF8.GetString(r.Span))];
     }
@@ -445,13 +488,13 @@ public sealed class ReplicatedStoreTests : IDisposable
     {
         // Within reach, so that replies expire early and ids are forgotten.
         KeptRepliesBounds bounds = new(MaxKept: 20, MaxExpired: 10);
-        ReplicatedStore store = ReplicatedStore.Open(directory, new Ledger(), bounds);
+        var store = ReplicatedStore.Open(directory, new Ledger(), bounds);
         try
         {
-            int restarts = 0;
+            var restarts = 0;
             for (int done = 0, batch = 0; done < commands.Count; batch++)
             {
-                int count = Math.Min(cuts[batch % cuts.Length], commands.Count - done);
+                var count = Math.Min(cuts[batch % cuts.Length], commands.Count - done);
                 Apply(store, done + count - 1, [.. commands.Skip(done).Take(count)]);
                 done += count;
                 if (restartAt >= 0 && done > restartAt && restarts++ == 0)

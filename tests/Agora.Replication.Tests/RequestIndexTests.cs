@@ -12,7 +12,7 @@ public sealed class RequestIndexTests
         RequestIndex index = new();
         Span<byte> id = stackalloc byte[16];
         Random random = new(1);
-        for (int i = 0; i < 300_000; i++)
+        for (var i = 0; i < 300_000; i++)
         {
             random.NextBytes(id);
             index.Add(new Guid(id), i);
@@ -27,19 +27,19 @@ public sealed class RequestIndexTests
     {
         RequestIndex index = new();
         Guid[] ids = [.. Enumerable.Range(0, 300_000).Select(_ => Guid.NewGuid())];
-        for (int i = 0; i < ids.Length; i++)
+        for (var i = 0; i < ids.Length; i++)
         {
             index.Add(ids[i], i);
         }
 
-        int before = index.MaxPieceCapacity;
-        for (int i = 1; i < ids.Length; i++)
+        var before = index.MaxPieceCapacity;
+        for (var i = 1; i < ids.Length; i++)
         {
             index.Remove(ids[i], i);
         }
 
         Assert.Equal(1, index.Count);
-        Assert.True(index.TryGet(ids[0], out long row));
+        Assert.True(index.TryGet(ids[0], out var row));
         Assert.Equal(0, row);
         Assert.InRange(index.MaxPieceCapacity, 1, before / 2);
     }
@@ -47,35 +47,37 @@ public sealed class RequestIndexTests
     [Fact]
     public void It_knows_the_row_of_every_id_that_was_added_and_not_removed_however_alike_they_are()
     {
-        Gen.Select(Gen.Int[0, 2], Gen.Int[0, 3], Gen.Bool).Array[0, 60].Sample(steps =>
-        {
-            RequestIndex index = new();
-            Dictionary<Guid, long> model = [];
-            for (int i = 0; i < steps.Length; i++)
+        Gen.Select(Gen.Int[0, 2], Gen.Int[0, 3], Gen.Bool)
+            .Array[0, 60]
+            .Sample(steps =>
             {
-                (int start, int end, bool add) = steps[i];
-                Guid id = Id(start, end);
-                if (add && model.TryAdd(id, i))
+                RequestIndex index = new();
+                Dictionary<Guid, long> model = [];
+                for (var i = 0; i < steps.Length; i++)
                 {
-                    index.Add(id, i);
-                }
-                else if (!add && model.Remove(id, out long row))
-                {
-                    index.Remove(id, row);
-                }
-
-                Assert.Equal(model.Count, index.Count);
-                foreach (Guid each in Ids())
-                {
-                    bool found = index.TryGet(each, out long row);
-                    if (model.TryGetValue(each, out long expected))
+                    (var start, var end, var add) = steps[i];
+                    var id = Id(start, end);
+                    if (add && model.TryAdd(id, i))
                     {
-                        Assert.True(found);
-                        Assert.Equal(expected, row);
+                        index.Add(id, i);
+                    }
+                    else if (!add && model.Remove(id, out var row))
+                    {
+                        index.Remove(id, row);
+                    }
+
+                    Assert.Equal(model.Count, index.Count);
+                    foreach (var each in Ids())
+                    {
+                        var found = index.TryGet(each, out var row);
+                        if (model.TryGetValue(each, out var expected))
+                        {
+                            Assert.True(found);
+                            Assert.Equal(expected, row);
+                        }
                     }
                 }
-            }
-        });
+            });
 
         static Guid Id(int start, int end)
         {
@@ -86,6 +88,8 @@ public sealed class RequestIndexTests
         }
 
         static IEnumerable<Guid> Ids() =>
-            from start in Enumerable.Range(0, 3) from end in Enumerable.Range(0, 4) select Id(start, end);
+            from start in Enumerable.Range(0, 3)
+            from end in Enumerable.Range(0, 4)
+            select Id(start, end);
     }
 }

@@ -7,14 +7,15 @@ public sealed class SharedRoundTests
     private readonly List<TaskCompletionSource<int>> _rounds = [];
     private readonly SharedRound<int> _shared;
 
-    public SharedRoundTests() => _shared = new SharedRound<int>(() =>
-    {
-        lock (_rounds)
+    public SharedRoundTests() =>
+        _shared = new SharedRound<int>(() =>
         {
-            _rounds.Add(new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously));
-            return _rounds[^1].Task;
-        }
-    });
+            lock (_rounds)
+            {
+                _rounds.Add(new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously));
+                return _rounds[^1].Task;
+            }
+        });
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 

@@ -2,9 +2,8 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 using Agora.Contracts.Replication;
-using Agora.Contracts.Security;
 using Agora.Replication.Raft;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -46,6 +45,7 @@ public sealed class TlsTests : IAsyncLifetime
         {
             Assert.Equal(3, await group.ReadAsync(replica, "a"));
         }
+
         await group.EqualDigestsAsync();
     }
 
@@ -58,7 +58,7 @@ public sealed class TlsTests : IAsyncLifetime
     [InlineData("payments/0", false)]
     [InlineData("foreign operator", false)]
     [InlineData("nobody", false)]
-    public async Task The_grpc_port_lets_in_who_may_call_and_nobody_else(string caller, bool allowed)
+    public async Task The_grpc_port_lets_in_only_those_who_may_call(string caller, bool allowed)
     {
         await using var group = await Group.StartAsync(ReplicationEngine.Raft, 1, secrets: _own);
         using var channel = Channel(group.Definition.Replicas[0].GrpcPort, Tls(caller, "products/0"));
@@ -66,11 +66,18 @@ public sealed class TlsTests : IAsyncLifetime
 
         if (allowed)
         {
-            Assert.Equal("raft", (await client.GetStatusAsync(new StatusRequest(), deadline: Deadline(), cancellationToken: Cancel)).Engine);
+            Assert.Equal(
+                "raft",
+                (
+                    await client.GetStatusAsync(new StatusRequest(), deadline: Deadline(), cancellationToken: Cancel)
+                ).Engine
+            );
         }
         else
         {
-            await Assert.ThrowsAsync<RpcException>(async () => await client.GetStatusAsync(new StatusRequest(), deadline: Deadline(), cancellationToken: Cancel));
+            await Assert.ThrowsAsync<RpcException>(async () =>
+                await client.GetStatusAsync(new StatusRequest(), deadline: Deadline(), cancellationToken: Cancel)
+            );
         }
     }
 
@@ -80,13 +87,15 @@ public sealed class TlsTests : IAsyncLifetime
     [InlineData("buyer-server/0", false)]
     [InlineData("products/1", false)]
     [InlineData("customers/1", false)]
-    public async Task Whoever_is_let_in_may_call_what_its_component_calls_and_nothing_else(string caller, bool allowed)
+    public async Task A_caller_may_call_what_its_component_calls_and_nothing_else(string caller, bool allowed)
     {
         await using var group = await Group.StartAsync(ReplicationEngine.Raft, 1, secrets: _own);
         using var channel = Channel(group.Definition.Replicas[0].GrpcPort, Tls(caller, "products/0"));
         Replica.ReplicaClient client = new(channel);
 
-        var digest = client.GetDigestAsync(new DigestRequest(), deadline: Deadline(), cancellationToken: Cancel).ResponseAsync;
+        var digest = client
+            .GetDigestAsync(new DigestRequest(), deadline: Deadline(), cancellationToken: Cancel)
+            .ResponseAsync;
 
         if (allowed)
         {
@@ -94,7 +103,10 @@ public sealed class TlsTests : IAsyncLifetime
         }
         else
         {
-            Assert.Equal(StatusCode.PermissionDenied, (await Assert.ThrowsAsync<RpcException>(() => digest)).StatusCode);
+            Assert.Equal(
+                StatusCode.PermissionDenied,
+                (await Assert.ThrowsAsync<RpcException>(() => digest)).StatusCode
+            );
         }
     }
 
@@ -103,7 +115,7 @@ public sealed class TlsTests : IAsyncLifetime
     [InlineData("seller-server/0", false)]
     [InlineData("operator", false)]
     [InlineData("customers/1", false)]
-    public async Task Only_replicas_of_the_same_database_are_told_each_others_views(string caller, bool allowed)
+    public async Task Only_replicas_of_the_same_database_get_each_others_reports(string caller, bool allowed)
     {
         await using var group = await Group.StartAsync(ReplicationEngine.Raft, 1, secrets: _own);
         using TcpClient tcp = new();
@@ -111,7 +123,7 @@ public sealed class TlsTests : IAsyncLifetime
         await using SslStream stream = new(tcp.GetStream());
         var tls = Tls(caller, "products/0");
         await stream.AuthenticateAsClientAsync(tls, Cancel);
-        await stream.WriteAsync(ViewWire.Preface.ToArray(), Cancel);
+        await stream.WriteAsync(ReportWire.Preface.ToArray(), Cancel);
 
         Assert.Equal(allowed, !await EndsAsync(stream));
     }
@@ -121,9 +133,12 @@ public sealed class TlsTests : IAsyncLifetime
     {
         var process = ClusterFile.Default.Processes().Single(p => p.Name == "products/0");
         using var listens = _own.Of(process, TimeProvider.System.GetUtcNow());
-        using var calls = _own.Of(ClusterFile.Default.Processes().Single(p => p.Name == "products/1"), TimeProvider.System.GetUtcNow());
-        var port = listens.ForCallers(protocol: null, Components.Products);
-        var towards = calls.Towards(Components.Products, 0);
+        using var calls = _own.Of(
+            ClusterFile.Default.Processes().Single(p => p.Name == "products/1"),
+            TimeProvider.System.GetUtcNow()
+        );
+        var port = listens.ServerOptions(protocol: null, Components.Products);
+        var towards = calls.ClientOptions(Components.Products, 0);
         var before = await HandshakeAsync(port, towards);
         Assert.Equal(before, await HandshakeAsync(port, towards));
 
@@ -144,7 +159,7 @@ public sealed class TlsTests : IAsyncLifetime
     [InlineData("customers/1", false)]
     [InlineData("foreign products/1", false)]
     [InlineData("nobody", false)]
-    public async Task The_raft_port_lets_in_replicas_of_the_same_database_and_nobody_else(string caller, bool allowed)
+    public async Task The_raft_port_lets_in_only_replicas_of_the_same_database(string caller, bool allowed)
     {
         await using var group = await Group.StartAsync(ReplicationEngine.Raft, 1, secrets: _own);
 
@@ -158,7 +173,12 @@ public sealed class TlsTests : IAsyncLifetime
         using var channel = Channel(group.Definition.Replicas[0].GrpcPort, tls: null);
 
         await Assert.ThrowsAsync<RpcException>(async () =>
-            await new Replica.ReplicaClient(channel).GetStatusAsync(new StatusRequest(), deadline: Deadline(), cancellationToken: Cancel));
+            await new Replica.ReplicaClient(channel).GetStatusAsync(
+                new StatusRequest(),
+                deadline: Deadline(),
+                cancellationToken: Cancel
+            )
+        );
         using TcpClient raft = new();
         await raft.ConnectAsync(IPAddress.Loopback, group.Definition.Replicas[0].PeerPort, Cancel);
         await raft.GetStream().WriteAsync(new byte[64], Cancel);
@@ -166,26 +186,45 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_caller_refuses_whoever_is_not_the_replica_that_it_asked_for()
+    public async Task A_caller_refuses_every_replica_but_the_one_that_it_asked_for()
     {
         await using var group = await Group.StartAsync(ReplicationEngine.Raft, 1, secrets: _own);
         var port = group.Definition.Replicas[0].GrpcPort;
 
-        foreach (var wrong in new[] { Tls("operator", "products/1"), Tls("operator", "customers/0"), Tls("foreign operator", "products/0") })
+        foreach (
+            var wrong in new[]
+            {
+                Tls("operator", "products/1"),
+                Tls("operator", "customers/0"),
+                Tls("foreign operator", "products/0"),
+            }
+        )
         {
             using var channel = Channel(port, wrong);
             await Assert.ThrowsAsync<RpcException>(async () =>
-                await new Replica.ReplicaClient(channel).GetStatusAsync(new StatusRequest(), deadline: Deadline(), cancellationToken: Cancel));
+                await new Replica.ReplicaClient(channel).GetStatusAsync(
+                    new StatusRequest(),
+                    deadline: Deadline(),
+                    cancellationToken: Cancel
+                )
+            );
         }
     }
 
     [Fact]
     public void What_the_connections_of_a_port_share_leaves_nothing_for_the_first_of_them_to_write()
     {
-        // Kestrel fills in what is null, in the midst of the first handshakes: one in a thousand of them then negotiated no HTTP/2.
-        using var identity = _own.Of(ClusterFile.Default.Processes().Single(p => p.Name == "products/0"), TimeProvider.System.GetUtcNow());
-        Assert.Equal([SslApplicationProtocol.Http2], identity.ForCallers(SslApplicationProtocol.Http2, Components.SellerServer).ApplicationProtocols!);
-        Assert.Empty(identity.ForCallers(protocol: null, Components.Products).ApplicationProtocols!);
+        // Kestrel fills in what is null, during the first handshakes: one in a thousand of them then
+        // negotiated no HTTP/2.
+        using var identity = _own.Of(
+            ClusterFile.Default.Processes().Single(p => p.Name == "products/0"),
+            TimeProvider.System.GetUtcNow()
+        );
+        Assert.Equal(
+            [SslApplicationProtocol.Http2],
+            identity.ServerOptions(SslApplicationProtocol.Http2, Components.SellerServer).ApplicationProtocols!
+        );
+        Assert.Empty(identity.ServerOptions(protocol: null, Components.Products).ApplicationProtocols!);
     }
 
     [Fact]
@@ -202,19 +241,27 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     /// <summary>What each end of a new connection shows the other.</summary>
-    private static async Task<(string Server, string Client)> HandshakeAsync(SslServerAuthenticationOptions port, SslClientAuthenticationOptions towards)
+    private static async Task<(string Server, string Client)> HandshakeAsync(
+        SslServerAuthenticationOptions port,
+        SslClientAuthenticationOptions towards
+    )
     {
         using TcpListener listener = new(IPAddress.Loopback, 0);
         listener.Start();
         using TcpClient caller = new();
         await caller.ConnectAsync((IPEndPoint)listener.LocalEndpoint, Cancel);
         using var called = await listener.AcceptTcpClientAsync(Cancel);
-        await using SslStream client = new(caller.GetStream()), server = new(called.GetStream());
-        await Task.WhenAll(client.AuthenticateAsClientAsync(towards, Cancel), server.AuthenticateAsServerAsync(port, Cancel));
+        await using SslStream client = new(caller.GetStream()),
+            server = new(called.GetStream());
+        await Task.WhenAll(
+            client.AuthenticateAsClientAsync(towards, Cancel),
+            server.AuthenticateAsServerAsync(port, Cancel)
+        );
         return (client.RemoteCertificate!.GetSerialNumberString(), server.RemoteCertificate!.GetSerialNumberString());
     }
 
-    // With TLS 1.3 the caller's certificate is judged after its own handshake has ended: whoever is refused finds the connection closed.
+    // With TLS 1.3 the caller's certificate is judged after its own handshake has ended: a refused caller finds the
+    // connection closed.
     private static async Task<bool> IsLetInAsync(int port, SslClientAuthenticationOptions tls)
     {
         using TcpClient tcp = new();
@@ -228,17 +275,18 @@ public sealed class TlsTests : IAsyncLifetime
         {
             return false;
         }
+
         return !await EndsAsync(stream);
     }
 
     // A server that let us in waits for what we say.
     private static async Task<bool> EndsAsync(Stream stream)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        patience.CancelAfter(TimeSpan.FromSeconds(3));
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        timeout.CancelAfter(TimeSpan.FromSeconds(3));
         try
         {
-            return await stream.ReadAsync(new byte[1], patience.Token) == 0;
+            return await stream.ReadAsync(new byte[1], timeout.Token) == 0;
         }
         catch (IOException)
         {
@@ -252,21 +300,30 @@ public sealed class TlsTests : IAsyncLifetime
 
     private SslClientAuthenticationOptions Tls(string caller, string towards)
     {
-        string[] target = towards.Split('/');
+        var target = towards.Split('/');
         if (caller == "nobody")
         {
-            return new SslClientAuthenticationOptions { TargetHost = "x", RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null };
+            return new SslClientAuthenticationOptions
+            {
+                TargetHost = "x",
+                RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null,
+            };
         }
+
         var secrets = caller.StartsWith("foreign ", StringComparison.Ordinal) ? _foreign : _own;
         var name = caller.Replace("foreign ", "", StringComparison.Ordinal);
         var now = TimeProvider.System.GetUtcNow();
-        var identity = name == ClusterSecrets.Operator ? secrets.OfOperator(now)! : secrets.Of(ClusterFile.Default.Processes().Single(p => p.Name == name), now);
-        var options = identity.Towards(target[0], int.Parse(target[1], provider: null));
+        var identity =
+            name == ClusterSecrets.Operator
+                ? secrets.OfOperator(now)!
+                : secrets.Of(ClusterFile.Default.Processes().Single(p => p.Name == name), now);
+        var options = identity.ClientOptions(target[0], int.Parse(target[1], provider: null));
         if (secrets == _foreign && towards == "products/0")
         {
             // It is the server that is to refuse.
             options.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null;
         }
+
         return options;
     }
 
@@ -279,7 +336,13 @@ public sealed class TlsTests : IAsyncLifetime
 
     private static DateTime Deadline() => TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(10);
 
-    private static GrpcChannel Channel(int port, SslClientAuthenticationOptions? tls) => GrpcChannel.ForAddress(
-        $"{(tls is null ? "http" : "https")}://127.0.0.1:{port}",
-        new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { UseProxy = false, SslOptions = tls }, DisposeHttpClient = true });
+    private static GrpcChannel Channel(int port, SslClientAuthenticationOptions? tls) =>
+        GrpcChannel.ForAddress(
+            $"{(tls is null ? "http" : "https")}://127.0.0.1:{port}",
+            new GrpcChannelOptions
+            {
+                HttpHandler = new SocketsHttpHandler { UseProxy = false, SslOptions = tls },
+                DisposeHttpClient = true,
+            }
+        );
 }

@@ -1,1 +1,1 @@
-[assembly: AssemblyFixture(typeof(Agora.Servers.Tests.Marketplace))]
+[assembly: AssemblyFixture(typeof(Agora.Servers.Tests.InProcessMarketplace))]

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Agora.Servers.Tests;
 
-/// <summary>What a call knows of its request before any database is asked: whose it is, and which request it repeats.</summary>
+/// <summary>What a call knows before it asks a database: who calls, and which request it repeats.</summary>
 public sealed class CallTests
 {
     private const string Key = "a-key";
@@ -35,13 +35,37 @@ public sealed class CallTests
         var (token, _) = Call.NewToken(1);
         return
         [
-            "", "Bearer", "Bearer ", "Bearer x", "Bearer xx", "Bearer xxxxx", "Bearer !!!!", "Bearer A.B.C", "Bearer {token}", "Bearer undefined",
-            $"Basic {token}", token, $"Bearer {token}=", $"Bearer {token}==", $"Bearer {token}A", $"Bearer {token[..^1]}", $"Bearer {token[..^1]} A",
-            $"Bearer {token[..20]} {token[20..]}", $"Bearer {token[..20]}\t{token[21..]}", $"Bearer {token[..^1]}!", $"Bearer {token[..^1]}=", $"Bearer {token[..^2]}==",
-            // The last letter has four bits that no byte holds.
-            $"Bearer {token[..^1]}B", $"Bearer {token[..^1]}_", $"Bearer {new string('=', 54)}", $"Bearer {new string('+', 54)}", $"Bearer {new string('é', 54)}",
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer x",
+            "Bearer xx",
+            "Bearer xxxxx",
+            "Bearer !!!!",
+            "Bearer A.B.C",
+            "Bearer {token}",
+            "Bearer undefined",
+            $"Basic {token}",
+            token,
+            $"Bearer {token}=",
+            $"Bearer {token}==",
+            $"Bearer {token}A",
+            $"Bearer {token[..^1]}",
+            $"Bearer {token[..^1]} A",
+            $"Bearer {token[..20]} {token[20..]}",
+            $"Bearer {token[..20]}\t{token[21..]}",
+            $"Bearer {token[..^1]}!",
+            $"Bearer {token[..^1]}=",
+            $"Bearer {token[..^2]}==",
+            // The last letter encodes four bits that belong to no byte.
+            $"Bearer {token[..^1]}B",
+            $"Bearer {token[..^1]}_",
+            $"Bearer {new string('=', 54)}",
+            $"Bearer {new string('+', 54)}",
+            $"Bearer {new string('é', 54)}",
             $"Bearer {Convert.ToBase64String(Enumerable.Repeat((byte)0xFB, 40).ToArray()).TrimEnd('=')}",
-            $"Bearer {Convert.ToBase64String(new byte[32]).TrimEnd('=')}", $"Bearer {new string('A', 1000)}",
+            $"Bearer {Convert.ToBase64String(new byte[32]).TrimEnd('=')}",
+            $"Bearer {new string('A', 1000)}",
         ];
     }
 
@@ -51,16 +75,30 @@ public sealed class CallTests
     {
         foreach (var need in new[] { SessionNeed.Required, SessionNeed.Optional })
         {
-            var (_, refusal) = await BeginAsync(request => request.Headers.Authorization = header, new("GetItem") { Session = need });
+            var (_, refusal) = await BeginAsync(
+                request => request.Headers.Authorization = header,
+                new("GetItem") { Session = need }
+            );
             Assert.Equal(401, refusal?.Status);
         }
-        Assert.Null((await BeginAsync(request => request.Headers.Authorization = header, new("Login") { Session = SessionNeed.None })).Item2);
+
+        Assert.Null(
+            (
+                await BeginAsync(
+                    request => request.Headers.Authorization = header,
+                    new("Login") { Session = SessionNeed.None }
+                )
+            ).Item2
+        );
     }
 
     [Fact]
     public async Task A_visitor_needs_no_token_where_a_session_is_optional()
     {
-        var (call, refusal) = await BeginAsync(request => request.Headers.Authorization = default, new("GetItem") { Session = SessionNeed.Optional });
+        var (call, refusal) = await BeginAsync(
+            request => request.Headers.Authorization = default,
+            new("GetItem") { Session = SessionNeed.Optional }
+        );
         Assert.Null(refusal);
         Assert.False(call!.HasSession);
         Assert.Throws<InvalidOperationException>(() => call.ClaimedAccountId);
@@ -70,7 +108,12 @@ public sealed class CallTests
     public async Task A_request_id_follows_from_function_role_account_and_key_and_from_nothing_less()
     {
         var id = (await CallAsync()).RequestId(7);
-        Assert.Equal(id, (await CallAsync(request => request.Headers.Authorization = $"Bearer {Call.NewToken(7).Token}")).RequestId(7));
+        Assert.Equal(
+            id,
+            (await CallAsync(request => request.Headers.Authorization = $"Bearer {Call.NewToken(7).Token}")).RequestId(
+                7
+            )
+        );
         Assert.NotEqual(id, (await CallAsync()).RequestId(8));
         Assert.NotEqual(id, (await CallAsync(request => request.Headers["Idempotency-Key"] = "another")).RequestId(7));
         Assert.NotEqual(id, (await CallAsync(function: new("ClearCart"))).RequestId(7));
@@ -93,6 +136,7 @@ public sealed class CallTests
         {
             Assert.Equal(fingerprint, await FingerprintAsync(spelling));
         }
+
         string[] others =
         [
             """{"name":"bike","price":12.5,"quantity":2,"keywords":["red","bike"]}""",
@@ -108,6 +152,7 @@ public sealed class CallTests
         {
             all.Add(await FingerprintAsync(other));
         }
+
         all.Add(await FingerprintAsync(body, request => request.RouteValues["itemId"] = "3-2"));
         all.Add(await FingerprintAsync(body, request => request.Headers.IfMatch = "\"1\""));
         all.Add(await FingerprintAsync(body, request => request.Headers.IfMatch = "\"2\""));
@@ -118,15 +163,20 @@ public sealed class CallTests
     [Fact]
     public async Task A_fingerprint_holds_nothing_of_a_password_or_a_card()
     {
-        static ulong Read(Call call, Fields fields)
+        static ulong Read(Call call, RequestFields fields)
         {
             fields.NewPassword("password");
             Card.Read(fields, TimeProvider.System);
             Assert.Null(fields.Refusal);
             return call.Fingerprint(fields);
         }
-        const string card = "\"cardNumber\":\"4111111111111111\",\"expirationDate\":\"12/39\",\"securityCode\":\"123\",\"cardholderName\":\"Bea\"";
-        const string otherCard = "\"cardNumber\":\"4000000000000002\",\"expirationDate\":\"11/38\",\"securityCode\":\"321\",\"cardholderName\":\"Sam\"";
+
+        const string card =
+            "\"cardNumber\":\"4111111111111111\",\"expirationDate\":\"12/39\",\"securityCode\":\"123\","
+            + "\"cardholderName\":\"Bea\"";
+        const string otherCard =
+            "\"cardNumber\":\"4000000000000002\",\"expirationDate\":\"11/38\",\"securityCode\":\"321\","
+            + "\"cardholderName\":\"Sam\"";
         var one = await FingerprintAsync("{\"password\":\"correct-horse\"," + card + "}", read: Read);
         var other = await FingerprintAsync("{\"password\":\"battery-staple\"," + otherCard + "}", read: Read);
         Assert.Equal(one, other);
@@ -174,36 +224,51 @@ public sealed class CallTests
         Assert.Equal([3], (await CallAsync(request => request.Headers.IfMatch = "\"3\"", honours)).IfVersion);
     }
 
-    private static async Task<ulong> FingerprintAsync(string body, Action<HttpRequest>? change = null, Func<Call, Fields, ulong>? read = null)
+    private static async Task<ulong> FingerprintAsync(
+        string body,
+        Action<HttpRequest>? change = null,
+        Func<Call, RequestFields, ulong>? read = null
+    )
     {
-        var call = await CallAsync(request =>
-        {
-            request.RouteValues["itemId"] = "3-1";
-            change?.Invoke(request);
-        }, new("ChangeItemPrice") { HonoursIfMatch = true });
+        var call = await CallAsync(
+            request =>
+            {
+                request.RouteValues["itemId"] = "3-1";
+                change?.Invoke(request);
+            },
+            new("ChangeItemPrice") { HonoursIfMatch = true }
+        );
         Write(call.Http.Request, body);
         call.Http.Request.ContentType = "application/json";
         return (read ?? ReadItem)(call, await call.BodyAsync());
 
-        static ulong ReadItem(Call call, Fields fields)
+        static ulong ReadItem(Call call, RequestFields fields)
         {
             fields.Name("name");
             fields.Cents("price");
-            fields.Integer("quantity", 0, Bounds.MaxUnits);
+            fields.Integer("quantity", 0, FieldBounds.MaxUnits);
             fields.Keywords("keywords");
             Assert.Null(fields.Refusal);
             return call.Fingerprint(fields);
         }
     }
 
-    private static async Task<Call> CallAsync(Action<HttpRequest>? change = null, Function? function = null, Role role = Role.Buyer)
+    private static async Task<Call> CallAsync(
+        Action<HttpRequest>? change = null,
+        Function? function = null,
+        Role role = Role.Buyer
+    )
     {
         var (call, refusal) = await BeginAsync(change, function, role);
         Assert.Null(refusal);
         return call!;
     }
 
-    private static async Task<(Call?, Refusal?)> BeginAsync(Action<HttpRequest>? change = null, Function? function = null, Role role = Role.Buyer)
+    private static async Task<(Call?, Refusal?)> BeginAsync(
+        Action<HttpRequest>? change = null,
+        Function? function = null,
+        Role role = Role.Buyer
+    )
     {
         var http = new DefaultHttpContext();
         http.Request.Method = "POST";

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Net;
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Replication;
 using Grpc.Core;
@@ -15,7 +15,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Agora.Servers.Tests;
 
-/// <summary>How a server finds a replica that serves it. Three scripted replicas, real sockets.</summary>
+/// <summary>How a server finds a replica that serves it: three scripted replicas, real sockets.</summary>
 public sealed class DatabaseClientTests : IAsyncLifetime
 {
     private readonly List<ScriptedReplica> _replicas = [];
@@ -39,6 +39,7 @@ public sealed class DatabaseClientTests : IAsyncLifetime
         {
             await replica.StopAsync();
         }
+
         await _services.DisposeAsync();
     }
 
@@ -54,7 +55,7 @@ public sealed class DatabaseClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_dead_replica_is_left_out_at_once_and_used_again_when_it_is_back()
+    public async Task A_dead_replica_is_excluded_at_once_and_used_again_when_it_is_back()
     {
         await using var client = Client(0);
         await ReadAsync(client);
@@ -63,7 +64,7 @@ public sealed class DatabaseClientTests : IAsyncLifetime
         Assert.Equal(1, LastServed());
 
         await _replicas[0].StartAsync();
-        await Eventually(async () =>
+        await EventuallyAsync(async () =>
         {
             await ReadAsync(client);
             return LastServed() == 0;
@@ -71,19 +72,19 @@ public sealed class DatabaseClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_replica_that_says_that_it_is_not_ready_stays_left_out()
+    public async Task A_replica_that_says_that_it_is_not_ready_stays_excluded()
     {
         await using var client = Client(0);
         _replicas[0].Script = _ => throw Unavailable();
         _replicas[0].Ready = false;
         await ReadAsync(client);
-        await Eventually(() => Task.FromResult(_replicas[0].Probes > 1));
+        await EventuallyAsync(() => Task.FromResult(_replicas[0].Probes > 1));
         _replicas[0].Script = null;
         await ReadAsync(client);
         Assert.Equal(1, LastServed());
 
         _replicas[0].Ready = true;
-        await Eventually(async () =>
+        await EventuallyAsync(async () =>
         {
             await ReadAsync(client);
             return LastServed() == 0;
@@ -109,10 +110,16 @@ public sealed class DatabaseClientTests : IAsyncLifetime
         Assert.Null(await ReadinessPart.WriteOf(client).MissingAsync(TimeSpan.FromMinutes(1)));
         foreach (var replica in _replicas)
         {
-            replica.Script = context => context.Method.EndsWith("/Execute", StringComparison.Ordinal) ? throw Unavailable() : Task.CompletedTask;
+            replica.Script = context =>
+                context.Method.EndsWith("/Execute", StringComparison.Ordinal)
+                    ? throw Unavailable()
+                    : Task.CompletedTask;
         }
 
-        Assert.Equal("The customers database, for writes,", await ReadinessPart.WriteOf(client).MissingAsync(TimeSpan.FromSeconds(1)));
+        Assert.Equal(
+            "The customers database, for writes,",
+            await ReadinessPart.WriteOf(client).MissingAsync(TimeSpan.FromSeconds(1))
+        );
         Assert.Null(await ReadinessPart.ReadOf(client).MissingAsync(TimeSpan.FromMinutes(1)));
     }
 
@@ -124,9 +131,10 @@ public sealed class DatabaseClientTests : IAsyncLifetime
         {
             follower.Script = _ => throw Unavailable(leader: 2);
         }
-        var requestId = RequestId.Random();
+
+        var requestId = RequestIds.Random();
         await ExecuteAsync(client, requestId);
-        await ExecuteAsync(client, RequestId.Random());
+        await ExecuteAsync(client, RequestIds.Random());
         Assert.Equal([2, 2], Served());
         Assert.Equal(requestId, Assert.Single(_replicas[0].Asked));
         Assert.Empty(_replicas[1].Asked);
@@ -139,7 +147,7 @@ public sealed class DatabaseClientTests : IAsyncLifetime
         await using var client = Client(0);
         _replicas[0].Leader = 2;
         await ReadAsync(client);
-        await ExecuteAsync(client, RequestId.Random());
+        await ExecuteAsync(client, RequestIds.Random());
         Assert.Equal([0, 2], Served());
         // Queries stay where they are: the load spreads over the replicas.
         await ReadAsync(client);
@@ -153,7 +161,7 @@ public sealed class DatabaseClientTests : IAsyncLifetime
         _replicas[0].Leader = 2;
         await ReadAsync(client);
         await _replicas[2].StopAsync();
-        var requestId = RequestId.Random();
+        var requestId = RequestIds.Random();
         await ExecuteAsync(client, requestId);
         Assert.Equal(0, LastServed());
         Assert.Equal(requestId, _replicas[0].Asked.Last());
@@ -168,13 +176,14 @@ public sealed class DatabaseClientTests : IAsyncLifetime
         {
             replica.Script = _ => Interlocked.Increment(ref refusals) <= 12 ? throw Unavailable() : Task.CompletedTask;
         }
-        var requestId = RequestId.Random();
+
+        var requestId = RequestIds.Random();
         await ExecuteAsync(client, requestId);
         Assert.All(_replicas.SelectMany(replica => replica.Asked), asked => Assert.Equal(requestId, asked));
     }
 
     [Fact]
-    public async Task Once_a_replica_serves_again_whoever_waits_goes_on_however_long_its_pause_has_grown()
+    public async Task Once_a_replica_serves_again_every_waiting_call_goes_on_however_long_its_pause_has_grown()
     {
         const int Calls = 10;
         FakeTimeProvider time = new();
@@ -185,10 +194,11 @@ public sealed class DatabaseClientTests : IAsyncLifetime
             replica.Ready = false;
             replica.Script = _ => Volatile.Read(ref serving) ? Task.CompletedTask : throw Unavailable();
         }
-        var calls = Task.WhenAll(Enumerable.Range(0, Calls).Select(_ => ExecuteAsync(client, RequestId.Random())));
 
-        // After ten rounds of each, pauses are 160 ms and longer.
-        await Eventually(() =>
+        var calls = Task.WhenAll(Enumerable.Range(0, Calls).Select(_ => ExecuteAsync(client, RequestIds.Random())));
+
+        // After ten rounds, the pauses are at least 160 ms.
+        await EventuallyAsync(() =>
         {
             time.Advance(TimeSpan.FromMilliseconds(100));
             return Task.FromResult(_replicas.Sum(replica => replica.Asked.Count) > 10 * Calls * _replicas.Count);
@@ -199,6 +209,7 @@ public sealed class DatabaseClientTests : IAsyncLifetime
             time.Advance(TimeSpan.FromMilliseconds(30));
             await Task.WhenAny(calls, Task.Delay(TimeSpan.FromSeconds(3), Cancellation));
         }
+
         Assert.True(calls.IsCompletedSuccessfully);
     }
 
@@ -210,6 +221,7 @@ public sealed class DatabaseClientTests : IAsyncLifetime
         {
             await replica.StopAsync();
         }
+
         using var deadline = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
         var e = await Assert.ThrowsAsync<UnavailableException>(() => client.GetCartAsync(Session, deadline.Token));
         Assert.Equal("The customers database", e.Part);
@@ -221,19 +233,31 @@ public sealed class DatabaseClientTests : IAsyncLifetime
     {
         await using var client = Client(0);
         _replicas[0].Script = _ => throw new RpcException(new Status(StatusCode.InvalidArgument, "no"));
-        Assert.Equal(StatusCode.InvalidArgument, (await Assert.ThrowsAsync<RpcException>(() => ReadAsync(client))).StatusCode);
+        Assert.Equal(
+            StatusCode.InvalidArgument,
+            (await Assert.ThrowsAsync<RpcException>(() => ReadAsync(client))).StatusCode
+        );
         Assert.Empty(Served());
     }
 
-    private static Session Session => new() { TokenHash = RequestId.Random(), Role = Role.Buyer };
+    private static Session Session => new() { TokenHash = RequestIds.Random(), Role = Role.Buyer };
 
-    // Where no replica is silent, none may be taken for it because the machine is busy.
-    private CustomersDatabase Client(int server, int silenceInSeconds = 60, TimeProvider? time = null) => new(
-        new DatabaseGroup { Replicas = [.. _replicas.Select(replica => new DatabaseAddress { GrpcPort = replica.Port })] },
-        server,
-        new ServerContext(
-            new ServerSettings { ReplicaTimeout = TimeSpan.FromSeconds(silenceInSeconds) }, time ?? TimeProvider.System,
-            new ServerMetrics(_services.GetRequiredService<IMeterFactory>()), NullLoggerFactory.Instance, Identity: null));
+    // A long timeout, so that a busy machine does not make a replica seem silent.
+    private CustomersDatabase Client(int server, int silenceInSeconds = 60, TimeProvider? time = null) =>
+        new(
+            new DatabaseGroup
+            {
+                Replicas = [.. _replicas.Select(replica => new DatabaseAddress { GrpcPort = replica.Port })],
+            },
+            server,
+            new DatabaseClientSetup(
+                new ServerSettings { ReplicaTimeout = TimeSpan.FromSeconds(silenceInSeconds) },
+                time ?? TimeProvider.System,
+                new ServerMetrics(_services.GetRequiredService<IMeterFactory>()),
+                NullLoggerFactory.Instance,
+                Identity: null
+            )
+        );
 
     private async Task ReadAsync(CustomersDatabase client)
     {
@@ -246,13 +270,17 @@ public sealed class DatabaseClientTests : IAsyncLifetime
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         deadline.CancelAfter(TimeSpan.FromSeconds(60));
-        var reply = await client.ExecuteAsync(requestId, new Command { SaveCart = new() { Session = Session } }, deadline.Token);
+        var reply = await client.ExecuteAsync(
+            requestId,
+            new CustomersCommand { SaveCart = new() { Session = Session } },
+            deadline.Token
+        );
         _served.Enqueue((int)reply.Session.AccountId);
     }
 
     private readonly ConcurrentQueue<int> _served = new();
 
-    // The replicas say their port; the tests speak of numbers.
+    // Replicas answer their port; the tests use their numbers.
     private int[] Served() => [.. _served.Select(port => _replicas.FindIndex(replica => replica.Port == port))];
 
     private int LastServed() => Served()[^1];
@@ -264,10 +292,11 @@ public sealed class DatabaseClientTests : IAsyncLifetime
         {
             trailers.Add("agora-leader", leader.Value.ToString(CultureInfo.InvariantCulture));
         }
+
         return new RpcException(new Status(StatusCode.Unavailable, "not here"), trailers);
     }
 
-    private static async Task Eventually(Func<Task<bool>> condition)
+    private static async Task EventuallyAsync(Func<Task<bool>> condition)
     {
         using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (!await condition())
@@ -276,7 +305,7 @@ public sealed class DatabaseClientTests : IAsyncLifetime
         }
     }
 
-    /// <summary>A replica whose answers are its port, unless the script says otherwise.</summary>
+    /// <summary>A replica that answers its port, unless a script says otherwise.</summary>
     private sealed class ScriptedReplica
     {
         private WebApplication? _app;
@@ -296,14 +325,15 @@ public sealed class DatabaseClientTests : IAsyncLifetime
 
         public async Task StartAsync()
         {
-            var builder = Marketplace.Builder();
+            var builder = InProcessMarketplace.Builder();
             builder.WebHost.ConfigureKestrel(kestrel =>
-                kestrel.Listen(IPAddress.Loopback, Port, listen => listen.Protocols = HttpProtocols.Http2));
+                kestrel.Listen(IPAddress.Loopback, Port, listen => listen.Protocols = HttpProtocols.Http2)
+            );
             builder.Services.AddGrpc();
             builder.Services.AddSingleton(this);
             _app = builder.Build();
-            _app.MapGrpcService<CustomersService>();
-            _app.MapGrpcService<ReplicaService>();
+            _app.MapGrpcService<ScriptedCustomers>();
+            _app.MapGrpcService<ScriptedStatus>();
             await _app.StartAsync();
             Port = new Uri(_app.Urls.Single()).Port;
         }
@@ -327,23 +357,25 @@ public sealed class DatabaseClientTests : IAsyncLifetime
             {
                 await script(context);
             }
+
             if (Leader is { } leader)
             {
                 context.ResponseTrailers.Add("agora-leader", leader.ToString(CultureInfo.InvariantCulture));
             }
+
             return new SessionReply { AccountId = Port };
         }
 
-        private sealed class CustomersService(ScriptedReplica replica) : Contracts.Customers.Customers.CustomersBase
+        private sealed class ScriptedCustomers(ScriptedReplica replica) : Contracts.Customers.Customers.CustomersBase
         {
             public override Task<SessionReply> GetSession(SessionQuery request, ServerCallContext context) =>
                 replica.AnswerAsync(request.Session.TokenHash, context);
 
-            public override async Task<Reply> Execute(ExecuteRequest request, ServerCallContext context) =>
+            public override async Task<CustomersReply> Execute(CustomersRequest request, ServerCallContext context) =>
                 new() { Session = await replica.AnswerAsync(request.RequestId, context) };
         }
 
-        private sealed class ReplicaService(ScriptedReplica replica) : Contracts.Replication.Replica.ReplicaBase
+        private sealed class ScriptedStatus(ScriptedReplica replica) : Contracts.Replication.Replica.ReplicaBase
         {
             public override Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context)
             {

@@ -3,16 +3,18 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Agora.Client;
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Faults;
+using Agora.Cluster;
 using Agora.Contracts.Payments;
-using Agora.Contracts.Security;
+using Agora.Rest;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Agora.Servers.Tests;
 
-/// <summary>HTTPS towards users, where the cluster file names a certificate; and towards the payment service, where card numbers would cross a network.</summary>
+/// <summary>
+/// HTTPS for users, if the cluster file names a certificate; and for the payment service, if card numbers cross a
+/// network.
+/// </summary>
 public sealed class HttpsTests : IAsyncLifetime
 {
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("agora-https-tests-");
@@ -35,27 +37,82 @@ public sealed class HttpsTests : IAsyncLifetime
     [Fact]
     public async Task The_payment_service_over_https_serves_buyer_servers_and_operators_and_nobody_else()
     {
-        var cluster = new ClusterFile { Payments = new() { Replicas = [new()], ApprovalProbability = 1, Https = true } };
-        await using var app = Agora.Payments.PaymentsHost.Build(Marketplace.Builder(), cluster, 0, Path.Combine(_directory.FullName, "payments"), Identity("payments/0"));
-        await app.StartAsync(Cancellation);
-        cluster = cluster with { Payments = cluster.Payments with { Replicas = [new() { Port = new Uri(app.Urls.Single()).Port }] } };
-
-        var service = Servers.Payments.Connect(
-            cluster.Payments, new ServerSettings { PaymentTimeout = TimeSpan.FromMinutes(1) }, Identity("buyer-server/2"), merchant: null);
-        Assert.Equal(TransactionState.Approved, await service.ChargeAsync("t", "Bea", FakePayments.GoodCard, "12/39", "123", 100));
-        Assert.Null(await ReadinessPart.OfPayments(cluster.Payments, Identity("buyer-server/2")).MissingAsync(TimeSpan.FromMinutes(1)));
-        Assert.NotNull(await ReadinessPart.OfPayments(cluster.Payments, Identity("seller-server/2")).MissingAsync(TimeSpan.FromMinutes(1)));
-        using var stranger = new HttpClient(new SocketsHttpHandler
+        var cluster = new ClusterFile
         {
-            UseProxy = false,
-            SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null },
-        });
-        await Assert.ThrowsAsync<HttpRequestException>(() => stranger.GetAsync(Servers.Payments.Endpoint(cluster.Payments), Cancellation));
-        using var operators = new HttpClient(new SocketsHttpHandler { UseProxy = false, SslOptions = Identity(ClusterSecrets.Operator).Towards(Components.Payments, 0) });
-        // The certificate is enough for what a secret opens over plain HTTP.
+            Payments = new()
+            {
+                Replicas = [new()],
+                ApprovalProbability = 1,
+                Https = true,
+            },
+        };
+        await using var app = Agora.Payments.PaymentsHost.Build(
+            InProcessMarketplace.Builder(),
+            cluster,
+            0,
+            Path.Combine(_directory.FullName, "payments"),
+            Identity("payments/0")
+        );
+        await app.StartAsync(Cancellation);
+        cluster = cluster with
+        {
+            Payments = cluster.Payments with { Replicas = [new() { Port = new Uri(app.Urls.Single()).Port }] },
+        };
+
+        var service = PaymentsClient.Connect(
+            cluster.Payments,
+            new ServerSettings { PaymentTimeout = TimeSpan.FromMinutes(1) },
+            Identity("buyer-server/2"),
+            merchant: null
+        );
+        Assert.Equal(
+            TransactionState.Approved,
+            await service.ChargeAsync("t", "Bea", FakePayments.GoodCard, "12/39", "123", 100)
+        );
+        Assert.Null(
+            await ReadinessPart
+                .AnswerOf(cluster.Payments, Identity("buyer-server/2"))
+                .MissingAsync(TimeSpan.FromMinutes(1))
+        );
+        Assert.NotNull(
+            await ReadinessPart
+                .AnswerOf(cluster.Payments, Identity("seller-server/2"))
+                .MissingAsync(TimeSpan.FromMinutes(1))
+        );
+        using var stranger = new HttpClient(
+            new SocketsHttpHandler
+            {
+                UseProxy = false,
+                SslOptions = new SslClientAuthenticationOptions
+                {
+                    RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null,
+                },
+            }
+        );
+        await Assert.ThrowsAsync<HttpRequestException>(() =>
+            stranger.GetAsync(PaymentsClient.Endpoint(cluster.Payments), Cancellation)
+        );
+        using var operators = new HttpClient(
+            new SocketsHttpHandler
+            {
+                UseProxy = false,
+                SslOptions = Identity(ClusterSecrets.Operator).ClientOptions(Components.Payments, 0),
+            }
+        );
+        // The certificate allows what needs the secret over plain HTTP.
         Assert.Equal(TransactionState.Cancelled, await service.CancelAsync("t"));
-        Assert.Equal("[]", await operators.GetStringAsync(new Uri(Servers.Payments.Endpoint(cluster.Payments), "/audit/approved"), Cancellation));
-        Assert.Contains("https://", await operators.GetStringAsync(new Uri(Servers.Payments.Endpoint(cluster.Payments), "?wsdl"), Cancellation), StringComparison.Ordinal);
+        Assert.Equal(
+            "[]",
+            await operators.GetStringAsync(
+                new Uri(PaymentsClient.Endpoint(cluster.Payments), "/audit/approved"),
+                Cancellation
+            )
+        );
+        Assert.Contains(
+            "https://",
+            await operators.GetStringAsync(new Uri(PaymentsClient.Endpoint(cluster.Payments), "?wsdl"), Cancellation),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -66,8 +123,11 @@ public sealed class HttpsTests : IAsyncLifetime
     [InlineData("shop-2", null, true)]
     [InlineData("10.0.0.7", false, false)]
     [InlineData("127.0.0.1", true, true)]
-    public void Card_numbers_cross_a_network_only_over_https_unless_the_cluster_file_says_otherwise(string host, bool? said, bool https) =>
-        Assert.Equal(https, new PaymentsGroup { Replicas = [new() { Host = host }], Https = said }.UsesHttps);
+    public void Card_numbers_cross_a_network_only_over_https_unless_the_cluster_file_says_otherwise(
+        string host,
+        bool? said,
+        bool https
+    ) => Assert.Equal(https, new PaymentsGroup { Replicas = [new() { Host = host }], Https = said }.UsesHttps);
 
     [Fact]
     public async Task Users_are_served_over_https_and_trust_only_the_authority_that_they_know()
@@ -80,14 +140,30 @@ public sealed class HttpsTests : IAsyncLifetime
             SellerServers = new() { Replicas = [new()] },
             Https = new() { Certificate = InDirectory("shop.crt"), Key = InDirectory("shop.key") },
         };
-        await using var app = SellerServer.Build(Marketplace.Builder(), cluster, 0, new ServerSettings { CallDeadline = TimeSpan.FromMilliseconds(100) });
+        await using var app = SellerServer.Build(
+            InProcessMarketplace.Builder(),
+            cluster,
+            0,
+            new ServerSettings { CallDeadline = TimeSpan.FromMilliseconds(100) }
+        );
         await app.StartAsync(Cancellation);
         Uri address = new(app.Urls.Single());
         Assert.Equal(Uri.UriSchemeHttps, address.Scheme);
 
-        using SellerClient knows = new([address], new ReplicaOptions { Authority = InDirectory("authority.crt"), Deadline = TimeSpan.FromMinutes(1), AttemptTimeout = TimeSpan.FromMinutes(1) });
+        using SellerClient knows = new(
+            [address],
+            new ReplicaOptions
+            {
+                Authority = InDirectory("authority.crt"),
+                Deadline = TimeSpan.FromMinutes(1),
+                AttemptTimeout = TimeSpan.FromMinutes(1),
+            }
+        );
         using SellerClient knowsNobody = new([address], new ReplicaOptions { Deadline = TimeSpan.FromSeconds(1) });
-        using SellerClient knowsAnother = new([address], new ReplicaOptions { Authority = InDirectory("stranger.crt"), Deadline = TimeSpan.FromSeconds(1) });
+        using SellerClient knowsAnother = new(
+            [address],
+            new ReplicaOptions { Authority = InDirectory("stranger.crt"), Deadline = TimeSpan.FromSeconds(1) }
+        );
         Assert.Equal((401, ErrorCodes.NotLoggedIn), await RefusalAsync(knows));
         Assert.Equal((0, ErrorCodes.Unavailable), await RefusalAsync(knowsNobody));
         Assert.Equal((0, ErrorCodes.Unavailable), await RefusalAsync(knowsAnother));
@@ -98,12 +174,15 @@ public sealed class HttpsTests : IAsyncLifetime
     {
         var authority = Certificate("a private authority", issuer: null, "authority");
         Certificate("shop", authority, "shop");
-        // It lives for ten days from yesterday on, and its last third begins in less than six.
+        // It is valid for ten days from yesterday on, and its last third begins in less than six days.
         FakeTimeProvider time = new(TimeProvider.System.GetUtcNow());
         RecordingLogger log = new();
-        UsersCertificate users = new(new() { Certificate = InDirectory("shop.crt"), Key = InDirectory("shop.key") }, time);
+        UsersCertificate users = new(
+            new() { Certificate = InDirectory("shop.crt"), Key = InDirectory("shop.key") },
+            time
+        );
         var first = users.Options(log).ServerCertificateContext!.TargetCertificate.Thumbprint;
-        users.Warn(log);
+        users.WarnIfItEndsSoon(log);
         Assert.Empty(log.Lines);
 
         time.Advance(TimeSpan.FromDays(6.5));
@@ -116,7 +195,7 @@ public sealed class HttpsTests : IAsyncLifetime
         users.Options(log);
         Assert.Equal(2, log.Lines.Count);
 
-        // Half of it is there yet, then all.
+        // First only the certificate is new, then the key too.
         var oldKey = File.ReadAllText(InDirectory("shop.key"));
         Certificate("shop", authority, "shop");
         var newKey = File.ReadAllText(InDirectory("shop.key"));
@@ -131,16 +210,23 @@ public sealed class HttpsTests : IAsyncLifetime
     [Fact]
     public void A_certificate_for_users_that_cannot_be_used_is_told_with_its_file()
     {
-        var cluster = ClusterFile.Default with { Https = new() { Certificate = InDirectory("no.crt"), Key = InDirectory("no.key") } };
+        var cluster = ClusterFile.Default with
+        {
+            Https = new() { Certificate = InDirectory("no.crt"), Key = InDirectory("no.key") },
+        };
 
-        var e = Assert.Throws<FixableException>(() => SellerServer.Build(Marketplace.Builder(), cluster, 0, new ServerSettings()));
+        var e = Assert.Throws<FixableException>(() =>
+            SellerServer.Build(InProcessMarketplace.Builder(), cluster, 0, new ServerSettings())
+        );
 
         Assert.Contains(InDirectory("no.crt"), e.Message, StringComparison.Ordinal);
     }
 
     private static async Task<(int, string)> RefusalAsync(SellerClient client)
     {
-        var refusal = await Assert.ThrowsAsync<AgoraException>(() => client.DisplayItemsForSaleAsync(cancel: Cancellation));
+        var refusal = await Assert.ThrowsAsync<AgoraException>(() =>
+            client.DisplayItemsForSaleAsync(cancellationToken: Cancellation)
+        );
         return (refusal.Status, refusal.Code);
     }
 
@@ -149,10 +235,12 @@ public sealed class HttpsTests : IAsyncLifetime
     private ComponentIdentity Identity(string name)
     {
         var now = TimeProvider.System.GetUtcNow();
-        return name == ClusterSecrets.Operator ? _secrets.OfOperator(now)! : _secrets.Of(ClusterFile.Default.Processes().Single(p => p.Name == name), now);
+        return name == ClusterSecrets.Operator
+            ? _secrets.OfOperator(now)!
+            : _secrets.Of(ClusterFile.Default.Processes().Single(p => p.Name == name), now);
     }
 
-    /// <summary>A certificate for 127.0.0.1, as files; its own issuer where none is given.</summary>
+    /// <summary>Writes a certificate for 127.0.0.1 to files; self-signed without an issuer.</summary>
     private X509Certificate2 Certificate(string name, X509Certificate2? issuer, string file)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -161,8 +249,11 @@ public sealed class HttpsTests : IAsyncLifetime
         SubjectAlternativeNameBuilder names = new();
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
-        DateTimeOffset from = DateTimeOffset.UtcNow.AddDays(-1), to = issuer?.NotAfter ?? from.AddDays(10);
-        var certificate = issuer is null ? request.CreateSelfSigned(from, to) : request.Create(issuer, from, to, [1, 2, 3]);
+        DateTimeOffset from = DateTimeOffset.UtcNow.AddDays(-1),
+            to = issuer?.NotAfter ?? from.AddDays(10);
+        var certificate = issuer is null
+            ? request.CreateSelfSigned(from, to)
+            : request.Create(issuer, from, to, [1, 2, 3]);
         File.WriteAllText(InDirectory(file + ".crt"), certificate.ExportCertificatePem());
         File.WriteAllText(InDirectory(file + ".key"), key.ExportPkcs8PrivateKeyPem());
         return certificate;
@@ -172,11 +263,17 @@ public sealed class HttpsTests : IAsyncLifetime
     {
         public List<string> Lines { get; } = [];
 
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Add(formatter(state, exception));
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        ) => Lines.Add(formatter(state, exception));
     }
 }

@@ -1,23 +1,34 @@
 using System.Net;
 using System.Net.Sockets;
-using Agora.Client;
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Security;
+using Agora.Cluster;
+using Agora.Rest;
 using Microsoft.AspNetCore.Connections;
 
 namespace Agora.Servers.Tests;
 
-/// <summary>The limits that the cluster file sets: what is too large is refused, what comes too often is told to come back.</summary>
+/// <summary>
+/// The limits of the cluster file: a request that is too large is refused, a client that calls too often must wait.
+/// </summary>
 public sealed class LimitTests : IAsyncLifetime
 {
     private readonly Limited _marketplace = new();
 
-    private sealed class Limited : Marketplace
+    private sealed class Limited : InProcessMarketplace
     {
-        public Limited() => Settings = new ServerSettings
-        {
-            Limits = new LimitSettings { BodyBytes = 2048, HeaderBytes = 2048, UrlBytes = 1024, RequestsPerSecond = 1, RequestBurst = 12, LoginsPerMinute = 2, Connections = 10 },
-        };
+        public Limited() =>
+            Settings = new ServerSettings
+            {
+                Limits = new LimitSettings
+                {
+                    BodyBytes = 2048,
+                    HeaderBytes = 2048,
+                    UrlBytes = 1024,
+                    RequestsPerSecond = 1,
+                    RequestBurst = 12,
+                    LoginsPerMinute = 2,
+                    Connections = 10,
+                },
+            };
     }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -35,13 +46,17 @@ public sealed class LimitTests : IAsyncLifetime
             var answer = await _marketplace.Buyer.SendAsync(HttpMethod.Get, "/items/1-1");
             refused = answer.StatusCode == HttpStatusCode.TooManyRequests ? answer : null;
         }
+
         Assert.NotNull(refused);
         var wait = refused.Headers.RetryAfter!.Delta!.Value;
         await refused.ProblemAsync(429, ErrorCodes.TooManyRequests);
         Assert.InRange(wait, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10));
 
-        // That the process lives is told in any case.
-        Assert.Equal(HttpStatusCode.OK, (await _marketplace.Buyer.GetAsync(new Uri("/health/live", UriKind.Relative), Cancellation)).StatusCode);
+        // Liveness is answered in any case.
+        Assert.Equal(
+            HttpStatusCode.OK,
+            (await _marketplace.Buyer.GetAsync(new Uri("/health/live", UriKind.Relative), Cancellation)).StatusCode
+        );
         while (await _marketplace.Buyer.SendAsync(HttpMethod.Get, "/items/1-1").StatusAsync() == 429)
         {
             await Task.Delay(50, Cancellation);
@@ -62,7 +77,10 @@ public sealed class LimitTests : IAsyncLifetime
         using var second = await _marketplace.Seller.SendAsync(HttpMethod.Get, path);
         Assert.InRange(Left(second), 0, left);
 
-        while (await _marketplace.Seller.SendAsync(HttpMethod.Get, "/items") is { StatusCode: not HttpStatusCode.TooManyRequests } answer)
+        while (
+            await _marketplace.Seller.SendAsync(HttpMethod.Get, "/items")
+                is { StatusCode: not HttpStatusCode.TooManyRequests } answer
+        )
         {
             Assert.InRange(Left(answer), 0, 12);
         }
@@ -79,14 +97,29 @@ public sealed class LimitTests : IAsyncLifetime
     [Fact]
     public async Task Logins_of_one_account_are_limited_right_or_wrong_and_those_of_another_are_not()
     {
-        var username = Marketplace.NewName("limited");
-        await _marketplace.Seller.PostAsync<SellerCreated>("/sellers", new { name = "Sam", username, password = Marketplace.Password });
+        var username = InProcessMarketplace.NewName("limited");
+        await _marketplace.Seller.PostAsync<SellerCreated>(
+            "/sellers",
+            new
+            {
+                name = "Sam",
+                username,
+                password = InProcessMarketplace.Password,
+            }
+        );
         for (var i = 0; i < 2; i++)
         {
-            await _marketplace.Seller.PostAsync<SellerSession>("/sessions", new { username, password = Marketplace.Password });
+            await _marketplace.Seller.PostAsync<SellerSession>(
+                "/sessions",
+                new { username, password = InProcessMarketplace.Password }
+            );
         }
 
-        var refused = await _marketplace.Seller.SendAsync(HttpMethod.Post, "/sessions", new { username, password = Marketplace.Password });
+        var refused = await _marketplace.Seller.SendAsync(
+            HttpMethod.Post,
+            "/sessions",
+            new { username, password = InProcessMarketplace.Password }
+        );
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
         await refused.ProblemAsync(429, ErrorCodes.TooManyRequests);
         await _marketplace.NewSellerAsync();
@@ -104,10 +137,16 @@ public sealed class LimitTests : IAsyncLifetime
             served++;
             return ended.Task;
         }
+
         List<Task> connections = [];
         bool IsRefused(string address)
         {
-            connections.Add(limits.CountAsync(Serve, new DefaultConnectionContext { RemoteEndPoint = new IPEndPoint(IPAddress.Parse(address), 1) }));
+            connections.Add(
+                limits.CountAsync(
+                    Serve,
+                    new DefaultConnectionContext { RemoteEndPoint = new IPEndPoint(IPAddress.Parse(address), 1) }
+                )
+            );
             return connections[^1].IsCompleted;
         }
 
@@ -127,21 +166,30 @@ public sealed class LimitTests : IAsyncLifetime
 
         ended.SetResult();
         await Task.WhenAll(connections);
-        connections.Add(limits.CountAsync(Serve, new DefaultConnectionContext { RemoteEndPoint = new IPEndPoint(IPAddress.Parse("192.0.2.1"), 1) }));
+        connections.Add(
+            limits.CountAsync(
+                Serve,
+                new DefaultConnectionContext { RemoteEndPoint = new IPEndPoint(IPAddress.Parse("192.0.2.1"), 1) }
+            )
+        );
         Assert.Equal(9, served);
     }
 
     [Fact]
     public async Task A_connection_on_which_nothing_is_said_is_ended_and_so_is_one_beyond_the_bound_of_all()
     {
-        Uri server = _marketplace.Seller.BaseAddress!;
+        var server = _marketplace.Seller.BaseAddress!;
         using TcpClient silent = new();
         await silent.ConnectAsync(server.Host, server.Port, Cancellation);
         var began = TimeProvider.System.GetTimestamp();
         Assert.Equal(0, await silent.GetStream().ReadAsync(new byte[1], Cancellation));
-        Assert.InRange(TimeProvider.System.GetElapsedTime(began), ConnectionLimits.FirstByte - TimeSpan.FromSeconds(1), ConnectionLimits.KeepAlive);
+        Assert.InRange(
+            TimeProvider.System.GetElapsedTime(began),
+            ConnectionLimits.FirstByteTimeout - TimeSpan.FromSeconds(1),
+            ConnectionLimits.KeepAliveTimeout
+        );
 
-        // The limits that the marketplace was given allow ten in all.
+        // The limits of this marketplace allow ten connections in all.
         List<TcpClient> many = [];
         try
         {
@@ -151,7 +199,8 @@ public sealed class LimitTests : IAsyncLifetime
                 TcpClient one = new();
                 many.Add(one);
                 await one.ConnectAsync(server.Host, server.Port, Cancellation);
-                await one.GetStream().WriteAsync("GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"u8.ToArray(), Cancellation);
+                await one.GetStream()
+                    .WriteAsync("GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"u8.ToArray(), Cancellation);
                 try
                 {
                     refused = await one.GetStream().ReadAsync(new byte[1], Cancellation) == 0;
@@ -161,6 +210,7 @@ public sealed class LimitTests : IAsyncLifetime
                     refused = true;
                 }
             }
+
             Assert.True(refused);
         }
         finally
@@ -172,10 +222,17 @@ public sealed class LimitTests : IAsyncLifetime
     [Fact]
     public async Task What_is_too_large_is_refused_and_the_error_says_how_large_it_may_be()
     {
-        var problem = await _marketplace.Seller.SendAsync(HttpMethod.Post, "/sessions", new { username = new string('x', 3000), password = "x" })
+        var problem = await _marketplace
+            .Seller.SendAsync(HttpMethod.Post, "/sessions", new { username = new string('x', 3000), password = "x" })
             .ProblemAsync(413, ErrorCodes.TooLarge);
         Assert.Contains("2048 bytes", problem.Detail, StringComparison.Ordinal);
-        Assert.Equal(414, await _marketplace.Seller.SendAsync(HttpMethod.Get, "/items?cursor=" + new string('x', 2000)).StatusAsync());
-        Assert.Equal(431, await _marketplace.Seller.SendAsync(HttpMethod.Get, "/items", key: new string('x', 3000)).StatusAsync());
+        Assert.Equal(
+            414,
+            await _marketplace.Seller.SendAsync(HttpMethod.Get, "/items?cursor=" + new string('x', 2000)).StatusAsync()
+        );
+        Assert.Equal(
+            431,
+            await _marketplace.Seller.SendAsync(HttpMethod.Get, "/items", key: new string('x', 3000)).StatusAsync()
+        );
     }
 }

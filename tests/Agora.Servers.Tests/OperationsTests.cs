@@ -1,12 +1,12 @@
 using System.Text;
 using System.Text.Json;
-using Agora.Client;
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
+using Agora.Rest;
 
 namespace Agora.Servers.Tests;
 
 /// <summary>What operators and HTTP itself see of a server.</summary>
-public sealed class OperationsTests(Marketplace marketplace)
+public sealed class OperationsTests(InProcessMarketplace marketplace)
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -51,7 +51,10 @@ public sealed class OperationsTests(Marketplace marketplace)
         {
             content.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse(type);
         }
-        await marketplace.Seller.SendAsync(HttpMethod.Post, "/sessions", content).ProblemAsync(415, ErrorCodes.UnsupportedMediaType);
+
+        await marketplace
+            .Seller.SendAsync(HttpMethod.Post, "/sessions", content)
+            .ProblemAsync(415, ErrorCodes.UnsupportedMediaType);
     }
 
     [Fact]
@@ -61,8 +64,10 @@ public sealed class OperationsTests(Marketplace marketplace)
         {
             using var response = await marketplace.Seller.SendAsync(HttpMethod.Get, path);
             Assert.Equal("nosniff", Assert.Single(response.Headers.GetValues("X-Content-Type-Options")));
-            Assert.Equal("default-src 'none'; frame-ancestors 'none'",
-                Assert.Single(response.Headers.GetValues("Content-Security-Policy")));
+            Assert.Equal(
+                "default-src 'none'; frame-ancestors 'none'",
+                Assert.Single(response.Headers.GetValues("Content-Security-Policy"))
+            );
             Assert.True(response.Headers.CacheControl!.NoStore);
             Assert.Empty(response.Headers.Server);
         }
@@ -75,9 +80,12 @@ public sealed class OperationsTests(Marketplace marketplace)
         Assert.Equal(200, await marketplace.Buyer.SendAsync(HttpMethod.Get, "/health/ready").StatusAsync());
 
         var gone = marketplace.Cluster with { Payments = new PaymentsGroup { Replicas = [new() { Port = 1 }] } };
-        await using var app = BuyerServer.Build(Marketplace.Builder(), gone, 0, new ServerSettings());
+        await using var app = BuyerServer.Build(InProcessMarketplace.Builder(), gone, 0, new ServerSettings());
         await app.StartAsync(Cancellation);
-        using var server = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(app.Urls.Single()) };
+        using var server = new HttpClient(new SocketsHttpHandler { UseProxy = false })
+        {
+            BaseAddress = new Uri(app.Urls.Single()),
+        };
         var problem = await server.SendAsync(HttpMethod.Get, "/health/ready").ProblemAsync(503, ErrorCodes.Unavailable);
         Assert.Contains("The payment service", problem.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain("database", problem.Detail, StringComparison.Ordinal);
@@ -89,9 +97,12 @@ public sealed class OperationsTests(Marketplace marketplace)
     {
         var gone = marketplace.Cluster with { Products = new DatabaseGroup { Replicas = [new() { GrpcPort = 1 }] } };
         var settings = new ServerSettings { CallDeadline = TimeSpan.FromSeconds(2) };
-        await using var app = SellerServer.Build(Marketplace.Builder(), gone, 0, settings);
+        await using var app = SellerServer.Build(InProcessMarketplace.Builder(), gone, 0, settings);
         await app.StartAsync(Cancellation);
-        using var server = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(app.Urls.Single()) };
+        using var server = new HttpClient(new SocketsHttpHandler { UseProxy = false })
+        {
+            BaseAddress = new Uri(app.Urls.Single()),
+        };
         var seller = (await marketplace.AnySeller.Value) with { Server = server };
 
         var response = await seller.SendAsync(HttpMethod.Get, "/items");
@@ -99,7 +110,7 @@ public sealed class OperationsTests(Marketplace marketplace)
         Assert.NotNull(response.Headers.RetryAfter);
         Assert.Contains("products", problem.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain("127.0.0.1", problem.Detail, StringComparison.Ordinal);
-        // What needs no products goes on.
+        // Functions that do not need the products database still work.
         await seller.GetAsync<SellerRating>("/sellers/me/rating");
     }
 
@@ -107,12 +118,15 @@ public sealed class OperationsTests(Marketplace marketplace)
     public async Task Metrics_tell_each_functions_latency_and_outcome()
     {
         await marketplace.Seller.SendAsync(HttpMethod.Get, "/items");
-        await Eventually(async () =>
+        await EventuallyAsync(async () =>
         {
             var text = await marketplace.Seller.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancellation);
-            return text.Split('\n').Any(line => line.StartsWith("agora_function_duration_seconds_bucket{", StringComparison.Ordinal)
-                && line.Contains("function=\"DisplayItemsForSale\"", StringComparison.Ordinal)
-                && line.Contains("outcome=\"not-logged-in\"", StringComparison.Ordinal));
+            return text.Split('\n')
+                .Any(line =>
+                    line.StartsWith("agora_function_duration_seconds_bucket{", StringComparison.Ordinal)
+                    && line.Contains("function=\"DisplayItemsForSale\"", StringComparison.Ordinal)
+                    && line.Contains("outcome=\"not-logged-in\"", StringComparison.Ordinal)
+                );
         });
     }
 
@@ -121,19 +135,51 @@ public sealed class OperationsTests(Marketplace marketplace)
     {
         string[] sellers =
         [
-            "AddUnitsForSale", "ChangeItemPrice", "CreateAccount", "DisplayItemsForSale", "GetItem", "GetSales", "GetSeller", "GetSellerRating",
-            "Login", "Logout", "RegisterItemForSale", "UpdateUnitsForSale",
+            "AddUnitsForSale",
+            "ChangeItemPrice",
+            "CreateAccount",
+            "DisplayItemsForSale",
+            "GetItem",
+            "GetSales",
+            "GetSeller",
+            "GetSellerRating",
+            "Login",
+            "Logout",
+            "RegisterItemForSale",
+            "UpdateUnitsForSale",
         ];
         string[] buyers =
         [
-            "AddItemToCart", "ClearCart", "CreateAccount", "DisplayCart", "GetBuyer", "GetBuyerPurchases", "GetItem", "GetItemsOfSeller",
-            "GetPurchase", "GetSeller", "GetSellerRating", "Login", "Logout", "MakePurchase", "ProvideFeedback", "RemoveItemFromCart", "SaveCart", "SearchItemsForSale",
+            "AddItemToCart",
+            "ClearCart",
+            "CreateAccount",
+            "DisplayCart",
+            "GetBuyer",
+            "GetBuyerPurchases",
+            "GetItem",
+            "GetItemsOfSeller",
+            "GetPurchase",
+            "GetSeller",
+            "GetSellerRating",
+            "Login",
+            "Logout",
+            "MakePurchase",
+            "ProvideFeedback",
+            "RemoveItemFromCart",
+            "SaveCart",
+            "SearchItemsForSale",
         ];
         foreach (var (server, functions) in new[] { (marketplace.Seller, sellers), (marketplace.Buyer, buyers) })
         {
             using var document = await OpenApiAsync(server);
-            var operations = document.RootElement.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject())
-                .ToDictionary(method => method.Value.GetProperty("operationId").GetString()!, method => Statuses(method.Value));
+            var operations = document
+                .RootElement.GetProperty("paths")
+                .EnumerateObject()
+                .SelectMany(path => path.Value.EnumerateObject())
+                .ToDictionary(
+                    method => method.Value.GetProperty("operationId").GetString()!,
+                    method => Statuses(method.Value)
+                );
             Assert.Equal(functions, operations.Keys.Order(StringComparer.Ordinal));
             Assert.All(operations.Values, statuses => Assert.Contains(statuses, status => status.StartsWith('2')));
             Assert.All(operations.Values, statuses => Assert.Contains("503", statuses));
@@ -146,7 +192,10 @@ public sealed class OperationsTests(Marketplace marketplace)
         using var document = await OpenApiAsync(marketplace.Buyer);
         var purchase = document.RootElement.GetProperty("paths").GetProperty("/purchases").GetProperty("post");
         Assert.Equal(["201", "400", "401", "402", "409", "413", "415", "422", "429", "503"], Statuses(purchase));
-        var condition = document.RootElement.GetProperty("components").GetProperty("schemas").GetProperty("ItemCondition");
+        var condition = document
+            .RootElement.GetProperty("components")
+            .GetProperty("schemas")
+            .GetProperty("ItemCondition");
         Assert.Equal(["new", "used"], condition.GetProperty("enum").EnumerateArray().Select(word => word.GetString()));
     }
 
@@ -156,7 +205,7 @@ public sealed class OperationsTests(Marketplace marketplace)
     private static string[] Statuses(JsonElement operation) =>
         [.. operation.GetProperty("responses").EnumerateObject().Select(response => response.Name).Order()];
 
-    private static async Task Eventually(Func<Task<bool>> condition)
+    private static async Task EventuallyAsync(Func<Task<bool>> condition)
     {
         using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (!await condition())

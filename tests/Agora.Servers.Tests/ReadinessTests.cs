@@ -1,6 +1,8 @@
 namespace Agora.Servers.Tests;
 
-/// <summary>What keeps the public question whether a server is ready from being a lever against the databases, and its answer from being stale.</summary>
+/// <summary>
+/// Anybody may ask whether a server is ready: that must not load the databases, and the answer must be fresh.
+/// </summary>
 public sealed class ReadinessTests
 {
     private readonly ManualTime _time = new();
@@ -18,7 +20,7 @@ public sealed class ReadinessTests
     }
 
     [Fact]
-    public async Task An_answer_stands_for_a_second_from_when_its_round_began_and_no_longer()
+    public async Task An_answer_is_valid_for_a_second_from_the_start_of_its_round_and_no_longer()
     {
         var readiness = Of("a part");
         var first = readiness.MissingAsync();
@@ -61,14 +63,20 @@ public sealed class ReadinessTests
         Assert.Equal(["one", "three"], await answer);
     }
 
-    private Readiness Of(params string[] parts) => new(
-        parts.Select(name => new ReadinessPart(name, _ =>
-        {
-            var answer = new TaskCompletionSource();
-            _asked.Add(answer);
-            return answer.Task;
-        })),
-        new ServerSettings { ReadyDeadline = TimeSpan.FromMinutes(1) }, _time);
+    private Readiness Of(params string[] parts) =>
+        new(
+            parts.Select(name => new ReadinessPart(
+                name,
+                _ =>
+                {
+                    var answer = new TaskCompletionSource();
+                    _asked.Add(answer);
+                    return answer.Task;
+                }
+            )),
+            new ServerSettings { ReadyDeadline = TimeSpan.FromMinutes(1) },
+            _time
+        );
 
     private sealed class ManualTime : TimeProvider
     {

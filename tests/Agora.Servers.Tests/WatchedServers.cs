@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
@@ -8,16 +7,16 @@ using Microsoft.Extensions.Logging;
 namespace Agora.Servers.Tests;
 
 /// <summary>
-/// A seller and a buyer server of their own before the databases of a marketplace, all of whose endpoints and log lines a test can see. Their client sends
-/// header values as they are.
+/// A seller server and a buyer server on the databases of a marketplace; a test can see all of their endpoints and log
+/// lines. Their client sends header values without checks.
 /// </summary>
 internal sealed class WatchedServers : IAsyncDisposable
 {
     private readonly List<WebApplication> _apps = [];
 
-    private WatchedServers(Marketplace marketplace) => Marketplace = marketplace;
+    private WatchedServers(InProcessMarketplace marketplace) => Marketplace = marketplace;
 
-    public Marketplace Marketplace { get; }
+    public InProcessMarketplace Marketplace { get; }
 
     public WatchedLog Log { get; } = new();
 
@@ -25,14 +24,23 @@ internal sealed class WatchedServers : IAsyncDisposable
 
     public HttpClient Buyer { get; private set; } = null!;
 
-    /// <summary>Every method of every route of both servers: which of them, how, and where, with something that exists for each of the path's values.</summary>
+    /// <summary>Every method of every route of both servers, with an example for each value in the path.</summary>
     public List<(bool IsSeller, HttpMethod Method, string Path)> Endpoints { get; } = [];
 
-    public static async Task<WatchedServers> StartAsync(Marketplace marketplace, ServerSettings? settings = null)
+    public static async Task<WatchedServers> StartAsync(
+        InProcessMarketplace marketplace,
+        ServerSettings? settings = null
+    )
     {
         var servers = new WatchedServers(marketplace);
-        servers.Seller = await servers.StartAsync(isSeller: true, SellerServer.Build(servers.Builder(), marketplace.Cluster, 0, settings ?? new()));
-        servers.Buyer = await servers.StartAsync(isSeller: false, BuyerServer.Build(servers.Builder(), marketplace.Cluster, 0, settings ?? new()));
+        servers.Seller = await servers.StartAsync(
+            isSeller: true,
+            SellerServer.Build(servers.Builder(), marketplace.Cluster, 0, settings ?? new())
+        );
+        servers.Buyer = await servers.StartAsync(
+            isSeller: false,
+            BuyerServer.Build(servers.Builder(), marketplace.Cluster, 0, settings ?? new())
+        );
         return servers;
     }
 
@@ -50,7 +58,7 @@ internal sealed class WatchedServers : IAsyncDisposable
 
     private WebApplicationBuilder Builder()
     {
-        var builder = Marketplace.Builder();
+        var builder = InProcessMarketplace.Builder();
         builder.Logging.AddProvider(Log);
         return builder;
     }
@@ -61,50 +69,25 @@ internal sealed class WatchedServers : IAsyncDisposable
         await app.StartAsync();
         foreach (var route in app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>())
         {
-            var path = "/" + route.RoutePattern.RawText!.TrimStart('/')
-                .Replace("{itemId}", "3-1", StringComparison.Ordinal).Replace("{sellerId}", "1", StringComparison.Ordinal)
-                .Replace("{purchaseId}", new string('a', 32), StringComparison.Ordinal);
+            var path =
+                "/"
+                + route
+                    .RoutePattern.RawText!.TrimStart('/')
+                    .Replace("{itemId}", "3-1", StringComparison.Ordinal)
+                    .Replace("{sellerId}", "1", StringComparison.Ordinal)
+                    .Replace("{purchaseId}", new string('a', 32), StringComparison.Ordinal);
             Assert.DoesNotContain('{', path);
             foreach (var method in route.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["GET"])
             {
                 Endpoints.Add((isSeller, new HttpMethod(method), path));
             }
         }
-        return new HttpClient(new SocketsHttpHandler { UseProxy = false, RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 })
+
+        return new HttpClient(
+            new SocketsHttpHandler { UseProxy = false, RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 }
+        )
         {
             BaseAddress = new Uri(app.Urls.Single()),
         };
-    }
-}
-
-/// <summary>Keeps log lines with what their scopes say.</summary>
-internal sealed class WatchedLog : ILoggerProvider, ISupportExternalScope
-{
-    private IExternalScopeProvider _scopes = new LoggerExternalScopeProvider();
-
-    public ConcurrentQueue<(LogLevel Level, string Category, string Text, string Scopes)> Lines { get; } = [];
-
-    public ILogger CreateLogger(string categoryName) => new Category(this, categoryName);
-
-    public void SetScopeProvider(IExternalScopeProvider scopeProvider) => _scopes = scopeProvider;
-
-    public void Dispose() { }
-
-    private sealed class Category(WatchedLog log, string name) : ILogger
-    {
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => log._scopes.Push(state);
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (!IsEnabled(logLevel))
-            {
-                return;
-            }
-            var scopes = new List<string>();
-            log._scopes.ForEachScope((scope, all) => all.Add($"{scope}"), scopes);
-            log.Lines.Enqueue((logLevel, name, $"{formatter(state, exception)} {exception}", string.Join(" | ", scopes)));
-        }
     }
 }

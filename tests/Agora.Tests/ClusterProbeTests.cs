@@ -1,9 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 using Agora.Contracts.Replication;
-using Agora.Contracts.Security;
 using Agora.Launcher;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -20,10 +19,10 @@ public sealed class ClusterProbeTests
     [Fact]
     public async Task All_servers_of_a_kind_are_asked_whether_they_are_ready_before_any_has_answered()
     {
-        CancellationToken cancel = TestContext.Current.CancellationToken;
+        var cancellationToken = TestContext.Current.CancellationToken;
         ConcurrentDictionary<int, bool> asked = [];
         TaskCompletionSource all = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using WebApplication servers = await ServersAsync(async context =>
+        await using var servers = await ServersAsync(async context =>
         {
             if (context.Request.Path == "/health/ready")
             {
@@ -32,106 +31,179 @@ public sealed class ClusterProbeTests
                 {
                     all.TrySetResult();
                 }
-                // As long as not all are asked, none answers: whoever asks one after the other never comes to the second.
+
+                // None answers until all are asked. A probe that asks one after the other never gets to the second.
                 await all.Task.WaitAsync(context.RequestAborted);
                 context.Response.StatusCode = 503;
             }
         });
-        ClusterProcess[] processes = [.. servers.Urls.Select((url, i) =>
-            new ClusterProcess(Components.BuyerServer, i, "127.0.0.1", [new("http", "", "127.0.0.1", new Uri(url).Port, ProtocolType.Tcp)]))];
+        ClusterProcess[] processes =
+        [
+            .. servers.Urls.Select(
+                (url, i) =>
+                    new ClusterProcess(
+                        Components.BuyerServer,
+                        i,
+                        "127.0.0.1",
+                        [new("http", "", "127.0.0.1", new Uri(url).Port, ProtocolType.Tcp)]
+                    )
+            ),
+        ];
         using ClusterProbe probe = new(identity: null, deadline: TimeSpan.FromMinutes(1));
 
-        Task<ClusterStatus> status = probe.StatusAsync(processes, _ => null, brief: false, cancel);
+        var status = probe.StatusAsync(processes, _ => null, brief: false, cancellationToken);
 
-        await Task.WhenAny(all.Task, Task.Delay(TimeSpan.FromSeconds(30), cancel));
+        await Task.WhenAny(all.Task, Task.Delay(TimeSpan.FromSeconds(30), cancellationToken));
         Assert.Equal(Servers, asked.Count);
         Assert.False((await status).Ready);
     }
 
     [Fact]
-    public async Task What_keeps_a_server_from_being_ready_is_told_in_its_words()
+    public async Task The_reason_why_a_server_is_not_ready_is_shown_in_its_own_words()
     {
-        await using WebApplication servers = await ServersAsync(async context =>
+        await using var servers = await ServersAsync(async context =>
         {
             if (context.Request.Path == "/health/ready")
             {
                 context.Response.StatusCode = 503;
-                await context.Response.WriteAsync("""{"detail":"The customers database, for writes, cannot be reached now."}""");
+                await context.Response.WriteAsync(
+                    """{"detail":"The customers database, for writes, cannot be reached now."}"""
+                );
             }
         });
         using ClusterProbe probe = new(identity: null, deadline: TimeSpan.FromMinutes(1));
 
-        ClusterStatus status = await probe.StatusAsync(
-            [Process(Components.BuyerServer, 0, servers)], _ => null, brief: false, TestContext.Current.CancellationToken);
+        var status = await probe.StatusAsync(
+            [Process(Components.BuyerServer, 0, servers)],
+            _ => null,
+            brief: false,
+            TestContext.Current.CancellationToken
+        );
 
         Assert.False(status.Ready);
-        Assert.Equal(["buyer-server: none is ready: The customers database, for writes, cannot be reached now."], status.Missing);
+        Assert.Equal(
+            ["buyer-server: none is ready: The customers database, for writes, cannot be reached now."],
+            status.Missing
+        );
     }
 
     [Fact]
-    public async Task Of_servers_one_that_is_ready_is_enough_and_of_every_kind_one_is_needed()
+    public async Task One_ready_server_of_each_kind_is_enough_and_one_is_needed()
     {
-        int asked = 0;
-        await using WebApplication servers = await ServersAsync(context =>
+        var asked = 0;
+        await using var servers = await ServersAsync(context =>
         {
-            context.Response.StatusCode = context.Request.Path != "/health/ready" || Interlocked.Increment(ref asked) == 2 ? 200 : 503;
+            context.Response.StatusCode =
+                context.Request.Path != "/health/ready" || Interlocked.Increment(ref asked) == 2 ? 200 : 503;
             return Task.CompletedTask;
         });
         using ClusterProbe probe = new(identity: null, deadline: TimeSpan.FromMinutes(1));
-        ClusterProcess[] buyers = [Process(Components.BuyerServer, 0, servers), Process(Components.BuyerServer, 1, servers)];
+        ClusterProcess[] buyers =
+        [
+            Process(Components.BuyerServer, 0, servers),
+            Process(Components.BuyerServer, 1, servers),
+        ];
 
-        Assert.True((await probe.StatusAsync(buyers, _ => null, brief: false, TestContext.Current.CancellationToken)).Ready);
-        ClusterProcess nobody = Scratch.Process(Components.SellerServer);
-        ClusterStatus status = await probe.StatusAsync([nobody], _ => null, brief: false, TestContext.Current.CancellationToken);
+        Assert.True(
+            (await probe.StatusAsync(buyers, _ => null, brief: false, TestContext.Current.CancellationToken)).Ready
+        );
+        var absent = Scratch.Process(Components.SellerServer);
+        var status = await probe.StatusAsync([absent], _ => null, brief: false, TestContext.Current.CancellationToken);
         Assert.Equal(["seller-server: none answers"], status.Missing);
     }
 
     [Fact]
-    public async Task Whoever_no_longer_waits_for_a_database_is_told_so_and_nothing_else()
+    public async Task A_cancelled_question_to_a_database_throws_that_it_was_cancelled()
     {
         using TcpListener silent = new(IPAddress.Loopback, 0);
         silent.Start();
         using Scratch scratch = new();
         ClusterSecrets secrets = new(scratch["secrets"]);
-        await secrets.MakeAsync(ClusterFile.Unreplicated, TimeProvider.System.GetUtcNow(), renew: false, TestContext.Current.CancellationToken);
-        using ComponentIdentity identity = secrets.OfOperator(TimeProvider.System.GetUtcNow())!;
+        await secrets.MakeAsync(
+            ClusterFile.Unreplicated,
+            TimeProvider.System.GetUtcNow(),
+            renew: false,
+            TestContext.Current.CancellationToken
+        );
+        using var identity = secrets.OfOperator(TimeProvider.System.GetUtcNow())!;
         using ClusterProbe probe = new(identity, deadline: TimeSpan.FromMinutes(1));
-        ClusterProcess replica = new(Components.Products, 0, "127.0.0.1", [new("grpc", "", "127.0.0.1", ((IPEndPoint)silent.LocalEndpoint).Port, ProtocolType.Tcp)]);
+        ClusterProcess replica = new(
+            Components.Products,
+            0,
+            "127.0.0.1",
+            [new("grpc", "", "127.0.0.1", ((IPEndPoint)silent.LocalEndpoint).Port, ProtocolType.Tcp)]
+        );
         using CancellationTokenSource ending = new();
-        Task<ClusterStatus> status = probe.StatusAsync([replica], _ => null, brief: false, ending.Token);
-        using TcpClient asked = await silent.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
+        var status = probe.StatusAsync([replica], _ => null, brief: false, ending.Token);
+        using var asked = await silent.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
 
         await ending.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => status);
     }
 
-    // r: answers, and is ready; u: answers, and is not; -: does not answer.
+    // r: answers and is ready; u: answers and is not ready; -: does not answer.
     [Theory]
     [InlineData("rotating-sequencer", "rrrrr", null)]
-    [InlineData("rotating-sequencer", "rruru", "customers: writes wait until every replica hears all others; not yet customers/2, customers/4")]
+    [InlineData(
+        "rotating-sequencer",
+        "rruru",
+        "customers: writes wait until every replica hears all others; not yet customers/2, customers/4"
+    )]
     [InlineData("rotating-sequencer", "uu-uu", "customers: writes wait for customers/2")]
     [InlineData("rotating-sequencer", "rr-r-", "customers: writes wait for customers/2, customers/4")]
-    [InlineData("rotating-sequencer", "u---u", "customers: reads and writes wait for a majority; customers/1, customers/2, customers/3 do not answer")]
-    [InlineData("rotating-sequencer", "-----",
-        "customers: reads and writes wait for a majority; customers/0, customers/1, customers/2, customers/3, customers/4 do not answer")]
+    [InlineData(
+        "rotating-sequencer",
+        "u---u",
+        "customers: reads and writes wait for a majority; customers/1, customers/2, customers/3 do not answer"
+    )]
+    [InlineData(
+        "rotating-sequencer",
+        "-----",
+        "customers: reads and writes wait for a majority; "
+            + "customers/0, customers/1, customers/2, customers/3, customers/4 do not answer"
+    )]
     [InlineData("raft", "rrr--", null)]
     [InlineData("raft", "ruurr", null)]
     [InlineData("raft", "uuuuu", "customers: reads and writes wait for a leader to be elected")]
-    [InlineData("raft", "rr---", "customers: reads and writes wait for a majority; customers/2, customers/3, customers/4 do not answer")]
+    [InlineData(
+        "raft",
+        "rr---",
+        "customers: reads and writes wait for a majority; customers/2, customers/3, customers/4 do not answer"
+    )]
     public void What_a_database_waits_for_is_what_its_replicas_say(string engine, string replicas, string? missing) =>
-        Assert.Equal(missing, ClusterProbe.MissingIn(Components.Customers, [.. replicas.Select((r, i) =>
-            (Scratch.Process(Components.Customers, i), r == '-' ? default : new ProbeAnswer(true, new StatusReply { Engine = engine, Ready = r == 'r' })))]));
+        Assert.Equal(
+            missing,
+            ClusterProbe.MissingIn(
+                Components.Customers,
+                [
+                    .. replicas.Select(
+                        (r, i) =>
+                            (
+                                Scratch.Process(Components.Customers, i),
+                                r == '-'
+                                    ? default
+                                    : new ProbeAnswer(true, new StatusReply { Engine = engine, Ready = r == 'r' })
+                            )
+                    ),
+                ]
+            )
+        );
 
     private static ClusterProcess Process(string component, int replica, WebApplication servers) =>
-        new(component, replica, "127.0.0.1", [new("http", "", "127.0.0.1", new Uri(servers.Urls.ElementAt(replica)).Port, ProtocolType.Tcp)]);
+        new(
+            component,
+            replica,
+            "127.0.0.1",
+            [new("http", "", "127.0.0.1", new Uri(servers.Urls.ElementAt(replica)).Port, ProtocolType.Tcp)]
+        );
 
     private static async Task<WebApplication> ServersAsync(RequestDelegate answer)
     {
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls([.. Enumerable.Repeat("http://127.0.0.1:0", Servers)]);
-        WebApplication servers = builder.Build();
+        var servers = builder.Build();
         servers.Run(answer);
         await servers.StartAsync(TestContext.Current.CancellationToken);
         return servers;

@@ -1,5 +1,5 @@
 using System.Text;
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 using Agora.Launcher;
 using Xunit;
 
@@ -9,7 +9,9 @@ public sealed class DataDirectoryTests : IDisposable
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    private static readonly string s_deep = Path.Combine([.. Enumerable.Repeat("a-rather-long-name-of-a-directory", 6)]);
+    private static readonly string s_deep = Path.Combine([
+        .. Enumerable.Repeat("a-rather-long-name-of-a-directory", 6),
+    ]);
 
     private readonly Scratch _scratch = new();
     private readonly DataDirectory _data;
@@ -24,12 +26,15 @@ public sealed class DataDirectoryTests : IDisposable
         await using (await TakeAsync())
         {
             Assert.Equal(Environment.ProcessId, _data.Holder());
-            Assert.Contains("already up", (await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync())).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "already up",
+                (await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync())).Message,
+                StringComparison.Ordinal
+            );
         }
+
         Assert.Null(_data.Holder());
-        await using (await TakeAsync())
-        {
-        }
+        await using (await TakeAsync()) { }
     }
 
     [Theory]
@@ -40,7 +45,7 @@ public sealed class DataDirectoryTests : IDisposable
         Directory.CreateDirectory(_data.Root);
         File.WriteAllText(Path.Combine(_data.Root, "thesis.txt"), "years of work");
 
-        CommandFailedException e = await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync(fresh: fresh));
+        var e = await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync(fresh: fresh));
 
         Assert.Contains("thesis.txt", e.Message, StringComparison.Ordinal);
         Assert.Equal(["thesis.txt"], Directory.GetFileSystemEntries(_data.Root).Select(Path.GetFileName));
@@ -54,7 +59,13 @@ public sealed class DataDirectoryTests : IDisposable
             File.WriteAllText(Path.Combine(_data.Prepare(Scratch.Process()), "state.db"), "old");
             File.WriteAllText(_data.LogOf(Scratch.Process()), "old");
             File.WriteAllText(Path.Combine(_data.Root, "notes.txt"), "mine");
-            await Keys.EnsureAsync(_data.Secrets, _data, ClusterFile.Default, forAll: true, TestContext.Current.CancellationToken);
+            await CommandSecrets.EnsureAsync(
+                _data.Secrets,
+                _data,
+                ClusterFile.Default,
+                forAll: true,
+                TestContext.Current.CancellationToken
+            );
         }
 
         await using (await TakeAsync(fresh: true))
@@ -67,18 +78,21 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Fact]
-    public async Task Data_of_a_cluster_of_another_shape_is_refused_unless_begun_afresh()
+    public async Task Data_of_a_cluster_of_another_shape_is_refused_unless_the_start_is_fresh()
     {
-        await using (await TakeAsync())
-        {
-        }
+        await using (await TakeAsync()) { }
 
-        Assert.Contains("5 replicas", (await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync(ClusterFile.Unreplicated))).Message, StringComparison.Ordinal);
-        ClusterFile otherEngine = ClusterFile.Default with { Customers = ClusterFile.Default.Customers with { Engine = ReplicationEngine.Raft } };
-        await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync(otherEngine));
-        await using (await TakeAsync(ClusterFile.Unreplicated, fresh: true))
+        Assert.Contains(
+            "5 replicas",
+            (await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync(ClusterFile.Unreplicated))).Message,
+            StringComparison.Ordinal
+        );
+        var otherEngine = ClusterFile.Default with
         {
-        }
+            Customers = ClusterFile.Default.Customers with { Engine = ReplicationEngine.Raft },
+        };
+        await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync(otherEngine));
+        await using (await TakeAsync(ClusterFile.Unreplicated, fresh: true)) { }
     }
 
     [Fact]
@@ -94,6 +108,7 @@ public sealed class DataDirectoryTests : IDisposable
             first = Path.GetDirectoryName(deep.ControlSocket)!;
             Assert.Equal(OwnerOnly, File.GetUnixFileMode(first));
         }
+
         await using (await deep.TakeAsync(ClusterFile.Default, fresh: false, TestContext.Current.CancellationToken))
         {
             Assert.NotEqual(first, Path.GetDirectoryName(deep.ControlSocket));
@@ -105,12 +120,12 @@ public sealed class DataDirectoryTests : IDisposable
     [Theory]
     [InlineData("open to others")]
     [InlineData("a link")]
-    public async Task A_control_socket_that_somebody_else_may_have_put_there_is_not_spoken_to(string what)
+    public async Task A_control_socket_that_another_user_may_have_put_there_is_not_used(string what)
     {
         DataDirectory deep = new(_scratch[s_deep]);
         await using (await deep.TakeAsync(ClusterFile.Default, fresh: false, TestContext.Current.CancellationToken))
         {
-            string directory = Path.GetDirectoryName(deep.ControlSocket)!;
+            var directory = Path.GetDirectoryName(deep.ControlSocket)!;
             if (what == "a link")
             {
                 Directory.Delete(directory);
@@ -123,7 +138,9 @@ public sealed class DataDirectoryTests : IDisposable
             }
 
             using ControlClient client = new(deep);
-            CommandFailedException e = await Assert.ThrowsAsync<CommandFailedException>(() => client.StatusAsync(TestContext.Current.CancellationToken));
+            var e = await Assert.ThrowsAsync<CommandFailedException>(() =>
+                client.StatusAsync(TestContext.Current.CancellationToken)
+            );
 
             Assert.Contains("not to be trusted", e.Message, StringComparison.Ordinal);
             Assert.Contains(directory, e.Message, StringComparison.Ordinal);
@@ -132,32 +149,43 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_of_another_user_is_told_from_ones_own()
+    public void A_directory_of_another_user_is_recognised()
     {
         Directory.CreateDirectory(_scratch["own"], OwnerOnly);
         Assert.Null(PrivateDirectory.Problem(_scratch["own"]));
         Assert.True(Posix.IsOurs(_scratch.Root));
 
-        // The system's processes belong to root, whose own this may be.
+        // The system's processes belong to root, and this test may run as root.
         Assert.Equal(Environment.IsPrivilegedProcess, Posix.IsOurs("/proc/1"));
         Assert.False(Posix.IsOurs(_scratch["there is none"]));
     }
 
     [Fact]
-    public async Task Data_and_logs_are_their_owners_also_those_that_an_earlier_version_let_others_read()
+    public async Task Data_and_logs_are_closed_to_others_even_if_an_earlier_version_left_them_open()
     {
-        const UnixFileMode forAll = OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        const UnixFileMode forAll =
+            OwnerOnly
+            | UnixFileMode.GroupRead
+            | UnixFileMode.GroupExecute
+            | UnixFileMode.OtherRead
+            | UnixFileMode.OtherExecute;
         Directory.CreateDirectory(_data.Root, forAll);
         Directory.CreateDirectory(_data.Logs, forAll);
-        string replica = Directory.CreateDirectory(_data.Of(Scratch.Process()), forAll).FullName;
+        var replica = Directory.CreateDirectory(_data.Of(Scratch.Process()), forAll).FullName;
         File.WriteAllText(_data.SupervisorLog, "who did what");
-        File.SetUnixFileMode(_data.SupervisorLog, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        File.SetUnixFileMode(
+            _data.SupervisorLog,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead
+        );
 
         await using (await TakeAsync())
         {
             _data.Prepare(Scratch.Process());
 
-            Assert.All([_data.Root, _data.Logs, replica], directory => Assert.Equal(OwnerOnly, File.GetUnixFileMode(directory)));
+            Assert.All(
+                [_data.Root, _data.Logs, replica],
+                directory => Assert.Equal(OwnerOnly, File.GetUnixFileMode(directory))
+            );
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_data.SupervisorLog));
         }
     }
@@ -167,16 +195,27 @@ public sealed class DataDirectoryTests : IDisposable
     {
         File.WriteAllText(_data.Root, "");
 
-        Assert.Contains(_data.Root, (await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync())).Message, StringComparison.Ordinal);
-        Assert.Contains(_data.Root, Assert.Throws<CommandFailedException>(() => _data.Prepare(Scratch.Process())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            _data.Root,
+            (await Assert.ThrowsAsync<CommandFailedException>(() => TakeAsync())).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            _data.Root,
+            Assert.Throws<CommandFailedException>(() => _data.Prepare(Scratch.Process())).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void A_replicas_directory_is_its_owners_only()
     {
-        string directory = _data.Prepare(Scratch.Process());
+        var directory = _data.Prepare(Scratch.Process());
 
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(directory));
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+            File.GetUnixFileMode(directory)
+        );
         Assert.Empty(Directory.GetFileSystemEntries(directory));
     }
 

@@ -14,10 +14,10 @@ public sealed class RestartPauseTests
 
         TimeSpan[] pauses = [.. Enumerable.Range(0, 12).Select(_ => pause.After(s_short))];
 
-        Assert.Equal(RestartPause.First, pauses[0]);
-        Assert.Equal(RestartPause.First * 2, pauses[1]);
-        Assert.Equal(RestartPause.First * 4, pauses[2]);
-        Assert.Equal(RestartPause.Longest, pauses[^1]);
+        Assert.Equal(RestartPause.Min, pauses[0]);
+        Assert.Equal(RestartPause.Min * 2, pauses[1]);
+        Assert.Equal(RestartPause.Min * 4, pauses[2]);
+        Assert.Equal(RestartPause.Max, pauses[^1]);
         Assert.Equal(pauses.Order(), pauses);
     }
 
@@ -25,13 +25,13 @@ public sealed class RestartPauseTests
     public void It_is_short_again_after_a_stable_while()
     {
         RestartPause pause = new();
-        for (int i = 0; i < 12; i++)
+        for (var i = 0; i < 12; i++)
         {
             pause.After(s_short);
         }
 
-        Assert.Equal(RestartPause.First, pause.After(RestartPause.StableAfter));
-        Assert.Equal(RestartPause.First * 2, pause.After(s_short));
+        Assert.Equal(RestartPause.Min, pause.After(RestartPause.StableAfter));
+        Assert.Equal(RestartPause.Min * 2, pause.After(s_short));
     }
 
     [Fact]
@@ -43,6 +43,6 @@ public sealed class RestartPauseTests
 
         pause.Reset();
 
-        Assert.Equal(RestartPause.First, pause.After(s_short));
+        Assert.Equal(RestartPause.Min, pause.After(s_short));
     }
 }

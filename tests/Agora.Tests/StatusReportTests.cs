@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 using Agora.Contracts.Replication;
 using Agora.Launcher;
 using Xunit;
@@ -10,15 +10,35 @@ public sealed class StatusReportTests
 {
     private static readonly ProcessExit s_exit = new(new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc), 1, null, "x");
 
-    private static readonly ClusterProcess[] s_products = [.. ClusterFile.Default.Processes().Where(p => p.Component == Components.Products).Take(3)];
+    private static readonly ClusterProcess[] s_products =
+    [
+        .. ClusterFile.Default.Processes().Where(p => p.Component == Components.Products).Take(3),
+    ];
 
     [Fact]
     public void A_replica_lags_behind_the_highest_position_known_anywhere_in_its_group()
     {
-        ClusterStatus status = Unsupervised(
-            new(true, new StatusReply { Role = "leader", Applied = 10, Known = 12 }),
-            new(true, new StatusReply { Role = "follower", Applied = 7, Known = 8 }),
-            default);
+        var status = Unsupervised(
+            new(
+                true,
+                new StatusReply
+                {
+                    Role = "leader",
+                    Applied = 10,
+                    Known = 12,
+                }
+            ),
+            new(
+                true,
+                new StatusReply
+                {
+                    Role = "follower",
+                    Applied = 7,
+                    Known = 8,
+                }
+            ),
+            default
+        );
 
         Assert.Equal([2L, 5L, null], status.Processes.Select(p => p.Lag));
         Assert.Equal([10L, 7L, null], status.Processes.Select(p => p.Applied));
@@ -32,33 +52,73 @@ public sealed class StatusReportTests
     [InlineData(ProcessState.Stopping, true, true, ProcessState.Stopping)]
     [InlineData(ProcessState.Restarting, false, false, ProcessState.Restarting)]
     [InlineData(ProcessState.Killed, false, false, ProcessState.Killed)]
-    public void A_state_is_what_the_supervisor_sees_and_what_the_process_answers(string seen, bool up, bool answers, string state) =>
-        Assert.Equal(state, Report(_ => new LocalView(up ? 1 : null, seen, 0, null, null), new ProbeAnswer(answers, null), default, default).Processes[0].State);
+    public void A_state_is_what_the_supervisor_sees_and_what_the_process_answers(
+        string seen,
+        bool up,
+        bool answers,
+        string state
+    ) =>
+        Assert.Equal(
+            state,
+            Report(
+                _ => new LocalView(up ? 1 : null, seen, 0, null, null),
+                new ProbeAnswer(answers, null),
+                default,
+                default
+            )
+                .Processes[0]
+                .State
+        );
 
     [Fact]
     public void Without_a_supervisor_only_the_answer_counts() =>
         Assert.Equal(
             [ProcessState.Running, ProcessState.Unreachable, ProcessState.Unreachable],
-            Unsupervised(new(true, null), default, default).Processes.Select(p => p.State));
+            Unsupervised(new(true, null), default, default).Processes.Select(p => p.State)
+        );
 
     [Fact]
-    public void It_is_ready_only_where_nothing_is_missing_and_that_was_asked()
+    public void It_is_ready_only_if_nothing_is_missing_and_the_question_was_asked()
     {
         Assert.True(StatusReport.Of(s_products, new ProbeAnswer[3], _ => null, missing: []).Ready);
         Assert.False(StatusReport.Of(s_products, new ProbeAnswer[3], _ => null, missing: null).Ready);
-        ClusterStatus status = StatusReport.Of(s_products, new ProbeAnswer[3], _ => null, ["customers: writes wait for customers/2"]);
+        var status = StatusReport.Of(
+            s_products,
+            new ProbeAnswer[3],
+            _ => null,
+            ["customers: writes wait for customers/2"]
+        );
         Assert.False(status.Ready);
-        Assert.EndsWith("customers: writes wait for customers/2", status.Lacks, StringComparison.Ordinal);
-        Assert.Equal("customers: writes wait for customers/2", JsonSerializer.SerializeToElement(status, LauncherJson.Default.ClusterStatus).GetProperty("missing")[0].GetString());
+        Assert.EndsWith("customers: writes wait for customers/2", status.NotReadyReason, StringComparison.Ordinal);
+        Assert.Equal(
+            "customers: writes wait for customers/2",
+            JsonSerializer
+                .SerializeToElement(status, LauncherJson.Default.ClusterStatus)
+                .GetProperty("missing")[0]
+                .GetString()
+        );
     }
 
     [Theory]
     [InlineData(ProcessState.Restarting, 3600, true)]
     [InlineData(ProcessState.Running, 30, true)]
     [InlineData(ProcessState.Running, 90, false)]
-    public void Why_a_process_died_is_shown_while_it_is_down_or_back_only_just(string state, int secondsAgo, bool shown)
+    public void The_reason_of_a_death_is_shown_until_shortly_after_the_restart(string state, int secondsAgo, bool shown)
     {
-        ProcessStatus process = new("products/1", "products", 1, null, state, 1, null, null, null, null, new Dictionary<string, string>(), s_exit);
+        ProcessStatus process = new(
+            "products/1",
+            "products",
+            1,
+            null,
+            state,
+            1,
+            null,
+            null,
+            null,
+            null,
+            new Dictionary<string, string>(),
+            s_exit
+        );
 
         Assert.Equal(shown, process.Trouble(s_exit.At.AddSeconds(secondsAgo)) is not null);
         Assert.Null((process with { LastExit = s_exit with { Code = 0 } }).Trouble(s_exit.At));
@@ -68,16 +128,32 @@ public sealed class StatusReportTests
     [Fact]
     public void The_JSON_is_as_documented()
     {
-        ClusterStatus status = Report(
+        var status = Report(
             p => p.Replica == 1 ? new LocalView(4711, ProcessState.Starting, 2, 1, s_exit) : null,
-            default, new ProbeAnswer(true, new StatusReply { Role = "leader", Applied = 1234, Known = 1234 }), default);
+            default,
+            new ProbeAnswer(
+                true,
+                new StatusReply
+                {
+                    Role = "leader",
+                    Applied = 1234,
+                    Known = 1234,
+                }
+            ),
+            default
+        );
 
-        JsonElement json = JsonSerializer.SerializeToElement(status, LauncherJson.Default.ClusterStatus);
+        var json = JsonSerializer.SerializeToElement(status, LauncherJson.Default.ClusterStatus);
 
         Assert.True(json.GetProperty("ready").GetBoolean());
         Assert.Equal(
-            """{"name":"products/1","component":"products","replica":1,"pid":4711,"state":"running","restarts":2,"role":"leader","applied":1234,"lag":0,"memoryBytes":1,"addresses":{"grpc":"127.0.0.1:8151","raft":"127.0.0.1:8161"},"lastExit":{"at":"2026-01-02T03:04:05Z","code":1,"signal":null,"reason":"x"}}""",
-            JsonSerializer.Serialize(json.GetProperty("processes")[1]));
+            """{"name":"products/1","component":"products","replica":1,"pid":"""
+                + """4711,"state":"running","restarts":2,"role":"leader","applied":"""
+                + """1234,"lag":0,"memoryBytes":1,"addresses":"""
+                + """{"grpc":"127.0.0.1:8151","raft":"127.0.0.1:8161"},"lastExit":"""
+                + """{"at":"2026-01-02T03:04:05Z","code":1,"signal":null,"reason":"x"}}""",
+            JsonSerializer.Serialize(json.GetProperty("processes")[1])
+        );
     }
 
     private static ClusterStatus Unsupervised(params ProbeAnswer[] answers) => Report(_ => null, answers);

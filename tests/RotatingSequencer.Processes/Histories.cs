@@ -1,13 +1,16 @@
 namespace RotatingSequencer.Processes;
 
-/// <summary>A submission that its member was told has been delivered, and under which number.</summary>
+/// <summary>A submission that was acknowledged as delivered, and its number.</summary>
 internal readonly record struct Acknowledgement(PayloadId Payload, long Number);
 
-/// <summary>What must be true of the members' histories once the group has come to rest.</summary>
+/// <summary>What must be true of the members' histories once the group has settled.</summary>
 internal static class Histories
 {
-    /// <summary>The first rule that is broken; null when none is.</summary>
-    public static string? Problem(IReadOnlyList<IReadOnlyList<HistoryEntry>> histories, IEnumerable<Acknowledgement> acknowledged)
+    /// <summary>The first broken rule; null when none is.</summary>
+    public static string? Problem(
+        IReadOnlyList<IReadOnlyList<HistoryEntry>> histories,
+        IEnumerable<Acknowledgement> acknowledged
+    )
     {
         for (var member = 1; member < histories.Count; member++)
         {
@@ -36,8 +39,8 @@ internal static class Histories
     private static string Describe(IReadOnlyList<HistoryEntry> history, int index) =>
         index < history.Count ? $"{history[index].Payload} at {history[index].Number}" : "missing";
 
-    // Each life's payloads form a prefix of what it submitted, in order, and a life's come before the next one's: hence nothing is there twice, and what a
-    // crash took away was the last that was submitted.
+    // The payloads of each life are a prefix of what it submitted, in order, and come before those of the next life. So
+    // nothing is there twice, and a crash only took away the last submissions.
     private static string? OrderProblem(IReadOnlyList<HistoryEntry> history)
     {
         var last = new Dictionary<int, PayloadId>();
@@ -46,11 +49,12 @@ internal static class Histories
             var (number, id) = history[i];
             if (i > 0 && number < history[i - 1].Number)
             {
-                return $"{id} has number {number}, behind {history[i - 1].Number}";
+                return $"{id} has number {number}, below {history[i - 1].Number} before it";
             }
 
             var before = last.GetValueOrDefault(id.Member, new(id.Member, -1, -1));
-            var follows = id.Life == before.Life ? id.Counter == before.Counter + 1 : id.Life > before.Life && id.Counter == 0;
+            var follows =
+                id.Life == before.Life ? id.Counter == before.Counter + 1 : id.Life > before.Life && id.Counter == 0;
             if (!follows)
             {
                 return before.Life < 0 ? $"member {id.Member} begins with {id}" : $"{id} follows {before}";
@@ -62,7 +66,10 @@ internal static class Histories
         return null;
     }
 
-    private static string? AcknowledgementProblem(IReadOnlyList<HistoryEntry> history, IEnumerable<Acknowledgement> acknowledged)
+    private static string? AcknowledgementProblem(
+        IReadOnlyList<HistoryEntry> history,
+        IEnumerable<Acknowledgement> acknowledged
+    )
     {
         var numbers = history.ToDictionary(e => e.Payload, e => e.Number);
         foreach (var (payload, number) in acknowledged)

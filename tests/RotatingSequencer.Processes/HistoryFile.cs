@@ -4,12 +4,13 @@ using Microsoft.Win32.SafeHandles;
 
 namespace RotatingSequencer.Processes;
 
-/// <summary>What one member delivered: a payload, and where it stands in the total order.</summary>
+/// <summary>What one member delivered: a payload and its number in the total order.</summary>
 internal readonly record struct HistoryEntry(long Number, PayloadId Payload);
 
 /// <summary>
-/// The application of these tests: it appends whatever is delivered to a file, one write a batch, and stands where that file ends. A process that is
-/// killed in the middle of a write leaves part of a batch, which the next one cuts off: so its position is the batch before, and its effects too.
+/// The application of these tests: it appends every delivery to a file, one write for each batch. Its position is the
+/// end of that file. A process that is killed in the middle of a write leaves part of a batch, which the next process
+/// cuts off; so position and effects both end with the batch before.
 /// </summary>
 internal sealed class HistoryFile : IDeliveryHandler, IDisposable
 {
@@ -63,7 +64,7 @@ internal sealed class HistoryFile : IDeliveryHandler, IDisposable
         return true;
     }
 
-    /// <summary>The whole batches of a file; none where there is no file.</summary>
+    /// <summary>The whole batches of a file; none if there is no file.</summary>
     public static IReadOnlyList<HistoryEntry> Read(string path) => Read(path, out _);
 
     private static List<HistoryEntry> Read(string path, out long length)
@@ -71,7 +72,11 @@ internal sealed class HistoryFile : IDeliveryHandler, IDisposable
         var bytes = File.Exists(path) ? File.ReadAllBytes(path) : [];
         var entries = new List<HistoryEntry>();
         var whole = 0;
-        for (var at = 0; at + EntrySize <= bytes.Length && TryRead(bytes.AsSpan(at, EntrySize), out var entry, out var isLast); at += EntrySize)
+        for (
+            var at = 0;
+            at + EntrySize <= bytes.Length && TryRead(bytes.AsSpan(at, EntrySize), out var entry, out var isLast);
+            at += EntrySize
+        )
         {
             entries.Add(entry);
             whole = isLast ? entries.Count : whole;
@@ -96,7 +101,12 @@ internal sealed class HistoryFile : IDeliveryHandler, IDisposable
     {
         entry = new(
             BinaryPrimitives.ReadInt64LittleEndian(from),
-            new(BinaryPrimitives.ReadInt32LittleEndian(from[8..]), BinaryPrimitives.ReadInt32LittleEndian(from[12..]), BinaryPrimitives.ReadInt32LittleEndian(from[16..])));
+            new(
+                BinaryPrimitives.ReadInt32LittleEndian(from[8..]),
+                BinaryPrimitives.ReadInt32LittleEndian(from[12..]),
+                BinaryPrimitives.ReadInt32LittleEndian(from[16..])
+            )
+        );
         isLast = BinaryPrimitives.ReadInt32LittleEndian(from[20..]) == 1;
         return BinaryPrimitives.ReadUInt32LittleEndian(from[24..]) == Checksum(from[..24]);
     }

@@ -5,16 +5,20 @@ using System.Net;
 namespace RotatingSequencer.Processes;
 
 /// <summary>
-/// The process of one member. Commands come as lines on its standard input: <c>load N</c> (keep N submissions under way), <c>settle</c> (no further ones, and say
-/// <c>settled</c> once all are acknowledged), <c>where</c> (say how far is delivered); its end ends the process in order. Every acknowledgement is a line
-/// on its standard output, which survives the process.
+/// The process of one member. Commands come as lines on its standard input: <c>load N</c> (keep N submissions under
+/// way), <c>settle</c> (submit no more, and print <c>settled</c> once all are acknowledged), <c>where</c> (print the
+/// applied number). The end of the input ends the process in order. Every acknowledgement is a line on its standard
+/// output, which survives the process.
 /// </summary>
 internal sealed class MemberHost(Member member, int id, int life)
 {
     private volatile bool _loading;
     private Task _load = Task.CompletedTask;
 
-    /// <summary>Arguments: id, life, members' addresses (own as it listens, others as they are reached), directory, whether with a journal.</summary>
+    /// <summary>
+    /// Arguments: id, life, members' addresses (where this one listens, and where it reaches the others), directory,
+    /// <c>journal</c> or <c>memory</c>.
+    /// </summary>
     public static async Task<int> RunAsync(string[] args)
     {
         var id = int.Parse(args[0], CultureInfo.InvariantCulture);
@@ -26,19 +30,20 @@ internal sealed class MemberHost(Member member, int id, int life)
                 Members = [.. args[2].Split(',').Select(IPEndPoint.Parse)],
                 GroupKey = "a key that only these tests know"u8.ToArray(),
                 JournalDirectory = args[4] == "journal" ? Path.Combine(args[3], "journal") : null,
-                // Small, so that it is cut many times within a run.
-                MaximumJournal = 1 << 19,
+                // Small, so that it is replaced many times within a run.
+                MaxJournalGrowth = 1 << 19,
             },
             history,
-            CancellationToken.None);
+            CancellationToken.None
+        );
         var host = new MemberHost(member, id, int.Parse(args[1], CultureInfo.InvariantCulture));
         Console.WriteLine("ready");
-        var commands = host.ObeyAsync();
+        var commands = host.RunCommandsAsync();
         await (await Task.WhenAny(commands, member.Completion));
         return 0;
     }
 
-    private async Task ObeyAsync()
+    private async Task RunCommandsAsync()
     {
         while (await Console.In.ReadLineAsync() is { } line)
         {
@@ -54,7 +59,7 @@ internal sealed class MemberHost(Member member, int id, int life)
                     Console.WriteLine("settled");
                     break;
                 case ["where"]:
-                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"at {member.Status.Delivered}"));
+                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"at {member.Status.Applied}"));
                     break;
             }
         }
@@ -62,7 +67,7 @@ internal sealed class MemberHost(Member member, int id, int life)
 
     private async Task LoadAsync(int outstanding)
     {
-        // One submits, so that the order is known; many wait.
+        // One task submits, so that the order is known; many wait.
         using var slots = new SemaphoreSlim(outstanding);
         for (var counter = 0; _loading; counter++)
         {
@@ -87,7 +92,7 @@ internal sealed class MemberHost(Member member, int id, int life)
         }
         catch (MemberStoppedException)
         {
-            // Its reason ends the process.
+            // The member's failure ends the process.
         }
     }
 }

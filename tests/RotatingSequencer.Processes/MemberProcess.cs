@@ -4,8 +4,9 @@ using System.Net;
 
 namespace RotatingSequencer.Processes;
 
-/// <summary>A member's process as its campaign sees it, through all of its lives.</summary>
-internal sealed class MemberProcess(int id, IReadOnlyList<IPEndPoint> members, string directory, bool journal) : IDisposable
+/// <summary>A member's process as its campaign sees it, through all its lives.</summary>
+internal sealed class MemberProcess(int id, IReadOnlyList<IPEndPoint> members, string directory, bool journal)
+    : IDisposable
 {
     private readonly List<Acknowledgement> _acknowledged = [];
     private readonly Lock _gate = new();
@@ -32,7 +33,7 @@ internal sealed class MemberProcess(int id, IReadOnlyList<IPEndPoint> members, s
         }
     }
 
-    /// <summary>What it said was delivered, in all of its lives.</summary>
+    /// <summary>Everything that it acknowledged as delivered, in all its lives.</summary>
     public IReadOnlyList<Acknowledgement> Acknowledged
     {
         get
@@ -44,7 +45,7 @@ internal sealed class MemberProcess(int id, IReadOnlyList<IPEndPoint> members, s
         }
     }
 
-    /// <summary>Completes with the reason when the process ends without having been killed or told to.</summary>
+    /// <summary>Completes with the reason when the process ends although nobody killed or stopped it.</summary>
     public TaskCompletionSource<string> Died { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public void Start(int outstanding)
@@ -56,11 +57,17 @@ internal sealed class MemberProcess(int id, IReadOnlyList<IPEndPoint> members, s
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var argument in new[]
-        {
-            "member", id.ToString(CultureInfo.InvariantCulture), Lives.ToString(CultureInfo.InvariantCulture), string.Join(',', members), directory,
-            journal ? "journal" : "memory",
-        })
+        foreach (
+            var argument in new[]
+            {
+                "member",
+                id.ToString(CultureInfo.InvariantCulture),
+                Lives.ToString(CultureInfo.InvariantCulture),
+                string.Join(',', members),
+                directory,
+                journal ? "journal" : "memory",
+            }
+        )
         {
             start.ArgumentList.Add(argument);
         }
@@ -70,11 +77,11 @@ internal sealed class MemberProcess(int id, IReadOnlyList<IPEndPoint> members, s
         _reading = ReadAsync(_process, Lives++);
         if (outstanding > 0)
         {
-            Tell($"load {outstanding}");
+            Send($"load {outstanding}");
         }
     }
 
-    /// <summary>kill −9; every acknowledgement that it wrote before is read.</summary>
+    /// <summary>Kills it with −9, and reads every acknowledgement that it wrote before.</summary>
     public async Task KillAsync()
     {
         if (_process is not { } process)
@@ -87,24 +94,24 @@ internal sealed class MemberProcess(int id, IReadOnlyList<IPEndPoint> members, s
         await EndedAsync(process);
     }
 
-    /// <summary>Ends it in order.</summary>
-    public async Task StopAsync(CancellationToken cancellation)
+    /// <summary>Stops it in order.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
     {
         if (_process is { } process)
         {
             _killed = true;
             process.StandardInput.Close();
-            await process.WaitForExitAsync(cancellation);
+            await process.WaitForExitAsync(cancellationToken);
             await EndedAsync(process);
         }
     }
 
-    /// <summary>Tells it something, and waits for the answer.</summary>
-    public async Task<string> AskAsync(string command, CancellationToken cancellation)
+    /// <summary>Sends a command and waits for the answer.</summary>
+    public async Task<string> AskAsync(string command, CancellationToken cancellationToken)
     {
         _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Tell(command);
-        return await _answer.Task.WaitAsync(cancellation);
+        Send(command);
+        return await _answer.Task.WaitAsync(cancellationToken);
     }
 
     public void Dispose()
@@ -117,7 +124,7 @@ internal sealed class MemberProcess(int id, IReadOnlyList<IPEndPoint> members, s
         }
     }
 
-    private void Tell(string command)
+    private void Send(string command)
     {
         try
         {
@@ -126,7 +133,7 @@ internal sealed class MemberProcess(int id, IReadOnlyList<IPEndPoint> members, s
         }
         catch (IOException)
         {
-            // It has died; Died says why, unless it was killed.
+            // The process is gone; Died has the reason, unless it was killed.
         }
     }
 
@@ -148,8 +155,12 @@ internal sealed class MemberProcess(int id, IReadOnlyList<IPEndPoint> members, s
                 case ["ack", var counter, var number]:
                     lock (_gate)
                     {
-                        _acknowledged.Add(new(
-                            new(id, life, int.Parse(counter, CultureInfo.InvariantCulture)), long.Parse(number, CultureInfo.InvariantCulture)));
+                        _acknowledged.Add(
+                            new(
+                                new(id, life, int.Parse(counter, CultureInfo.InvariantCulture)),
+                                long.Parse(number, CultureInfo.InvariantCulture)
+                            )
+                        );
                     }
 
                     break;
@@ -165,7 +176,7 @@ internal sealed class MemberProcess(int id, IReadOnlyList<IPEndPoint> members, s
         var reason = await errors;
         if (!_killed)
         {
-            Died.TrySetResult($"member {id} ended by itself in its life {life}: {reason.Trim()}");
+            Died.TrySetResult($"member {id} ended unexpectedly in its life {life}: {reason.Trim()}");
         }
     }
 }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using RotatingSequencer.Processes;
 
-// [--seed N] [--runs N] [--seconds N] [--memory]: campaigns, one after the other, each with a seed of its own.
+// [--seed N] [--runs N] [--seconds N] [--memory]: runs campaigns, one after the other, each with its own seed.
 if (args is ["member", ..])
 {
     return await MemberHost.RunAsync(args[1..]);
@@ -14,10 +14,14 @@ var length = TimeSpan.FromSeconds(Option("--seconds") ?? 60);
 for (var seed = first; seed < first + runs; seed++)
 {
     var clock = Stopwatch.StartNew();
-    void Say(string line) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{clock.Elapsed.TotalSeconds,7:F1} s  {line}"));
+    void Log(string line) =>
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{clock.Elapsed.TotalSeconds, 7:F1} s  {line}"));
     Console.WriteLine($"seed {seed}");
-    var result = await Campaign.RunAsync(new CampaignOptions(seed, length) { Journal = !args.Contains("--memory"), Say = Say }, CancellationToken.None);
-    Say(result.ToString());
+    var result = await Campaign.RunAsync(
+        new CampaignOptions(seed, length) { Journal = !args.Contains("--memory"), Log = Log },
+        CancellationToken.None
+    );
+    Log(result.ToString());
     if (result.Problem is { } problem)
     {
         Console.WriteLine($"seed {seed}: {problem}");

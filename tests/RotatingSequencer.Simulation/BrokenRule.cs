@@ -7,8 +7,12 @@ internal sealed class BrokenRule(string rule, string how) : Exception($"{rule}: 
 {
     public string Rule => rule;
 
-    /// <summary>Throws unless the rule holds; says how it was broken only then.</summary>
-    public static void Unless(bool holds, string rule, [InterpolatedStringHandlerArgument(nameof(holds))] ref Explanation how)
+    /// <summary>Throws unless the rule holds. Only then it makes the text that explains how.</summary>
+    public static void Unless(
+        bool holds,
+        string rule,
+        [InterpolatedStringHandlerArgument(nameof(holds))] ref LazyText how
+    )
     {
         if (!holds)
         {
@@ -16,13 +20,13 @@ internal sealed class BrokenRule(string rule, string how) : Exception($"{rule}: 
         }
     }
 
-    /// <summary>Text that is put together only when it is needed.</summary>
+    /// <summary>A text that is made only when it is needed.</summary>
     [InterpolatedStringHandler]
-    internal ref struct Explanation
+    internal ref struct LazyText
     {
         private DefaultInterpolatedStringHandler _text;
 
-        public Explanation(int literalLength, int formattedCount, bool holds, out bool isNeeded)
+        public LazyText(int literalLength, int formattedCount, bool holds, out bool isNeeded)
         {
             isNeeded = !holds;
             _text = isNeeded ? new(literalLength, formattedCount) : default;

@@ -4,10 +4,12 @@ using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Simulation;
 
-/// <summary>Datagrams as people read them.</summary>
+/// <summary>Describes datagrams for people.</summary>
 internal static class DatagramText
 {
-    /// <summary>Claims, then messages, such as <c>holds 4, sequences 4, locals 2 1 0 | Sequence 4 = ⟨0,2⟩</c>.</summary>
+    /// <summary>
+    /// Claims, then messages, such as <c>holds 4, sequences 4, locals 2 1 0 | Sequence 4 = ⟨0,2⟩</c>.
+    /// </summary>
     public static string Describe(ReadOnlySpan<byte> datagram, int members) =>
         string.Join(" | ", [DescribeClaims(datagram, members), .. DescribeMessages(datagram, members)]);
 
@@ -29,12 +31,14 @@ internal static class DatagramText
 
         while (reader.TryNext(out var message))
         {
-            parts.Add(message.Kind switch
-            {
-                MessageKind.Request => $"Request {message.Id} {message.Body.Length} B",
-                MessageKind.Sequence => $"Sequence {message.Number} = {message.Id}",
-                _ => DescribeRetransmit(message, members),
-            });
+            parts.Add(
+                message.Kind switch
+                {
+                    MessageKind.Request => $"Request {message.Id} {message.Body.Length} B",
+                    MessageKind.Sequence => $"Sequence {message.Number} = {message.Id}",
+                    _ => DescribeRetransmit(message, members),
+                }
+            );
         }
 
         if (reader.Malformed)

@@ -1,7 +1,7 @@
 namespace RotatingSequencer.Simulation;
 
 /// <summary>
-/// A bug that is put around the core on purpose, to see that the observer finds it: a checker that finds nothing has shown nothing.
+/// A deliberate bug around the core. The observer must find it: a checker that never finds anything proves nothing.
 /// </summary>
 internal enum Defect
 {
@@ -10,30 +10,30 @@ internal enum Defect
     /// <summary>Members claim one number more than they hold.</summary>
     ClaimsTooMuch,
 
-    /// <summary>Members take others to hold one number more than these claim.</summary>
+    /// <summary>Members believe that others hold one number more than they claim.</summary>
     BelievesTooMuch,
 
-    /// <summary>The disk says that it has synced before it has.</summary>
+    /// <summary>The disk reports a sync before it is done.</summary>
     SaysSyncedTooEarly,
 
-    /// <summary>The disk loses the end of what it had synced when its member crashes.</summary>
+    /// <summary>The disk loses the end of what was synced when its member crashes.</summary>
     LosesSynced,
 
-    /// <summary>The application stores its position after its effects, not with them.</summary>
+    /// <summary>The application stores its position after its effects, not together with them.</summary>
     AppliesTwice,
 
     /// <summary>The application misses a payload now and then.</summary>
     SkipsPayload,
 
-    /// <summary>Members are told that the application was done while it was not.</summary>
+    /// <summary>Members hear that the application is done before it is.</summary>
     AppliedTooEarly,
 
-    /// <summary>The network alters the last byte of a datagram and its seal with it.</summary>
+    /// <summary>The network alters the last byte of a datagram, and its seal accordingly.</summary>
     AltersDatagrams,
 
     /// <summary>One direction of one link never works.</summary>
     StaysCut,
 
-    /// <summary>A member asks the others something for ever.</summary>
+    /// <summary>A member keeps asking the others something.</summary>
     NeverSilent,
 }

@@ -1,11 +1,13 @@
 namespace RotatingSequencer.Simulation;
 
-/// <summary>What one member really holds, as the observer knows it from its journal (or from what reached it, without one).</summary>
+/// <summary>
+/// What one member really holds. The observer knows it from the member's journal, or without one from what reached it.
+/// </summary>
 internal sealed class Holdings
 {
-    private readonly History _history;
+    private readonly GroupHistory _history;
 
-    public Holdings(History history, int members)
+    public Holdings(GroupHistory history, int members)
     {
         _history = history;
         Requests = [.. Enumerable.Range(0, members).Select(_ => new NumberSet())];
@@ -15,10 +17,10 @@ internal sealed class Holdings
 
     public NumberSet[] Requests { get; }
 
-    /// <summary>Every Sequence up to here and every Request that these name is held.</summary>
+    /// <summary>Every Sequence up to here, and every Request that these name, is held.</summary>
     public long Held { get; private set; } = -1;
 
-    /// <summary>A journal that says that everything up to <paramref name="dropped"/> was held by all.</summary>
+    /// <summary>Begins with a journal: all members held everything up to <paramref name="dropped"/>.</summary>
     public void Begin(long dropped, long[] droppedLocals)
     {
         Held = dropped;
@@ -29,7 +31,7 @@ internal sealed class Holdings
         }
     }
 
-    /// <summary>To be called after additions.</summary>
+    /// <summary>Raises <see cref="Held"/> after additions.</summary>
     public void Advance()
     {
         while (Sequences.Contains(Held + 1) && Holds(_history.IdOf(Held + 1)))
@@ -39,34 +41,4 @@ internal sealed class Holdings
     }
 
     private bool Holds(Wire.RequestId id) => Requests[id.Sender].Contains(id.Local);
-}
-
-/// <summary>A set of numbers from 0 that has few gaps.</summary>
-internal sealed class NumberSet
-{
-    private readonly HashSet<long> _beyond = [];
-
-    /// <summary>All up to here are in the set.</summary>
-    public long Contiguous { get; private set; } = -1;
-
-    public bool Contains(long number) => number <= Contiguous || _beyond.Contains(number);
-
-    public void Begin(long contiguous)
-    {
-        _beyond.Clear();
-        Contiguous = contiguous;
-    }
-
-    public void Add(long number)
-    {
-        if (number > Contiguous)
-        {
-            _beyond.Add(number);
-        }
-
-        while (_beyond.Remove(Contiguous + 1))
-        {
-            Contiguous++;
-        }
-    }
 }

@@ -1,8 +1,8 @@
 namespace RotatingSequencer.Simulation;
 
 /// <summary>
-/// A deliberate bug in the protocol: a patch in the folder Mutations, whose first line says what the bug is. What ships has no switch for it; a
-/// copy of the source is patched, built and run.
+/// A deliberate bug in the protocol: a patch in the folder Mutations, whose first line describes the bug. The library
+/// itself has no switch for it; a copy of the source is patched, built and run.
 /// </summary>
 internal sealed class Mutation
 {
@@ -36,20 +36,34 @@ internal sealed class Mutation
     public string Description { get; }
 
     public static IReadOnlyList<Mutation> All(string root) =>
-        [.. Directory.GetFiles(Path.Combine(root, "tests/RotatingSequencer.Simulation/Mutations"), "*.patch").Order(StringComparer.Ordinal).Select(path => new Mutation(path))];
+        [
+            .. Directory
+                .GetFiles(Path.Combine(root, "tests/RotatingSequencer.Simulation/Mutations"), "*.patch")
+                .Order(StringComparer.Ordinal)
+                .Select(path => new Mutation(path)),
+        ];
 
-    /// <summary>The files that the patch changes, as it leaves them. Line numbers are not looked at, so that a patch stays good while its lines are there.</summary>
-    /// <exception cref="InvalidDataException">What it replaces is not there, or not only once.</exception>
+    /// <summary>
+    /// The files that the patch changes, with their new content. Line numbers do not count, so a patch stays good as
+    /// long as its lines are there.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The lines that it replaces are missing, or there more than
+    /// once.</exception>
     public IReadOnlyDictionary<string, string> Apply(string root)
     {
         var files = new Dictionary<string, string>();
         foreach (var hunk in _hunks)
         {
-            var text = files.TryGetValue(hunk.File, out var changed) ? changed : File.ReadAllText(Path.Combine(root, hunk.File));
+            var text = files.TryGetValue(hunk.File, out var changed)
+                ? changed
+                : File.ReadAllText(Path.Combine(root, hunk.File));
             var at = text.IndexOf(hunk.Old, StringComparison.Ordinal);
             if (at < 0 || text.IndexOf(hunk.Old, at + 1, StringComparison.Ordinal) >= 0)
             {
-                throw new InvalidDataException($"{Name}.patch does not fit {hunk.File} any more: this is not there, or not only once:\n{hunk.Old}");
+                throw new InvalidDataException(
+                    $"{Name}.patch does not fit {hunk.File} any more: this is missing, or there more than once:\n"
+                        + hunk.Old
+                );
             }
 
             files[hunk.File] = string.Concat(text.AsSpan(0, at), hunk.New, text.AsSpan(at + hunk.Old.Length));

@@ -6,17 +6,30 @@ using RotatingSequencer.Simulation.Exhaustive;
 
 namespace RotatingSequencer.Simulation;
 
-/// <summary>Shows that the checks have teeth: brings in each <see cref="Mutation"/> and runs the simulation, and the exhaustive search, until they find it.</summary>
+/// <summary>
+/// Shows that the checks find bugs: builds each <see cref="Mutation"/>, and runs the simulation and the exhaustive
+/// search until they find it.
+/// </summary>
 internal static class MutationRuns
 {
-    /// <summary>States after which each search of the suite gives up on a bug: most are found long before.</summary>
-    private const long MostStates = 20_000;
+    /// <summary>States after which each search of the suite gives up; it finds most bugs long before.</summary>
+    private const long MaxStates = 20_000;
 
     private const string Simulation = "tests/RotatingSequencer.Simulation";
 
-    /// <summary>All that the simulation needs of the library: the core and what it is made of, not the process around it.</summary>
-    private static readonly string[] _sources =
-        ["src/RotatingSequencer/Protocol", "src/RotatingSequencer/Wire", "src/RotatingSequencer/Journal/JournalFormat.cs", "src/RotatingSequencer/Errors.cs", Simulation];
+    /// <summary>
+    /// What the simulation needs of the library: the core and its parts, not the process around it.
+    /// </summary>
+    private static readonly string[] s_sources =
+    [
+        "src/RotatingSequencer/Core",
+        "src/RotatingSequencer/Wire",
+        "src/RotatingSequencer/Journal/Crc32C.cs",
+        "src/RotatingSequencer/Journal/JournalFormat.cs",
+        "src/RotatingSequencer/Journal/JournalState.cs",
+        "src/RotatingSequencer/Errors.cs",
+        Simulation,
+    ];
 
     /// <summary>The repository that this program was built in.</summary>
     public static string Root
@@ -29,7 +42,8 @@ internal static class MutationRuns
                 directory = directory.Parent;
             }
 
-            return directory?.FullName ?? throw new InvalidOperationException("This program is not in its repository, whose source it needs.");
+            return directory?.FullName
+                ?? throw new InvalidOperationException("This program needs its source, but is not in its repository.");
         }
     }
 
@@ -42,11 +56,16 @@ internal static class MutationRuns
         foreach (var mutation in Mutation.All(Root).Where(m => names.Count == 0 || names.Contains(m.Name)))
         {
             var mutant = Compile(mutation);
-            var simulation = mutant.GetType(typeof(Runs).FullName!)!.GetMethod(nameof(Runs.FirstFinding))!;
-            var search = mutant.GetType(typeof(Search).FullName!)!.GetMethod(nameof(Search.FirstFinding))!;
+            var simulation = mutant
+                .GetType(typeof(SimulationRuns).FullName!)!
+                .GetMethod(nameof(SimulationRuns.FirstFinding))!;
+            var search = mutant.GetType(typeof(StateSearch).FullName!)!.GetMethod(nameof(StateSearch.FirstFinding))!;
             var found = ((int Seeds, string Rule)?)simulation.Invoke(null, [seeds]);
-            var steps = (long?)search.Invoke(null, [MostStates]);
-            writer.WriteLine($"| {mutation.Name}: {mutation.Description} | {found?.Rule ?? "not found"} | {found?.Seeds.ToString() ?? "–"} | {(steps is null ? "–" : $"{steps:N0} steps")} |");
+            var steps = (long?)search.Invoke(null, [MaxStates]);
+            writer.WriteLine(
+                $"| {mutation.Name}: {mutation.Description} | {found?.Rule ?? "not found"} "
+                    + $"| {found?.Seeds.ToString() ?? "–"} | {(steps is null ? "–" : $"{steps:N0} steps")} |"
+            );
             writer.Flush();
             all &= found is not null;
         }
@@ -59,20 +78,38 @@ internal static class MutationRuns
     {
         var changed = mutation.Apply(Root);
         var options = CSharpParseOptions.Default.WithLanguageVersion(LanguageVersion.Latest);
-        var texts = _sources.SelectMany(FilesOf).Select(file => changed.TryGetValue(file, out var text) ? text : File.ReadAllText(Path.Combine(Root, file)));
-        const string Usings = "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading;";
+        var texts = s_sources
+            .SelectMany(FilesOf)
+            .Select(file =>
+                changed.TryGetValue(file, out var text) ? text : File.ReadAllText(Path.Combine(Root, file))
+            );
+        const string Usings =
+            "global using System; global using System.Collections.Generic; global using System.IO; "
+            + "global using System.Linq; global using System.Threading;";
         var platform = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator);
         var compilation = CSharpCompilation.Create(
             mutation.Name,
             texts.Append(Usings).Select(text => CSharpSyntaxTree.ParseText(text, options)),
-            platform.Where(file => !Path.GetFileName(file).StartsWith("RotatingSequencer", StringComparison.Ordinal)).Select(file => MetadataReference.CreateFromFile(file)),
-            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable));
+            platform
+                .Where(file => !Path.GetFileName(file).StartsWith("RotatingSequencer", StringComparison.Ordinal))
+                .Select(file => MetadataReference.CreateFromFile(file)),
+            new CSharpCompilationOptions(
+                OutputKind.DynamicallyLinkedLibrary,
+                optimizationLevel: OptimizationLevel.Release,
+                allowUnsafe: true,
+                nullableContextOptions: NullableContextOptions.Enable
+            )
+        );
         using var image = new MemoryStream();
         var result = compilation.Emit(image);
         if (!result.Success)
         {
-            var errors = result.Diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error).Take(5);
-            throw new InvalidDataException($"With {mutation.Name}.patch the source does not compile:\n{string.Join('\n', errors)}");
+            var errors = result
+                .Diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error)
+                .Take(5);
+            throw new InvalidDataException(
+                $"With {mutation.Name}.patch the source does not compile:\n{string.Join('\n', errors)}"
+            );
         }
 
         image.Position = 0;
@@ -83,7 +120,9 @@ internal static class MutationRuns
     {
         var path = Path.Combine(Root, source);
         var files = File.Exists(path) ? [path] : Directory.GetFiles(path, "*.cs", SearchOption.AllDirectories);
-        // This program's own entry, and what compiles the others, are not needed there.
-        return files.Select(file => Path.GetRelativePath(Root, file)).Where(file => Path.GetFileName(file) is not ("Program.cs" or "MutationRuns.cs"));
+        // The copy needs neither this program's entry nor the compiler calls.
+        return files
+            .Select(file => Path.GetRelativePath(Root, file))
+            .Where(file => Path.GetFileName(file) is not ("Program.cs" or "MutationRuns.cs"));
     }
 }

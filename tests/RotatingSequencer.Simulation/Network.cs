@@ -3,15 +3,16 @@ using RotatingSequencer.Wire;
 namespace RotatingSequencer.Simulation;
 
 /// <summary>
-/// The network between the members: it delays, reorders, doubles, loses and spoils datagrams, cuts links, and brings old datagrams back.
+/// The network between the members: it delays, reorders, doubles, loses and corrupts datagrams, cuts links, and replays
+/// old datagrams.
 /// </summary>
 internal sealed class Network
 {
-    private static readonly byte[] _key = new byte[32];
+    private static readonly byte[] s_key = new byte[32];
     private readonly World _world;
     private readonly Setup _setup;
     private readonly Random _random;
-    private readonly Seal _seal = new(_key);
+    private readonly Seal _seal = new(s_key);
     private readonly int[,] _cut;
     private bool _calm;
     private int _losesNext;
@@ -24,14 +25,14 @@ internal sealed class Network
         _cut = new int[_setup.Members, _setup.Members];
     }
 
-    /// <summary>From now on nothing is lost, only delayed; what is under way may still be old.</summary>
+    /// <summary>From now on nothing is lost, only delayed. Old datagrams may still be under way.</summary>
     public void Calm()
     {
         _calm = true;
         Array.Clear(_cut);
     }
 
-    /// <summary>Loses the next datagrams, whatever they are.</summary>
+    /// <summary>Loses the next datagrams, of any kind.</summary>
     public void LoseNext(int count) => _losesNext = count;
 
     /// <summary>Cuts one direction of a link for a while.</summary>
@@ -78,7 +79,7 @@ internal sealed class Network
 
         if (_random.Chance(_setup.Corruption))
         {
-            Spoil(to, datagram);
+            Corrupt(to, datagram);
             return;
         }
 
@@ -99,7 +100,7 @@ internal sealed class Network
         if (_random.Chance(_setup.Replay))
         {
             statistics.Replayed++;
-            // Also into the calm, and at a member that it was not meant for: the seal does not say.
+            // Also after the faults have ended, and to any member: the seal does not name the receiver.
             Carry(_random.Next(_setup.Members), datagram, _random.Between(1_000, 2 * _setup.Storm));
         }
     }
@@ -117,21 +118,21 @@ internal sealed class Network
     }
 
     /// <summary>
-    /// Either the seal finds it out; or, as a member with a bug would send it, it comes with a good seal and breaks off anywhere or is
-    /// noise, and the core finds it out.
+    /// Either the seal finds the corruption. Or the datagram has a good seal, as from a member with a bug, but ends
+    /// early or is noise; then the core finds it.
     /// </summary>
-    private void Spoil(int to, byte[] datagram)
+    private void Corrupt(int to, byte[] datagram)
     {
         if (_random.Chance(0.5))
         {
             _world.Statistics.Malformed++;
-            var spoilt = datagram[.._random.Next(datagram.Length)];
+            var corrupted = datagram[.._random.Next(datagram.Length)];
             if (_random.Chance(0.3))
             {
-                _random.NextBytes(spoilt);
+                _random.NextBytes(corrupted);
             }
 
-            Carry(to, spoilt, Delay());
+            Carry(to, corrupted, Delay());
             return;
         }
 

@@ -2,10 +2,12 @@ using System.Diagnostics;
 using RotatingSequencer.Simulation;
 using RotatingSequencer.Simulation.Exhaustive;
 
-// --seeds N [--from N] [--parallel N]: runs many; --seed N [--trace]: runs one.
-// --exhaustive [--members N] [--requests N] [--losses N] [--duplicates N] [--timers N] [--crashes N] [--reads N] [--window N] [--journal] [--states N]:
-// searches through all that can happen within these bounds; without any, through what the tests search.
-// --mutations [NAME...] [--seeds N]: brings in each deliberate bug and shows what finds it.
+// --seeds N [--from N] [--parallel N]: runs many seeds.
+// --seed N [--trace]: runs one.
+// --exhaustive [--members N] [--requests N] [--losses N] [--duplicates N] [--timers N] [--crashes N] [--reads N]
+// [--window N] [--journal] [--states N]: searches everything that can happen within these bounds; without bounds, the
+// suite of the tests.
+// --mutations [NAME...] [--seeds N]: builds each deliberate bug and shows what finds it.
 if (args.Contains("--exhaustive"))
 {
     return SearchAll();
@@ -13,7 +15,13 @@ if (args.Contains("--exhaustive"))
 
 if (args.Contains("--mutations"))
 {
-    return MutationRuns.Run([.. args.Where((argument, i) => !argument.StartsWith('-') && (i == 0 || args[i - 1] != "--seeds"))], Option("--seeds") ?? 3_000, Console.Out) ? 0 : 1;
+    return MutationRuns.Run(
+        [.. args.Where((argument, i) => !argument.StartsWith('-') && (i == 0 || args[i - 1] != "--seeds"))],
+        Option("--seeds") ?? 3_000,
+        Console.Out
+    )
+        ? 0
+        : 1;
 }
 
 var seeds = Option("--seeds") ?? 1_000;
@@ -22,7 +30,7 @@ if (Option("--seed") is { } only)
 {
     if (args.Contains("--trace"))
     {
-        Runs.RunTraced(only, Console.Out);
+        SimulationRuns.RunTraced(only, Console.Out);
         return 0;
     }
 
@@ -32,27 +40,34 @@ if (Option("--seed") is { } only)
 var statistics = new Statistics();
 var clock = Stopwatch.StartNew();
 var (done, failed) = (0, 0);
-Parallel.For(from, from + seeds, new ParallelOptions { MaxDegreeOfParallelism = Option("--parallel") ?? Environment.ProcessorCount }, (seed, loop) =>
-{
-    if (Runs.Run(seed, statistics) is { } failure)
+Parallel.For(
+    from,
+    from + seeds,
+    new ParallelOptions { MaxDegreeOfParallelism = Option("--parallel") ?? Environment.ProcessorCount },
+    (seed, loop) =>
     {
-        lock (statistics)
+        if (SimulationRuns.Run(seed, statistics) is { } failure)
         {
-            failed++;
-            Console.WriteLine(failure);
-            Console.WriteLine();
-            if (failed >= 5)
+            lock (statistics)
             {
-                loop.Stop();
+                failed++;
+                Console.WriteLine(failure);
+                Console.WriteLine();
+                if (failed >= 5)
+                {
+                    loop.Stop();
+                }
             }
         }
-    }
 
-    if (Interlocked.Increment(ref done) % Math.Max(seeds / 20, 1) == 0)
-    {
-        Console.Error.WriteLine($"{done:N0} of {seeds:N0} seeds, {failed} failed, {clock.Elapsed.TotalSeconds:F0} s");
+        if (Interlocked.Increment(ref done) % Math.Max(seeds / 20, 1) == 0)
+        {
+            Console.Error.WriteLine(
+                $"{done:N0} of {seeds:N0} seeds, {failed} failed, {clock.Elapsed.TotalSeconds:F0} s"
+            );
+        }
     }
-});
+);
 
 Console.WriteLine($"{done:N0} seeds from {from}, {failed} failed, {clock.Elapsed.TotalSeconds:F1} s");
 Console.Write(statistics);
@@ -60,7 +75,7 @@ return failed == 0 ? 0 : 1;
 
 int SearchAll()
 {
-    var bounds = new Bounds
+    var bounds = new SearchBounds
     {
         Members = Option("--members") ?? 3,
         Requests = Option("--requests") ?? 2,
@@ -71,12 +86,14 @@ int SearchAll()
         Reads = Option("--reads") ?? 0,
         Window = Option("--window") ?? 256,
         Journal = args.Contains("--journal"),
-        MaximumStates = Option("--states") ?? int.MaxValue,
+        MaxStates = Option("--states") ?? int.MaxValue,
     };
-    var suite = args.All(argument => !argument.StartsWith("--", StringComparison.Ordinal) || argument is "--exhaustive" or "--states");
-    foreach (var within in suite ? Bounds.Suite.Select(b => b with { MaximumStates = bounds.MaximumStates }) : [bounds])
+    var suite = args.All(argument =>
+        !argument.StartsWith("--", StringComparison.Ordinal) || argument is "--exhaustive" or "--states"
+    );
+    foreach (var within in suite ? SearchBounds.Suite.Select(b => b with { MaxStates = bounds.MaxStates }) : [bounds])
     {
-        var search = new Search(within);
+        var search = new StateSearch(within);
         var took = Stopwatch.StartNew();
         var failure = search.Run();
         Console.WriteLine($"{within}: {search}, {took.Elapsed.TotalSeconds:F1} s");
@@ -93,5 +110,7 @@ int SearchAll()
 int? Option(string name)
 {
     var at = Array.IndexOf(args, name);
-    return at < 0 || at + 1 >= args.Length ? null : int.Parse(args[at + 1], System.Globalization.CultureInfo.InvariantCulture);
+    return at < 0 || at + 1 >= args.Length
+        ? null
+        : int.Parse(args[at + 1], System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -4,8 +4,8 @@ using System.Text;
 namespace RotatingSequencer.Simulation;
 
 /// <summary>
-/// One group and its misfortunes, drawn from a seed. Most faults are absent in many runs, so that each occurs alone as well as with
-/// others: a fault that hides another hides its bugs too. Times are microseconds, rates are per second of the storm.
+/// One group and its faults, drawn from a seed. Most faults are absent in many runs, so that each occurs alone as well
+/// as with others: one fault can hide the bugs of another. Times are in microseconds, rates per second of the storm.
 /// </summary>
 internal sealed record Setup
 {
@@ -13,9 +13,9 @@ internal sealed record Setup
     public required bool Journal { get; init; }
     public required int Window { get; init; }
     public required int Pipeline { get; init; }
-    public required int MaximumDatagram { get; init; }
+    public required int MaxDatagram { get; init; }
 
-    /// <summary>How long submissions and faults go on; then everything is repaired and must settle.</summary>
+    /// <summary>How long submissions and faults continue; then all faults end, and the group must settle.</summary>
     public required long Storm { get; init; }
 
     public required long Delay { get; init; }
@@ -24,34 +24,34 @@ internal sealed record Setup
     public required double Duplication { get; init; }
     public required double Corruption { get; init; }
 
-    /// <summary>Share of datagrams of which a copy comes much later, out of anyone's hands.</summary>
+    /// <summary>Share of datagrams of which a copy comes much later, replayed by anyone.</summary>
     public required double Replay { get; init; }
 
     /// <summary>Share of datagrams that take up to a hundred times the usual time.</summary>
     public required double Late { get; init; }
 
-    /// <summary>Datagrams that wait at a member before more are lost.</summary>
+    /// <summary>Datagrams that can wait at a member; further ones are lost.</summary>
     public required int SocketBuffer { get; init; }
 
-    /// <summary>Until a member looks at what came in, at most.</summary>
+    /// <summary>Longest time until a member reads what came in.</summary>
     public required long Scheduling { get; init; }
 
     public required double Cuts { get; init; }
     public required double Pauses { get; init; }
     public required double Crashes { get; init; }
 
-    /// <summary>Chance that a step of a member is its last, at any point within.</summary>
+    /// <summary>Chance that a member dies within a step, at any point.</summary>
     public required double DeathWithinStep { get; init; }
 
-    /// <summary>Share of crashes that are losses of power, which take what was not synced.</summary>
+    /// <summary>Share of crashes that are losses of power; these lose what was not synced.</summary>
     public required double PowerLoss { get; init; }
 
-    /// <summary>Usual length of a cut, a pause or the time until a restart.</summary>
+    /// <summary>Usual length of a cut, of a pause, and of the time until a restart.</summary>
     public required long Outage { get; init; }
 
     public required long Sync { get; init; }
     public required long Apply { get; init; }
-    public required int MaximumJournal { get; init; }
+    public required int MaxJournalGrowth { get; init; }
 
     /// <summary>Share of syncs, and of batches applied, that take up to a hundred times the usual time.</summary>
     public required double Slow { get; init; }
@@ -64,12 +64,19 @@ internal sealed record Setup
     /// <summary>The member that gets most submissions, or −1.</summary>
     public required int Flooded { get; init; }
 
-    public required int LargestPayload { get; init; }
+    public required int MaxPayload { get; init; }
     public required double Barriers { get; init; }
 
-    /// <summary>A group to which nothing happens by itself: whoever drives it chooses.</summary>
-    public static Setup Small(int members, bool journal, int window, int maximumDatagram) =>
-        Draw(new Random(0)) with { Members = members, Journal = journal, Window = window, MaximumDatagram = maximumDatagram, Delay = 0 };
+    /// <summary>A group without random faults, for a search that chooses each step.</summary>
+    public static Setup Small(int members, bool journal, int window, int maxDatagram) =>
+        Draw(new Random(0)) with
+        {
+            Members = members,
+            Journal = journal,
+            Window = window,
+            MaxDatagram = maxDatagram,
+            Delay = 0,
+        };
 
     public static Setup Draw(Random random)
     {
@@ -77,17 +84,24 @@ internal sealed record Setup
         var journal = random.Chance(0.65);
         var crashes = journal && random.Chance(0.7);
         var overhead = Wire.Datagram.OverheadOf(members);
-        var maximumDatagram = random.Pick(1_400, 1_400, 1_400, 576 + (18 * members), overhead + random.Next(6, 80), 9_000);
-        var delay = random.Pick(random.Between(10, 200), random.Between(10, 200), random.Between(500, 5_000), random.Between(20_000, 60_000));
-        var storm = random.Chance(0.1) ? random.Between(2_000_000, 6_000_000) : Math.Max(random.Between(20_000, 500_000), 40 * delay);
-        var body = maximumDatagram - overhead;
+        var maxDatagram = random.Pick(1_400, 1_400, 1_400, 576 + (18 * members), overhead + random.Next(6, 80), 9_000);
+        var delay = random.Pick(
+            random.Between(10, 200),
+            random.Between(10, 200),
+            random.Between(500, 5_000),
+            random.Between(20_000, 60_000)
+        );
+        var storm = random.Chance(0.1)
+            ? random.Between(2_000_000, 6_000_000)
+            : Math.Max(random.Between(20_000, 500_000), 40 * delay);
+        var body = maxDatagram - overhead;
         return new Setup
         {
             Members = members,
             Journal = journal,
             Window = random.Pick(1, 2, random.Next(3, 10), random.Next(10, 40), 256, 256),
             Pipeline = random.Pick(1, 2, 4, 4, 4, 16),
-            MaximumDatagram = maximumDatagram,
+            MaxDatagram = maxDatagram,
             Storm = storm,
             Delay = delay,
             Jitter = random.Pick(0, delay / 4, delay, Math.Min(10 * delay, 20_000)),
@@ -106,13 +120,13 @@ internal sealed record Setup
             Outage = random.Between(100, 300_000),
             Sync = random.Between(10, random.Pick(300, 300, 5_000, 30_000)),
             Apply = random.Between(1, random.Pick(50, 50, 2_000, 20_000)),
-            MaximumJournal = random.Pick(200, 2_000, 20_000, 1 << 20, 1 << 26),
+            MaxJournalGrowth = random.Pick(200, 2_000, 20_000, 1 << 20, 1 << 26),
             Slow = random.Sometimes(0.3, 0.05),
             Submissions = Math.Min(random.Between(10, 20_000), (delay < 10_000 ? 600_000_000 : 150_000_000) / storm),
             Bursts = random.Sometimes(0.5, 0.3),
             Flooded = random.Chance(0.3) ? random.Next(members) : -1,
-            // What is cut into very many Requests only costs time.
-            LargestPayload = Math.Min(random.Pick(50, 50, 2_000, 50_000), 40 * body),
+            // Payloads that are cut into very many Requests only cost time.
+            MaxPayload = Math.Min(random.Pick(50, 50, 2_000, 50_000), 40 * body),
             Barriers = random.Chance(0.5) ? random.Between(1, 400) : 0,
         };
     }
@@ -127,26 +141,5 @@ internal sealed record Setup
         }
 
         return text.ToString();
-    }
-}
-
-/// <summary>Draws from a random source.</summary>
-internal static class Draws
-{
-    extension(Random random)
-    {
-        public bool Chance(double probability) => probability > 0 && random.NextDouble() < probability;
-
-        /// <summary>Something between both, all orders of magnitude alike.</summary>
-        public long Between(long least, long most) =>
-            Math.Clamp((long)Math.Exp(Math.Log(least) + (random.NextDouble() * (Math.Log(most + 1) - Math.Log(least)))), least, most);
-
-        public T Pick<T>(params ReadOnlySpan<T> choices) => choices[random.Next(choices.Length)];
-
-        /// <summary>0 in some runs, otherwise up to <paramref name="most"/>.</summary>
-        public double Sometimes(double probability, double most) => random.Chance(probability) ? most * random.NextDouble() : 0;
-
-        /// <summary>The time until the next of what happens so often a second, at random.</summary>
-        public long UntilNext(double rate) => 1 + (long)(-Math.Log(1 - random.NextDouble()) * 1_000_000 / rate);
     }
 }

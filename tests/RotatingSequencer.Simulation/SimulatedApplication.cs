@@ -1,13 +1,13 @@
+using RotatingSequencer.Core;
 using RotatingSequencer.Journal;
-using RotatingSequencer.Protocol;
 
 namespace RotatingSequencer.Simulation;
 
 /// <summary>
-/// The application of one member and the thread that feeds it. Its position survives a kill; a loss of power takes it back to
-/// anywhere behind its last flush.
+/// The application of one member, and the thread that feeds it. Its position survives a kill; a loss of power takes it
+/// back to any position since its last flush.
 /// </summary>
-internal sealed class SimulatedApplication(int member, int members, Observer observer, Defect defect)
+internal sealed class SimulatedApplication(int member, int members, RuleObserver observer, Defect defect)
 {
     private readonly Queue<DeliveredRequest> _queue = new();
     private readonly List<ReadOnlyMemory<byte>> _payloads = [];
@@ -16,7 +16,9 @@ internal sealed class SimulatedApplication(int member, int members, Observer obs
     private long _positionAtFlush = -1;
     private long _seen = -1;
 
-    /// <summary>Everything up to here went through; the position is lower where no payload was complete.</summary>
+    /// <summary>
+    /// Everything up to here is applied; the position is lower if the last numbers completed no payload.
+    /// </summary>
     public long Applied { get; private set; } = -1;
 
     public (long Number, long Position, byte[][] Partial)? Flushed { get; private set; }
@@ -27,7 +29,11 @@ internal sealed class SimulatedApplication(int member, int members, Observer obs
 
     public void Begin(JournalState state)
     {
-        BrokenRule.Unless(_position >= state.Position, "the application has what is not in the journal", $"it has {_position}, not {state.Position}");
+        BrokenRule.Unless(
+            _position >= state.Position,
+            "the application has what the journal no longer holds",
+            $"it has {_position}, not {state.Position}"
+        );
         _assembler = new Assembler(members);
         _assembler.Restore(state.Partial);
         _seen = defect == Defect.AppliesTwice ? _position - 1 : _position;
@@ -43,7 +49,7 @@ internal sealed class SimulatedApplication(int member, int members, Observer obs
         }
     }
 
-    /// <summary>What the thread does next: a flush before a batch.</summary>
+    /// <summary>Does what the thread does next: a flush, if one is requested, otherwise a batch.</summary>
     public void Work(int batch, bool canFlush)
     {
         if (FlushRequested && Flushed is null)
@@ -67,7 +73,11 @@ internal sealed class SimulatedApplication(int member, int members, Observer obs
             _assembler.Take(request.Id.Sender, request.Body, _payloads);
             if (request.Number > _seen)
             {
-                foreach (var payload in _payloads.Skip(defect == Defect.SkipsPayload && request.Number % 50 == member ? 1 : 0))
+                foreach (
+                    var payload in _payloads.Skip(
+                        defect == Defect.SkipsPayload && request.Number % 50 == member ? 1 : 0
+                    )
+                )
                 {
                     observer.Applies(member, request.Number, request.Id.Sender, payload.Span);
                     _position = request.Number;

@@ -4,8 +4,9 @@ using RotatingSequencer.Journal;
 namespace RotatingSequencer.Simulation;
 
 /// <summary>
-/// The disk under one member's journal. What was synced stays; of a write under way a crash leaves any beginning, the last bytes of which
-/// may be torn. A replaced journal is there entirely or not at all, since it is written beside and renamed.
+/// The disk of one member's journal. What was synced stays. A crash leaves any prefix of the current write, whose last
+/// bytes may be torn. A replaced journal is there entirely or not at all, since it is written under another name and
+/// renamed.
 /// </summary>
 internal sealed class SimulatedDisk
 {
@@ -15,12 +16,12 @@ internal sealed class SimulatedDisk
 
     public ReadOnlySpan<byte> Content => _synced.WrittenSpan;
 
-    /// <summary>Bytes appended since the journal was replaced; all of it when it was opened.</summary>
+    /// <summary>Bytes appended since the journal was replaced; after a start, all bytes.</summary>
     public long Growth { get; private set; }
 
     public bool IsIdle => _writing is null;
 
-    /// <summary>What the write under way will have made durable.</summary>
+    /// <summary>What the current write will make durable.</summary>
     public (byte[] Bytes, bool Replaces) Writing => (_writing!, _replaces);
 
     public void Begin(ReadOnlySpan<byte> bytes, bool replaces)
@@ -36,7 +37,7 @@ internal sealed class SimulatedDisk
         _writing = null;
     }
 
-    /// <summary>Whatever was under way ends somewhere. True when it was cut short or torn.</summary>
+    /// <summary>Ends the current write anywhere. True when it was cut short or torn.</summary>
     public bool Crash(Random random, Defect defect)
     {
         if (defect == Defect.LosesSynced)
@@ -72,10 +73,14 @@ internal sealed class SimulatedDisk
         return true;
     }
 
-    /// <summary>What a member finds when it starts; what was torn is cut off, and the rest synced, before it relies on it.</summary>
+    /// <summary>
+    /// What a member finds when it starts. The torn end is cut off, and the rest is synced, before the member relies on
+    /// it.
+    /// </summary>
     public JournalState Open()
     {
-        var state = JournalFormat.Read(_synced.WrittenSpan, out var length)
+        var state =
+            JournalFormat.Read(_synced.WrittenSpan, out var length)
             ?? throw new BrokenRule("a journal begins with a checkpoint", "it does not, after a crash");
         var good = _synced.WrittenSpan[..length].ToArray();
         _synced.ResetWrittenCount();

@@ -1,18 +1,17 @@
 using System.Buffers;
+using RotatingSequencer.Core;
 using RotatingSequencer.Journal;
-using RotatingSequencer.Protocol;
 using RotatingSequencer.Wire;
-using Core = RotatingSequencer.Protocol.Protocol;
 
 namespace RotatingSequencer.Simulation;
 
 /// <summary>
-/// Drives one core as <see cref="Hosting.MemberLoop"/> does, in virtual time: a step takes in what waits, lets the core act once, sends,
-/// and hands on. Between any two of these it may die.
+/// Drives one core as <see cref="Hosting.MemberLoop"/> does, in virtual time. A step receives what waits, lets the core
+/// act once, sends, and hands over deliveries and records. Between any two of these the member may die.
 /// </summary>
 internal sealed class SimulatedMember
 {
-    private const long LongestSleep = 1_000_000;
+    private const long MaxSleep = 1_000_000;
 
     private readonly World _world;
     private readonly Setup _setup;
@@ -24,7 +23,7 @@ internal sealed class SimulatedMember
     private readonly Queue<byte[]> _submitted = new();
     private readonly List<long> _barriers = [];
     private readonly ArrayBufferWriter<byte> _checkpoint = new();
-    private Core? _core;
+    private BroadcastCore? _core;
     private int _life;
     private long _stepAt = long.MaxValue;
     private long _pausedUntil;
@@ -52,29 +51,44 @@ internal sealed class SimulatedMember
 
     public int Steps { get; private set; }
 
-    public ProtocolCounters? Counters => _core?.Counters;
+    public CoreCounters? Counters => _core?.Counters;
 
-    /// <summary>Nothing is left to do here but heartbeats, as far as one member can tell.</summary>
+    /// <summary>Whether this member has nothing left to do but heartbeats.</summary>
     public bool IsSettled =>
-        _core is { } core && _submitted.Count == 0 && core.WaitingBytes == 0 && !core.BarrierUnderWay && _barriers.Count == 0 && !_barrierWanted
+        _core is { } core
+        && _submitted.Count == 0
+        && core.WaitingBytes == 0
+        && !core.BarrierUnderWay
+        && _barriers.Count == 0
+        && !_barrierWanted
         && (!_setup.Journal || (_disk.IsIdle && core.Records.WrittenCount == 0))
-        && core.Dropped == core.Known && core.Known == _world.Observer.History.Numbers - 1
+        && core.Dropped == core.Known
+        && core.Known == _world.Observer.History.Numbers - 1
         && core.Claims.Locals[_id] == _world.Observer.History.NumberedUpTo(_id, core.Known) - 1;
 
     public long Delivered => _core?.Delivered ?? -1;
 
-    /// <summary>Whether something submitted here is not yet in a Request that the others may know.</summary>
-    public bool Waits => _submitted.Count > 0 || _core is not { WaitingBytes: 0 } core || core.Claims.Locals[_id] < _world.Observer.History.RequestsOf(_id) - 1;
+    /// <summary>Whether something submitted here is not yet in a Request that others can know.</summary>
+    public bool Waits =>
+        _submitted.Count > 0
+        || _core is not { WaitingBytes: 0 } core
+        || core.Claims.Locals[_id] < _world.Observer.History.RequestsOf(_id) - 1;
 
-    /// <summary>At most so many Requests are still to be made here.</summary>
+    /// <summary>An upper bound of the Requests that this member still has to make.</summary>
     public long Waiting =>
-        _core is { } core ? (core.WaitingBytes + _submitted.Sum(p => (long)p.Length)) / (_setup.MaximumDatagram - Datagram.OverheadOf(_setup.Members) - 4) + 1 : 0;
+        _core is { } core
+            ? (core.WaitingBytes + _submitted.Sum(p => (long)p.Length))
+                / (_setup.MaxDatagram - Datagram.OverheadOf(_setup.Members) - 4)
+                + 1
+            : 0;
 
     public string State =>
         _core is not { } core
             ? "down"
-            : $"dropped {core.Dropped}, applied {core.Applied}, delivered {core.Delivered}, stable {core.Stable}, received {core.Received}, known {core.Known}, "
-                + $"claims {core.Claims.Held}/{core.Claims.Sequences}/{string.Join(' ', core.Claims.Locals)}, waiting {core.WaitingBytes} B and {_submitted.Count}, "
+            : $"dropped {core.Dropped}, applied {core.Applied}, delivered {core.Delivered}, stable {core.Stable}, "
+                + $"received {core.Received}, known {core.Known}, "
+                + $"claims {core.Claims.Held}/{core.Claims.Sequences}/{string.Join(' ', core.Claims.Locals)}, "
+                + $"waiting {core.WaitingBytes} B and {_submitted.Count}, "
                 + $"barriers {_barriers.Count}, {(_disk.IsIdle ? "" : "syncing, ")}wakes at {core.WakeAt}";
 
     public void Start()
@@ -85,20 +99,21 @@ internal sealed class SimulatedMember
         }
 
         var state = _disk.Open();
-        var options = new ProtocolOptions
+        var options = new CoreOptions
         {
             Self = _id,
             Members = _setup.Members,
-            MaximumDatagram = _setup.MaximumDatagram,
+            MaxDatagram = _setup.MaxDatagram,
             Window = _setup.Window,
             Pipeline = _setup.Pipeline,
             Journal = _setup.Journal,
             Seed = (ulong)_random.NextInt64(),
             FirstToken = _random.NextInt64(1L << 61),
         };
-        _world.Trace?.Add($"m{_id} begins: dropped {state.Dropped}, applied {state.Applied}, {state.Requests.Count} Requests, {state.Sequences.Count} Sequences");
-        _core = new Core(options, state, _world.Now);
-        _flushAt = _setup.MaximumJournal;
+        var held = $"{state.Requests.Count} Requests, {state.Sequences.Count} Sequences";
+        _world.Trace?.Add($"m{_id} begins: dropped {state.Dropped}, applied {state.Applied}, {held}");
+        _core = new BroadcastCore(options, state, _world.Now);
+        _flushAt = _setup.MaxJournalGrowth;
         _world.Observer.Begins(_id, state, _core);
         _application.Begin(state);
         Wake(_world.Now);
@@ -130,14 +145,18 @@ internal sealed class SimulatedMember
 
     public void Submit(byte[] payload)
     {
-        if (_core is null || _core.WaitingBytes + _submitted.Sum(p => (long)p.Length) > 64 * (_setup.MaximumDatagram + _setup.LargestPayload))
+        if (
+            _core is null
+            || _core.WaitingBytes + _submitted.Sum(p => (long)p.Length) > 64 * (_setup.MaxDatagram + _setup.MaxPayload)
+        )
         {
             _world.Statistics.SubmissionsRefused++;
             return;
         }
 
         _world.Statistics.Submissions++;
-        _world.Statistics.PayloadsCut += payload.Length > _setup.MaximumDatagram - Datagram.OverheadOf(_setup.Members) ? 1 : 0;
+        _world.Statistics.PayloadsCut +=
+            payload.Length > _setup.MaxDatagram - Datagram.OverheadOf(_setup.Members) ? 1 : 0;
         _world.Observer.History.Submit(_id, payload);
         _submitted.Enqueue(payload);
         Wake(_world.Now + Scheduling());
@@ -162,7 +181,9 @@ internal sealed class SimulatedMember
             return;
         }
 
-        _world.Trace?.Add($"m{_id} {(powerLoss ? "loses power" : "is killed")}{(_disk.IsIdle ? "" : " while it writes")}");
+        _world.Trace?.Add(
+            $"m{_id} {(powerLoss ? "loses power" : "is killed")}{(_disk.IsIdle ? "" : " while it writes")}"
+        );
         _ = powerLoss ? _world.Statistics.PowerLosses++ : _world.Statistics.Kills++;
         CountCore(_core);
         _core = null;
@@ -178,7 +199,7 @@ internal sealed class SimulatedMember
         _world.At(_world.Now + _random.Between(1, _setup.Outage), Start);
     }
 
-    public void CountCore(Core? core = null)
+    public void CountCore(BroadcastCore? core = null)
     {
         if ((core ?? _core)?.Counters is { } counters)
         {
@@ -197,14 +218,17 @@ internal sealed class SimulatedMember
         }
 
         _stepAt = at;
-        _world.At(at, () =>
-        {
-            if (_stepAt == at)
+        _world.At(
+            at,
+            () =>
             {
-                _stepAt = long.MaxValue;
-                Step();
+                if (_stepAt == at)
+                {
+                    _stepAt = long.MaxValue;
+                    Step();
+                }
             }
-        });
+        );
     }
 
     private void Step()
@@ -239,7 +263,7 @@ internal sealed class SimulatedMember
             return;
         }
 
-        HandOn(core);
+        HandOver(core);
         CheckNothingIsLeft(core, now);
         _world.Observer.Check(_id, core);
         if (dies > 3)
@@ -248,8 +272,12 @@ internal sealed class SimulatedMember
             return;
         }
 
-        BrokenRule.Unless(core.WakeAt > now, "a member sleeps until something is due", $"member {_id} wants to act at {core.WakeAt}");
-        Wake(_socket.Count > 0 ? now + 1 : Math.Min(core.WakeAt, now + LongestSleep));
+        BrokenRule.Unless(
+            core.WakeAt > now,
+            "a member sleeps until something is due",
+            $"member {_id} wants to act at {core.WakeAt}"
+        );
+        Wake(_socket.Count > 0 ? now + 1 : Math.Min(core.WakeAt, now + MaxSleep));
     }
 
     private void DieWithinStep()
@@ -258,21 +286,25 @@ internal sealed class SimulatedMember
         Crash(_random.Chance(_setup.PowerLoss));
     }
 
-    private void ReceiveSome(Core core, long now)
+    private void ReceiveSome(BroadcastCore core, long now)
     {
-        for (var drain = _random.Chance(0.9) ? 128 : _random.Next(1, 4); drain > 0 && _socket.TryDequeue(out var datagram); drain--)
+        for (
+            var drain = _random.Chance(0.9) ? 128 : _random.Next(1, 4);
+            drain > 0 && _socket.TryDequeue(out var datagram);
+            drain--
+        )
         {
             _world.Trace?.Add($"m{_id} ← {DatagramText.Describe(datagram, _setup.Members)}");
             _world.Observer.Receives(_id, datagram, now);
-            core.Receive(_world.Defect == Defect.BelievesTooMuch ? Exaggerated(datagram) : datagram, now);
+            core.Receive(_world.Defect == Defect.BelievesTooMuch ? ExaggeratedClaims.Of(datagram) : datagram, now);
         }
     }
 
-    private void TakeCompletions(Core core, long now)
+    private void TakeCompletions(BroadcastCore core, long now)
     {
         if (_disk.IsIdle && _setup.Journal && _disk.Growth > _flushAt)
         {
-            _flushAt = _disk.Growth + (_setup.MaximumJournal / 4);
+            _flushAt = _disk.Growth + (_setup.MaxJournalGrowth / 4);
             _application.FlushRequested = true;
             Apply();
         }
@@ -286,7 +318,7 @@ internal sealed class SimulatedMember
             core.OnApplied(flushed.Number);
             _checkpoint.ResetWrittenCount();
             core.BeginCheckpoint(_checkpoint, flushed.Position, flushed.Partial);
-            _flushAt = _setup.MaximumJournal;
+            _flushAt = _setup.MaxJournalGrowth;
             BeginWrite(_checkpoint.WrittenSpan, replaces: true);
             _application.ResumeAfterFlush();
             Apply();
@@ -300,8 +332,8 @@ internal sealed class SimulatedMember
         }
     }
 
-    /// <summary>All copies of all datagrams, or some when it dies meanwhile.</summary>
-    private void Send(Core core, bool stopMidway)
+    /// <summary>Sends all copies of all datagrams; only some when the member dies meanwhile.</summary>
+    private void Send(BroadcastCore core, bool stopMidway)
     {
         var datagrams = core.Outbox.Close();
         foreach (var datagram in datagrams)
@@ -311,9 +343,11 @@ internal sealed class SimulatedMember
 
         foreach (var datagram in datagrams)
         {
-            var bytes = _world.Defect == Defect.ClaimsTooMuch ? Exaggerated(datagram.Bytes) : datagram.Bytes.ToArray();
+            var bytes =
+                _world.Defect == Defect.ClaimsTooMuch ? ExaggeratedClaims.Of(datagram.Bytes) : datagram.Bytes.ToArray();
             _world.Observer.CheckClaims(_id, bytes);
-            _world.Trace?.Add($"m{_id} → {(datagram.Destination < 0 ? "all" : datagram.Destination)}: {DatagramText.Describe(bytes, _setup.Members)}");
+            var destination = datagram.Destination < 0 ? "all" : $"{datagram.Destination}";
+            _world.Trace?.Add($"m{_id} → {destination}: {DatagramText.Describe(bytes, _setup.Members)}");
             for (var i = 1; i < _setup.Members; i++)
             {
                 var to = (_id + i) % _setup.Members;
@@ -332,7 +366,7 @@ internal sealed class SimulatedMember
         core.Outbox.Clear();
     }
 
-    private void HandOn(Core core)
+    private void HandOver(BroadcastCore core)
     {
         foreach (var request in core.Deliveries)
         {
@@ -357,15 +391,18 @@ internal sealed class SimulatedMember
         {
             _world.Statistics.Barriers++;
             BrokenRule.Unless(
-                target >= _barrierFloor, "a read sees what was delivered before it began", $"member {_id} would read at {target}, not {_barrierFloor}");
+                target >= _barrierFloor,
+                "a read sees what was delivered before it began",
+                $"member {_id} would read at {target}, not {_barrierFloor}"
+            );
             _barriers.Add(target);
         }
 
         _barriers.RemoveAll(target => target <= _application.Applied);
     }
 
-    /// <summary>What could be done now must not wait for something else to happen.</summary>
-    private void CheckNothingIsLeft(Core core, long now)
+    /// <summary>Checks that nothing waits that could be done now.</summary>
+    private void CheckNothingIsLeft(BroadcastCore core, long now)
     {
         if (!_random.Chance(0.1))
         {
@@ -378,22 +415,8 @@ internal sealed class SimulatedMember
         BrokenRule.Unless(
             datagrams.Count == 0 && core.Deliveries.Count == 0 && core.Records.WrittenCount == records,
             "a member does at once what it can",
-            $"member {_id} sends {datagrams.Count} and delivers {core.Deliveries.Count} more when asked again");
-    }
-
-    /// <summary>Claims to hold one number more.</summary>
-    private static byte[] Exaggerated(ReadOnlySpan<byte> datagram)
-    {
-        const int LargestOfOneByte = 0x7F;
-        var exaggerated = datagram.ToArray();
-        var (held, sequences) = (Datagram.HeaderLength, Datagram.HeaderLength + 1);
-        if (exaggerated.Length > sequences && exaggerated[held] < LargestOfOneByte && exaggerated[sequences] < LargestOfOneByte)
-        {
-            exaggerated[held]++;
-            exaggerated[sequences]++;
-        }
-
-        return exaggerated;
+            $"member {_id} sends {datagrams.Count} and delivers {core.Deliveries.Count} more when it acts again"
+        );
     }
 
     private void BeginWrite(ReadOnlySpan<byte> bytes, bool replaces)
@@ -405,20 +428,23 @@ internal sealed class SimulatedMember
     private void CompleteWrite()
     {
         var life = _life;
-        _world.At(_world.Now + Slowly(_setup.Sync), () =>
-        {
-            if (_life != life)
+        _world.At(
+            _world.Now + Slowly(_setup.Sync),
+            () =>
             {
-                return;
-            }
+                if (_life != life)
+                {
+                    return;
+                }
 
-            var (bytes, replaces) = _disk.Writing;
-            _ = replaces ? _world.Statistics.Checkpoints++ : _world.Statistics.Syncs++;
-            _disk.Complete();
-            _world.Observer.Synced(_id, bytes, replaces);
-            _core!.SyncCompleted();
-            Wake(_world.Now + Scheduling());
-        });
+                var (bytes, replaces) = _disk.Writing;
+                _ = replaces ? _world.Statistics.Checkpoints++ : _world.Statistics.Syncs++;
+                _disk.Complete();
+                _world.Observer.Synced(_id, bytes, replaces);
+                _core!.SyncCompleted();
+                Wake(_world.Now + Scheduling());
+            }
+        );
     }
 
     private void Apply()
@@ -430,26 +456,31 @@ internal sealed class SimulatedMember
 
         var life = _life;
         _applying = true;
-        _world.At(_world.Now + Slowly(_setup.Apply), () =>
-        {
-            if (_life != life)
+        _world.At(
+            _world.Now + Slowly(_setup.Apply),
+            () =>
             {
-                return;
-            }
+                if (_life != life)
+                {
+                    return;
+                }
 
-            _applying = false;
-            _application.Work(_random.Chance(0.5) ? 256 : _random.Next(1, 20), _calm || _random.Chance(0.7));
-            if (_core!.WaitsForRoom || _application.Flushed is not null || _barriers.Count > 0)
-            {
-                Wake(_world.Now + Scheduling());
-            }
+                _applying = false;
+                _application.Work(_random.Chance(0.5) ? 256 : _random.Next(1, 20), _calm || _random.Chance(0.7));
+                if (_core!.WaitsForRoom || _application.Flushed is not null || _barriers.Count > 0)
+                {
+                    Wake(_world.Now + Scheduling());
+                }
 
-            Apply();
-        });
+                Apply();
+            }
+        );
     }
 
     private long Scheduling() => _random.NextInt64(_calm ? 30 : _setup.Scheduling);
 
     private long Slowly(long usual) =>
-        _calm ? _random.NextInt64(Math.Min(usual, 1_000)) : _random.NextInt64(2 * usual) * (_random.Chance(_setup.Slow) ? _random.Next(2, 100) : 1);
+        _calm
+            ? _random.NextInt64(Math.Min(usual, 1_000))
+            : _random.NextInt64(2 * usual) * (_random.Chance(_setup.Slow) ? _random.Next(2, 100) : 1);
 }

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace RotatingSequencer.Simulation;
 
-/// <summary>What happened in the runs, so that one sees that the faults really occurred.</summary>
+/// <summary>What happened in the runs; it shows that the faults really occurred.</summary>
 internal sealed class Statistics
 {
     public long Runs;
@@ -38,14 +38,17 @@ internal sealed class Statistics
     public long TornWrites;
     public long Syncs;
     public long Checkpoints;
-    public long LongestSettlingMilliseconds;
+    public long MaxSettlingMilliseconds;
 
     public void Add(Statistics other)
     {
         foreach (var field in Fields)
         {
             var (mine, theirs) = ((long)field.GetValue(this)!, (long)field.GetValue(other)!);
-            field.SetValue(this, field.Name.StartsWith("Longest", StringComparison.Ordinal) ? Math.Max(mine, theirs) : mine + theirs);
+            field.SetValue(
+                this,
+                field.Name.StartsWith("Max", StringComparison.Ordinal) ? Math.Max(mine, theirs) : mine + theirs
+            );
         }
     }
 
@@ -54,7 +57,7 @@ internal sealed class Statistics
         var text = new StringBuilder();
         foreach (var field in Fields)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"  {field.Name,-30} {field.GetValue(this),16:N0}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"  {field.Name, -30} {field.GetValue(this), 16:N0}");
         }
 
         return text.ToString();

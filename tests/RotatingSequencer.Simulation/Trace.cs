@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace RotatingSequencer.Simulation;
 
-/// <summary>What happened, as lines; of a long run only the end is kept, unless it is written as it happens.</summary>
+/// <summary>What happened, as lines. It keeps the last lines; a writer gets all.</summary>
 internal sealed class Trace(int keep, TextWriter? writer)
 {
     private readonly Queue<string> _lines = new();
@@ -13,7 +13,10 @@ internal sealed class Trace(int keep, TextWriter? writer)
 
     public void Add(FormattableString line)
     {
-        var text = string.Create(CultureInfo.InvariantCulture, $"{Clock() / 1_000.0,12:F3} ms  {FormattableString.Invariant(line)}");
+        var text = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Clock() / 1_000.0, 12:F3} ms  {FormattableString.Invariant(line)}"
+        );
         writer?.WriteLine(text);
         _lines.Enqueue(text);
         if (_lines.Count > keep)

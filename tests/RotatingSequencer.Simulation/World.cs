@@ -3,15 +3,19 @@ using System.Buffers.Binary;
 namespace RotatingSequencer.Simulation;
 
 /// <summary>
-/// One run, from one seed: a storm of submissions and faults, then everything is repaired, the group must settle, and then be silent.
+/// One run from one seed: a storm of submissions and faults; then all faults end, and the group must settle and fall
+/// silent.
 /// </summary>
 internal sealed class World
 {
-    /// <summary>Simulated time within which a group without faults must have settled, besides one hop for each number it has yet to give out.</summary>
+    /// <summary>
+    /// Simulated time in which a group without faults must settle, besides one hop for each number that it still has to
+    /// assign.
+    /// </summary>
     private const long SettlesWithin = 5_000_000;
 
     private const long Silence = 10_000_000;
-    private const long MaximumEvents = 20_000_000;
+    private const long MaxEvents = 20_000_000;
 
     private readonly PriorityQueue<Action, (long At, long Order)> _events = new();
     private long _order;
@@ -29,7 +33,7 @@ internal sealed class World
             trace.Clock = () => Now;
         }
 
-        Observer = new Observer(Setup);
+        Observer = new RuleObserver(Setup);
         Network = new Network(this);
         Members = [.. Enumerable.Range(0, Setup.Members).Select(id => new SimulatedMember(this, id))];
     }
@@ -42,7 +46,7 @@ internal sealed class World
 
     public Trace? Trace { get; }
 
-    public Observer Observer { get; }
+    public RuleObserver Observer { get; }
 
     public Network Network { get; }
 
@@ -66,7 +70,7 @@ internal sealed class World
         RunUntil(Setup.Storm);
         Calm();
         Settle(SettlesWithin);
-        // The rest of the knowledge, and what old datagrams stir up.
+        // Time for the last claims, and for old datagrams that are replayed.
         RunUntil(Now + 3_000_000 + (2 * Setup.Storm));
         CheckSilence();
         LoneRequest();
@@ -90,7 +94,7 @@ internal sealed class World
             _events.TryDequeue(out var action, out _);
             Now = next.At;
             Statistics.Events++;
-            BrokenRule.Unless(Statistics.Events < MaximumEvents, "a run ends", $"after {MaximumEvents} events it had not");
+            BrokenRule.Unless(Statistics.Events < MaxEvents, "a run ends", $"after {MaxEvents} events it had not");
             action!();
         }
 
@@ -99,34 +103,43 @@ internal sealed class World
 
     private void PlanStorm()
     {
-        Repeat(Setup.Submissions, () =>
-        {
-            var member = Setup.Flooded >= 0 && Random.Chance(0.9) ? Setup.Flooded : Random.Next(Setup.Members);
-            var count = Random.Chance(Setup.Bursts / 10) ? Random.Next(1, 50) : 1;
-            for (; count > 0; count--)
+        Repeat(
+            Setup.Submissions,
+            () =>
             {
-                Members[member].Submit(Payload());
+                var member = Setup.Flooded >= 0 && Random.Chance(0.9) ? Setup.Flooded : Random.Next(Setup.Members);
+                var count = Random.Chance(Setup.Bursts / 10) ? Random.Next(1, 50) : 1;
+                for (; count > 0; count--)
+                {
+                    Members[member].Submit(Payload());
+                }
             }
-        });
+        );
         Repeat(Setup.Barriers, () => Members[Random.Next(Setup.Members)].ReadBarrier());
-        Repeat(Setup.Pauses, () =>
-        {
-            Statistics.Pauses++;
-            Members[Random.Next(Setup.Members)].Pause(Outage());
-        });
+        Repeat(
+            Setup.Pauses,
+            () =>
+            {
+                Statistics.Pauses++;
+                Members[Random.Next(Setup.Members)].Pause(Outage());
+            }
+        );
         Repeat(Setup.Crashes, () => Members[Random.Next(Setup.Members)].Crash(Random.Chance(Setup.PowerLoss)));
-        Repeat(Setup.Cuts, () =>
-        {
-            var duration = Outage();
-            if (Random.Chance(0.7))
+        Repeat(
+            Setup.Cuts,
+            () =>
             {
-                CutLink(Random.Next(Setup.Members), Random.Next(Setup.Members), duration);
+                var duration = Outage();
+                if (Random.Chance(0.7))
+                {
+                    CutLink(Random.Next(Setup.Members), Random.Next(Setup.Members), duration);
+                }
+                else
+                {
+                    CutHalves(duration);
+                }
             }
-            else
-            {
-                CutHalves(duration);
-            }
-        });
+        );
     }
 
     private void CutLink(int from, int to, long duration)
@@ -172,24 +185,30 @@ internal sealed class World
     {
         var began = Now;
         var hop = Setup.Delay + Setup.Jitter + (2 * Math.Min(Setup.Sync, 1_000)) + 100;
-        // A small window is passed only when all hold what fills it and have said so, which they are in no hurry to.
+        // A small window opens only when all hold what fills it and have claimed it, which may take a while.
         var rounds = Setup.Window < 10 ? (3 * hop) + 10_000 : 0;
-        var deadline = began + within + (((3 * hop) + rounds) * (10 + Observer.History.WithoutNumber + Members.Sum(m => m.Waiting)));
+        var deadline =
+            began
+            + within
+            + (((3 * hop) + rounds) * (10 + Observer.History.WithoutNumber + Members.Sum(m => m.Waiting)));
         while (!Members.All(m => m.IsSettled))
         {
             if (Now >= deadline)
             {
-                throw new BrokenRule("without faults the group settles", "it has not:\n" + string.Join('\n', Members.Select((m, i) => $"  m{i} {m.State}")));
+                throw new BrokenRule(
+                    "without faults the group settles",
+                    "it has not:\n" + string.Join('\n', Members.Select((m, i) => $"  m{i} {m.State}"))
+                );
             }
 
             RunUntil(Now + 10_000);
         }
 
         Observer.CheckAllDelivered();
-        Statistics.LongestSettlingMilliseconds = Math.Max(Statistics.LongestSettlingMilliseconds, (Now - began) / 1_000);
+        Statistics.MaxSettlingMilliseconds = Math.Max(Statistics.MaxSettlingMilliseconds, (Now - began) / 1_000);
     }
 
-    /// <summary>A settled group sends heartbeats, asks nothing, and hardly wakes up.</summary>
+    /// <summary>A settled group sends heartbeats, asks nothing, and rarely wakes up.</summary>
     private void CheckSilence()
     {
         Trace?.Add($"silence");
@@ -205,12 +224,18 @@ internal sealed class World
         var heartbeats = (long)Setup.Members * (Setup.Members - 1) * ((Silence / 750_000) + 1);
         BrokenRule.Unless(asked == Members.Sum(m => m.Counters!.Asked), "a settled group asks nothing", $"it asked");
         BrokenRule.Unless(
-            Statistics.Datagrams - datagrams <= heartbeats, "a settled group is silent but for heartbeats", $"it sent {Statistics.Datagrams - datagrams} datagrams");
+            Statistics.Datagrams - datagrams <= heartbeats,
+            "a settled group is silent but for heartbeats",
+            $"it sent {Statistics.Datagrams - datagrams} datagrams"
+        );
         BrokenRule.Unless(
-            Members.Sum(m => m.Steps) - steps <= 2 * heartbeats + (30 * Setup.Members), "a settled group sleeps", $"it took {Members.Sum(m => m.Steps) - steps} steps");
+            Members.Sum(m => m.Steps) - steps <= 2 * heartbeats + (30 * Setup.Members),
+            "a settled group sleeps",
+            $"it took {Members.Sum(m => m.Steps) - steps} steps"
+        );
     }
 
-    /// <summary>One request in an idle group, with nothing else to carry what is known of it.</summary>
+    /// <summary>One request in an idle group, where nothing else carries the claims.</summary>
     private void LoneRequest()
     {
         Trace?.Add($"a lone request");
@@ -220,12 +245,16 @@ internal sealed class World
     }
 
     /// <summary>
-    /// The same, and some of what it makes the members say first is lost: nothing follows that would show it, and a heartbeat would come too late. On a
-    /// network that was slow or fitful the members have learnt to be patient.
+    /// The same, but some of the first datagrams are lost. Nothing follows that would show the loss, and a heartbeat
+    /// would come too late. After a slow or unsteady network the members' timeouts are too long for this check.
     /// </summary>
     private void LostTail()
     {
-        if (Setup.Delay + Setup.Jitter > 2_000 || Setup.Scheduling > 1_000 || Setup.Late + Setup.Slow + Setup.Pauses + Setup.Crashes + Setup.Cuts > 0)
+        if (
+            Setup.Delay + Setup.Jitter > 2_000
+            || Setup.Scheduling > 1_000
+            || Setup.Late + Setup.Slow + Setup.Pauses + Setup.Crashes + Setup.Cuts > 0
+        )
         {
             return;
         }
@@ -235,16 +264,25 @@ internal sealed class World
         Members[Random.Next(Setup.Members)].Submit(Payload());
         var deadline = Now + 300_000;
         RunUntil(Now + 1);
-        while (Observer.History.WithoutNumber > 0 || Members.Any(m => m.Delivered < Observer.History.Numbers - 1 || m.Waits))
+        while (
+            Observer.History.WithoutNumber > 0
+            || Members.Any(m => m.Delivered < Observer.History.Numbers - 1 || m.Waits)
+        )
         {
-            BrokenRule.Unless(Now < deadline, "what is lost last is delivered soon", $"it was not:\n{string.Join('\n', Members.Select(m => m.State))}");
+            BrokenRule.Unless(
+                Now < deadline,
+                "what is lost last is delivered soon",
+                $"it was not:\n{string.Join('\n', Members.Select(m => m.State))}"
+            );
             RunUntil(Now + 1_000);
         }
 
         Network.LoseNext(0);
     }
 
-    /// <summary>One member has far more to say than the others, all at once: the observer sees whether these get their turn.</summary>
+    /// <summary>
+    /// One member submits far more than the others, all at once. The observer checks that the others get their turn.
+    /// </summary>
     private void Flood()
     {
         if (!Random.Chance(0.3))
@@ -254,7 +292,7 @@ internal sealed class World
 
         var flooder = Random.Next(Setup.Members);
         Trace?.Add($"m{flooder} floods the group");
-        var body = Setup.MaximumDatagram - Wire.Datagram.OverheadOf(Setup.Members);
+        var body = Setup.MaxDatagram - Wire.Datagram.OverheadOf(Setup.Members);
         for (var i = 0; i < 4 * Setup.Members; i++)
         {
             Members[flooder].Submit(Payload(Math.Max(8, body - 4)));
@@ -271,9 +309,10 @@ internal sealed class World
 
     private long Outage() => Random.Between(100, Setup.Outage);
 
-    private byte[] Payload() => Payload(Random.Chance(0.8) ? Random.Next(8, 60) : (int)Random.Between(8, Math.Max(8, Setup.LargestPayload)));
+    private byte[] Payload() =>
+        Payload(Random.Chance(0.8) ? Random.Next(8, 60) : (int)Random.Between(8, Math.Max(8, Setup.MaxPayload)));
 
-    /// <summary>No two alike, so that none can be taken for another.</summary>
+    /// <summary>No two are equal, so that none can be mistaken for another.</summary>
     private byte[] Payload(int length)
     {
         var payload = new byte[length];
@@ -286,14 +325,17 @@ internal sealed class World
     {
         if (rate > 0)
         {
-            At(Now + Random.UntilNext(rate), () =>
-            {
-                if (!_calm)
+            At(
+                Now + Random.UntilNext(rate),
+                () =>
                 {
-                    action();
-                    Repeat(rate, action);
+                    if (!_calm)
+                    {
+                        action();
+                        Repeat(rate, action);
+                    }
                 }
-            });
+            );
         }
     }
 }

@@ -2,7 +2,7 @@ using Agora.Testing;
 
 namespace RotatingSequencer.Tests;
 
-/// <summary>A journal is cut behind the application's state: neither may come back without the other.</summary>
+/// <summary>A journal begins after the application's state: neither may come back without the other.</summary>
 public sealed class ApplicationLossTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("rotating-sequencer-").FullName;
@@ -28,9 +28,7 @@ public sealed class ApplicationLossTests : IDisposable
             }
         }
 
-        await using (await StartAsync(application))
-        {
-        }
+        await using (await StartAsync(application)) { }
 
         await Assert.ThrowsAsync<JournalLostException>(() => StartAsync(new Counter()));
     }
@@ -43,7 +41,7 @@ public sealed class ApplicationLossTests : IDisposable
             Members = FreePorts.TakeEndPoints(1),
             GroupKey = "a key that only tests know"u8.ToArray(),
             JournalDirectory = _directory,
-            MaximumJournal = 1 << 16,
+            MaxJournalGrowth = 1 << 16,
         };
         return Member.StartAsync(options, application, TestContext.Current.CancellationToken);
     }
@@ -56,7 +54,8 @@ public sealed class ApplicationLossTests : IDisposable
 
         public int Flushes => Volatile.Read(ref _flushes);
 
-        public void Deliver(ReadOnlySpan<Delivery> deliveries, Span<ReadOnlyMemory<byte>> results) => Applied = deliveries[^1].Number;
+        public void Deliver(ReadOnlySpan<Delivery> deliveries, Span<ReadOnlyMemory<byte>> results) =>
+            Applied = deliveries[^1].Number;
 
         public bool TryFlush()
         {

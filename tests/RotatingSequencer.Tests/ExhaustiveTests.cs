@@ -3,18 +3,18 @@ using RotatingSequencer.Simulation.Exhaustive;
 namespace RotatingSequencer.Tests;
 
 /// <summary>
-/// "For n = 2 and 3 and two or three requests, every order of delivery, loss and duplication up to a bound." Larger bounds with
-/// <c>dotnet run --project tests/RotatingSequencer.Simulation -- --exhaustive</c>.
+/// "For n = 2 and 3 and two or three requests, every order of delivery, loss and duplication up to a bound." For larger
+/// bounds, run <c>dotnet run --project tests/RotatingSequencer.Simulation -- --exhaustive</c>.
 /// </summary>
 public sealed class ExhaustiveTests
 {
-    public static TheoryData<string> Suite => [.. Bounds.Suite.Select(bounds => bounds.ToString())];
+    public static TheoryData<string> Suite => [.. SearchBounds.Suite.Select(bounds => bounds.ToString())];
 
     [Theory]
     [MemberData(nameof(Suite))]
     public void Nothing_that_can_happen_within_bounds_breaks_a_rule(string bounds)
     {
-        var search = new Search(Bounds.Suite.Single(b => b.ToString() == bounds));
+        var search = new StateSearch(SearchBounds.Suite.Single(b => b.ToString() == bounds));
 
         var failure = search.Run();
 

@@ -2,7 +2,7 @@ using RotatingSequencer.Processes;
 
 namespace RotatingSequencer.Tests;
 
-/// <summary>The comparison of histories finds whatever may be wrong with them.</summary>
+/// <summary>The comparison of histories finds everything that can be wrong with them.</summary>
 public sealed class HistoriesTests : IDisposable
 {
     private readonly string _file = Path.GetTempFileName();
@@ -26,7 +26,7 @@ public sealed class HistoriesTests : IDisposable
     [InlineData("a gap", "follows")]
     [InlineData("not first in, first out", "begins with")]
     [InlineData("an earlier life", "follows")]
-    [InlineData("numbers that go down", "behind")]
+    [InlineData("numbers that go down", "below")]
     [InlineData("lost", "is lost")]
     [InlineData("moved", "was acknowledged with number")]
     public void Every_wrong_history_is_found(string wrong, string problem)
@@ -48,7 +48,8 @@ public sealed class HistoriesTests : IDisposable
 
         Assert.Contains(problem, Histories.Problem([one, one, other], acknowledged), StringComparison.Ordinal);
 
-        static (HistoryEntry[], HistoryEntry[], Acknowledgement[]) Both(HistoryEntry[] history) => (history, history, []);
+        static (HistoryEntry[], HistoryEntry[], Acknowledgement[]) Both(HistoryEntry[] history) =>
+            (history, history, []);
     }
 
     [Fact]
@@ -82,8 +83,12 @@ public sealed class HistoriesTests : IDisposable
         Assert.Throws<InvalidDataException>(() => PayloadId.Read(payload));
     }
 
-    private static HistoryEntry Entry(long number, int member, int life, int counter) => new(number, new(member, life, counter));
+    private static HistoryEntry Entry(long number, int member, int life, int counter) =>
+        new(number, new(member, life, counter));
 
-    private static void Deliver(HistoryFile history, params HistoryEntry[] entries) => history.Deliver(
-        [.. entries.Select(e => new Delivery(e.Number, e.Payload.Member, e.Payload.Bytes()))], new ReadOnlyMemory<byte>[entries.Length]);
+    private static void Deliver(HistoryFile history, params HistoryEntry[] entries) =>
+        history.Deliver(
+            [.. entries.Select(e => new Delivery(e.Number, e.Payload.Member, e.Payload.Bytes()))],
+            new ReadOnlyMemory<byte>[entries.Length]
+        );
 }

@@ -4,7 +4,7 @@ using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Tests;
 
-/// <summary>The journal: what was synced is found again, whatever a crash does to the rest.</summary>
+/// <summary>What was synced to the journal is read again, whatever a crash does to the rest.</summary>
 public sealed class JournalTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("rotating-sequencer-journal-").FullName;
@@ -19,11 +19,16 @@ public sealed class JournalTests : IDisposable
         var read = JournalFormat.Read(Bytes(written), out _)!;
 
         Assert.Equal(
-            (written.Self, written.Dropped, written.Applied, written.Position), (read.Self, read.Dropped, read.Applied, read.Position));
+            (written.Self, written.Dropped, written.Applied, written.Position),
+            (read.Self, read.Dropped, read.Applied, read.Position)
+        );
         Assert.Equal(written.DroppedLocals, read.DroppedLocals);
         Assert.Equal(written.Incarnations, read.Incarnations);
         Assert.Equal(written.Partial, read.Partial);
-        Assert.Equal(written.Requests.Select(r => (r.Id, Convert.ToHexString(r.Body))), read.Requests.Select(r => (r.Id, Convert.ToHexString(r.Body))));
+        Assert.Equal(
+            written.Requests.Select(r => (r.Id, Convert.ToHexString(r.Body))),
+            read.Requests.Select(r => (r.Id, Convert.ToHexString(r.Body)))
+        );
         Assert.Equal(written.Sequences, read.Sequences);
     }
 
@@ -37,7 +42,10 @@ public sealed class JournalTests : IDisposable
             var state = JournalFormat.Read(bytes.AsSpan(0, length), out var good);
 
             Assert.Equal(ends.LastOrDefault(end => end <= length), good);
-            Assert.Equal(ends.Count(end => end <= length), state is null ? 0 : 1 + state.Requests.Count + state.Sequences.Count);
+            Assert.Equal(
+                ends.Count(end => end <= length),
+                state is null ? 0 : 1 + state.Requests.Count + state.Sequences.Count
+            );
         }
     }
 
@@ -57,7 +65,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void Zeros_behind_the_last_record_end_the_journal()
+    public void Zeros_after_the_last_record_end_the_journal()
     {
         var bytes = Bytes(Some());
 
@@ -89,21 +97,21 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void What_a_crash_cut_short_does_not_come_back_behind_what_follows()
+    public void What_a_crash_cut_short_does_not_come_back_after_what_follows()
     {
         using (var journal = Open(out _))
         {
             journal.Append(Record(0));
         }
 
-        // Two records were being written; only the first half of the first and all of the second got to the disk.
+        // Of two records, only the first half of the first and all of the second got to the disk.
         var torn = Record(1);
         torn.AsSpan(torn.Length / 2).Clear();
         Spoil(file => file.Write([.. torn, .. Record(2)]));
         using (var journal = Open(out var state))
         {
             Assert.Equal([0], state.Requests.Select(r => r.Id.Local));
-            // As long as what was torn: without care it would join what lies behind it.
+            // As long as the torn record: without care it would join the record that lies after that.
             journal.Append(Record(1));
         }
 
@@ -181,14 +189,16 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void A_file_that_is_no_journal_is_refused_by_name()
     {
-        using (Open(out _))
-        {
-        }
+        using (Open(out _)) { }
 
         Spoil(file => file.SetLength(0));
 
-        Assert.Contains("journal-0000000000", Assert.Throws<InvalidDataException>(() => Open(out _)).Message, StringComparison.Ordinal);
-        // And it is not held on to.
+        Assert.Contains(
+            "journal-0000000000",
+            Assert.Throws<InvalidDataException>(() => Open(out _)).Message,
+            StringComparison.Ordinal
+        );
+        // And the file is not kept open.
         Assert.Throws<InvalidDataException>(() => Open(out _));
     }
 
@@ -198,7 +208,7 @@ public sealed class JournalTests : IDisposable
     [InlineData("journal-9")]
     [InlineData("journal-copy")]
     [InlineData("notes.txt")]
-    public void What_somebody_else_put_beside_it_is_left_alone(string name)
+    public void Other_files_in_the_directory_are_left_alone(string name)
     {
         using (var journal = Open(out _))
         {
@@ -233,7 +243,18 @@ public sealed class JournalTests : IDisposable
 
     private static JournalState Some()
     {
-        var state = new JournalState(1, 3) { Dropped = 300, Applied = 305, Position = 304, Partial = [[], [1, 2, 3], [4]] };
+        var state = new JournalState(1, 3)
+        {
+            Dropped = 300,
+            Applied = 305,
+            Position = 304,
+            Partial =
+            [
+                [],
+                [1, 2, 3],
+                [4],
+            ],
+        };
         for (var m = 0; m < 3; m++)
         {
             state.DroppedLocals[m] = 100 * m;
@@ -266,7 +287,7 @@ public sealed class JournalTests : IDisposable
     private static List<int> Ends(ReadOnlySpan<byte> journal)
     {
         var ends = new List<int>();
-        for (var at = 0; at < journal.Length;)
+        for (var at = 0; at < journal.Length; )
         {
             at += 8 + BitConverter.ToInt32(journal[at..]);
             ends.Add(at);
@@ -275,11 +296,17 @@ public sealed class JournalTests : IDisposable
         return ends;
     }
 
-    private JournalFile Open(out JournalState state) => JournalFile.Open(_directory, JournalState.Fresh(1, 3, incarnation: 7), out state);
+    private JournalFile Open(out JournalState state) =>
+        JournalFile.Open(_directory, JournalState.Fresh(1, 3, incarnation: 7), out state);
 
     private byte[] ReadOpen()
     {
-        using var file = new FileStream(Directory.GetFiles(_directory, "journal-*").Single(), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var file = new FileStream(
+            Directory.GetFiles(_directory, "journal-*").Single(),
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.ReadWrite
+        );
         var bytes = new byte[file.Length];
         file.ReadExactly(bytes);
         return bytes;
@@ -287,7 +314,11 @@ public sealed class JournalTests : IDisposable
 
     private void Spoil(Action<FileStream> spoil)
     {
-        using var file = new FileStream(Directory.GetFiles(_directory, "journal-*").Single(), FileMode.Open, FileAccess.ReadWrite);
+        using var file = new FileStream(
+            Directory.GetFiles(_directory, "journal-*").Single(),
+            FileMode.Open,
+            FileAccess.ReadWrite
+        );
         file.Seek(0, SeekOrigin.End);
         spoil(file);
     }

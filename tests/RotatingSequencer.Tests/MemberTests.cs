@@ -9,7 +9,7 @@ using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Tests;
 
-/// <summary>Members as others use them: real UDP on the loopback interface, real journals.</summary>
+/// <summary>Members as programs use them: real UDP on the loopback interface, real journals.</summary>
 public sealed class MemberTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("rotating-sequencer-").FullName;
@@ -26,13 +26,22 @@ public sealed class MemberTests : IDisposable
     [InlineData(5, true)]
     public async Task All_members_deliver_the_same_in_the_same_order(int members, bool journal)
     {
-        await using var group = await Group.StartAsync(members, journal ? _directory : null);
+        await using var group = await MemberGroup.StartAsync(members, journal ? _directory : null);
 
-        await Task.WhenAll(Enumerable.Range(0, members).SelectMany(m => Enumerable.Range(0, 100).Select(async i =>
-        {
-            var result = await group[m].BroadcastAsync(Encoding.UTF8.GetBytes($"{m}/{i}"), Cancellation);
-            Assert.Equal($"done {m}/{i}", Encoding.UTF8.GetString(result.Span));
-        })));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, members)
+                .SelectMany(m =>
+                    Enumerable
+                        .Range(0, 100)
+                        .Select(async i =>
+                        {
+                            var result = await group[m]
+                                .BroadcastAsync(Encoding.UTF8.GetBytes($"{m}/{i}"), Cancellation);
+                            Assert.Equal($"done {m}/{i}", Encoding.UTF8.GetString(result.Span));
+                        })
+                )
+        );
 
         foreach (var m in Enumerable.Range(0, members))
         {
@@ -45,7 +54,7 @@ public sealed class MemberTests : IDisposable
     [Fact]
     public async Task A_payload_of_a_mebibyte_is_cut_and_put_together_again()
     {
-        await using var group = await Group.StartAsync(3, null);
+        await using var group = await MemberGroup.StartAsync(3, null);
         var payload = RandomNumberGenerator.GetBytes(1 << 20);
 
         var result = await group[1].BroadcastAsync(payload, Cancellation);
@@ -60,7 +69,7 @@ public sealed class MemberTests : IDisposable
         var histories = Enumerable.Range(0, 3).Select(_ => new Recorder()).ToArray();
         for (var life = 0; life < 3; life++)
         {
-            await using var group = await Group.StartAsync(3, _directory, histories);
+            await using var group = await MemberGroup.StartAsync(3, _directory, histories);
             for (var i = 0; i < 20; i++)
             {
                 await group[i % 3].BroadcastAsync(Encoding.UTF8.GetBytes($"{life}/{i}"), Cancellation);
@@ -75,13 +84,22 @@ public sealed class MemberTests : IDisposable
     }
 
     [Fact]
-    public async Task The_journal_is_cut_behind_the_application_and_still_enough()
+    public async Task A_journal_that_is_replaced_still_holds_enough()
     {
         var histories = Enumerable.Range(0, 3).Select(_ => new Recorder()).ToArray();
         var payload = new byte[20_000];
-        await using (var group = await Group.StartAsync(3, _directory, histories, o => o with { MaximumJournal = 1 << 18 }))
+        await using (
+            var group = await MemberGroup.StartAsync(
+                3,
+                _directory,
+                histories,
+                o => o with { MaxJournalGrowth = 1 << 18 }
+            )
+        )
         {
-            await Task.WhenAll(Enumerable.Range(0, 200).Select(i => group[i % 3].BroadcastAsync(payload, Cancellation)));
+            await Task.WhenAll(
+                Enumerable.Range(0, 200).Select(i => group[i % 3].BroadcastAsync(payload, Cancellation))
+            );
             await Task.WhenAll(group.Members.Select(m => m.ReadBarrierAsync(Cancellation)));
         }
 
@@ -89,7 +107,7 @@ public sealed class MemberTests : IDisposable
         var journals = new DirectoryInfo(_directory).GetFiles("journal-*", SearchOption.AllDirectories);
         Assert.Equal(3, journals.Length);
         Assert.All(journals, j => Assert.InRange(j.Length, 1, 200 * payload.Length / 2));
-        await using var again = await Group.StartAsync(3, _directory, histories);
+        await using var again = await MemberGroup.StartAsync(3, _directory, histories);
         await again[0].BroadcastAsync(payload, Cancellation);
         await Task.WhenAll(again.Members.Select(m => m.ReadBarrierAsync(Cancellation)));
         Assert.All(histories, h => Assert.Equal(201, h.Count));
@@ -99,7 +117,7 @@ public sealed class MemberTests : IDisposable
     public async Task A_member_whose_journal_was_lost_stops_instead_of_reusing_numbers()
     {
         var handlers = Enumerable.Range(0, 3).Select(_ => new Recorder()).ToArray();
-        await using (var group = await Group.StartAsync(3, _directory, handlers))
+        await using (var group = await MemberGroup.StartAsync(3, _directory, handlers))
         {
             await group[0].BroadcastAsync(new byte[10], Cancellation);
             await Task.WhenAll(group.Members.Select(m => m.ReadBarrierAsync(Cancellation)));
@@ -107,14 +125,18 @@ public sealed class MemberTests : IDisposable
 
         Directory.Delete(Path.Combine(_directory, "0"), recursive: true);
 
-        await Assert.ThrowsAsync<JournalLostException>(() => Group.StartAsync(3, _directory, handlers));
+        await Assert.ThrowsAsync<JournalLostException>(() => MemberGroup.StartAsync(3, _directory, handlers));
     }
 
     [Fact]
     public async Task Strangers_datagrams_change_nothing()
     {
-        await using var group = await Group.StartAsync(3, null);
-        using var stranger = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, System.Net.Sockets.ProtocolType.Udp);
+        await using var group = await MemberGroup.StartAsync(3, null);
+        using var stranger = new Socket(
+            AddressFamily.InterNetwork,
+            SocketType.Dgram,
+            System.Net.Sockets.ProtocolType.Udp
+        );
         var random = new Random(7);
         for (var i = 0; i < 500; i++)
         {
@@ -132,8 +154,12 @@ public sealed class MemberTests : IDisposable
     [Fact]
     public async Task A_datagram_that_is_longer_than_any_member_sends_is_dropped_unread_even_with_the_groups_seal()
     {
-        await using var group = await Group.StartAsync(3, null);
-        using var stranger = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, System.Net.Sockets.ProtocolType.Udp);
+        await using var group = await MemberGroup.StartAsync(3, null);
+        using var stranger = new Socket(
+            AddressFamily.InterNetwork,
+            SocketType.Dgram,
+            System.Net.Sockets.ProtocolType.Udp
+        );
         var datagram = new byte[1_400 + 1];
         new Seal("a key that only tests know"u8.ToArray()).Close(datagram, 0, datagram.Length - Seal.Length);
         long oversized = 0;
@@ -148,7 +174,7 @@ public sealed class MemberTests : IDisposable
         meters.SetMeasurementEventCallback<long>((_, value, _, _) => oversized += value);
         meters.Start();
 
-        // Datagrams may be lost: it is sent until it has been counted.
+        // Datagrams may be lost, so it is sent until it was counted.
         for (var i = 0; i < 1_000 && oversized == 0; i++)
         {
             stranger.SendTo(datagram, group.Addresses[0]);
@@ -163,7 +189,7 @@ public sealed class MemberTests : IDisposable
     [Fact]
     public async Task Calls_that_wait_fail_when_their_member_stops()
     {
-        await using var group = await Group.StartAsync(3, null);
+        await using var group = await MemberGroup.StartAsync(3, null);
         await group[1].DisposeAsync();
         var waiting = group[0].BroadcastAsync(new byte[1], Cancellation);
 
@@ -175,9 +201,9 @@ public sealed class MemberTests : IDisposable
     }
 
     [Fact]
-    public async Task A_submitter_is_told_when_too_much_waits()
+    public async Task A_submitter_is_refused_when_too_much_waits()
     {
-        await using var group = await Group.StartAsync(3, null, configure: o => o with { MaximumWaiting = 10 });
+        await using var group = await MemberGroup.StartAsync(3, null, configure: o => o with { MaxWaiting = 10 });
         await group[1].DisposeAsync();
         await group[2].DisposeAsync();
         for (var i = 0; i < 10; i++)
@@ -205,7 +231,14 @@ public sealed class MemberTests : IDisposable
             for (var i = 0; i < deliveries.Length; i++)
             {
                 var payload = deliveries[i].Payload.Span;
-                _history.Enqueue((deliveries[i].Number, payload.Length < 100 ? Encoding.UTF8.GetString(payload) : Convert.ToHexString(SHA256.HashData(payload))));
+                _history.Enqueue(
+                    (
+                        deliveries[i].Number,
+                        payload.Length < 100
+                            ? Encoding.UTF8.GetString(payload)
+                            : Convert.ToHexString(SHA256.HashData(payload))
+                    )
+                );
                 byte[] result = [.. "done "u8, .. payload];
                 results[i] = result;
             }
@@ -220,7 +253,7 @@ public sealed class MemberTests : IDisposable
         }
     }
 
-    private sealed class Group : IAsyncDisposable
+    private sealed class MemberGroup : IAsyncDisposable
     {
         public required Member[] Members { get; init; }
         public required Recorder[] Histories { get; init; }
@@ -228,8 +261,12 @@ public sealed class MemberTests : IDisposable
 
         public Member this[int id] => Members[id];
 
-        public static async Task<Group> StartAsync(
-            int members, string? directory, Recorder[]? recorders = null, Func<MemberOptions, MemberOptions>? configure = null)
+        public static async Task<MemberGroup> StartAsync(
+            int members,
+            string? directory,
+            Recorder[]? recorders = null,
+            Func<MemberOptions, MemberOptions>? configure = null
+        )
         {
             recorders ??= [.. Enumerable.Range(0, members).Select(_ => new Recorder())];
             var addresses = FreePorts.TakeEndPoints(members);
@@ -245,7 +282,9 @@ public sealed class MemberTests : IDisposable
                         GroupKey = "a key that only tests know"u8.ToArray(),
                         JournalDirectory = directory is null ? null : Path.Combine(directory, $"{id}"),
                     };
-                    started.Add(await Member.StartAsync(configure?.Invoke(options) ?? options, recorders[id], Cancellation));
+                    started.Add(
+                        await Member.StartAsync(configure?.Invoke(options) ?? options, recorders[id], Cancellation)
+                    );
                 }
             }
             catch
@@ -258,7 +297,12 @@ public sealed class MemberTests : IDisposable
                 throw;
             }
 
-            return new Group { Members = [.. started], Histories = recorders, Addresses = addresses };
+            return new MemberGroup
+            {
+                Members = [.. started],
+                Histories = recorders,
+                Addresses = addresses,
+            };
         }
 
         public async ValueTask DisposeAsync()

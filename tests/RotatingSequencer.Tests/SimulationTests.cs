@@ -3,7 +3,10 @@ using RotatingSequencer.Simulation;
 
 namespace RotatingSequencer.Tests;
 
-/// <summary>Whole groups in virtual time, with every fault; more of them with <c>dotnet run --project tests/RotatingSequencer.Simulation</c>.</summary>
+/// <summary>
+/// Whole groups in virtual time, with every fault. For more of them, run <c>dotnet run --project
+/// tests/RotatingSequencer.Simulation</c>.
+/// </summary>
 public sealed class SimulationTests
 {
     private const int Seeds = 2_000;
@@ -14,26 +17,46 @@ public sealed class SimulationTests
         var statistics = new Statistics();
         var failures = new ConcurrentQueue<string>();
 
-        Parallel.For(0, Seeds, new ParallelOptions { CancellationToken = TestContext.Current.CancellationToken }, (seed, loop) =>
-        {
-            if (Runs.Run(seed, statistics) is { } failure)
+        Parallel.For(
+            0,
+            Seeds,
+            new ParallelOptions { CancellationToken = TestContext.Current.CancellationToken },
+            (seed, loop) =>
             {
-                failures.Enqueue(failure);
-                loop.Stop();
+                if (SimulationRuns.Run(seed, statistics) is { } failure)
+                {
+                    failures.Enqueue(failure);
+                    loop.Stop();
+                }
             }
-        });
+        );
 
         Assert.True(failures.IsEmpty, failures.FirstOrDefault());
         Assert.Equal(Seeds, statistics.Runs);
         // The faults did occur.
         Assert.All(
             [
-                statistics.Lost, statistics.LostAtFullBuffer, statistics.LostToCuts, statistics.Duplicated, statistics.Late, statistics.Replayed,
-                statistics.Corrupted, statistics.Malformed, statistics.Halves, statistics.Pauses, statistics.Kills, statistics.PowerLosses,
-                statistics.DeathsWithinStep, statistics.TornWrites, statistics.Checkpoints, statistics.PayloadsCut, statistics.Barriers,
+                statistics.Lost,
+                statistics.LostAtFullBuffer,
+                statistics.LostToCuts,
+                statistics.Duplicated,
+                statistics.Late,
+                statistics.Replayed,
+                statistics.Corrupted,
+                statistics.Malformed,
+                statistics.Halves,
+                statistics.Pauses,
+                statistics.Kills,
+                statistics.PowerLosses,
+                statistics.DeathsWithinStep,
+                statistics.TornWrites,
+                statistics.Checkpoints,
+                statistics.PayloadsCut,
+                statistics.Barriers,
                 statistics.IgnoredBeyondWindow,
             ],
-            count => Assert.True(count > 100));
+            count => Assert.True(count > 100)
+        );
     }
 
     [Theory]
@@ -47,12 +70,15 @@ public sealed class SimulationTests
     [InlineData(nameof(Defect.AltersDatagrams), "one Request for each local number")]
     [InlineData(nameof(Defect.StaysCut), "without faults the group settles")]
     [InlineData(nameof(Defect.NeverSilent), "a settled group asks nothing")]
-    public void The_observer_finds_a_bug_that_was_put_there(string defect, string rule)
+    public void The_observer_finds_every_deliberate_bug_around_the_core(string defect, string rule)
     {
-        Assert.Contains(Runs.Find(Enum.Parse<Defect>(defect), seeds: 200), found => found.Contains(rule, StringComparison.Ordinal));
+        Assert.Contains(
+            SimulationRuns.Find(Enum.Parse<Defect>(defect), seeds: 200),
+            found => found.Contains(rule, StringComparison.Ordinal)
+        );
     }
 
-    /// <summary>So that the deliberate bugs, which <c>--mutations</c> builds and runs, do not rot.</summary>
+    /// <summary>Keeps the deliberate bugs, which <c>--mutations</c> builds and runs, up to date.</summary>
     [Fact]
     public void Every_deliberate_bug_still_fits_the_source()
     {
@@ -68,8 +94,8 @@ public sealed class SimulationTests
     {
         var (first, second) = (new StringWriter(), new StringWriter());
 
-        Runs.RunTraced(7, first);
-        Runs.RunTraced(7, second);
+        SimulationRuns.RunTraced(7, first);
+        SimulationRuns.RunTraced(7, second);
 
         Assert.Equal(first.ToString(), second.ToString());
     }

@@ -5,13 +5,13 @@ using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Tests;
 
-/// <summary>The wire format: what is written is read again, and nothing that can arrive does any harm.</summary>
+/// <summary>What is written in the wire format is read again, and nothing that can arrive does harm.</summary>
 public sealed class WireTests
 {
     [Fact]
     public void Numbers_of_up_to_63_bits_are_read_as_they_were_written()
     {
-        Span<byte> buffer = stackalloc byte[Varint.MaximumLength];
+        Span<byte> buffer = stackalloc byte[Varint.MaxLength];
         for (var shift = 0; shift < 63; shift++)
         {
             foreach (var value in new[] { (1L << shift) - 1, 1L << shift, long.MaxValue >> shift })
@@ -77,8 +77,8 @@ public sealed class WireTests
             var claims = new Claims(members);
             foreach (var datagram in WriteSome(random, members).Datagrams)
             {
-                // A collection that another thread causes counts this thread's unused allocation buffer as used; what the reader allocates
-                // would be there each time.
+                // A garbage collection counts this thread's unused allocation buffer as used. What the reader itself
+                // allocates would show up each time.
                 Assert.Contains(Enumerable.Range(0, 10), _ => AllocatedBySpoiling(datagram, claims) == 0);
             }
         }
@@ -114,8 +114,13 @@ public sealed class WireTests
             random.NextBytes(noise.AsSpan(0, length));
             if (length > 4 && i % 2 == 0)
             {
-                // Far enough to be opened.
-                (noise[0], noise[1], noise[2], noise[3]) = ((byte)'R', (byte)'S', Datagram.Version, (byte)(1 + (i % 4)));
+                // A good header, so that the reader goes on.
+                (noise[0], noise[1], noise[2], noise[3]) = (
+                    (byte)'R',
+                    (byte)'S',
+                    Datagram.Version,
+                    (byte)(1 + (i % 4))
+                );
             }
 
             script[0].Receive(noise.AsSpan(0, length), script.Now);
@@ -127,10 +132,18 @@ public sealed class WireTests
     [Fact]
     public void A_flipped_bit_under_a_good_seal_costs_the_core_no_more_than_its_window()
     {
-        // A member with a bug: the core may find that the rules were broken, but nothing else may happen to it.
-        const int MostBytes = 4 << 20;
+        // As from a member with a bug: the core may report a broken rule, but nothing else may happen.
+        const int MaxBytes = 4 << 20;
         var datagram = new Script(3).Datagrams(
-            0, 1, Words.Request(0, 0, "payload"), Words.Request(2, 1), Words.Sequence(0, 0, 0), Words.AsksForRequests(0, 0, 5), Words.AsksForSequence(3), Words.Answers(5))[0];
+            0,
+            1,
+            PuppetMessages.Request(0, 0, "payload"),
+            PuppetMessages.Request(2, 1),
+            PuppetMessages.Sequence(0, 0, 0),
+            PuppetMessages.AsksForRequests(0, 0, 5),
+            PuppetMessages.AsksForSequence(3),
+            PuppetMessages.Answers(5)
+        )[0];
         for (var bit = 8 * Datagram.HeaderLength; bit < 8 * datagram.Length; bit++)
         {
             var script = new Script(3);
@@ -143,11 +156,9 @@ public sealed class WireTests
                 script.Wait(1_000);
                 script.Act(1);
             }
-            catch (ProtocolViolationException)
-            {
-            }
+            catch (ProtocolViolationException) { }
 
-            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, MostBytes);
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, MaxBytes);
             datagram[bit / 8] ^= (byte)(1 << (bit % 8));
         }
     }
@@ -191,13 +202,14 @@ public sealed class WireTests
         while (reader.TryNext(out var message))
         {
             var missing = message.Missing;
-            while (!missing.IsEmpty && MissingRange.TryRead(ref missing, claims.Locals.Length, out _))
-            {
-            }
+            while (!missing.IsEmpty && MissingRange.TryRead(ref missing, claims.Locals.Length, out _)) { }
         }
     }
 
-    private static (List<byte[]> Datagrams, List<string> Messages, int Limit, Claims Claims) WriteSome(Random random, int members)
+    private static (List<byte[]> Datagrams, List<string> Messages, int Limit, Claims Claims) WriteSome(
+        Random random,
+        int members
+    )
     {
         var limit = Datagram.OverheadOf(members) + random.Next(100, 1_300);
         var claims = new Claims(members) { Sequences = random.Between(1, long.MaxValue - 1) };
@@ -225,7 +237,11 @@ public sealed class WireTests
                     messages.Add($"Sequence {i} {id}");
                     break;
                 default:
-                    var range = new MissingRange(random.Chance(0.5) ? id.Sender : MissingRange.Sequences, id.Local, random.Between(1, long.MaxValue - id.Local));
+                    var range = new MissingRange(
+                        random.Chance(0.5) ? id.Sender : MissingRange.Sequences,
+                        id.Local,
+                        random.Between(1, long.MaxValue - id.Local)
+                    );
                     outbox.AddRetransmit(Outbox.All, i, i / 2, [range, range]);
                     messages.Add($"Retransmit {i} {i / 2} {range} {range}");
                     break;

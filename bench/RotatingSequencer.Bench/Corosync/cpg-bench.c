@@ -1,7 +1,7 @@
 /*
- * One member's client of corosync's closed process group, told what to do by lines on its standard input exactly as the bench's own
- * members are: "outstanding payload seconds"; one line of JSON answers each. It keeps so many messages under way and takes the time
- * from sending each to its own agreed delivery.
+ * One member's client of corosync's closed process group. As with the bench's own members, each line of its standard
+ * input starts a run: "outstanding payload seconds"; it replies to each with one line of JSON. It keeps so many
+ * messages under way, and measures the time from sending each to its own agreed delivery.
  *
  * Arguments: number of members, process id of the corosync daemon, whose CPU counts too.
  */
@@ -15,12 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { largest_payload = 1 << 20, samples_at_most = 20000, headers = 14 + 20 + 8 };
+enum { max_payload = 1 << 20, max_samples = 20000, headers = 14 + 20 + 8 };
 
 static cpg_handle_t handle;
 static unsigned own_node;
 static long members_seen, under_way, completed;
-static double samples[samples_at_most];
+static double samples[max_samples];
 
 static double now_us(void)
 {
@@ -29,7 +29,8 @@ static double now_us(void)
     return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
 }
 
-static void deliver(cpg_handle_t h, const struct cpg_name *group, uint32_t node, uint32_t pid, void *message, size_t length)
+static void deliver(cpg_handle_t h, const struct cpg_name *group, uint32_t node, uint32_t pid, void *message,
+    size_t length)
 {
     (void)h, (void)group, (void)length;
     if (node != own_node || pid != (uint32_t)getpid())
@@ -38,8 +39,8 @@ static void deliver(cpg_handle_t h, const struct cpg_name *group, uint32_t node,
     memcpy(&sent, message, sizeof sent);
     double latency = now_us() - sent;
     /* Reservoir sampling (Vitter's algorithm R): every latency has the same chance to be kept. */
-    long at = completed < samples_at_most ? completed : random() % (completed + 1);
-    if (at < samples_at_most)
+    long at = completed < max_samples ? completed : random() % (completed + 1);
+    if (at < max_samples)
         samples[at] = latency;
     completed++;
     under_way--;
@@ -99,8 +100,12 @@ int main(int argc, char **argv)
     cs_error_t error = CS_ERR_TRY_AGAIN;
     for (int i = 0; i < 100 && (error = cpg_initialize(&handle, &callbacks)) != CS_OK; i++)
         usleep(100 * 1000);
-    for (int i = 0; error == CS_OK && i < 100 && (error = cpg_join(handle, &group)) == CS_ERR_TRY_AGAIN; i++, error = CS_OK)
+    for (int i = 0; error == CS_OK && i < 100; i++, error = CS_OK) {
+        error = cpg_join(handle, &group);
+        if (error != CS_ERR_TRY_AGAIN)
+            break;
         usleep(100 * 1000);
+    }
     if (error != CS_OK) {
         fprintf(stderr, "corosync cannot be reached: error %d\n", error);
         return 1;
@@ -115,14 +120,16 @@ int main(int argc, char **argv)
         return 1;
     }
 
-    char *payload = calloc(1, largest_payload), line[256];
+    char *payload = calloc(1, max_payload), line[256];
     while (fgets(line, sizeof line, stdin)) {
         long outstanding, length;
         double seconds;
-        if (sscanf(line, "%ld %ld %lf", &outstanding, &length, &seconds) != 3 || length < (long)sizeof(double) || length > largest_payload)
+        if (sscanf(line, "%ld %ld %lf", &outstanding, &length, &seconds) != 3 || length < (long)sizeof(double)
+            || length > max_payload)
             return 2;
         completed = under_way = 0;
-        double cpu = cpu_us(argv[2]), packets = interface("tx_packets"), bytes = interface("tx_bytes"), end = now_us() + seconds * 1e6;
+        double cpu = cpu_us(argv[2]), packets = interface("tx_packets"), bytes = interface("tx_bytes");
+        double end = now_us() + seconds * 1e6;
         while (now_us() < end || (under_way > 0 && now_us() < end + 10e6)) {
             while (under_way < outstanding && now_us() < end) {
                 double sent = now_us();
@@ -135,9 +142,10 @@ int main(int argc, char **argv)
             wait_and_dispatch(fd, under_way < outstanding && now_us() < end ? 1 : 20);
         }
         packets = interface("tx_packets") - packets;
-        printf("{\"Completed\":%ld,\"CpuMicroseconds\":%.0f,\"DatagramsSent\":%.0f,\"BytesSent\":%.0f,\"Syncs\":0,\"Latencies\":[", completed,
-            cpu_us(argv[2]) - cpu, packets, interface("tx_bytes") - bytes - headers * packets);
-        for (long i = 0; i < completed && i < samples_at_most; i++)
+        printf("{\"Completed\":%ld,\"CpuMicroseconds\":%.0f,\"DatagramsSent\":%.0f,\"BytesSent\":%.0f,"
+               "\"Syncs\":0,\"Latencies\":[",
+            completed, cpu_us(argv[2]) - cpu, packets, interface("tx_bytes") - bytes - headers * packets);
+        for (long i = 0; i < completed && i < max_samples; i++)
             printf("%s%.1f", i ? "," : "", samples[i]);
         printf("]}\n");
         fflush(stdout);

@@ -1,26 +1,26 @@
 using System.Net.Sockets;
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Faults;
+using Agora.Cluster;
 using Microsoft.Extensions.Logging;
 using RotatingSequencer;
 
 namespace Agora.Replication.Broadcast;
 
 /// <summary>
-/// Orders commands with the rotating-sequencer atomic broadcast: every replica takes commands and serves linearizable reads. One payload is one
-/// command; the protocol packs what waits together.
+/// Orders commands with the rotating-sequencer atomic broadcast: every replica takes commands and serves linearizable
+/// reads. One payload is one command; the protocol packs what waits together.
 /// </summary>
 /// <remarks>
-/// Members take turns in giving out numbers, so writes pause while any replica is away, and reads while a majority is. The protocol's journal is
-/// the redo log of the store: it is cut only behind what <see cref="ReplicatedStore.Flush"/> has made durable.
+/// Members take turns in assigning numbers. So writes pause while any replica is away, and reads while a majority is.
+/// The protocol's journal is the redo log of the store: it is cut only behind what <see cref="ReplicatedStore.Flush"/>
+/// has made durable.
 /// </remarks>
 internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
 {
     private const string Engine = "rotating-sequencer";
 
-    // Callers have deadlines of their own; these bound those that do not.
-    private static readonly TimeSpan SubmitTimeout = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan BarrierTimeout = TimeSpan.FromSeconds(5);
+    // For callers without a deadline of their own.
+    private static readonly TimeSpan s_submitTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_barrierTimeout = TimeSpan.FromSeconds(5);
 
     private readonly DatabaseGroup _group;
     private readonly int _replica;
@@ -33,8 +33,13 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
     private volatile Member? _member;
 
     public BroadcastReplicator(
-        DatabaseGroup group, int replica, string journal, ReadOnlyMemory<byte> key, ReplicatedStore store, ILogger<BroadcastReplicator> logger) =>
-        (_group, _replica, _journal, _key, _store, _logger) = (group, replica, journal, key, store, logger);
+        DatabaseGroup group,
+        int replica,
+        string journal,
+        ReadOnlyMemory<byte> key,
+        ReplicatedStore store,
+        ILogger<BroadcastReplicator> logger
+    ) => (_group, _replica, _journal, _key, _store, _logger) = (group, replica, journal, key, store, logger);
 
     /// <inheritdoc/>
     public Task Completion => _completion.Task;
@@ -52,7 +57,14 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
             var status = member.Status;
             var ready = status.ReachableMembers == _group.Replicas.Count && !_completion.Task.IsCompleted;
             var role = status.IsNextSequencer ? "sequencer" : "member";
-            return new ReplicatorStatus(Engine, role, status.Delivered, Math.Max(status.Known, status.Delivered), ready, null);
+            return new ReplicatorStatus(
+                Engine,
+                role,
+                status.Applied,
+                Math.Max(status.Known, status.Applied),
+                ready,
+                null
+            );
         }
     }
 
@@ -75,8 +87,11 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
         catch (SocketException e)
         {
             throw new FixableException(
-                $"UDP port {options.Members[_replica]}", $"replica {_replica} cannot listen there ({e.Message})",
-                "End the program that does, or give another port in the cluster file", e);
+                $"UDP port {options.Members[_replica]}",
+                $"replica {_replica} cannot listen there ({e.Message})",
+                "End the program that does, or give another port in the cluster file",
+                e
+            );
         }
         catch (Exception e) when (e is JournalLostException or InvalidDataException)
         {
@@ -87,11 +102,17 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
             throw FileFault.Of(_journal, e);
         }
 
-        string[] strays = [.. Directory.GetFileSystemEntries(_journal).Select(f => Path.GetFileName(f)).Where(f => !IsOfJournal(f))];
+        string[] strays =
+        [
+            .. Directory.GetFileSystemEntries(_journal).Select(f => Path.GetFileName(f)).Where(f => !IsOfJournal(f)),
+        ];
         if (strays.Length > 0)
         {
             _logger.LogWarning(
-                "{Directory} also holds {Files}, which is no journal and left alone; keep it elsewhere", _journal, string.Join(", ", strays));
+                "{Directory} also holds {Files}, which is no journal and left alone; keep it elsewhere",
+                _journal,
+                string.Join(", ", strays)
+            );
         }
 
         _ = ForwardCompletionAsync(_member);
@@ -110,7 +131,9 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
         command.Encode(payload);
         try
         {
-            return await member.BroadcastAsync(payload, CancellationToken.None).WaitAsync(SubmitTimeout, cancellationToken);
+            return await member
+                .BroadcastAsync(payload, CancellationToken.None)
+                .WaitAsync(s_submitTimeout, cancellationToken);
         }
         catch (OverloadedException e)
         {
@@ -118,7 +141,11 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
         }
         catch (TimeoutException e)
         {
-            throw new ReplicaUnavailableException("The outcome is unknown: the group did not order the command in time.", null, e);
+            throw new ReplicaUnavailableException(
+                "The outcome is unknown: the group did not order the command in time.",
+                null,
+                e
+            );
         }
         catch (MemberStoppedException e)
         {
@@ -131,19 +158,14 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
     {
         try
         {
-            await MemberWithMajority().ReadBarrierAsync(CancellationToken.None).WaitAsync(BarrierTimeout, cancellationToken);
+            await MemberWithMajority()
+                .ReadBarrierAsync(CancellationToken.None)
+                .WaitAsync(s_barrierTimeout, cancellationToken);
         }
         catch (Exception e) when (e is MemberStoppedException or TimeoutException)
         {
             throw new ReplicaUnavailableException("No majority of the group answers.", null, e);
         }
-    }
-
-    /// <inheritdoc/>
-    public async Task<long> ConfirmReadPositionAsync(CancellationToken cancellationToken)
-    {
-        await ReadBarrierAsync(cancellationToken);
-        return _store.Applied;
     }
 
     /// <inheritdoc/>
@@ -191,14 +213,17 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
         var reachable = member.Status.ReachableMembers;
         return reachable > _group.Replicas.Count / 2
             ? member
-            : throw new ReplicaUnavailableException($"Only {reachable} of {_group.Replicas.Count} replicas are heard from.");
+            : throw new ReplicaUnavailableException(
+                $"Only {reachable} of {_group.Replicas.Count} replicas are heard from."
+            );
     }
 
     private FixableException Unusable(Exception e) =>
         new(_journal, e.Message.TrimEnd('.'), ReplicaAdvice.ForLog(_group, Path.GetDirectoryName(_journal)!), e);
 
     private static bool IsOfJournal(string name) =>
-        name is "lock" or "unfinished" || (name.StartsWith("journal-", StringComparison.Ordinal) && name[8..].All(char.IsAsciiDigit));
+        name is "lock" or "unfinished"
+        || (name.StartsWith("journal-", StringComparison.Ordinal) && name[8..].All(char.IsAsciiDigit));
 
     private async Task ForwardCompletionAsync(Member member)
     {

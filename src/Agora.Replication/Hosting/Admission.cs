@@ -1,13 +1,16 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
-using Agora.Contracts.Security;
+using Agora.Cluster;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 
 namespace Agora.Replication.Hosting;
 
-/// <summary>Lets each caller of a replica call what <see cref="Callers"/> says. Whose certificate it showed says who it is; TLS has verified that.</summary>
+/// <summary>
+/// Lets each caller of a replica call what <see cref="Callers"/> says. Its certificate, which TLS has verified, says
+/// who it is.
+/// </summary>
 internal sealed class Admission : IDisposable
 {
     // One certificate a connection; read once.
@@ -15,9 +18,9 @@ internal sealed class Admission : IDisposable
     private readonly string? _database;
     private readonly RefusalLog _refusals;
 
-    /// <param name="identity">The replica's; without one, as in tests, everybody may call everything.</param>
+    /// <param name="identity">The replica's; without one, as in tests, anyone may call everything.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Told of refusals.</param>
+    /// <param name="logger">Gets the refusals.</param>
     public Admission(ComponentIdentity? identity, TimeProvider time, ILogger<Admission> logger)
     {
         _database = identity?.Component;
@@ -34,18 +37,25 @@ internal sealed class Admission : IDisposable
 
         var http = context.GetHttpContext();
         var certificate = http.Features.Get<ITlsConnectionFeature>()?.ClientCertificate;
-        var component = certificate is null ? "nobody" : _components.GetValue(certificate, ComponentIdentity.ComponentOf);
+        var component = certificate is null
+            ? "nobody"
+            : _components.GetValue(certificate, ComponentIdentity.ComponentOf);
         if (!Callers.May(component, _database, context.Method, request))
         {
             _refusals.Count($"{context.Method} is not for {component}", $"{http.Connection.RemoteIpAddress}");
-            throw new RpcException(new Status(StatusCode.PermissionDenied, $"{context.Method}, or this use of it, is not for {component}."));
+            throw new RpcException(
+                new Status(StatusCode.PermissionDenied, $"{context.Method}, or this use of it, is not for {component}.")
+            );
         }
     }
 
     /// <summary>Whether the other end of a connection is a replica of the same database.</summary>
     public bool IsPeer(IFeatureCollection connection) =>
         _database is null
-        || (connection.Get<ITlsConnectionFeature>()?.ClientCertificate is { } certificate && ComponentIdentity.ComponentOf(certificate) == _database);
+        || (
+            connection.Get<ITlsConnectionFeature>()?.ClientCertificate is { } certificate
+            && ComponentIdentity.ComponentOf(certificate) == _database
+        );
 
     public void Dispose() => _refusals.Dispose();
 }

@@ -1,17 +1,16 @@
 using System.Collections.Frozen;
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 using Agora.Contracts.Customers;
-using Agora.Contracts.Security;
-using CustomersRequest = Agora.Contracts.Customers.ExecuteRequest;
-using Kind = Agora.Contracts.Customers.Command.KindOneofCase;
-using ProductsKind = Agora.Contracts.Products.Command.KindOneofCase;
-using ProductsRequest = Agora.Contracts.Products.ExecuteRequest;
+using Agora.Contracts.Products;
+using Kind = Agora.Contracts.Customers.CustomersCommand.KindOneofCase;
+using ProductsKind = Agora.Contracts.Products.ProductsCommand.KindOneofCase;
 
 namespace Agora.Replication.Hosting;
 
 /// <summary>
-/// Which component may call which method of the databases: what its program calls, and nothing else, so that one stolen key opens no more than the process
-/// did that it was stolen from. What is not in the table nobody may call. Commands are told apart by their kind.
+/// Which component may call which method of the databases: what its program calls, and nothing else. So a stolen key
+/// opens no more than the process that it was stolen from could. A method that is not in the table may not be called.
+/// Each kind of command has a line of its own.
 /// </summary>
 internal static class Callers
 {
@@ -27,11 +26,11 @@ internal static class Callers
     private const string Replica = "/agora.replication.Replica/";
     private const string RaftPeer = "/agora.replication.RaftPeer/";
 
-    // Replicas of either database may ask for a status, so that the supervisor of a host that has nothing else knows when all serves.
+    // Replicas of either database may ask for a status, so that the supervisor of a host that has nothing else knows
+    // when all serves.
     private static readonly FrozenDictionary<string, string[]> s_methods = new Dictionary<string, string[]>
     {
         [Replica + "GetStatus"] = [Seller, Buyer, Components.Customers, Components.Products, Operator],
-        [Replica + "GetReadPosition"] = [],
         [Replica + "GetDigest"] = [Operator],
         [RaftPeer + "GetStanding"] = [Peers],
         [RaftPeer + "GetRestorePoint"] = [Peers],
@@ -70,7 +69,10 @@ internal static class Callers
         [Kind.MarkForwarded] = [Buyer],
     }.ToFrozenDictionary();
 
-    private static readonly FrozenDictionary<ProductsKind, string[]> s_productsCommands = new Dictionary<ProductsKind, string[]>
+    private static readonly FrozenDictionary<ProductsKind, string[]> s_productsCommands = new Dictionary<
+        ProductsKind,
+        string[]
+    >
     {
         [ProductsKind.RegisterItem] = [Seller],
         [ProductsKind.ChangePrice] = [Seller],
@@ -82,10 +84,11 @@ internal static class Callers
         [ProductsKind.AddFeedback] = [Buyer],
     }.ToFrozenDictionary();
 
-    /// <summary>The components of which somebody may call a database's gRPC port at all.</summary>
-    public static IReadOnlyList<string> OfPort { get; } = [Components.Customers, Components.Products, Seller, Buyer, Operator];
+    /// <summary>The components that may connect to a database's gRPC port at all.</summary>
+    public static IReadOnlyList<string> OfPort { get; } =
+    [Components.Customers, Components.Products, Seller, Buyer, Operator];
 
-    /// <summary>Every method that is decided about, but for commands.</summary>
+    /// <summary>Every method but those that take commands.</summary>
     public static IReadOnlyDictionary<string, string[]> Methods => s_methods;
 
     /// <summary>Every kind of command of the customers database.</summary>
@@ -104,19 +107,27 @@ internal static class Callers
         var allowed = request switch
         {
             CustomersRequest command => s_customersCommands.GetValueOrDefault(command.Command?.KindCase ?? Kind.None),
-            ProductsRequest command => s_productsCommands.GetValueOrDefault(command.Command?.KindCase ?? ProductsKind.None),
+            ProductsRequest command => s_productsCommands.GetValueOrDefault(
+                command.Command?.KindCase ?? ProductsKind.None
+            ),
             _ => s_methods.GetValueOrDefault(method),
         };
         return allowed is not null
-            && (allowed.Contains(component) || (component == Seller && ChangesNothing(request)) || (component == database && allowed.Contains(Peers)))
+            && (
+                allowed.Contains(component)
+                || (component == Seller && ChangesNothing(request))
+                || (component == database && allowed.Contains(Peers))
+            )
             && IsOfItsRole(component, request);
     }
 
     // An ordered command without effect is how any server finds out whether writes go through.
-    private static bool ChangesNothing(object? request) => request is
-        CustomersRequest { Command.MarkForwarded.VoteIds.Count: 0 } or ProductsRequest { Command.Confirm.PurchaseIds.Count: 0 };
+    private static bool ChangesNothing(object? request) =>
+        request
+            is CustomersRequest { Command.MarkForwarded.VoteIds.Count: 0 }
+                or ProductsRequest { Command.Confirm.PurchaseIds.Count: 0 };
 
-    // Accounts of sellers are no business of buyer servers, nor those of buyers of seller servers.
+    // Buyer servers have nothing to do with accounts of sellers, nor seller servers with those of buyers.
     private static bool IsOfItsRole(string component, object? request)
     {
         var role = request switch

@@ -5,18 +5,15 @@ using Grpc.Core;
 
 namespace Agora.Replication.Hosting;
 
-/// <summary>What a replica answers to one that comes in; only where the engine is Raft.</summary>
-internal sealed class RaftPeerService(IReplicator replicator) : RaftPeer.RaftPeerBase
+/// <summary>What a replica that runs on Raft answers to one that joins.</summary>
+internal sealed class RaftPeerService(RaftReplicator raft) : RaftPeer.RaftPeerBase
 {
     private const int PartSize = 256 << 10;
 
-    private RaftReplicator Raft => replicator as RaftReplicator
-        ?? throw new RpcException(new Status(StatusCode.Unimplemented, "This database does not run on Raft."));
-
     public override Task<StandingReply> GetStanding(StandingRequest request, ServerCallContext context)
     {
-        StandingReply reply = new() { Blank = Raft.IsBlank, Term = Raft.Term };
-        if (Raft.Status.Leader is int leader)
+        StandingReply reply = new() { Empty = raft.IsEmpty, Term = raft.Term };
+        if (raft.Status.Leader is int leader)
         {
             reply.Leader = leader;
         }
@@ -24,24 +21,36 @@ internal sealed class RaftPeerService(IReplicator replicator) : RaftPeer.RaftPee
         return Task.FromResult(reply);
     }
 
-    public override async Task<RestorePointReply> GetRestorePoint(RestorePointRequest request, ServerCallContext context)
+    public override async Task<RestorePointReply> GetRestorePoint(
+        RestorePointRequest request,
+        ServerCallContext context
+    )
     {
-        var (position, term) = await Raft.ConfirmRestorePointAsync(context.CancellationToken);
+        var (position, term) = await raft.ConfirmRestorePointAsync(context.CancellationToken);
         return new RestorePointReply { Position = position, Term = term };
     }
 
-    public override async Task FetchState(FetchStateRequest request, IServerStreamWriter<StatePart> responseStream, ServerCallContext context)
+    public override async Task FetchState(
+        FetchStateRequest request,
+        IServerStreamWriter<StatePart> responseStream,
+        ServerCallContext context
+    )
     {
         try
         {
-            await using var snapshot = await Raft.SnapshotAsync(request.AtLeast, context.CancellationToken);
+            await using var snapshot = await raft.SnapshotAsync(request.AtLeast, context.CancellationToken);
             StateHeader header = new() { Position = snapshot.Position, Length = snapshot.File.Length };
-            header.Terms.AddRange(snapshot.Terms.Select(t => new Contracts.Replication.TermRun { First = t.First, Term = t.Term }));
+            header.Terms.AddRange(
+                snapshot.Terms.Select(t => new Contracts.Replication.TermRun { First = t.First, Term = t.Term })
+            );
             await responseStream.WriteAsync(new StatePart { Header = header }, context.CancellationToken);
             var buffer = new byte[PartSize];
-            for (int read; (read = await snapshot.File.ReadAsync(buffer, context.CancellationToken)) > 0;)
+            for (int read; (read = await snapshot.File.ReadAsync(buffer, context.CancellationToken)) > 0; )
             {
-                await responseStream.WriteAsync(new StatePart { Content = ByteString.CopyFrom(buffer, 0, read) }, context.CancellationToken);
+                await responseStream.WriteAsync(
+                    new StatePart { Content = ByteString.CopyFrom(buffer, 0, read) },
+                    context.CancellationToken
+                );
             }
         }
         catch (ReplicaUnavailableException e)

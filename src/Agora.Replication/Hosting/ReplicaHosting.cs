@@ -1,6 +1,5 @@
 using System.Net.Security;
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Security;
+using Agora.Cluster;
 using Agora.Replication.Broadcast;
 using Agora.Replication.Raft;
 using Microsoft.AspNetCore.Builder;
@@ -15,28 +14,41 @@ using Microsoft.Extensions.Logging;
 namespace Agora.Replication.Hosting;
 
 /// <summary>
-/// The host that both databases share: a gRPC listener, a <see cref="ReplicatedStore"/>, the <see cref="IReplicator"/> that the
-/// cluster file names, and their start and stop.
+/// The host that both databases share: a gRPC listener, a <see cref="ReplicatedStore"/>, the <see cref="IReplicator"/>
+/// that the cluster file names, and their start and stop.
 /// </summary>
 public static class ReplicaHosting
 {
     /// <summary>
-    /// Adds one replica of a database: <see cref="ReplicatedStore"/> and <see cref="IReplicator"/> to the services, gRPC over HTTP/2
-    /// on the replica's port. The store is opened at once.
+    /// Adds one replica of a database: <see cref="ReplicatedStore"/> and <see cref="IReplicator"/> to the services,
+    /// gRPC over HTTP/2 on the replica's port. The store is opened at once.
     /// </summary>
     /// <param name="builder">The process's builder.</param>
     /// <param name="group">The database in the cluster file.</param>
     /// <param name="replica">The replica's number in it.</param>
     /// <param name="directory">The replica's own directory; made if missing.</param>
     /// <param name="stateMachine">What applies the commands.</param>
-    /// <param name="identity">The replica's identity: gRPC and Raft are spoken over TLS, both ends verified. Without one, in the clear.</param>
+    /// <param name="identity">The replica's identity: gRPC and Raft use TLS, and both ends are verified. Without one,
+    /// both are in the clear.</param>
     /// <exception cref="IOException">The directory cannot be used; the message says which and why.</exception>
     public static WebApplicationBuilder AddReplica(
-        this WebApplicationBuilder builder, DatabaseGroup group, int replica, string directory, IStateMachine stateMachine, ComponentIdentity? identity) =>
-        AddReplica(builder, group, replica, directory, stateMachine, identity, new RaftSettings());
+        this WebApplicationBuilder builder,
+        DatabaseGroup group,
+        int replica,
+        string directory,
+        IStateMachine stateMachine,
+        ComponentIdentity? identity
+    ) => AddReplica(builder, group, replica, directory, stateMachine, identity, new RaftSettings());
 
     internal static WebApplicationBuilder AddReplica(
-        WebApplicationBuilder builder, DatabaseGroup group, int replica, string directory, IStateMachine stateMachine, ComponentIdentity? identity, RaftSettings raft)
+        WebApplicationBuilder builder,
+        DatabaseGroup group,
+        int replica,
+        string directory,
+        IStateMachine stateMachine,
+        ComponentIdentity? identity,
+        RaftSettings raft
+    )
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(group);
@@ -47,17 +59,26 @@ public static class ReplicaHosting
         {
             // A server keeps one connection to a replica, and all its calls wait there for their round of the group.
             kestrel.Limits.Http2.MaxStreamsPerConnection = 1024;
-            kestrel.Listen(HostNames.Resolve(address.Host), address.GrpcPort, listen =>
-            {
-                listen.Protocols = HttpProtocols.Http2;
-                if (identity is not null)
+            kestrel.Listen(
+                HostNames.Resolve(address.Host),
+                address.GrpcPort,
+                listen =>
                 {
-                    var tls = identity.ForCallers(SslApplicationProtocol.Http2, Callers.OfPort);
-                    listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls) });
-                }
+                    listen.Protocols = HttpProtocols.Http2;
+                    if (identity is not null)
+                    {
+                        var tls = identity.ServerOptions(SslApplicationProtocol.Http2, Callers.OfPort);
+                        listen.UseHttps(
+                            new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls) }
+                        );
+                    }
 
-                listen.UseViews();
-            });
+                    if (group.Engine == ReplicationEngine.Raft)
+                    {
+                        listen.UseReports();
+                    }
+                }
+            );
         });
         builder.Services.AddGrpc(grpc =>
         {
@@ -65,42 +86,94 @@ public static class ReplicaHosting
             grpc.MaxReceiveMessageSize = 2 * Command.MaxPayload;
         });
         builder.Services.AddSingleton<ReplicaInterceptor>();
-        builder.Services.AddSingleton(services => new Admission(identity, TimeProvider.System, services.GetRequiredService<ILogger<Admission>>()));
+        builder.Services.AddSingleton(services => new Admission(
+            identity,
+            TimeProvider.System,
+            services.GetRequiredService<ILogger<Admission>>()
+        ));
 
-        // Opened now, so that an unusable directory is reported before anything runs; made known by a factory, so that the container closes it.
-        var store = ReplicatedStore.Open(directory, stateMachine, whenDamaged: ReplicaAdvice.ForState(group, directory));
+        // Opened now, so that an unusable directory is reported before anything runs. Registered by a factory, so that
+        // the container closes it.
+        var store = ReplicatedStore.Open(
+            directory,
+            stateMachine,
+            whenDamaged: ReplicaAdvice.ForState(group, directory)
+        );
         builder.Services.AddSingleton(_ => store);
-        builder.Services.AddSingleton(services => CreateReplicator(services, group, replica, directory, store, identity, raft));
-        builder.Services.AddHostedService<ReplicaLifetime>();
+        if (group.Engine == ReplicationEngine.Raft)
+        {
+            builder.Services.AddSingleton(services =>
+                CreateRaft(services, group, replica, directory, store, identity, raft)
+            );
+            builder.Services.AddSingleton<IReplicator>(services => services.GetRequiredService<RaftReplicator>());
+            builder.Logging.AddFilter(LibraryNode.LogCategory, LogLevel.Critical);
+        }
+        else
+        {
+            builder.Services.AddSingleton<IReplicator>(services =>
+                CreateBroadcast(services, group, replica, directory, store)
+            );
+        }
 
-        // The library tells of every request to a member that is down.
-        builder.Logging.AddFilter("DotNext", LogLevel.Critical);
+        builder.Services.AddHostedService<ReplicaLifetime>();
 
         // Reads and submissions under way end within the second that the engine gives them.
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(5));
         return builder;
     }
 
-    /// <summary>Maps what replicas answer each other and whoever watches them: status, read position, digest; with Raft, how one comes in.</summary>
+    /// <summary>
+    /// Maps what replicas answer each other and those who watch them: status and digest, and how a replica joins a
+    /// group that runs on Raft.
+    /// </summary>
     public static WebApplication MapReplica(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
         app.MapGrpcService<ReplicaService>();
-        app.MapGrpcService<RaftPeerService>();
+        if (app.Services.GetRequiredService<IServiceProviderIsService>().IsService(typeof(RaftReplicator)))
+        {
+            app.MapGrpcService<RaftPeerService>();
+        }
+
         return app;
     }
 
-    private static IReplicator CreateReplicator(
-        IServiceProvider services, DatabaseGroup group, int replica, string directory, ReplicatedStore store, ComponentIdentity? identity, RaftSettings raft)
-    {
-        var loggers = services.GetRequiredService<ILoggerFactory>();
-        if (group.Engine == ReplicationEngine.Raft)
-        {
-            raft = raft with { Election = ElectionTimes.Parse(services.GetRequiredService<IConfiguration>()[ElectionTimes.Setting]) };
-            return new RaftReplicator(group, replica, Path.Combine(directory, "raft"), store, new RaftPeers(group, replica, identity), raft, identity, loggers);
-        }
+    private static RaftReplicator CreateRaft(
+        IServiceProvider services,
+        DatabaseGroup group,
+        int replica,
+        string directory,
+        ReplicatedStore store,
+        ComponentIdentity? identity,
+        RaftSettings raft
+    ) =>
+        new(
+            group,
+            replica,
+            Path.Combine(directory, "raft"),
+            store,
+            new RaftPeers(group, replica, identity),
+            raft with
+            {
+                Election = ElectionTimes.Parse(services.GetRequiredService<IConfiguration>()[ElectionTimes.Setting]),
+            },
+            identity,
+            services.GetRequiredService<ILoggerFactory>()
+        );
 
-        var key = GroupKey.Load(group, services.GetRequiredService<IConfiguration>()[GroupKey.FileSetting]);
-        return new BroadcastReplicator(group, replica, Path.Combine(directory, "journal"), key, store, loggers.CreateLogger<BroadcastReplicator>());
-    }
+    private static BroadcastReplicator CreateBroadcast(
+        IServiceProvider services,
+        DatabaseGroup group,
+        int replica,
+        string directory,
+        ReplicatedStore store
+    ) =>
+        new(
+            group,
+            replica,
+            Path.Combine(directory, "journal"),
+            GroupKey.Load(group, services.GetRequiredService<IConfiguration>()[GroupKey.FileSetting]),
+            store,
+            services.GetRequiredService<ILogger<BroadcastReplicator>>()
+        );
 }

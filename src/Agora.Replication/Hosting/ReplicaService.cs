@@ -26,13 +26,15 @@ internal sealed class ReplicaService(IReplicator replicator, ReplicatedStore sto
         return Task.FromResult(reply);
     }
 
-    public override async Task<ReadPositionReply> GetReadPosition(ReadPositionRequest request, ServerCallContext context) =>
-        new() { Position = await replicator.ConfirmReadPositionAsync(context.CancellationToken) };
-
     public override async Task<DigestReply> GetDigest(DigestRequest request, ServerCallContext context)
     {
         // Reads every table: off the thread that serves calls.
         var digest = await Task.Run(store.Digest, context.CancellationToken);
-        return new DigestReply { Position = digest.Position, Digest = digest.Sha256, Repeats = store.Repeats };
+        return new DigestReply
+        {
+            Position = digest.Position,
+            Digest = digest.Sha256,
+            Repeats = store.Repeats,
+        };
     }
 }

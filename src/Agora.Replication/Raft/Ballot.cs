@@ -1,22 +1,23 @@
 using System.Buffers.Binary;
-using DotNext.Net.Cluster;
 using Microsoft.Win32.SafeHandles;
+using RotatingSequencer.Journal;
 
 namespace Agora.Replication.Raft;
 
 /// <summary>
-/// What a replica has promised beside its log: the term that it has reached and its vote in it. A replica without this file has either never promised
-/// anything or lost what it promised.
+/// What a replica has promised beside its log: the term that it has reached and its vote in it. A replica without this
+/// file has either never promised anything, or has lost what it promised.
 /// </summary>
 /// <remarks>
-/// Two places in the file are written in turn, each with a number and a checksum; the newer good one counts. So a crash leaves the promise of before or of after.
+/// The file has two slots, written in turn. Each has a number and a checksum; the newer good one counts. So a crash
+/// leaves the old promise or the new one.
 /// </remarks>
 internal sealed class Ballot : IDisposable
 {
     // A sector each.
     private const int SlotSize = 512;
-    private const int Used = 96;
-    private const int VotePlace = 48;
+    private const int UsedBytes = 96;
+    private const int VoteOffset = 48;
 
     private readonly SafeFileHandle _file;
     private readonly string _path;
@@ -30,6 +31,7 @@ internal sealed class Ballot : IDisposable
     public static string PathIn(string directory) => Path.Combine(directory, "ballot");
 
     /// <summary>Opens the file; null where there is none.</summary>
+    /// <exception cref="LogDamagedException">Neither slot is good.</exception>
     public static Ballot? Open(string directory, LogDisk disk)
     {
         var path = PathIn(directory);
@@ -48,13 +50,17 @@ internal sealed class Ballot : IDisposable
         return ballot;
     }
 
-    /// <summary>Makes the file, complete on disk or not there at all.</summary>
+    /// <summary>Makes the file. After a crash it is complete on disk, or not there at all.</summary>
     public static Ballot Create(string directory, BallotState state, LogDisk disk)
     {
         var path = PathIn(directory);
         var begun = path + ".begun";
         File.Delete(begun);
-        Ballot ballot = new(path, File.OpenHandle(begun, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read), disk);
+        Ballot ballot = new(
+            path,
+            File.OpenHandle(begun, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read),
+            disk
+        );
         try
         {
             RandomAccess.SetLength(ballot._file, 2 * SlotSize);
@@ -70,21 +76,21 @@ internal sealed class Ballot : IDisposable
         }
     }
 
-    /// <summary>Returns when the new state is on disk; only then may anybody learn of it.</summary>
+    /// <summary>Returns when the new state is on disk; only then may a peer learn of it.</summary>
     public void Write(BallotState state)
     {
-        Span<byte> slot = stackalloc byte[Used];
+        Span<byte> slot = stackalloc byte[UsedBytes];
         slot.Clear();
         BinaryPrimitives.WriteInt64LittleEndian(slot[8..], _number + 1);
         BinaryPrimitives.WriteInt64LittleEndian(slot[16..], state.Term);
-        slot[32] = state.LacksState ? (byte)1 : (byte)0;
+        slot[32] = state.NeedsState ? (byte)1 : (byte)0;
         if (state.Vote is { } vote)
         {
             slot[33] = 1;
-            vote.Format(slot[VotePlace..]);
+            vote.Write(slot[VoteOffset..]);
         }
 
-        BinaryPrimitives.WriteUInt32LittleEndian(slot, LogSegment.Checksum(slot[8..]));
+        BinaryPrimitives.WriteUInt32LittleEndian(slot, Crc32C.Compute(slot[8..]));
         RandomAccess.Write(_file, slot, (_number + 1) % 2 * SlotSize);
         _disk.Sync(_file, _path);
         _number++;
@@ -95,12 +101,14 @@ internal sealed class Ballot : IDisposable
 
     private bool TryRead()
     {
-        Span<byte> slot = stackalloc byte[Used];
-        for (var place = 0; place < 2; place++)
+        Span<byte> slot = stackalloc byte[UsedBytes];
+        for (var number = 0; number < 2; number++)
         {
-            if (RandomAccess.Read(_file, slot, place * SlotSize) < Used
-                || BinaryPrimitives.ReadUInt32LittleEndian(slot) != LogSegment.Checksum(slot[8..])
-                || BinaryPrimitives.ReadInt64LittleEndian(slot[8..]) <= _number)
+            if (
+                RandomAccess.Read(_file, slot, number * SlotSize) < UsedBytes
+                || BinaryPrimitives.ReadUInt32LittleEndian(slot) != Crc32C.Compute(slot[8..])
+                || BinaryPrimitives.ReadInt64LittleEndian(slot[8..]) <= _number
+            )
             {
                 continue;
             }
@@ -109,22 +117,11 @@ internal sealed class Ballot : IDisposable
             State = new BallotState
             {
                 Term = BinaryPrimitives.ReadInt64LittleEndian(slot[16..]),
-                LacksState = slot[32] != 0,
-                Vote = slot[33] == 0 ? null : new ClusterMemberId(slot[VotePlace..]),
+                NeedsState = slot[32] != 0,
+                Vote = slot[33] == 0 ? null : MemberId.Read(slot[VoteOffset..]),
             };
         }
 
         return _number > 0;
     }
-}
-
-/// <summary>A replica's promises.</summary>
-internal sealed record BallotState
-{
-    public long Term { get; init; }
-
-    public ClusterMemberId? Vote { get; init; }
-
-    /// <summary>The others' log no longer holds what this replica lacks: it must fetch the state before it takes part.</summary>
-    public bool LacksState { get; init; }
 }

@@ -1,19 +1,19 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
-using System.Numerics;
 using Microsoft.Win32.SafeHandles;
+using RotatingSequencer.Journal;
 
 namespace Agora.Replication.Raft;
 
 /// <summary>
-/// One file of the log. Its header says behind which entry it begins and in which terms the entries before that were made; its records follow in
-/// the order in which they were written, and nothing is ever written in place.
+/// One file of the log. Its header says behind which entry it begins and in which terms the entries before that were
+/// made; its records follow in the order in which they were written, and nothing is ever written in place.
 /// </summary>
 /// <remarks>
-/// A record is checksum (4 bytes), length of the payload (4), index (8), term (8), how much of the file was on disk when it was written (8), payload,
-/// zeros to a multiple of eight; little endian, CRC-32C over what follows the checksum. The space is allocated at the beginning: a disk that
-/// is full says so there, and a sync writes no metadata.
+/// A record is checksum (4 bytes), length of the payload (4), index (8), term (8), how much of the file was on disk
+/// when it was written (8), payload, zeros to a multiple of eight; little endian, CRC-32C over what follows the
+/// checksum. The space is allocated at the beginning: a disk that is full says so there, and a sync writes no metadata.
 /// </remarks>
 internal sealed class LogSegment : IDisposable
 {
@@ -28,7 +28,15 @@ internal sealed class LogSegment : IDisposable
 
     private readonly string _path;
 
-    private LogSegment(string path, SafeFileHandle file, long number, long baseIndex, TermRun[] terms, int capacity, int length)
+    private LogSegment(
+        string path,
+        SafeFileHandle file,
+        long number,
+        long baseIndex,
+        TermRun[] terms,
+        int capacity,
+        int length
+    )
     {
         (_path, File, Number, Base, BaseTerms) = (path, file, number, baseIndex, terms);
         (Capacity, Length, SyncedLength, First) = (capacity, length, length, length);
@@ -36,7 +44,7 @@ internal sealed class LogSegment : IDisposable
 
     public SafeFileHandle File { get; }
 
-    /// <summary>Place in the order of files; the last one is written to.</summary>
+    /// <summary>The file's number in the order of files; the last one is written to.</summary>
     public long Number { get; }
 
     /// <summary>The records are of entries above this one.</summary>
@@ -59,15 +67,33 @@ internal sealed class LogSegment : IDisposable
 
     public static int SizeOf(int payload) => (RecordHeader + payload + Alignment - 1) & -Alignment;
 
-    /// <summary>Makes a file with its header, complete on disk or not there at all, that has room for the first record whatever its size.</summary>
-    public static LogSegment Create(string directory, long number, long baseIndex, ReadOnlySpan<TermRun> terms, int size, int firstRecord, LogDisk disk)
+    /// <summary>
+    /// Makes a file with its header, complete on disk or not there at all, that has room for the first record whatever
+    /// its size.
+    /// </summary>
+    public static LogSegment Create(
+        string directory,
+        long number,
+        long baseIndex,
+        ReadOnlySpan<TermRun> terms,
+        int size,
+        int firstRecord,
+        LogDisk disk
+    )
     {
         var header = EncodeHeader(baseIndex, terms);
         var capacity = Math.Max(size, header.Length + firstRecord);
         var path = PathOf(directory, number);
         var begun = path + ".begun";
         System.IO.File.Delete(begun);
-        var file = System.IO.File.OpenHandle(begun, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, FileOptions.None, capacity);
+        var file = System.IO.File.OpenHandle(
+            begun,
+            FileMode.CreateNew,
+            FileAccess.ReadWrite,
+            FileShare.Read,
+            FileOptions.None,
+            capacity
+        );
         try
         {
             RandomAccess.SetLength(file, capacity);
@@ -97,7 +123,12 @@ internal sealed class LogSegment : IDisposable
 
     /// <summary>The number of the segment that a file is by its name; null where it is none.</summary>
     public static long? NumberOf(string path) =>
-        long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        long.TryParse(
+            Path.GetFileNameWithoutExtension(path),
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out var number
+        )
         && PathOf(Path.GetDirectoryName(path)!, number) == path
             ? number
             : null;
@@ -108,13 +139,19 @@ internal sealed class LogSegment : IDisposable
     /// <param name="directory">The log's directory.</param>
     /// <param name="number">Which of its files.</param>
     /// <param name="last">
-    /// A crash may have torn what was written last, which nobody relied on: what is behind the last good record is cut off. An earlier file was complete on
-    /// disk before the next one began.
+    /// A crash may have torn what was written last, which nobody relied on: what is behind the last good record is cut
+    /// off. An earlier file was complete on disk before the next one began.
     /// </param>
     /// <param name="disk">How the cut is made durable.</param>
-    /// <param name="found">Index, term, place and length of the payload.</param>
+    /// <param name="found">Index, term, offset and length of the payload.</param>
     /// <exception cref="IOException">Damaged in a part that was on disk once.</exception>
-    public static LogSegment Open(string directory, long number, bool last, LogDisk disk, Action<LogSegment, long, long, int, int> found)
+    public static LogSegment Open(
+        string directory,
+        long number,
+        bool last,
+        LogDisk disk,
+        Action<LogSegment, long, long, int, int> found
+    )
     {
         var path = PathOf(directory, number);
         var content = System.IO.File.ReadAllBytes(path);
@@ -140,7 +177,8 @@ internal sealed class LogSegment : IDisposable
 
             if (at < content.Length)
             {
-                // Nothing is written behind torn records, which could pass for new ones there: the next record goes to a new file.
+                // Nothing is written behind torn records, which could pass for new ones there: the next record goes to
+                // a new file.
                 RandomAccess.SetLength(file, at);
                 disk.Sync(file, path);
             }
@@ -155,7 +193,7 @@ internal sealed class LogSegment : IDisposable
         }
     }
 
-    /// <summary>Encodes a record that will stand at the end of this file; returns its size.</summary>
+    /// <summary>Encodes a record that comes at the end of this file; returns its size.</summary>
     public int Encode(IBufferWriter<byte> output, long index, long term, ReadOnlySpan<byte> payload)
     {
         var size = SizeOf(payload.Length);
@@ -166,7 +204,7 @@ internal sealed class LogSegment : IDisposable
         BinaryPrimitives.WriteInt64LittleEndian(record[16..], term);
         BinaryPrimitives.WriteInt64LittleEndian(record[24..], SyncedLength);
         payload.CopyTo(record[RecordHeader..]);
-        BinaryPrimitives.WriteUInt32LittleEndian(record, Checksum(record[4..(RecordHeader + payload.Length)]));
+        BinaryPrimitives.WriteUInt32LittleEndian(record, Crc32C.Compute(record[4..(RecordHeader + payload.Length)]));
         output.Advance(size);
         return size;
     }
@@ -219,11 +257,16 @@ internal sealed class LogSegment : IDisposable
             BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(HeaderSize + (i * 16) + 8), terms[i].Term);
         }
 
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(8), Checksum(header.AsSpan(12)));
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(8), Crc32C.Compute(header.AsSpan(12)));
         return header;
     }
 
-    private static bool TryDecodeHeader(ReadOnlySpan<byte> content, out long baseIndex, out TermRun[] terms, out int length)
+    private static bool TryDecodeHeader(
+        ReadOnlySpan<byte> content,
+        out long baseIndex,
+        out TermRun[] terms,
+        out int length
+    )
     {
         (baseIndex, terms, length) = (0, [], HeaderSize);
         if (content.Length < HeaderSize || BinaryPrimitives.ReadUInt64LittleEndian(content) != Magic)
@@ -243,13 +286,23 @@ internal sealed class LogSegment : IDisposable
         for (var i = 0; i < count; i++)
         {
             var run = content[(HeaderSize + (i * 16))..];
-            terms[i] = new TermRun(BinaryPrimitives.ReadInt64LittleEndian(run), BinaryPrimitives.ReadInt64LittleEndian(run[8..]));
+            terms[i] = new TermRun(
+                BinaryPrimitives.ReadInt64LittleEndian(run),
+                BinaryPrimitives.ReadInt64LittleEndian(run[8..])
+            );
         }
 
-        return BinaryPrimitives.ReadUInt32LittleEndian(content[8..]) == Checksum(content[12..length]);
+        return BinaryPrimitives.ReadUInt32LittleEndian(content[8..]) == Crc32C.Compute(content[12..length]);
     }
 
-    private static bool TryReadRecord(ReadOnlySpan<byte> content, int at, out long index, out long term, out long synced, out int length)
+    private static bool TryReadRecord(
+        ReadOnlySpan<byte> content,
+        int at,
+        out long index,
+        out long term,
+        out long synced,
+        out int length
+    )
     {
         (index, term, synced, length) = (0, 0, 0, 0);
         if (content.Length - at < RecordHeader)
@@ -262,11 +315,15 @@ internal sealed class LogSegment : IDisposable
         index = BinaryPrimitives.ReadInt64LittleEndian(record[8..]);
         term = BinaryPrimitives.ReadInt64LittleEndian(record[16..]);
         synced = BinaryPrimitives.ReadInt64LittleEndian(record[24..]);
-        return index > 0 && length >= 0 && length <= record.Length - RecordHeader && SizeOf(length) <= record.Length
-            && BinaryPrimitives.ReadUInt32LittleEndian(record) == Checksum(record[4..(RecordHeader + length)]);
+        return index > 0
+            && length >= 0
+            && length <= record.Length - RecordHeader
+            && SizeOf(length) <= record.Length
+            && BinaryPrimitives.ReadUInt32LittleEndian(record) == Crc32C.Compute(record[4..(RecordHeader + length)]);
     }
 
-    // A crash tears only what was not synced. A good record further back that was written when the broken place was on disk already tells of something else.
+    // A crash tears only what was not synced. A good record further back that was written when the broken bytes were on
+    // disk already proves that something else broke them.
     private static bool WasOnDiskOnce(ReadOnlySpan<byte> content, int broken)
     {
         for (var at = broken + Alignment; at <= content.Length - RecordHeader; at += Alignment)
@@ -279,23 +336,4 @@ internal sealed class LogSegment : IDisposable
 
         return false;
     }
-
-    public static uint Checksum(ReadOnlySpan<byte> data)
-    {
-        var crc = uint.MaxValue;
-        for (; data.Length >= sizeof(ulong); data = data[sizeof(ulong)..])
-        {
-            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(data));
-        }
-
-        foreach (var b in data)
-        {
-            crc = BitOperations.Crc32C(crc, b);
-        }
-
-        return ~crc;
-    }
 }
-
-/// <summary>The entries from <paramref name="First"/> on, up to the next run, were made in <paramref name="Term"/>.</summary>
-internal readonly record struct TermRun(long First, long Term);

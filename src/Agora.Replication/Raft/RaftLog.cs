@@ -1,58 +1,53 @@
 using System.Buffers;
-using System.Runtime.InteropServices;
 
 namespace Agora.Replication.Raft;
 
 /// <summary>
-/// The replica's log on disk: entries numbered from 1, each with the term in which a leader made it. Appended to by one caller at a time, read and
-/// synced by any.
+/// The replica's log on disk: entries numbered from 1, each with the term in which a leader made it. One caller at a
+/// time appends; any caller reads and syncs.
 /// </summary>
 /// <remarks>
 /// What holds at any instant, whenever the process dies or the power fails:
 /// <list type="number">
-/// <item>Files are only appended to. The log is what replaying the records gives: a record of entry i ends the log at i − 1 and then adds i. So
-/// a leader's entries replace others by being written behind them; a crash in between leaves the log of before, of after, or one that ends
-/// before the first that was to be replaced, which the leader has said is no part of the log.</item>
-/// <item>What <see cref="Sync"/> returned for is found again. Of what was written since, any part may be: recovery takes the records up to the first
-/// that is torn, which is a state that the log went through.</item>
-/// <item>Every file but the last is complete on disk, ends with its last record, and is followed by one that begins behind an entry which it
-/// holds. All records of a file are above its base.</item>
-/// <item>The log is cut by removing whole files from its beginning; what remains begins behind the base of the first one.</item>
+/// <item>Files are only appended to. The log is what replaying the records gives: a record of entry i ends the log at i
+/// − 1 and then adds i. So a leader's entries replace others by being written behind them. A crash in between leaves
+/// the old log, the new one, or one that ends before the first entry that was to be replaced. The leader has said that
+/// this entry is no part of the log.</item>
+/// <item>What was there when <see cref="Sync"/> was called is found again once it has returned. Of what was written
+/// since, any part may be: recovery takes the records up to the first torn one, which gives a state that the log went
+/// through.</item>
+/// <item>Every file but the last is complete on disk and ends with its last record. The next one begins behind an entry
+/// which it holds. All records of a file are above its base.</item>
+/// <item>The log is cut by removing whole files from its beginning. What remains begins behind the base of the first
+/// file.</item>
 /// </list>
-/// Base ≤ Durable ≤ Last. Entries up to Base are gone; of those only terms are known.
+/// Base ≤ Durable ≤ Last. Entries up to Base are gone; only their terms are known.
 /// </remarks>
 internal sealed class RaftLog : IDisposable
 {
-    // More elections than a replica can miss while the log still holds the entries between them.
-    private const int MostTermRuns = 1024;
-
     private readonly string _directory;
     private readonly RaftLogOptions _options;
     private readonly LogDisk _disk;
     private readonly Lock _gate = new();
     private readonly Lock _syncing = new();
     private readonly List<LogSegment> _segments = [];
-    private readonly List<Place> _places = [];
-    private readonly List<TermRun> _terms = [];
+    private readonly LogIndex _index = new();
     private readonly ArrayBufferWriter<byte> _buffer = new();
 
-    private long _base;
-    private long _last;
-    private long _durable;
-    private long _written;        // Bytes appended in this process's life; written up to here and
-    private long _synced;         // on disk up to here: synced ≤ written.
-    private long _lowest;         // Lowest end of the log since the sync that is under way began.
-    private long _firstCached;    // Payloads from here on are in memory.
-    private long _cachedBytes;
+    private long _durable; // Entries up to here are on disk: durable ≤ last.
+    private long _written; // Bytes appended since the process began,
+    private long _synced; // and how many of them are on disk: synced ≤ written.
+    private long _lowest; // Lowest end of the log since the sync that is under way began.
     private bool _failed;
     private bool _closed;
 
-    private RaftLog(string directory, RaftLogOptions options) => (_directory, _options, _disk) = (directory, options, options.Disk);
+    private RaftLog(string directory, RaftLogOptions options) =>
+        (_directory, _options, _disk) = (directory, options, options.Disk);
 
     /// <summary>Entries up to here are gone.</summary>
-    public long BaseIndex => Volatile.Read(ref _base);
+    public long BaseIndex => _index.Base;
 
-    public long LastIndex => Volatile.Read(ref _last);
+    public long LastIndex => _index.Last;
 
     /// <summary>Entries up to here are on disk.</summary>
     public long DurableIndex => Volatile.Read(ref _durable);
@@ -69,10 +64,9 @@ internal sealed class RaftLog : IDisposable
         }
     }
 
-    public static bool Exists(string directory) => Directory.Exists(directory) && LogSegment.Find(directory).Count > 0;
-
     /// <summary>Opens the log that <see cref="Create"/> began in the directory.</summary>
-    /// <exception cref="IOException">The directory cannot be used or the log is damaged; the message says which file and where.</exception>
+    /// <exception cref="IOException">The directory cannot be used or the log is damaged; the message says which file
+    /// and where.</exception>
     public static RaftLog Open(string directory, RaftLogOptions options)
     {
         RaftLog log = new(directory, options);
@@ -88,8 +82,14 @@ internal sealed class RaftLog : IDisposable
         }
     }
 
-    /// <summary>Begins an empty log behind an entry whose effects the state holds already; whatever log was there is gone afterwards.</summary>
-    /// <remarks>A crash may leave old files beside the new one, or some of the old ones: the caller remembers on disk that it is at this, and repeats it.</remarks>
+    /// <summary>
+    /// Begins an empty log behind an entry whose effects the state holds already; a log that was there is gone
+    /// afterwards.
+    /// </summary>
+    /// <remarks>
+    /// A crash may leave old files beside the new one, or some of the old ones. The caller remembers on disk that it
+    /// does this, and repeats it.
+    /// </remarks>
     public static RaftLog Create(string directory, long baseIndex, ReadOnlySpan<TermRun> terms, RaftLogOptions options)
     {
         Directory.CreateDirectory(directory);
@@ -99,8 +99,8 @@ internal sealed class RaftLog : IDisposable
             LogSegment.Delete(directory, number);
         }
 
-        RaftLog log = new(directory, options) { _base = baseIndex, _last = baseIndex, _durable = baseIndex, _firstCached = baseIndex + 1 };
-        log._terms.AddRange(terms);
+        RaftLog log = new(directory, options) { _durable = baseIndex };
+        log._index.Reset(baseIndex, terms);
         log.BeginSegment(0);
         return log;
     }
@@ -110,7 +110,7 @@ internal sealed class RaftLog : IDisposable
     {
         lock (_gate)
         {
-            return index > _last ? -1 : TermAtCore(index);
+            return _index.TermAt(index);
         }
     }
 
@@ -119,25 +119,27 @@ internal sealed class RaftLog : IDisposable
     {
         lock (_gate)
         {
-            return [.. _terms.Where(t => t.First <= index)];
+            return _index.TermsUpTo(index);
         }
     }
 
     /// <summary>
-    /// Adds entries from <paramref name="first"/> on. Those that are there already are left; where one is there of another term, it and all behind it are
-    /// replaced. Nothing is on disk before <see cref="Sync"/> returns.
+    /// Adds entries from <paramref name="first"/> on. Entries that are there already stay. The first one of another
+    /// term is replaced, with all behind it. Nothing is on disk before <see cref="Sync"/> returns.
     /// </summary>
     public void Append(long first, ReadOnlySpan<LogRecord> entries)
     {
         lock (_gate)
         {
             ThrowIfFailed();
-            if (first <= _base || first > _last + 1)
+            if (first <= _index.Base || first > _index.Last + 1)
             {
-                throw new InvalidOperationException($"Entry {first} cannot follow a log of {_base + 1} to {_last}.");
+                throw new InvalidOperationException(
+                    $"Entry {first} cannot follow a log of {_index.Base + 1} to {_index.Last}."
+                );
             }
 
-            while (!entries.IsEmpty && first <= _last && TermAtCore(first) == entries[0].Term)
+            while (!entries.IsEmpty && first <= _index.Last && _index.TermAt(first) == entries[0].Term)
             {
                 first++;
                 entries = entries[1..];
@@ -173,7 +175,7 @@ internal sealed class RaftLog : IDisposable
                 }
 
                 (tail, written, length) = (_segments[^1], _written, _segments[^1].Length);
-                _lowest = _last;
+                _lowest = _index.Last;
             }
 
             try
@@ -199,41 +201,45 @@ internal sealed class RaftLog : IDisposable
         }
     }
 
-    /// <summary>Reads entries, from memory where they are recent: at least one, then as many as the bounds allow.</summary>
-    public void Read(long first, long last, int mostEntries, long mostBytes, List<LogRecord> output)
+    /// <summary>
+    /// Reads entries, from memory where they are recent: at least one, then as many as the bounds allow.
+    /// </summary>
+    public void Read(long first, long last, int maxEntries, long maxBytes, List<LogRecord> output)
     {
         lock (_gate)
         {
-            if (first <= _base || last > _last)
+            if (first <= _index.Base || last > _index.Last)
             {
-                throw new InvalidOperationException($"Entries {first} to {last} are not in a log of {_base + 1} to {_last}.");
+                throw new InvalidOperationException(
+                    $"Entries {first} to {last} are not in a log of {_index.Base + 1} to {_index.Last}."
+                );
             }
 
             long bytes = 0;
-            for (var index = first; index <= last && output.Count < mostEntries; index++)
+            for (var index = first; index <= last && output.Count < maxEntries; index++)
             {
-                var place = _places[(int)(index - _base - 1)];
-                bytes += place.Length;
-                if (bytes > mostBytes && output.Count > 0)
+                var location = _index[index];
+                bytes += location.Length;
+                if (bytes > maxBytes && output.Count > 0)
                 {
                     break;
                 }
 
-                var payload = place.Payload;
+                var payload = location.Payload;
                 if (payload is null)
                 {
-                    payload = new byte[place.Length];
-                    place.Segment.Read(place.Offset, payload);
+                    payload = new byte[location.Length];
+                    location.Segment.Read(location.Offset, payload);
                 }
 
-                output.Add(new LogRecord(TermAtCore(index), payload));
+                output.Add(new LogRecord(_index.TermAt(index), payload));
             }
         }
     }
 
     /// <summary>
-    /// Removes files from the beginning, as long as the others hold <paramref name="kept"/> bytes and everything removed is at or below
-    /// <paramref name="applied"/>, which the state holds durably.
+    /// Removes files from the beginning, as long as the others hold <paramref name="kept"/> bytes and everything
+    /// removed is at or below <paramref name="applied"/>, which the state holds durably.
     /// </summary>
     public void Cut(long applied, long kept)
     {
@@ -265,14 +271,7 @@ internal sealed class RaftLog : IDisposable
             }
 
             _segments.RemoveRange(0, begin);
-            _places.RemoveRange(0, (int)(lowest - _base));
-            Volatile.Write(ref _base, lowest);
-            _firstCached = Math.Max(_firstCached, lowest + 1);
-            _cachedBytes = 0;
-            foreach (var place in CollectionsMarshal.AsSpan(_places)[(int)(_firstCached - lowest - 1)..])
-            {
-                _cachedBytes += place.Length;
-            }
+            _index.CutTo(lowest);
         }
     }
 
@@ -299,7 +298,8 @@ internal sealed class RaftLog : IDisposable
             throw new LogDamagedException(_directory, "the log is gone");
         }
 
-        // Files are removed from the beginning; one that comes back after a loss of power has a gap behind it, or one that reaches further back.
+        // Files are removed from the beginning; one that comes back after a loss of power has a gap behind it, or one
+        // that reaches further back.
         for (var i = numbers.Count - 1; i > 0; i--)
         {
             if (numbers[i] != numbers[i - 1] + 1)
@@ -312,16 +312,23 @@ internal sealed class RaftLog : IDisposable
         foreach (var number in numbers)
         {
             var fresh = true;
-            var segment = LogSegment.Open(_directory, number, number == numbers[^1], _disk, (from, index, term, offset, length) =>
-            {
-                Begin(from, ref fresh);
-                Replay(from, index, term, offset, length);
-            });
+            var segment = LogSegment.Open(
+                _directory,
+                number,
+                number == numbers[^1],
+                _disk,
+                (from, index, term, offset, length) =>
+                {
+                    Begin(from, ref fresh);
+                    Replay(from, index, term, offset, length);
+                }
+            );
             Begin(segment, ref fresh);
             _segments.Add(segment);
         }
 
-        (_durable, _firstCached) = (_last, _last + 1);
+        _durable = _index.Last;
+        _index.BeginCache();
 
         void Begin(LogSegment segment, ref bool fresh)
         {
@@ -331,19 +338,19 @@ internal sealed class RaftLog : IDisposable
             }
 
             fresh = false;
-            if (_segments.Count == 0 || segment.Base < _base)
+            if (_segments.Count == 0 || segment.Base < _index.Base)
             {
                 _segments.ForEach(s => s.Dispose());
                 _segments.Clear();
-                _places.Clear();
-                _terms.Clear();
-                (_base, _last) = (segment.Base, segment.Base);
-                _terms.AddRange(segment.BaseTerms);
+                _index.Reset(segment.Base, segment.BaseTerms);
             }
-            else if (segment.Base > _last)
+            else if (segment.Base > _index.Last)
             {
                 throw new LogDamagedException(
-                    _directory, $"file {segment.Number} of the log begins behind entry {segment.Base}, where it holds {_base + 1} to {_last}");
+                    _directory,
+                    $"file {segment.Number} of the log begins behind entry {segment.Base}, "
+                        + $"where it holds {_index.Base + 1} to {_index.Last}"
+                );
             }
             else
             {
@@ -354,13 +361,16 @@ internal sealed class RaftLog : IDisposable
 
     private void Replay(LogSegment segment, long index, long term, int offset, int length)
     {
-        if (index <= segment.Base || index > _last + 1)
+        if (index <= segment.Base || index > _index.Last + 1)
         {
-            throw new LogDamagedException(_directory, $"file {segment.Number} of the log has entry {index} where {_last + 1} belongs");
+            throw new LogDamagedException(
+                _directory,
+                $"file {segment.Number} of the log has entry {index} where {_index.Last + 1} belongs"
+            );
         }
 
         Truncate(index - 1);
-        Add(new Place(segment, offset, length, null), term);
+        _index.Add(new LogIndex.Location(segment, offset, length, null), term);
     }
 
     private void Write(long first, ReadOnlySpan<LogRecord> entries)
@@ -384,9 +394,16 @@ internal sealed class RaftLog : IDisposable
                 tail = _segments[^1];
             }
 
-            Add(new Place(tail, tail.Length + _buffer.WrittenCount + LogSegment.RecordHeader, entry.Payload.Length, entry.Payload), entry.Term);
+            _index.Add(
+                new LogIndex.Location(
+                    tail,
+                    tail.Length + _buffer.WrittenCount + LogSegment.RecordHeader,
+                    entry.Payload.Length,
+                    entry.Payload
+                ),
+                entry.Term
+            );
             _written += tail.Encode(_buffer, first++, entry.Term, entry.Payload);
-            _cachedBytes += entry.Payload.Length;
         }
 
         tail.Write(_buffer.WrittenSpan);
@@ -395,7 +412,7 @@ internal sealed class RaftLog : IDisposable
             _buffer.Clear();
         }
 
-        DropFromCache();
+        _index.TrimCache(_options.CacheBytes);
     }
 
     // The one before is complete on disk when this one appears.
@@ -406,67 +423,27 @@ internal sealed class RaftLog : IDisposable
             _segments[^1].Seal(_disk);
         }
 
-        if (_terms.Count > MostTermRuns)
-        {
-            _terms.RemoveRange(0, _terms.Count - MostTermRuns);
-        }
-
         var number = _segments.Count > 0 ? _segments[^1].Number + 1 : 1;
-        _segments.Add(LogSegment.Create(_directory, number, _last, CollectionsMarshal.AsSpan(_terms), _options.SegmentBytes, firstRecord, _disk));
-    }
-
-    private void Add(in Place place, long term)
-    {
-        Volatile.Write(ref _last, _last + 1);
-        _places.Add(place);
-        if (_terms.Count == 0 || _terms[^1].Term != term)
-        {
-            _terms.Add(new TermRun(_last, term));
-        }
+        _segments.Add(
+            LogSegment.Create(
+                _directory,
+                number,
+                _index.Last,
+                _index.LatestTerms(),
+                _options.SegmentBytes,
+                firstRecord,
+                _disk
+            )
+        );
     }
 
     private void Truncate(long last)
     {
-        if (last >= _last)
+        if (_index.Truncate(last))
         {
-            return;
+            _lowest = Math.Min(_lowest, last);
+            Volatile.Write(ref _durable, Math.Min(_durable, last));
         }
-
-        for (var index = Math.Max(last + 1, _firstCached); index <= _last; index++)
-        {
-            _cachedBytes -= _places[(int)(index - _base - 1)].Length;
-        }
-
-        _places.RemoveRange((int)(last - _base), (int)(_last - last));
-        _terms.RemoveAll(t => t.First > last);
-        _firstCached = Math.Min(_firstCached, last + 1);
-        _lowest = Math.Min(_lowest, last);
-        Volatile.Write(ref _durable, Math.Min(_durable, last));
-        Volatile.Write(ref _last, last);
-    }
-
-    private void DropFromCache()
-    {
-        var places = CollectionsMarshal.AsSpan(_places);
-        for (; _cachedBytes > _options.CacheBytes && _firstCached < _last; _firstCached++)
-        {
-            ref var place = ref places[(int)(_firstCached - _base - 1)];
-            _cachedBytes -= place.Length;
-            place = place with { Payload = null };
-        }
-    }
-
-    private long TermAtCore(long index)
-    {
-        for (var i = _terms.Count - 1; i >= 0; i--)
-        {
-            if (_terms[i].First <= index)
-            {
-                return _terms[i].Term;
-            }
-        }
-
-        return index == 0 ? 0 : -1;
     }
 
     private void ThrowIfFailed()
@@ -477,20 +454,4 @@ internal sealed class RaftLog : IDisposable
             throw new IOException($"The log in {_directory} has failed; nothing more is written to it.");
         }
     }
-
-    private readonly record struct Place(LogSegment Segment, int Offset, int Length, byte[]? Payload);
-}
-
-/// <summary>An entry: the term of the leader that made it, and what it carries; nothing where the leader only began its term.</summary>
-internal readonly record struct LogRecord(long Term, byte[] Payload);
-
-/// <summary>The log's sizes.</summary>
-internal sealed record RaftLogOptions
-{
-    public int SegmentBytes { get; init; } = 16 << 20;
-
-    /// <summary>Recent payloads kept in memory, from which followers are served.</summary>
-    public long CacheBytes { get; init; } = 8 << 20;
-
-    public LogDisk Disk { get; init; } = LogDisk.System;
 }

@@ -1,67 +1,111 @@
 using System.Net.Security;
 using System.Net.Sockets;
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 using Agora.Contracts.Replication;
-using Agora.Contracts.Security;
 using Grpc.Core;
 using Grpc.Net.Client;
 
 namespace Agora.Replication.Raft;
 
-/// <summary>What a replica asks the others beside the protocol: over gRPC, and for their views on connections of their own.</summary>
+/// <summary>
+/// What a replica asks the others beside Raft itself: over gRPC, and for their reports on connections of their own.
+/// </summary>
 internal sealed class RaftPeers : IDisposable
 {
-    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_answerTimeout = TimeSpan.FromSeconds(1);
 
-    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan s_keepAlive = TimeSpan.FromSeconds(3);
 
-    // A state of several gigabytes on a slow network; a replica that is stopped gives up at once.
-    private static readonly TimeSpan FetchTimeout = TimeSpan.FromMinutes(10);
+    // Enough for a state of several gigabytes on a slow network. A replica that is stopped gives up at once.
+    private static readonly TimeSpan s_fetchTimeout = TimeSpan.FromMinutes(10);
 
     private readonly int _self;
     private readonly Lazy<GrpcChannel>[] _channels;
-    private readonly ViewLink[] _views;
+    private readonly ReportLink[] _links;
 
     public RaftPeers(DatabaseGroup group, int self, ComponentIdentity? identity)
     {
         _self = self;
-        _channels = [.. group.Replicas.Select((r, number) => new Lazy<GrpcChannel>(() => Connect(r, number, identity)))];
-        _views = [.. group.Replicas.Select((r, number) => new ViewLink(
-            cancellation => ConnectForViewsAsync(r.Dial(), identity?.Towards(identity.Component, number), cancellation), TimeProvider.System))];
+        _channels =
+        [
+            .. group.Replicas.Select((r, number) => new Lazy<GrpcChannel>(() => Connect(r, number, identity))),
+        ];
+        _links =
+        [
+            .. group.Replicas.Select(
+                (r, number) =>
+                    new ReportLink(
+                        cancellationToken =>
+                            ConnectForReportsAsync(
+                                r.Dial(),
+                                identity?.ClientOptions(identity.Component, number),
+                                cancellationToken
+                            ),
+                        TimeProvider.System
+                    )
+            ),
+        ];
     }
 
-    /// <summary>The numbers of the others, beginning behind this replica's, so that not all ask the same one.</summary>
-    public IEnumerable<int> Others => Enumerable.Range(1, _channels.Length - 1).Select(i => (_self + i) % _channels.Length);
+    /// <summary>
+    /// The numbers of the others, beginning after this replica's own, so that not all ask the same one.
+    /// </summary>
+    public IEnumerable<int> Others =>
+        Enumerable.Range(1, _channels.Length - 1).Select(i => (_self + i) % _channels.Length);
 
     /// <summary>What another replica knows at some moment after the call, as far as it answers in time.</summary>
     /// <exception cref="IOException">It cannot be reached, or is not in the group.</exception>
-    public Task<MemberView> ViewAsync(int replica) => _views[replica].AskAsync();
+    public Task<TermReport> ReportAsync(int replica) => _links[replica].AskAsync();
 
-    /// <summary>The replica has left the latest question unanswered until now, or could not be asked.</summary>
-    public bool IsSilent(int replica) => _views[replica].IsSilent;
+    /// <summary>The replica has not answered the latest question yet, or could not be asked.</summary>
+    public bool IsSilent(int replica) => _links[replica].IsSilent;
 
-    /// <summary>How the others stand; null for each that does not answer.</summary>
-    public Task<StandingReply?[]> StandingsAsync(CancellationToken cancellationToken) => Task.WhenAll(Others.Select(async other =>
-    {
-        try
-        {
-            return (StandingReply?)await Client(other).GetStandingAsync(new StandingRequest(), null, Deadline(AnswerTimeout), cancellationToken);
-        }
-        catch (RpcException)
-        {
-            return null;
-        }
-    }));
+    /// <summary>
+    /// What each of the others holds, which leader it knows and which term it has reached; null for each that does not
+    /// answer.
+    /// </summary>
+    public Task<StandingReply?[]> GetStandingsAsync(CancellationToken cancellationToken) =>
+        Task.WhenAll(
+            Others.Select(async other =>
+            {
+                try
+                {
+                    return (StandingReply?)
+                        await Client(other)
+                            .GetStandingAsync(
+                                new StandingRequest(),
+                                null,
+                                Deadline(s_answerTimeout),
+                                cancellationToken
+                            );
+                }
+                catch (RpcException)
+                {
+                    return null;
+                }
+            })
+        );
 
     /// <exception cref="RpcException">The replica does not answer or cannot prove that it leads.</exception>
-    public async Task<RestorePointReply> RestorePointAsync(int leader, TimeSpan timeout, CancellationToken cancellationToken) =>
-        await Client(leader).GetRestorePointAsync(new RestorePointRequest(), null, Deadline(timeout), cancellationToken);
+    public async Task<RestorePointReply> GetRestorePointAsync(
+        int leader,
+        TimeSpan timeout,
+        CancellationToken cancellationToken
+    ) =>
+        await Client(leader)
+            .GetRestorePointAsync(new RestorePointRequest(), null, Deadline(timeout), cancellationToken);
 
     /// <summary>Writes another's state to a file.</summary>
     /// <exception cref="RpcException">The replica does not answer, or not to the end.</exception>
-    public async Task<StateHeader> FetchStateAsync(int replica, long atLeast, string path, CancellationToken cancellationToken)
+    public async Task<StateHeader> FetchStateAsync(
+        int replica,
+        long atLeast,
+        string path,
+        CancellationToken cancellationToken
+    )
     {
-        using var call = Client(replica).FetchState(new FetchStateRequest { AtLeast = atLeast }, null, Deadline(FetchTimeout), cancellationToken);
+        using var call = Client(replica)
+            .FetchState(new FetchStateRequest { AtLeast = atLeast }, null, Deadline(s_fetchTimeout), cancellationToken);
         StateHeader? header = null;
         await using var file = new FileStream(path, FileMode.Create, FileAccess.Write);
         await foreach (var part in call.ResponseStream.ReadAllAsync(cancellationToken))
@@ -72,12 +116,17 @@ internal sealed class RaftPeers : IDisposable
 
         return header is not null && header.Length == file.Length && header.Position >= atLeast
             ? header
-            : throw new RpcException(new Status(StatusCode.DataLoss, $"Replica {replica} sent {file.Length} bytes of a state of {header?.Length}."));
+            : throw new RpcException(
+                new Status(
+                    StatusCode.DataLoss,
+                    $"Replica {replica} sent {file.Length} bytes of a state of {header?.Length}."
+                )
+            );
     }
 
     public void Dispose()
     {
-        Array.ForEach(_views, v => v.Dispose());
+        Array.ForEach(_links, link => link.Dispose());
         foreach (var channel in _channels)
         {
             if (channel.IsValueCreated)
@@ -87,24 +136,25 @@ internal sealed class RaftPeers : IDisposable
         }
     }
 
-    private static GrpcChannel Connect(DatabaseAddress address, int replica, ComponentIdentity? identity) => GrpcChannel.ForAddress(
-        new UriBuilder(identity is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps, address.Dial().Host, address.Dial().GrpcPort).Uri,
-        new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler
+    private static GrpcChannel Connect(DatabaseAddress address, int replica, ComponentIdentity? identity) =>
+        ReplicaChannel.Open(
+            address,
+            identity?.ClientOptions(identity.Component, replica),
+            (handler, _) =>
             {
-                UseProxy = false,
-                PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+                handler.PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan;
 
-                // A connection that leads nowhere must be given up by itself, or what is asked on it would wait for TCP to do so.
-                KeepAlivePingDelay = KeepAlive,
-                KeepAlivePingTimeout = KeepAlive,
-                SslOptions = identity?.Towards(identity.Component, replica),
-            },
-            DisposeHttpClient = true,
-        });
+                // A dead connection must be found out here, or calls on it would wait for TCP to do so.
+                handler.KeepAlivePingDelay = s_keepAlive;
+                handler.KeepAlivePingTimeout = s_keepAlive;
+            }
+        );
 
-    private static async Task<Stream> ConnectForViewsAsync(DatabaseAddress address, SslClientAuthenticationOptions? tls, CancellationToken cancellationToken)
+    private static async Task<Stream> ConnectForReportsAsync(
+        DatabaseAddress address,
+        SslClientAuthenticationOptions? tls,
+        CancellationToken cancellationToken
+    )
     {
         Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
@@ -118,7 +168,7 @@ internal sealed class RaftPeers : IDisposable
                 stream = secured;
             }
 
-            await stream.WriteAsync(ViewWire.Preface.ToArray(), cancellationToken);
+            await stream.WriteAsync(ReportWire.Preface.ToArray(), cancellationToken);
             return stream;
         }
         catch

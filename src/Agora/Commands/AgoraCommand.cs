@@ -32,8 +32,9 @@ internal static class AgoraCommand
         root.WithExamples(
             "agora up                   the whole marketplace, ready to trade",
             "agora seed                 something to buy",
-            "agora status               how every process is",
-            "agora COMMAND --help       more about a command, with examples");
+            "agora status               the state of every process",
+            "agora COMMAND --help       more about a command, with examples"
+        );
         root.WithExitStatus();
         Examples.ShowInHelp(root);
         Completion.AnswerSuggest(root);

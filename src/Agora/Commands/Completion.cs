@@ -6,42 +6,48 @@ using System.Globalization;
 
 namespace Agora.Commands;
 
-/// <summary>What an unfinished command line may become.</summary>
+/// <summary>Completes an unfinished command line.</summary>
 internal static class Completion
 {
-    /// <summary>The word may be a file, which the shell knows best.</summary>
+    /// <summary>Stands for file names, which the shell completes.</summary>
     public const string Files = ":files";
 
-    /// <summary>Names of commands, options and their values that the line's last word may become, in order.</summary>
+    /// <summary>The commands, options and values that the line's last word may become, in order.</summary>
     public static IEnumerable<string> Of(RootCommand root, string line, string word)
     {
         var parse = CommandLine.Parse(root, line);
-        // A command has one name that is short, and may have its function's: one of the two is enough to choose from.
-        var longer = parse.CommandResult.Command.Subcommands.SelectMany(c => c.Aliases).ToHashSet();
-        return parse.GetCompletions(line.Length)
+        // A command has a short name, and may have its function's name as an alias. The short one is enough.
+        var aliases = parse.CommandResult.Command.Subcommands.SelectMany(c => c.Aliases).ToHashSet();
+        return parse
+            .GetCompletions(line.Length)
             .Select(completion => completion.Label)
             // Options only once a dash has been typed.
             .Where(name => name.StartsWith(word, StringComparison.OrdinalIgnoreCase))
-            .Where(name => (name[0] == '-') == word.StartsWith('-') && !longer.Contains(name))
+            .Where(name => (name[0] == '-') == word.StartsWith('-') && !aliases.Contains(name))
             .Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal);
     }
 
-    /// <summary><c>agora completion</c>: the script for a shell, and what that script calls.</summary>
+    /// <summary><c>agora completion</c>: prints the script for a shell, and answers that script.</summary>
     public static Command Create(RootCommand root)
     {
         Argument<string> shell = new("SHELL") { Description = "bash or zsh" };
         shell.AcceptOnlyFromAmong("bash", "zsh");
-        Command script = new("completion", "Print a script by which bash or zsh completes commands, options and processes")
+        Command script = new(
+            "completion",
+            "Print a script by which bash or zsh completes commands, options and processes"
+        )
         {
             shell,
         };
         script.SetAction(parse =>
-            parse.InvocationConfiguration.Output.Write(parse.GetValue(shell) == "bash" ? Bash : Zsh));
+            parse.InvocationConfiguration.Output.Write(parse.GetValue(shell) == "bash" ? Bash : Zsh)
+        );
         script.WithExamples(
             "source <(agora completion bash)                                  in this shell",
             "agora completion bash > ~/.local/share/bash-completion/completions/agora     in every bash",
-            "agora completion zsh > \"${fpath[1]}/_agora\"                      in every zsh");
+            "agora completion zsh > \"${fpath[1]}/_agora\"                      in every zsh"
+        );
 
         Argument<string[]> words = new("WORDS") { Arity = ArgumentArity.ZeroOrMore };
         Command complete = new("words", "What the last of the words may become, one a line") { words };
@@ -58,7 +64,7 @@ internal static class Completion
     }
 
     /// <summary>
-    /// Makes <c>[suggest:POSITION]</c>, by which dotnet-suggest asks, answer the same, whatever the position.
+    /// Makes <c>[suggest:POSITION]</c>, the question of dotnet-suggest, answer the same, for every position.
     /// </summary>
     public static void AnswerSuggest(RootCommand root)
     {
@@ -76,13 +82,14 @@ internal static class Completion
         {
             return [];
         }
+
         var last = before is [.., var previous] ? previous : "";
         var option = Options(parse).FirstOrDefault(o => o.Name == last || o.Aliases.Contains(last));
         if (option?.HelpName is "FILE" or "DIR")
         {
             return [Files];
         }
-        // As a line, since words that are not finished have no other way in.
+        // As a line, because the parser accepts an unfinished word only at the end of a line.
         return Of(root, string.Concat(before.Select(w => $"\"{Plain(w)}\" ")) + Plain(word), Plain(word));
 
         static string Plain(string word) => word.Replace("\"", "", StringComparison.Ordinal);
@@ -114,6 +121,7 @@ internal static class Completion
             {
                 parseResult.InvocationConfiguration.Output.WriteLine(name);
             }
+
             return ExitStatus.Done;
         }
     }

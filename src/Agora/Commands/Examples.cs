@@ -5,7 +5,7 @@ using System.Runtime.CompilerServices;
 
 namespace Agora.Commands;
 
-/// <summary>Examples below a command's <c>--help</c>, and what its exit status means.</summary>
+/// <summary>Adds examples, and the meaning of exit statuses, to a command's <c>--help</c>.</summary>
 internal static class Examples
 {
     private static readonly ConditionalWeakTable<Command, string[]> s_examples = [];
@@ -19,7 +19,7 @@ internal static class Examples
         return command;
     }
 
-    /// <summary>Lists under "Exit status:" what the command may end with.</summary>
+    /// <summary>Lists the command's exit statuses under "Exit status:".</summary>
     public static T WithExitStatus<T>(this T command)
         where T : Command
     {
@@ -27,7 +27,7 @@ internal static class Examples
         return command;
     }
 
-    /// <summary>Makes the help of a root command and all below it show its examples; asked for as on Unix.</summary>
+    /// <summary>Makes the help of a root command and its subcommands show the examples.</summary>
     public static void ShowInHelp(RootCommand root)
     {
         var standard = root.Options.OfType<HelpOption>().Single();
@@ -51,17 +51,23 @@ internal static class Examples
         }
 
         private static void Show(
-            TextWriter output, string title, ConditionalWeakTable<Command, string[]> all, Command command)
+            TextWriter output,
+            string title,
+            ConditionalWeakTable<Command, string[]> all,
+            Command command
+        )
         {
             if (!all.TryGetValue(command, out var lines))
             {
                 return;
             }
+
             output.WriteLine(title);
             foreach (var line in lines)
             {
                 output.WriteLine($"  {line}");
             }
+
             output.WriteLine();
         }
     }

@@ -1,6 +1,6 @@
 namespace Agora.Commands;
 
-/// <summary>What a command ends with, as <c>--help</c> lists it.</summary>
+/// <summary>The exit statuses of commands, as <c>--help</c> lists them.</summary>
 internal static class ExitStatus
 {
     public const int Done = 0;
@@ -12,9 +12,9 @@ internal static class ExitStatus
     public static readonly string[] Explained =
     [
         "0    done",
-        "1    refused, or a wrong command: the same again will be refused again",
+        "1    refused, or a wrong command: a repeat will be refused again",
         "2    not served: no server answered in time, or a limit was reached; try again later",
-        "70   a fault of this program",
+        "70   a bug in this program",
         "130  stopped with Ctrl-C",
     ];
 }

@@ -7,104 +7,195 @@ using Agora.Launcher;
 
 namespace Agora.Commands;
 
-/// <summary><c>agora lab</c>: makes the network of a marketplace that is up with <c>--lab</c> bad, and good again.</summary>
+/// <summary>
+/// <c>agora lab</c>: adds faults to the network of a marketplace that is up with <c>--lab</c>, and removes them.
+/// </summary>
 internal static class LabCommand
 {
     private const string WhoHelp =
         "products/3, products/leader, a whole component such as products, or clients; several are separated by commas";
 
-    public static Command Create() => new Command("lab", "Make the network between the processes bad, and good again; for a marketplace that is up with --lab")
-    {
-        CreateSet(), CreateCut(), CreateHeal(), CreateStatus(),
-    }.WithExamples(
-        "agora up --lab --detach",
-        "agora lab set --loss 5% --delay 10ms",
-        "agora lab cut products/leader",
-        "agora lab status",
-        "agora lab heal --all");
+    public static Command Create() =>
+        new Command(
+            "lab",
+            "Add faults to the network between the processes, and remove them; for a marketplace that is up with --lab"
+        )
+        {
+            CreateSet(),
+            CreateCut(),
+            CreateHeal(),
+            CreateStatus(),
+        }.WithExamples(
+            "agora up --lab --detach",
+            "agora lab set --loss 5% --delay 10ms",
+            "agora lab cut products/leader",
+            "agora lab status",
+            "agora lab heal --all"
+        );
 
     private static Command CreateSet()
     {
-        Option<double?> loss = Share("--loss", "Datagrams lost; in streams, segments that have to be sent again");
-        Option<TimeSpan?> delay = Time("--delay", "How long everything takes, one way");
-        Option<TimeSpan?> jitter = Time("--jitter", "What is added to it at most, at random");
-        Option<double?> duplicate = Share("--duplicate", "Datagrams that arrive twice");
-        Option<double?> reorder = Share("--reorder", "Datagrams that are held back, so that later ones overtake them");
-        Option<TimeSpan?> holdBack = Time("--hold-back", "For how long at most; 5ms unless told");
-        Option<double?> reset = Share("--reset", "Chunks of streams at which the connection is reset");
-        Option<double?> stall = Share("--stall", "Chunks of streams at which it stalls");
-        Option<TimeSpan?> stallLength = Time("--stall-length", "For how long; 500ms unless told");
-        Option<string[]?> on = Who("--on");
+        var loss = Share("--loss", "Datagrams lost; in streams, segments that have to be sent again");
+        var delay = Time("--delay", "Delay of everything, one way");
+        var jitter = Time("--jitter", "The most that is added to the delay, at random");
+        var duplicate = Share("--duplicate", "Datagrams that arrive twice");
+        var reorder = Share("--reorder", "Datagrams that are held back, so that later ones overtake them");
+        var holdBack = Time("--hold-back", "The longest time for which they are held back; 5ms by default");
+        var reset = Share("--reset", "Chunks of streams at which the connection is reset");
+        var stall = Share("--stall", "Chunks of streams at which it stalls");
+        var stallLength = Time("--stall-length", "The time for which it stalls; 500ms by default");
+        var on = Who("--on");
         on.Description = $"Only the links from and to these: {WhoHelp}";
-        Option<string> data = SharedOptions.Data();
-        Command command = new("set", "Change what links do; what is not named stays as it is")
+        var data = SharedOptions.Data();
+        Command command = new("set", "Change the conditions of links; what is not named stays as it is")
         {
-            loss, delay, jitter, duplicate, reorder, holdBack, reset, stall, stallLength, on, data,
+            loss,
+            delay,
+            jitter,
+            duplicate,
+            reorder,
+            holdBack,
+            reset,
+            stall,
+            stallLength,
+            on,
+            data,
         };
-        command.SetAction(async (parse, cancellationToken) =>
-        {
-            LabChange change = new(
-                parse.GetValue(loss), parse.GetValue(delay), parse.GetValue(jitter), parse.GetValue(duplicate), parse.GetValue(reorder), parse.GetValue(holdBack),
-                parse.GetValue(reset), parse.GetValue(stall), parse.GetValue(stallLength), Some(parse.GetValue(on)));
-            return change with { On = null } == new LabChange(null, null, null, null, null, null, null, null, null, null)
-                ? throw new CommandFailedException("say what is to change, e.g. 'agora lab set --loss 5% --delay 10ms'; 'agora lab set --help' shows everything")
-                : await AskAsync(parse.GetValue(data)!, control => control.SetLabAsync(change, cancellationToken));
-        });
+        command.SetAction(
+            async (parse, cancellationToken) =>
+            {
+                LabChange change = new(
+                    parse.GetValue(loss),
+                    parse.GetValue(delay),
+                    parse.GetValue(jitter),
+                    parse.GetValue(duplicate),
+                    parse.GetValue(reorder),
+                    parse.GetValue(holdBack),
+                    parse.GetValue(reset),
+                    parse.GetValue(stall),
+                    parse.GetValue(stallLength),
+                    Some(parse.GetValue(on))
+                );
+                return
+                    change with
+                    {
+                        On = null,
+                    } == new LabChange(null, null, null, null, null, null, null, null, null, null)
+                    ? throw new CommandFailedException(
+                        "say what to change, e.g. 'agora lab set --loss 5% --delay 10ms'; "
+                            + "'agora lab set --help' shows everything"
+                    )
+                    : await AskAsync(parse.GetValue(data)!, control => control.SetLabAsync(change, cancellationToken));
+            }
+        );
         return command.WithExamples(
             "agora lab set --loss 5% --delay 10ms --jitter 2ms",
             "agora lab set --duplicate 2% --reorder 5%",
             "agora lab set --loss 30% --on customers/2        a bad cable at one replica",
             "agora lab set --stall 1% --reset 0.1%",
-            "agora lab set --loss 0% --delay 0ms              good again");
+            "agora lab set --loss 0% --delay 0ms              good again"
+        );
     }
 
     private static Command CreateCut()
     {
-        Argument<string[]> who = new("WHO") { Description = WhoHelp, Arity = ArgumentArity.OneOrMore, CustomParser = Names };
-        Option<string[]?> from = Who("--from");
-        from.Description = "Only from these, instead of from everybody else";
-        Option<bool> oneWay = new("--one-way") { Description = "Only what they send is lost; they still hear the others" };
-        Option<string> data = SharedOptions.Data();
-        Command command = new("cut", "Let nothing pass between some and everybody else; among themselves they still reach each other") { who, from, oneWay, data };
-        command.SetAction((parse, cancellationToken) => AskAsync(
-            parse.GetValue(data)!,
-            control => control.CutLabAsync(new LabCut(parse.GetValue(who), Some(parse.GetValue(from)), parse.GetValue(oneWay), All: false), cancellationToken)));
+        Argument<string[]> who = new("WHO")
+        {
+            Description = WhoHelp,
+            Arity = ArgumentArity.OneOrMore,
+            CustomParser = Names,
+        };
+        var from = Who("--from");
+        from.Description = "Cut them off only from these, instead of from all others";
+        Option<bool> oneWay = new("--one-way")
+        {
+            Description = "Only what they send is lost; they still hear the others",
+        };
+        var data = SharedOptions.Data();
+        Command command = new(
+            "cut",
+            "Let nothing pass between some parties and all others; they still reach each other"
+        )
+        {
+            who,
+            from,
+            oneWay,
+            data,
+        };
+        command.SetAction(
+            (parse, cancellationToken) =>
+                AskAsync(
+                    parse.GetValue(data)!,
+                    control =>
+                        control.CutLabAsync(
+                            new LabCut(
+                                parse.GetValue(who),
+                                Some(parse.GetValue(from)),
+                                parse.GetValue(oneWay),
+                                All: false
+                            ),
+                            cancellationToken
+                        )
+                )
+        );
         return command.WithExamples(
             "agora lab cut products/leader",
             "agora lab cut customers/0,customers/1                      halves of a group",
             "agora lab cut buyer-server/0 --from customers              one server from one database",
-            "agora lab cut products/1 --from products/2 --one-way       one link, in one direction");
+            "agora lab cut products/1 --from products/2 --one-way       one link, in one direction"
+        );
     }
 
     private static Command CreateHeal()
     {
-        Argument<string[]> who = new("WHO") { Description = $"Only the links of these: {WhoHelp}", Arity = ArgumentArity.ZeroOrMore, CustomParser = Names };
-        Option<bool> all = new("--all") { Description = "Take away loss, delay and the rest as well" };
-        Option<string> data = SharedOptions.Data();
-        Command command = new("heal", "Let everything pass again that was cut") { who, all, data };
-        command.SetAction((parse, cancellationToken) => AskAsync(
-            parse.GetValue(data)!,
-            control => control.HealLabAsync(
-                new LabCut(Some(parse.GetValue(who)), null, OneWay: false, parse.GetValue(all)), cancellationToken)));
+        Argument<string[]> who = new("WHO")
+        {
+            Description = $"Only the links of these: {WhoHelp}",
+            Arity = ArgumentArity.ZeroOrMore,
+            CustomParser = Names,
+        };
+        Option<bool> all = new("--all") { Description = "Also remove loss, delay and all other faults" };
+        var data = SharedOptions.Data();
+        Command command = new("heal", "Let everything pass again over links that were cut") { who, all, data };
+        command.SetAction(
+            (parse, cancellationToken) =>
+                AskAsync(
+                    parse.GetValue(data)!,
+                    control =>
+                        control.HealLabAsync(
+                            new LabCut(Some(parse.GetValue(who)), null, OneWay: false, parse.GetValue(all)),
+                            cancellationToken
+                        )
+                )
+        );
         return command.WithExamples("agora lab heal", "agora lab heal customers/0", "agora lab heal --all");
     }
 
     private static Command CreateStatus()
     {
         Option<bool> json = new("--json") { Description = "As JSON" };
-        Option<string> data = SharedOptions.Data();
-        Command command = new("status", "Show what is bad about the network at the moment") { json, data };
-        command.SetAction(async (parse, cancellationToken) =>
-        {
-            DataDirectory directory = new(parse.GetValue(data)!);
-            using ControlClient control = new(directory);
-            LabStatus status = await control.LabStatusAsync(cancellationToken)
-                ?? throw new CommandFailedException(directory.Holder() is null
-                    ? $"nothing is up on {directory.Root}; 'agora up --lab' starts it"
-                    : $"the marketplace on {directory.Root} is not in the lab; start it with 'agora up --lab'");
-            Console.WriteLine(parse.GetValue(json) ? JsonSerializer.Serialize(status, LabJson.Default.LabStatus) : string.Join('\n', Describe(status)));
-            return 0;
-        });
+        var data = SharedOptions.Data();
+        Command command = new("status", "Show the network's faults at the moment") { json, data };
+        command.SetAction(
+            async (parse, cancellationToken) =>
+            {
+                DataDirectory directory = new(parse.GetValue(data)!);
+                using ControlClient control = new(directory);
+                var status =
+                    await control.LabStatusAsync(cancellationToken)
+                    ?? throw new CommandFailedException(
+                        directory.Holder() is null
+                            ? $"nothing is up on {directory.Root}; 'agora up --lab' starts it"
+                            : $"the marketplace on {directory.Root} is not in the lab; start it with 'agora up --lab'"
+                    );
+                Console.WriteLine(
+                    parse.GetValue(json)
+                        ? JsonSerializer.Serialize(status, LabJson.Default.LabStatus)
+                        : string.Join('\n', Describe(status))
+                );
+                return 0;
+            }
+        );
         return command.WithExamples("agora lab status", "agora lab status --json");
     }
 
@@ -112,37 +203,50 @@ internal static class LabCommand
     {
         DataDirectory directory = new(data);
         using ControlClient control = new(directory);
-        ControlAnswer answer = await ask(control) ?? throw new CommandFailedException($"nothing is up on {directory.Root}; 'agora up --lab' starts it");
+        var answer =
+            await ask(control)
+            ?? throw new CommandFailedException($"nothing is up on {directory.Root}; 'agora up --lab' starts it");
         Console.WriteLine(answer.Done ? $"agora: {answer.Message}" : throw new CommandFailedException(answer.Message));
         return 0;
     }
 
-    /// <summary>Lines that say what is bad: whoever is cut off from everybody first, then link by link.</summary>
+    /// <summary>
+    /// Describes the network's faults, line by line: first parties that are cut off from all others, then single links.
+    /// </summary>
     internal static IEnumerable<string> Describe(LabStatus status)
     {
-        yield return string.Create(CultureInfo.InvariantCulture, $"the network is {(status.Good ? "good" : "bad")} ({status.Mode}, seed {status.Seed})");
+        yield return string.Create(
+            CultureInfo.InvariantCulture,
+            $"the network is {(status.Good ? "good" : "bad")} ({status.Mode}, seed {status.Seed})"
+        );
         yield return $"  every link: {status.Conditions}";
-        foreach (IGrouping<string, LabLink> same in status.Links.Where(l => l.Conditions != status.Conditions).GroupBy(l => l.Conditions))
+        foreach (var same in status.Links.Where(l => l.Conditions != status.Conditions).GroupBy(l => l.Conditions))
         {
             yield return $"  but {Links([.. same], status.Parties, "only ")}: {same.Key}";
         }
+
         LabLink[] cut = [.. status.Links.Where(l => l.Cut)];
         if (cut.Length > 0)
         {
             yield return $"  cut: {Links(cut, status.Parties, "all links of ")}";
         }
-        LinkCounts so = status.Totals;
-        yield return string.Create(CultureInfo.InvariantCulture,
-            $"  so far: {so.Passed:N0} passed, {so.Lost:N0} lost, {so.Doubled:N0} doubled, {so.HeldBack:N0} held back, {so.CutOff:N0} cut off, {so.Overflowed:N0} overflowed, {so.Resets:N0} reset, {so.Stalls:N0} stalled");
+
+        var totals = status.Totals;
+        yield return string.Create(
+            CultureInfo.InvariantCulture,
+            $"  so far: {totals.Passed:N0} passed, {totals.Lost:N0} lost, {totals.Doubled:N0} doubled, "
+                + $"{totals.HeldBack:N0} held back, {totals.CutOff:N0} cut off, {totals.Overflowed:N0} overflowed, "
+                + $"{totals.Resets:N0} reset, {totals.Stalls:N0} stalled"
+        );
         yield return $"  clients: --cluster {status.ClientsFile}";
     }
 
-    // A party that most of the links have in common says more than a list of them.
+    // A party that many of the links share says more than a list of these links.
     private static string Links(IReadOnlyList<LabLink> links, IReadOnlyList<string> parties, string allOf)
     {
         HashSet<(string, string)> left = [.. links.Select(l => (l.From, l.To))];
         List<string> parts = [];
-        foreach (string party in parties.OrderByDescending(p => left.Count(l => l.Item1 == p || l.Item2 == p)))
+        foreach (var party in parties.OrderByDescending(p => left.Count(l => l.Item1 == p || l.Item2 == p)))
         {
             (string, string)[] own = [.. left.Where(l => l.Item1 == party || l.Item2 == party)];
             if (own.Length > 2)
@@ -151,7 +255,8 @@ internal static class LabCommand
                 parts.Add(string.Create(CultureInfo.InvariantCulture, $"{party} ({own.Length} links)"));
             }
         }
-        foreach ((string from, string to) in left.Order())
+
+        foreach ((var from, var to) in left.Order())
         {
             if (left.Contains((to, from)))
             {
@@ -165,49 +270,89 @@ internal static class LabCommand
                 parts.Add($"{from} → {to}");
             }
         }
+
         return string.Join(", ", parts);
     }
 
-    private static Option<string[]?> Who(string name) => new(name) { HelpName = "WHO", AllowMultipleArgumentsPerToken = true, CustomParser = Names };
+    private static Option<string[]?> Who(string name) =>
+        new(name)
+        {
+            HelpName = "WHO",
+            AllowMultipleArgumentsPerToken = true,
+            CustomParser = Names,
+        };
 
     private static string[]? Some(string[]? names) => names is { Length: > 0 } ? names : null;
 
     private static string[] Names(ArgumentResult result) =>
-        [.. result.Tokens.SelectMany(t => t.Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))];
+        [
+            .. result.Tokens.SelectMany(t =>
+                t.Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            ),
+        ];
 
-    private static Option<double?> Share(string name, string description) => new(name)
-    {
-        Description = description,
-        HelpName = "N%",
-        CustomParser = result =>
+    private static Option<double?> Share(string name, string description) =>
+        new(name)
         {
-            string word = result.Tokens[0].Value;
-            if (word.EndsWith('%') && double.TryParse(word[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double percent) && percent <= 100)
+            Description = description,
+            HelpName = "N%",
+            CustomParser = result =>
             {
-                return percent / 100;
-            }
-            result.AddError($"'{word}' is no share of 0% to 100%; write a number with a percent sign, e.g. {name} 5%");
-            return null;
-        },
-    };
-
-    private static Option<TimeSpan?> Time(string name, string description) => new(name)
-    {
-        Description = description,
-        HelpName = "Nms",
-        CustomParser = result =>
-        {
-            string word = result.Tokens[0].Value;
-            foreach ((string unit, double milliseconds) in (ReadOnlySpan<(string, double)>)[("ms", 1), ("us", 0.001), ("s", 1_000)])
-            {
-                if (word.EndsWith(unit, StringComparison.Ordinal) && double.TryParse(word[..^unit.Length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)
-                    && number * milliseconds <= LinkConditions.LongestDelay.TotalMilliseconds)
+                var word = result.Tokens[0].Value;
+                if (
+                    word.EndsWith('%')
+                    && double.TryParse(
+                        word[..^1],
+                        NumberStyles.AllowDecimalPoint,
+                        CultureInfo.InvariantCulture,
+                        out var percent
+                    )
+                    && percent <= 100
+                )
                 {
-                    return TimeSpan.FromMilliseconds(number * milliseconds);
+                    return percent / 100;
                 }
-            }
-            result.AddError($"'{word}' is no time up to {LinkConditions.LongestDelay.TotalSeconds:0} s; write a number with its unit (us, ms or s), e.g. {name} 10ms");
-            return null;
-        },
-    };
+
+                result.AddError(
+                    $"'{word}' is no share of 0% to 100%; write a number with a percent sign, e.g. {name} 5%"
+                );
+                return null;
+            },
+        };
+
+    private static Option<TimeSpan?> Time(string name, string description) =>
+        new(name)
+        {
+            Description = description,
+            HelpName = "Nms",
+            CustomParser = result =>
+            {
+                var word = result.Tokens[0].Value;
+                foreach (
+                    (var unit, var milliseconds) in (ReadOnlySpan<(string, double)>)
+                        [("ms", 1), ("us", 0.001), ("s", 1_000)]
+                )
+                {
+                    if (
+                        word.EndsWith(unit, StringComparison.Ordinal)
+                        && double.TryParse(
+                            word[..^unit.Length],
+                            NumberStyles.AllowDecimalPoint,
+                            CultureInfo.InvariantCulture,
+                            out var number
+                        )
+                        && number * milliseconds <= LinkConditions.MaxDelay.TotalMilliseconds
+                    )
+                    {
+                        return TimeSpan.FromMilliseconds(number * milliseconds);
+                    }
+                }
+
+                result.AddError(
+                    $"'{word}' is no time up to {LinkConditions.MaxDelay.TotalSeconds:0} s; "
+                        + $"write a number with its unit (us, ms or s), e.g. {name} 10ms"
+                );
+                return null;
+            },
+        };
 }

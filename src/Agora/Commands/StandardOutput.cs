@@ -2,30 +2,30 @@ using System.Runtime.InteropServices;
 
 namespace Agora.Commands;
 
-/// <summary>Standard output could not be written: the disk is full, or nobody reads any more.</summary>
-internal sealed class OutputException(string message) : IOException(message);
-
 /// <summary>
-/// Standard output whose failures are all told alike. The system's own ignores a reader that has gone, so that a
-/// command that shows something every second would go on for ever, and describes a closed one as a path without access.
+/// Standard output that reports every failure in the same way. .NET's own stream ignores a reader that is gone, so a
+/// command that writes every second would run for ever, and it reports a closed output as a path without access.
 /// </summary>
 internal sealed partial class StandardOutput : Stream
 {
     private const int Descriptor = 1;
     private const int Interrupted = 4;
     private const int BadDescriptor = 9;
+    private const int BrokenPipe = 32;
     private const int NoSuchDevice = 6;
     private const int InvalidArgument = 22;
     private const short Writable = 4;
 
-    // EAGAIN of Linux and of macOS: a terminal that another program has left without waiting.
+    // EAGAIN on Linux and macOS, from a terminal that another program has left in non-blocking mode.
     private static bool MustWait(int error) => error is 11 or 35;
 
     public static void Install() =>
-        Console.SetOut(new StreamWriter(new StandardOutput(), Console.OutputEncoding, bufferSize: 4096, leaveOpen: true)
-        {
-            AutoFlush = true,
-        });
+        Console.SetOut(
+            new StreamWriter(new StandardOutput(), Console.OutputEncoding, bufferSize: 4096, leaveOpen: true)
+            {
+                AutoFlush = true,
+            }
+        );
 
     public override bool CanRead => false;
 
@@ -45,7 +45,7 @@ internal sealed partial class StandardOutput : Stream
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
-        // Not as a file at an offset: what comes before and after may be another program's.
+        // Appends instead of writing at an offset, because other programs may write to the same output.
         while (buffer.Length > 0)
         {
             var written = WriteTo(Descriptor, buffer, buffer.Length);
@@ -54,6 +54,7 @@ internal sealed partial class StandardOutput : Stream
                 buffer = buffer[(int)written..];
                 continue;
             }
+
             var error = Marshal.GetLastPInvokeError();
             if (MustWait(error))
             {
@@ -65,7 +66,7 @@ internal sealed partial class StandardOutput : Stream
                 var why = error is BadDescriptor or NoSuchDevice or InvalidArgument
                     ? "it is closed"
                     : Marshal.GetPInvokeErrorMessage(error);
-                throw new OutputException($"standard output cannot be written: {why}");
+                throw new OutputException($"standard output cannot be written: {why}", error == BrokenPipe);
             }
         }
     }

@@ -1,10 +1,10 @@
-using Agora.Contracts.Security;
+using Agora.Cluster;
 
 namespace Agora.Launcher;
 
 /// <summary>
-/// Looks after a process's certificate while it runs: takes up a renewed one, and warns of one that ends soon, at the start and every day, since a process
-/// may run for years.
+/// Watches a process's certificate while the process runs, which may be years. It loads a renewed certificate, and
+/// warns of one that expires soon, at the start and every day.
 /// </summary>
 internal sealed class CertificateWatch : IDisposable
 {
@@ -16,11 +16,11 @@ internal sealed class CertificateWatch : IDisposable
     private readonly Action<string> _warn;
     private readonly ITimer _timer;
     private DateTimeOffset _warned = DateTimeOffset.MinValue;
-    private string? _said;
+    private string? _lastChange;
 
-    /// <param name="identity">Whose certificate.</param>
+    /// <param name="identity">The identity with the certificate.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="warn">Told what operators have to know.</param>
+    /// <param name="warn">Receives what operators must know.</param>
     public CertificateWatch(ComponentIdentity identity, TimeProvider time, Action<string> warn)
     {
         (_identity, _time, _warn) = (identity, time, warn);
@@ -32,14 +32,15 @@ internal sealed class CertificateWatch : IDisposable
 
     private void Look()
     {
-        // The same trouble is told once, not at each look.
-        string? changed = _identity.Renew();
-        if (changed is not null && changed != _said)
+        // A problem that stays is reported once, not every minute.
+        var change = _identity.Renew();
+        if (change is not null && change != _lastChange)
         {
-            _warn(changed);
+            _warn(change);
         }
-        _said = changed;
-        DateTimeOffset now = _time.GetUtcNow();
+
+        _lastChange = change;
+        var now = _time.GetUtcNow();
         if (now - _warned >= s_day && _identity.Warning(now) is { } warning)
         {
             _warned = now;

@@ -1,12 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Security;
+using Agora.Cluster;
 
 namespace Agora.Launcher;
 
-/// <summary>How a supervisor starts one replica: this same program, as <c>agora run</c>.</summary>
+/// <summary>The command by which a supervisor starts one replica: this program, as <c>agora run</c>.</summary>
 /// <param name="Data">The data directory.</param>
 /// <param name="Secrets">The cluster's keys.</param>
 /// <param name="ClusterFile">The cluster file; null for the built-in default.</param>
@@ -15,30 +14,45 @@ internal sealed record ChildCommand(DataDirectory Data, ClusterSecrets Secrets, 
 {
     public ProcessStartInfo For(ClusterProcess process)
     {
-        // A shell only to let the process append to its log itself: then nothing that it writes, last words of the runtime included, depends on
-        // the supervisor. The shell becomes the process, so the id is right.
+        // The shell only makes the process append to its log itself. So nothing that it writes depends on the
+        // supervisor, not even the last words of the runtime. The shell becomes the process, so the process id is
+        // right.
         ProcessStartInfo start = new(HostLimits.Shell) { UseShellExecute = false, RedirectStandardInput = true };
-        foreach (string word in (string[])
-            ["-c", "umask 077; exec \"$0\" \"$@\" >>\"$AGORA_LOG\" 2>&1", .. Self(),
-             "run", process.Component, process.Replica.ToString(CultureInfo.InvariantCulture), "--data", Data.Root])
+        foreach (
+            var word in (string[])
+                [
+                    "-c",
+                    "umask 077; exec \"$0\" \"$@\" >>\"$AGORA_LOG\" 2>&1",
+                    .. Self(),
+                    "run",
+                    process.Component,
+                    process.Replica.ToString(CultureInfo.InvariantCulture),
+                    "--data",
+                    Data.Root,
+                ]
+        )
         {
             start.ArgumentList.Add(word);
         }
+
         if (JsonLogs)
         {
             start.ArgumentList.Add("--json-logs");
         }
+
         start.Environment["AGORA_LOG"] = Data.LogOf(process);
         start.Environment[ComponentHost.SupervisedVariable] = "1";
-        start.Environment[Contracts.Cluster.ClusterFile.EnvironmentVariable] = ClusterFile;
+        start.Environment[Cluster.ClusterFile.EnvironmentVariable] = ClusterFile;
         start.Environment[ClusterSecrets.EnvironmentVariable] = Secrets.Directory;
         return start;
     }
 
-    /// <summary>The command of this program itself: its own executable, or <c>dotnet</c> with its assembly.</summary>
+    /// <summary>The command that starts this program: its executable, or <c>dotnet</c> with its assembly.</summary>
     public static IReadOnlyList<string> Self()
     {
-        string program = Environment.ProcessPath!;
-        return Path.GetFileNameWithoutExtension(program) == "dotnet" ? [program, Assembly.GetEntryAssembly()!.Location] : [program];
+        var program = Environment.ProcessPath!;
+        return Path.GetFileNameWithoutExtension(program) == "dotnet"
+            ? [program, Assembly.GetEntryAssembly()!.Location]
+            : [program];
     }
 }

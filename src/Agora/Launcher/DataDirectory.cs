@@ -2,41 +2,41 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Faults;
-using Agora.Contracts.Security;
+using Agora.Cluster;
 
 namespace Agora.Launcher;
 
 /// <summary>
-/// Where the processes of one host keep what is theirs, for its owner only:
+/// The directory in which the processes of one host keep their data. Only its owner can read it.
 /// <code>
-/// agora-data.json                    what the directory is, and which shape of cluster its data belongs to
-/// cluster.json                       the cluster file in use, as it was at the last `up`
-/// &lt;component&gt;-&lt;replica&gt;/              a replica's own data
-/// logs/&lt;component&gt;-&lt;replica&gt;.log      what it said
-/// secrets/                           the cluster's keys, unless they lie elsewhere
-/// lab/                               while up with --lab: each process's own cluster file, and the clients'
-/// run/                               while up: lock, process ids, control socket (or where that is)
+/// agora-data.json                    marks the directory, and names the shape of the cluster that its data belongs to
+/// cluster.json                       the cluster file of the last `up`
+/// &lt;component&gt;-&lt;replica&gt;/              a replica's data
+/// logs/&lt;component&gt;-&lt;replica&gt;.log      a replica's log
+/// secrets/                           the cluster's keys, unless they are elsewhere
+/// lab/                               while up with --lab: the cluster file of each process, and of the clients
+/// run/                               while up: lock, process ids, control socket (or its path)
 /// </code>
 /// </summary>
 internal sealed partial class DataDirectory
 {
     public const string DefaultName = ".agora";
 
-    // Of sun_path's 108 bytes on Linux (104 elsewhere), the last is the terminator.
-    private const int LongestSocketPath = 103;
+    // sun_path has 108 bytes on Linux and 104 elsewhere, the terminator included.
+    private const int MaxSocketPath = 103;
 
-    public DataDirectory(string path) => Root = path.Length > 0 && !path.Contains('\0', StringComparison.Ordinal)
-        ? Path.GetFullPath(path)
-        : throw new CommandFailedException("--data: names no directory");
+    public DataDirectory(string path) =>
+        Root =
+            path.Length > 0 && !path.Contains('\0', StringComparison.Ordinal)
+                ? Path.GetFullPath(path)
+                : throw new CommandFailedException("--data: names no directory");
 
     public string Root { get; }
     public string Logs => Path.Combine(Root, "logs");
     public string ClusterFile => Path.Combine(Root, "cluster.json");
     public ClusterSecrets Secrets => new(Path.Combine(Root, ClusterSecrets.DirectoryName));
 
-    /// <summary>The keys that the marketplace on this directory was started with last.</summary>
+    /// <summary>The keys with which the marketplace on this directory was last started.</summary>
     public ClusterSecrets SecretsInUse
     {
         get => File.Exists(SecretsNote) ? new ClusterSecrets(File.ReadAllText(SecretsNote)) : Secrets;
@@ -52,24 +52,26 @@ internal sealed partial class DataDirectory
     private string LabDirectory => Path.Combine(Root, "lab");
 
     public string Of(ClusterProcess process) => Path.Combine(Root, FileName(process));
+
     public string LogOf(ClusterProcess process) => Path.Combine(Logs, FileName(process) + ".log");
 
-    /// <summary>How a process ended last, as the supervisor saw it.</summary>
+    /// <summary>The file in which the supervisor notes how a process ended last.</summary>
     public string ExitFileOf(ClusterProcess process) => Path.Combine(RunDirectory, FileName(process) + ".exit");
 
     public string PidFileOf(ClusterProcess process) => Path.Combine(RunDirectory, FileName(process) + ".pid");
 
-    /// <summary>The cluster file of a process, or of the clients, in the lab.</summary>
+    /// <summary>In the lab, the cluster file of a process or of the clients.</summary>
     public string LabFileOf(string party) => Path.Combine(LabDirectory, party.Replace('/', '-') + ".json");
 
-    /// <summary>Writes those files anew; there are none from then on where there is nothing to write.</summary>
+    /// <summary>Replaces the lab's cluster files; without new ones, only removes them.</summary>
     public void WriteLabFiles(IReadOnlyDictionary<string, string> files)
     {
         if (Directory.Exists(LabDirectory))
         {
             Directory.Delete(LabDirectory, recursive: true);
         }
-        foreach ((string party, string json) in files)
+
+        foreach ((var party, var json) in files)
         {
             Directory.CreateDirectory(LabDirectory);
             File.WriteAllText(LabFileOf(party), json);
@@ -80,36 +82,41 @@ internal sealed partial class DataDirectory
         string.Create(CultureInfo.InvariantCulture, $"{process.Component}-{process.Replica}");
 
     /// <summary>
-    /// The supervisor's socket: in the directory, or, where its path is too long for a socket, in a directory of its own elsewhere, which the supervisor
-    /// made and noted; null where it is noted nowhere, so that no supervisor can be up.
+    /// The supervisor's socket. It is in the directory, or, if that path is too long for a socket, in a separate
+    /// directory whose path the supervisor has noted. Null if that note is missing, so that no supervisor can be up.
     /// </summary>
-    /// <exception cref="CommandFailedException">Somebody else may have put something there.</exception>
+    /// <exception cref="CommandFailedException">Another user may have put something there.</exception>
     public string? ControlSocket
     {
         get
         {
-            string path = Path.Combine(RunDirectory, "control.sock");
-            if (Encoding.UTF8.GetByteCount(path) <= LongestSocketPath)
+            var path = Path.Combine(RunDirectory, "control.sock");
+            if (Encoding.UTF8.GetByteCount(path) <= MaxSocketPath)
             {
                 return path;
             }
+
             if (!File.Exists(SocketNote))
             {
                 return null;
             }
-            string directory = File.ReadAllText(SocketNote);
+
+            var directory = File.ReadAllText(SocketNote);
             return !Directory.Exists(directory) ? null
                 : PrivateDirectory.Problem(directory) is { } problem
-                    ? throw new CommandFailedException($"the control socket of {Root} is not to be trusted: {problem}; 'agora up' makes another one")
-                    : Path.Combine(directory, "control.sock");
+                    ? throw new CommandFailedException(
+                        $"the control socket of {Root} is not to be trusted: {problem}; 'agora up' makes another one"
+                    )
+                : Path.Combine(directory, "control.sock");
         }
     }
 
     private string SocketNote => Path.Combine(RunDirectory, "control.path");
 
     /// <summary>
-    /// Takes the directory for a supervisor, made if missing: refuses one that is in use, holds something else, or holds data of a cluster of
-    /// another shape. The lock ends with the process, however that ends.
+    /// Locks the directory for a supervisor, and makes it if it is missing. Refuses a directory that is in use, that
+    /// holds foreign files, or that holds data of a cluster of another shape. The system releases the lock when the
+    /// process ends.
     /// </summary>
     public async Task<FileStream> TakeAsync(ClusterFile cluster, bool fresh, CancellationToken cancellationToken)
     {
@@ -120,15 +127,19 @@ internal sealed partial class DataDirectory
             PrivateDirectory.Make(RunDirectory);
             if (PrivateDirectory.Problem(RunDirectory) is { } problem)
             {
-                throw new CommandFailedException($"{problem}: the control socket does not go there; name another data directory with --data");
+                throw new CommandFailedException(
+                    $"{problem}, so it cannot hold the control socket; name another data directory with --data"
+                );
             }
-            FileStream held = await LockAsync(cancellationToken);
+
+            var held = await LockAsync(cancellationToken);
             try
             {
                 if (fresh)
                 {
                     Empty();
                 }
+
                 CheckShape(DataMarker.Of(cluster));
                 PrepareLogs();
                 PrepareSocket();
@@ -143,65 +154,93 @@ internal sealed partial class DataDirectory
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandFailedException($"the data directory {Root} cannot be used: {Explanation.Of(e)}", e);
+            throw new CommandFailedException($"the data directory {Root} cannot be used: {FailureMessage.Of(e)}", e);
         }
     }
 
-    /// <summary>The process id of the supervisor that holds the directory, as it wrote it down; null when nobody holds it.</summary>
+    /// <summary>
+    /// The process id that the supervisor noted when it locked the directory, or 0 if it cannot be read; null if no
+    /// supervisor holds the directory.
+    /// </summary>
     public int? Holder()
     {
         if (!File.Exists(LockFile))
         {
             return null;
         }
+
         try
         {
-            // An exclusive lock conflicts with the holder's. Waits for nobody and leaves at once.
+            // An exclusive lock conflicts with the holder's. It is released at once.
             using FileStream probe = new(LockFile, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
             return null;
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new CommandFailedException($"the data directory {Root} cannot be used: {Explanation.Of(e)}", e);
+            throw new CommandFailedException($"the data directory {Root} cannot be used: {FailureMessage.Of(e)}", e);
         }
         catch (IOException)
         {
-            return int.TryParse(File.Exists(HolderFile) ? File.ReadAllText(HolderFile) : "", CultureInfo.InvariantCulture, out int pid) ? pid : 0;
+            return int.TryParse(
+                File.Exists(HolderFile) ? File.ReadAllText(HolderFile) : "",
+                CultureInfo.InvariantCulture,
+                out var pid
+            )
+                ? pid
+                : 0;
         }
     }
 
-    /// <summary>Makes one replica's directory, for its owner only since accounts lie in it, and sees whether it can be written.</summary>
+    /// <summary>
+    /// Makes one replica's directory, readable only by its owner because it holds accounts, and checks that it can be
+    /// written.
+    /// </summary>
     public string Prepare(ClusterProcess process)
     {
-        string directory = Of(process);
+        var directory = Of(process);
         try
         {
             PrivateDirectory.Make(Root);
             PrivateDirectory.Make(directory);
-            string probe = Path.Combine(directory, $".probe-{Environment.ProcessId}");
-            using (new FileStream(probe, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose))
-            {
-            }
+            var probe = Path.Combine(directory, $".probe-{Environment.ProcessId}");
+            using (
+                new FileStream(
+                    probe,
+                    FileMode.Create,
+                    FileAccess.Write,
+                    FileShare.None,
+                    bufferSize: 1,
+                    FileOptions.DeleteOnClose
+                )
+            ) { }
+
             return directory;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandFailedException($"{process.Name}: the directory {directory} cannot be written: {Explanation.Of(e)}", e);
+            throw new CommandFailedException(
+                $"{process.Name}: the directory {directory} cannot be written: {FailureMessage.Of(e)}",
+                e
+            );
         }
     }
 
-    // Where the lock lies open exclusively nobody else can read it, so the process id lies beside it.
+    // No other process can read the locked file, so the process id is in a file beside it.
     private string HolderFile => Path.Combine(RunDirectory, "supervisor.pid");
 
     private async Task<FileStream> LockAsync(CancellationToken cancellationToken)
     {
-        // Several tries, because whoever only looks (Holder) holds the lock for a moment too.
-        for (int attempt = 0; ; attempt++)
+        // Several tries, because Holder() takes the lock for a moment too.
+        for (var attempt = 0; ; attempt++)
         {
             try
             {
                 FileStream held = new(LockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-                await File.WriteAllTextAsync(HolderFile, Environment.ProcessId.ToString(CultureInfo.InvariantCulture), cancellationToken);
+                await File.WriteAllTextAsync(
+                    HolderFile,
+                    Environment.ProcessId.ToString(CultureInfo.InvariantCulture),
+                    cancellationToken
+                );
                 return held;
             }
             catch (IOException) when (attempt < 10)
@@ -215,66 +254,87 @@ internal sealed partial class DataDirectory
         }
     }
 
-    /// <summary>What to tell somebody who wants to use the directory while process <paramref name="holder"/> does.</summary>
-    public CommandFailedException AlreadyUp(int holder) => new(string.Create(CultureInfo.InvariantCulture,
-        $"a marketplace is already up on {Root} ({(holder > 0 ? FileHolder.Describe(holder) : FileHolder.Describe(LockFile))}); "
-        + $"'agora status' shows it, 'agora down' ends it, '--data' names another directory"));
+    /// <summary>
+    /// The refusal to use the directory while process <paramref name="holder"/> uses it.
+    /// </summary>
+    public CommandFailedException AlreadyUp(int holder) =>
+        new(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"a marketplace is already up on {Root} "
+                    + $"({(holder > 0 ? FileHolder.Describe(holder) : FileHolder.Describe(LockFile))}); "
+                    + $"'agora status' shows it, 'agora down' ends it, '--data' names another directory"
+            )
+        );
 
-    /// <summary>Refuses a directory with somebody's own files, which must neither be mixed with ours nor be removed by <c>--fresh</c>.</summary>
+    /// <summary>
+    /// Refuses a directory with foreign files: they must neither be mixed with ours nor be removed by <c>--fresh</c>.
+    /// </summary>
     public void RefuseForeign()
     {
         if (File.Exists(Root))
         {
             throw new CommandFailedException($"{Root} is a file; name a directory with --data");
         }
+
         if (!Directory.Exists(Root) || File.Exists(Marker))
         {
             return;
         }
-        string? foreign = Directory.EnumerateFileSystemEntries(Root).Select(Path.GetFileName).FirstOrDefault(name => !Ours().IsMatch(name!));
+
+        var foreign = Directory
+            .EnumerateFileSystemEntries(Root)
+            .Select(Path.GetFileName)
+            .FirstOrDefault(name => !Ours().IsMatch(name!));
         if (foreign is not null)
         {
-            throw new CommandFailedException($"{Root} holds {foreign}, so it is no data directory of Agora's; name an empty or a new one with --data");
+            throw new CommandFailedException(
+                $"{Root} holds {foreign}, so it is no data directory of Agora; name an empty or a new one with --data"
+            );
         }
     }
 
-    // The lock stays: it is held; so does the supervisor's log: it is being written. The marker goes last, so that what is half removed is
-    // still recognised as ours.
+    // The lock and the supervisor's log stay, because they are in use. The marker is removed last, so that a directory
+    // that is half emptied is still recognised as ours.
     private void Empty()
     {
-        foreach (string directory in Directory.GetDirectories(Root))
+        foreach (var directory in Directory.GetDirectories(Root))
         {
-            string name = Path.GetFileName(directory);
+            var name = Path.GetFileName(directory);
             if (name is not ("run" or "logs") && Ours().IsMatch(name))
             {
                 Directory.Delete(directory, recursive: true);
             }
         }
-        foreach (string log in Directory.Exists(Logs) ? Directory.GetFiles(Logs) : [])
+
+        foreach (var log in Directory.Exists(Logs) ? Directory.GetFiles(Logs) : [])
         {
             if (log != SupervisorLog)
             {
                 File.Delete(log);
             }
         }
-        foreach (string exit in Directory.GetFiles(RunDirectory, "*.exit"))
+
+        foreach (var exit in Directory.GetFiles(RunDirectory, "*.exit"))
         {
             File.Delete(exit);
         }
+
         File.Delete(ClusterFile);
         File.Delete(Marker);
     }
 
-    // A group with another number of members, or another engine, would misread what lies here.
+    // A group with another number of members, or with another engine, would misread the data here.
     private void CheckShape(DataMarker wanted)
     {
         if (!File.Exists(Marker))
         {
-            // Whole or not at all: half of it would make the data seem somebody else's.
+            // Written whole or not at all: half a marker would make the data look foreign.
             File.WriteAllText(Marker + ".new", JsonSerializer.Serialize(wanted, LauncherJson.Default.DataMarker));
             File.Move(Marker + ".new", Marker, overwrite: true);
             return;
         }
+
         DataMarker? found;
         try
         {
@@ -283,73 +343,86 @@ internal sealed partial class DataDirectory
         catch (JsonException e)
         {
             throw new CommandFailedException(
-                $"{Marker} is damaged ({e.Message.TrimEnd('.')}); if what lies beside it is of a cluster with {wanted}, remove the file and it is made again; "
-                + "'--data' names another directory", e);
+                $"{Marker} is damaged ({e.Message.TrimEnd('.')}); if the data beside it belongs to a cluster with "
+                    + $"{wanted}, remove the file and it is made again; '--data' names another directory",
+                e
+            );
         }
+
         if (found != wanted)
         {
             throw new CommandFailedException(
-                $"{Root} holds the data of a cluster with {found}, and this one has {wanted}; '--fresh' begins empty, '--data' names another directory");
+                $"{Root} holds the data of a cluster with {found}, and this one has {wanted}; "
+                    + "'--fresh' begins empty, '--data' names another directory"
+            );
         }
     }
 
-    /// <summary>Some replica of the group whose datagrams have a key keeps data here.</summary>
-    public bool HoldsDataOfGroup(ClusterFile cluster) => cluster.Processes().Any(process =>
-        (process.Component == Components.Customers ? cluster.Customers : process.Component == Components.Products ? cluster.Products : null)
-            is { Engine: ReplicationEngine.RotatingSequencer }
-        && Directory.Exists(Of(process)) && Directory.EnumerateFileSystemEntries(Of(process)).Any());
+    /// <summary>A replica of a rotating-sequencer group, whose datagrams need the group's key, has data here.</summary>
+    public bool HoldsDataOfGroup(ClusterFile cluster) =>
+        cluster
+            .Processes()
+            .Any(process =>
+                (
+                    process.Component == Components.Customers ? cluster.Customers
+                    : process.Component == Components.Products ? cluster.Products
+                    : null
+                )
+                    is { Engine: ReplicationEngine.RotatingSequencer }
+                && Directory.Exists(Of(process))
+                && Directory.EnumerateFileSystemEntries(Of(process)).Any()
+            );
 
-    /// <summary>Makes the directory of the logs, and takes from others what an earlier version let them read.</summary>
+    /// <summary>
+    /// Makes the directory of the logs, and closes logs that an earlier version left readable by others.
+    /// </summary>
     public void PrepareLogs()
     {
         PrivateDirectory.Make(Root);
         PrivateDirectory.Make(Logs);
-        foreach (string log in Directory.GetFiles(Logs))
+        foreach (var log in Directory.GetFiles(Logs))
         {
             PrivateDirectory.Tighten(log);
         }
     }
 
-    // What a supervisor that was killed has left goes; a new one elsewhere gets a name that nobody can foresee.
+    // Removes the socket of a killed supervisor. A new directory elsewhere gets an unpredictable name.
     private void PrepareSocket()
     {
-        string path = Path.Combine(RunDirectory, "control.sock");
+        var path = Path.Combine(RunDirectory, "control.sock");
         File.Delete(path);
-        if (Encoding.UTF8.GetByteCount(path) <= LongestSocketPath)
+        if (Encoding.UTF8.GetByteCount(path) <= MaxSocketPath)
         {
             return;
         }
-        if (File.Exists(SocketNote) && File.ReadAllText(SocketNote) is var earlier && Directory.Exists(earlier) && PrivateDirectory.Problem(earlier) is null)
+
+        if (
+            File.Exists(SocketNote)
+            && File.ReadAllText(SocketNote) is var earlier
+            && Directory.Exists(earlier)
+            && PrivateDirectory.Problem(earlier) is null
+        )
         {
             Directory.Delete(earlier, recursive: true);
         }
-        string directory = PrivateDirectory.MakeElsewhere();
-        string socket = Path.Combine(directory, "control.sock");
-        if (Encoding.UTF8.GetByteCount(socket) > LongestSocketPath)
+
+        var directory = PrivateDirectory.MakeElsewhere();
+        var socket = Path.Combine(directory, "control.sock");
+        if (Encoding.UTF8.GetByteCount(socket) > MaxSocketPath)
         {
             Directory.Delete(directory);
-            throw new CommandFailedException($"{socket} is too long for a socket, and so is {path}; name a data directory with a shorter path with --data");
+            throw new CommandFailedException(
+                $"the paths {socket} and {path} are too long for a socket; "
+                    + "name a data directory with a shorter path with --data"
+            );
         }
+
         File.WriteAllText(SocketNote, directory);
     }
 
-    [GeneratedRegex(@"^(agora-data\.json(\.new)?|cluster\.json|logs|secrets|lab|run|(web|payments|seller-server|buyer-server|customers|products)-\d+)$")]
+    [GeneratedRegex(
+        @"^(agora-data\.json(\.new)?|cluster\.json|logs|secrets|lab|run|"
+            + @"(web|payments|seller-server|buyer-server|customers|products)-\d+)$"
+    )]
     private static partial Regex Ours();
-}
-
-/// <summary>The shape of the cluster that a data directory belongs to.</summary>
-internal sealed record DataMarker(int Format, DatabaseShape Customers, DatabaseShape Products)
-{
-    public static DataMarker Of(ClusterFile cluster) => new(1, DatabaseShape.Of(cluster.Customers), DatabaseShape.Of(cluster.Products));
-
-    public override string ToString() => $"{Customers} for customers and {Products} for products";
-}
-
-/// <summary>How many replicas hold a database, and what orders its commands.</summary>
-internal sealed record DatabaseShape(int Replicas, ReplicationEngine Engine)
-{
-    public static DatabaseShape Of(DatabaseGroup group) => new(group.Replicas.Count, group.Engine);
-
-    public override string ToString() =>
-        string.Create(CultureInfo.InvariantCulture, $"{Replicas} {(Replicas == 1 ? "replica" : "replicas")} under {(Engine == ReplicationEngine.Raft ? "Raft" : "the rotating sequencer")}");
 }

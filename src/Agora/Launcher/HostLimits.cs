@@ -1,17 +1,26 @@
-using Agora.Contracts.Faults;
+using Agora.Cluster;
 
 namespace Agora.Launcher;
 
-/// <summary>What a process of ours needs of this host before it begins anything.</summary>
+/// <summary>Checks what a process of ours needs from this host, before it begins anything.</summary>
 internal static class HostLimits
 {
-    /// <summary>Through it the supervisor starts each process.</summary>
+    /// <summary>The shell through which the supervisor starts each process.</summary>
     public const string Shell = "/bin/sh";
 
-    // A replica that nobody uses has up to some 150 files and sockets open; each connection of a client is one more.
+    // An idle replica has up to about 150 files and sockets open; each client connection is one more.
     private const ulong MinOpenFiles = 256;
 
-    /// <exception cref="FixableException">A process here may open too few files: it would break off somewhere in its start, or under its first clients.</exception>
+    /// <summary>Checks all of them.</summary>
+    /// <exception cref="FixableException">Something is missing.</exception>
+    public static void Check()
+    {
+        RefuseTooFewOpenFiles();
+        RefuseMissingShell();
+    }
+
+    /// <exception cref="FixableException">A process here may open too few files: it would fail during its start, or
+    /// with its first clients.</exception>
     public static void RefuseTooFewOpenFiles() => RefuseTooFewOpenFiles(Posix.MaxOpenFiles());
 
     internal static void RefuseTooFewOpenFiles(ulong? allowed)
@@ -19,8 +28,12 @@ internal static class HostLimits
         if (allowed < MinOpenFiles)
         {
             throw new FixableException(
-                "ulimit -n", FormattableString.Invariant($"a process may have only {allowed} files open here, and needs {MinOpenFiles}, or more where it has many clients"),
-                "Raise it: 'ulimit -n 4096' in the shell that starts it, LimitNOFILE=4096 in a systemd unit, --ulimit nofile=4096 for a container");
+                "ulimit -n",
+                FormattableString.Invariant($"a process may have only {allowed} files open here, ")
+                    + FormattableString.Invariant($"and needs {MinOpenFiles}, or more with many clients"),
+                "Raise it: 'ulimit -n 4096' in the shell that starts it, LimitNOFILE=4096 in a systemd unit, "
+                    + "--ulimit nofile=4096 for a container"
+            );
         }
     }
 
@@ -30,7 +43,10 @@ internal static class HostLimits
         if (!File.Exists(shell))
         {
             throw new FixableException(
-                shell, "is missing, and the supervisor starts every process through it", "Install a POSIX shell there, or start each process itself with 'agora run'");
+                shell,
+                "is missing, and the supervisor starts every process through it",
+                "Install a POSIX shell there, or start each process itself with 'agora run'"
+            );
         }
     }
 }

@@ -1,27 +1,29 @@
 namespace Agora.Launcher;
 
 /// <summary>
-/// The files that processes under a supervisor write their standard output and error to. A process appends to its file itself, so that nothing
-/// is lost when the supervisor dies; the supervisor keeps each one bounded.
+/// The log files of the processes under a supervisor. Each process appends its standard output and error to its file
+/// itself, so nothing is lost when the supervisor dies. The supervisor bounds the size of the files.
 /// </summary>
 internal static class LogFiles
 {
-    /// <summary>Two of these a process at most: the file, and the one before it.</summary>
-    public const long Largest = 8 * 1024 * 1024;
+    /// <summary>
+    /// The largest size of a file. A process has at most two: the present one, and the one before it.
+    /// </summary>
+    public const long MaxBytes = 8 * 1024 * 1024;
 
-    /// <summary>What a program of ours begins the line with that says why it ends.</summary>
-    public const string ComplaintPrefix = "agora: ";
+    /// <summary>The beginning of the line in which this program says why it ends.</summary>
+    public const string ErrorPrefix = "agora: ";
 
-    // What the runtime begins it with where a program of ours could not.
-    private const string RuntimesPrefix = "Unhandled exception.";
+    // The beginning of the runtime's own line, if the program could not write one.
+    private const string RuntimeErrorPrefix = "Unhandled exception.";
 
     /// <summary>
-    /// Puts a file that has grown too large aside. It is copied and cut, not renamed: its writer appends, and goes on at the new end. A line
-    /// written between the two steps is lost.
+    /// Moves the content of a file that is too large to a second file. The file is copied and truncated, not renamed,
+    /// because its writer goes on appending to it. A line that is written between the two steps is lost.
     /// </summary>
     public static void KeepSmall(string path)
     {
-        if (Length(path) > Largest)
+        if (Length(path) > MaxBytes)
         {
             File.Copy(path, path + ".1", overwrite: true);
             using FileStream file = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
@@ -29,15 +31,17 @@ internal static class LogFiles
         }
     }
 
-    /// <summary>Its length; 0 when it is not there.</summary>
+    /// <summary>The length of a file; 0 if it does not exist.</summary>
     public static long Length(string path)
     {
         FileInfo file = new(path);
         return file.Exists ? file.Length : 0;
     }
 
-    /// <summary>The last line, written behind <paramref name="start"/>, with which a process said why it ends; null when there is none.</summary>
-    public static string? Complaint(string path, long start)
+    /// <summary>
+    /// The last line after <paramref name="start"/> in which a process said why it ended; null if there is none.
+    /// </summary>
+    public static string? LastError(string path, long start)
     {
         const int Tail = 16 * 1024;
         try
@@ -45,17 +49,17 @@ internal static class LogFiles
             using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             file.Position = Math.Max(start <= file.Length ? start : 0, file.Length - Tail);
             using StreamReader reader = new(file);
-            string[] lines = reader.ReadToEnd().Split('\n');
-            return Last(lines, ComplaintPrefix) ?? Last(lines, RuntimesPrefix) ?? Last(lines, "Out of memory");
+            var lines = reader.ReadToEnd().Split('\n');
+            return Last(lines, ErrorPrefix) ?? Last(lines, RuntimeErrorPrefix) ?? Last(lines, "Out of memory");
 
             static string? Last(string[] lines, string prefix) =>
                 lines.LastOrDefault(line => line.StartsWith(prefix, StringComparison.Ordinal)) is { } line
-                    ? (prefix == ComplaintPrefix ? line[prefix.Length..] : line).TrimEnd()
+                    ? (prefix == ErrorPrefix ? line[prefix.Length..] : line).TrimEnd()
                     : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The exit code alone has to do.
+            // The exit code must do.
             return null;
         }
     }

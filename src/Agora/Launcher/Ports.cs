@@ -1,20 +1,22 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
-using Agora.Contracts.Cluster;
+using Agora.Cluster;
 
 namespace Agora.Launcher;
 
-/// <summary>What is true of this host's addresses and ports at the moment of asking.</summary>
+/// <summary>Answers questions about this host's addresses and ports. The answers hold only for the moment.</summary>
 internal static class Ports
 {
-    /// <summary>Those that cannot be listened on because another program does.</summary>
-    public static IReadOnlyList<ClusterEndpoint> Taken(IEnumerable<ClusterEndpoint> endpoints) => [.. endpoints.Where(IsTaken)];
+    /// <summary>The endpoints on which another program listens.</summary>
+    public static IReadOnlyList<ClusterEndpoint> Taken(IEnumerable<ClusterEndpoint> endpoints) =>
+        [.. endpoints.Where(IsTaken)];
 
     /// <summary>E.g. <c>TCP port 127.0.0.1:8110</c>.</summary>
-    public static string Describe(ClusterEndpoint endpoint) => $"{endpoint.Protocol.ToString().ToUpperInvariant()} port {endpoint.Address}";
+    public static string Describe(ClusterEndpoint endpoint) =>
+        $"{endpoint.Protocol.ToString().ToUpperInvariant()} port {endpoint.Address}";
 
-    /// <summary>Does the host, a name or an address, mean this machine?</summary>
+    /// <summary>A host name or address means this machine.</summary>
     public static bool IsLocal(string host)
     {
         IPAddress[] addresses;
@@ -24,10 +26,17 @@ internal static class Ports
         }
         catch (SocketException)
         {
-            // A name that this machine cannot resolve is not its own.
+            // This machine can resolve its own name.
             return false;
         }
-        HashSet<IPAddress> own = [.. NetworkInterface.GetAllNetworkInterfaces().SelectMany(i => i.GetIPProperties().UnicastAddresses).Select(a => a.Address)];
+
+        HashSet<IPAddress> own =
+        [
+            .. NetworkInterface
+                .GetAllNetworkInterfaces()
+                .SelectMany(i => i.GetIPProperties().UnicastAddresses)
+                .Select(a => a.Address),
+        ];
         return addresses.Any(a => IPAddress.IsLoopback(a) || own.Contains(a));
     }
 
@@ -35,9 +44,12 @@ internal static class Ports
     {
         try
         {
-            IPAddress address = Dns.GetHostAddresses(endpoint.Host)[0];
+            var address = Dns.GetHostAddresses(endpoint.Host)[0];
             using Socket socket = new(
-                address.AddressFamily, endpoint.Protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream, endpoint.Protocol);
+                address.AddressFamily,
+                endpoint.Protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream,
+                endpoint.Protocol
+            );
             socket.Bind(new IPEndPoint(address, endpoint.Port));
             return false;
         }

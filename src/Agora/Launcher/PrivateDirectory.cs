@@ -1,43 +1,52 @@
 namespace Agora.Launcher;
 
-/// <summary>Directories and files of one user, in places where others may write too.</summary>
+/// <summary>Directories and files that belong to one user, in places where other users may write too.</summary>
 internal static class PrivateDirectory
 {
     private const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    /// <summary>Makes a directory for its owner only, or takes from others what they may do in one that is there.</summary>
+    /// <summary>
+    /// Makes a directory that only its owner can use, or closes an existing one to other users.
+    /// </summary>
     public static void Make(string directory)
     {
-        // The parents are none of ours.
+        // The parents keep the usual mode.
         if (Path.GetDirectoryName(directory) is { } parent)
         {
             Directory.CreateDirectory(parent);
         }
+
         Directory.CreateDirectory(directory, Owner);
         Tighten(directory);
     }
 
-    /// <summary>Leaves of a file's or directory's mode what its owner may do. One that is another user's is left as it is: its owner decides.</summary>
+    /// <summary>
+    /// Removes all permissions but the owner's from a file or directory. One that belongs to another user stays as it
+    /// is.
+    /// </summary>
     public static void Tighten(string path)
     {
-        UnixFileMode mode = File.GetUnixFileMode(path);
+        var mode = File.GetUnixFileMode(path);
         if ((mode & ~Owner) != 0 && Posix.IsOurs(path))
         {
             File.SetUnixFileMode(path, mode & Owner);
         }
     }
 
-    /// <summary>Why a directory may hold what somebody else has put there; null where only this user can.</summary>
+    /// <summary>Why another user may have put files into a directory; null if only this user can.</summary>
     public static string? Problem(string directory) =>
         new FileInfo(directory).LinkTarget is not null ? $"{directory} is a link"
-            : !Posix.IsOurs(directory) ? $"{directory} belongs to another user"
-            : (File.GetUnixFileMode(directory) & ~Owner) != 0 ? $"others may enter {directory}"
-            : null;
+        : !Posix.IsOurs(directory) ? $"{directory} belongs to another user"
+        : (File.GetUnixFileMode(directory) & ~Owner) != 0 ? $"others may enter {directory}"
+        : null;
 
-    /// <summary>A new directory under a short path, whose name nobody can foresee: among what runs for this user where the system says where, else among temporary files.</summary>
+    /// <summary>
+    /// Makes a new directory with a short path and an unpredictable name: in the user's runtime directory if there is
+    /// one, else in the directory for temporary files.
+    /// </summary>
     public static string MakeElsewhere()
     {
-        string? runtime = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
+        var runtime = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
         return string.IsNullOrEmpty(runtime) || !Directory.Exists(runtime) || Problem(runtime) is not null
             ? Directory.CreateTempSubdirectory("agora-").FullName
             : Directory.CreateDirectory(Path.Combine(runtime, $"agora-{Path.GetRandomFileName()}"), Owner).FullName;

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Agora.Launcher;
 
-/// <summary>Ctrl-C, SIGTERM or the end of the terminal: the first asks for a stop in order, the second for one at once.</summary>
+/// <summary>
+/// Ctrl-C, SIGTERM or the end of the terminal. The first signal asks for an orderly stop, the second for an immediate
+/// one.
+/// </summary>
 internal sealed class StopSignals : IDisposable
 {
     private readonly CancellationTokenSource _token = new();
@@ -10,16 +13,20 @@ internal sealed class StopSignals : IDisposable
     private readonly TaskCompletionSource _second = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly PosixSignalRegistration[] _registrations;
 
-    public StopSignals() => _registrations =
-        [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT }.Select(s => PosixSignalRegistration.Create(s, OnSignal))];
+    public StopSignals() =>
+        _registrations = [
+            .. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT }.Select(s =>
+                PosixSignalRegistration.Create(s, OnSignal)
+            ),
+        ];
 
-    /// <summary>Cancelled by the first.</summary>
+    /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Token => _token.Token;
 
-    /// <summary>Completes with the first.</summary>
+    /// <summary>Completes with the first signal.</summary>
     public Task First => _first.Task;
 
-    /// <summary>Completes with the second.</summary>
+    /// <summary>Completes with the second signal.</summary>
     public Task Second => _second.Task;
 
     private void OnSignal(PosixSignalContext context)
@@ -29,15 +36,17 @@ internal sealed class StopSignals : IDisposable
         {
             _second.TrySetResult();
         }
+
         _token.Cancel();
     }
 
     public void Dispose()
     {
-        foreach (PosixSignalRegistration registration in _registrations)
+        foreach (var registration in _registrations)
         {
             registration.Dispose();
         }
+
         _token.Dispose();
     }
 }

@@ -1,13 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Faults;
+using Agora.Cluster;
 
 namespace Agora.Launcher;
 
 /// <summary>
-/// One process that is kept up: started, and started again after a growing pause whenever it dies, until somebody
-/// wants it down. One loop owns its life; commands only say what is wanted and wake the loop.
+/// One process that is kept up: it is started, and restarted after a growing pause whenever it dies, until a command
+/// stops it. One loop starts and restarts it; commands only set what is wanted and wake the loop.
 /// </summary>
 internal sealed class SupervisedProcess : IDisposable
 {
@@ -21,10 +20,10 @@ internal sealed class SupervisedProcess : IDisposable
     private readonly RestartPause _pause = new();
     private readonly Lock _gate = new();
 
-    // Released when what is wanted has changed; at most one release is kept, and the loop looks again after each.
+    // Released when what is wanted has changed. At most one release is kept, and the loop checks again after each.
     private readonly SemaphoreSlim _wake = new(0, 1);
 
-    // Under _gate. Invariant: _process is set exactly while a process of ours may be alive.
+    // Guarded by _gate. Invariant: _process is set exactly while a process of ours may be alive.
     private Process? _process;
     private bool _wanted;
     private bool _answered;
@@ -35,7 +34,12 @@ internal sealed class SupervisedProcess : IDisposable
     private TaskCompletionSource _down = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public SupervisedProcess(
-        ClusterProcess process, DataDirectory data, Func<ClusterProcess, ProcessStartInfo> howToStart, TimeProvider time, Action<string> announce)
+        ClusterProcess process,
+        DataDirectory data,
+        Func<ClusterProcess, ProcessStartInfo> howToStart,
+        TimeProvider time,
+        Action<string> announce
+    )
     {
         Process = process;
         _data = data;
@@ -48,25 +52,29 @@ internal sealed class SupervisedProcess : IDisposable
 
     public ClusterProcess Process { get; }
 
-    /// <summary>How long this one may take.</summary>
+    /// <summary>How long this process may take to end in order.</summary>
     public TimeSpan StopBound { get; init; } = DefaultStopBound;
 
-    /// <summary>How it is, without asking it.</summary>
-    public LocalView Look()
+    /// <summary>What the supervisor knows of it, without asking it.</summary>
+    public LocalView View()
     {
         lock (_gate)
         {
             if (_process is { HasExited: false } process)
             {
-                string state = !_wanted ? ProcessState.Stopping : _answered ? ProcessState.Unresponsive : ProcessState.Starting;
+                var state =
+                    !_wanted ? ProcessState.Stopping
+                    : _answered ? ProcessState.Unresponsive
+                    : ProcessState.Starting;
                 return new LocalView(process.Id, state, _restarts, Memory(process), _lastExit);
             }
+
             return new LocalView(null, _wanted ? ProcessState.Restarting : _downState, _restarts, null, _lastExit);
         }
     }
 
-    /// <summary>The process with this id answered: if it stops answering, it no longer counts as starting.</summary>
-    public void Answered(int pid)
+    /// <summary>Notes that the process with this id has answered, so that it no longer counts as starting.</summary>
+    public void MarkAnswered(int pid)
     {
         lock (_gate)
         {
@@ -74,7 +82,7 @@ internal sealed class SupervisedProcess : IDisposable
         }
     }
 
-    /// <summary>Wants it up. False when that was wanted already.</summary>
+    /// <summary>Starts it, and keeps it up from now on. False if that was wanted already.</summary>
     public bool Start()
     {
         lock (_gate)
@@ -83,6 +91,7 @@ internal sealed class SupervisedProcess : IDisposable
             {
                 return false;
             }
+
             _wanted = true;
             _pause.Reset();
             Wake();
@@ -90,7 +99,7 @@ internal sealed class SupervisedProcess : IDisposable
         }
     }
 
-    /// <summary>Wants it down, in order; completes when it is. False when it was down and not wanted.</summary>
+    /// <summary>Stops it in order, and completes when it has ended. False if it was down and not wanted.</summary>
     public async Task<bool> StopAsync()
     {
         Task down;
@@ -100,6 +109,7 @@ internal sealed class SupervisedProcess : IDisposable
             {
                 return false;
             }
+
             _wanted = false;
             _downState = ProcessState.Stopped;
             Wake();
@@ -109,23 +119,34 @@ internal sealed class SupervisedProcess : IDisposable
                 Posix.Terminate(process.Id);
             }
         }
+
         try
         {
             await down.WaitAsync(StopBound);
         }
         catch (TimeoutException)
         {
-            _announce(string.Create(CultureInfo.InvariantCulture, $"{Process.Name} did not end within {StopBound.TotalSeconds} s and is killed"));
+            _announce(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{Process.Name} did not end within {StopBound.TotalSeconds} s and is killed"
+                )
+            );
             lock (_gate)
             {
                 _process?.Kill();
             }
+
             await down;
         }
+
         return true;
     }
 
-    /// <summary>kill −9; with <paramref name="restart"/> the loop brings it back, else it is left dead. False when it was not up.</summary>
+    /// <summary>
+    /// Kills it (kill -9). With <paramref name="restart"/> the loop restarts it; otherwise it stays dead. False if it
+    /// was not up.
+    /// </summary>
     public async Task<bool> KillAsync(bool restart)
     {
         Task down;
@@ -133,23 +154,26 @@ internal sealed class SupervisedProcess : IDisposable
         {
             if (!restart && (_wanted || _process is not null))
             {
-                // Also takes back a restart that is pending.
+                // Also cancels a pending restart.
                 _wanted = false;
                 _downState = ProcessState.Killed;
                 Wake();
             }
+
             if (_process is not { HasExited: false } process)
             {
                 return false;
             }
+
             process.Kill();
             down = _down.Task;
         }
+
         await down;
         return true;
     }
 
-    /// <summary>SIGSTOP, or SIGCONT. False when it was not up.</summary>
+    /// <summary>Freezes it (SIGSTOP), or continues it (SIGCONT). False if it was not up.</summary>
     public bool Freeze(bool frozen)
     {
         lock (_gate)
@@ -158,19 +182,22 @@ internal sealed class SupervisedProcess : IDisposable
         }
     }
 
-    /// <summary>Keeps it up until cancelled, and then leaves it as it is: whoever cancels has stopped it before.</summary>
+    /// <summary>
+    /// Keeps it up until cancelled. The caller stops it before cancelling.
+    /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
             await WantedAsync(cancellationToken);
-            long startedAt = _time.GetTimestamp();
+            var startedAt = _time.GetTimestamp();
             if (TryStart() is { } process)
             {
                 await process.WaitForExitAsync(cancellationToken);
             }
-            TimeSpan ran = _time.GetElapsedTime(startedAt);
-            if (Ended(ran) is { } pause)
+
+            var ran = _time.GetElapsedTime(startedAt);
+            if (OnEnded(ran) is { } pause)
             {
                 await _wake.WaitAsync(pause, cancellationToken);
             }
@@ -188,6 +215,7 @@ internal sealed class SupervisedProcess : IDisposable
                     return;
                 }
             }
+
             await _wake.WaitAsync(cancellationToken);
         }
     }
@@ -200,6 +228,7 @@ internal sealed class SupervisedProcess : IDisposable
             {
                 return null;
             }
+
             _down = new(TaskCreationOptions.RunContinuationsAsynchronously);
             try
             {
@@ -208,24 +237,26 @@ internal sealed class SupervisedProcess : IDisposable
                 _answered = false;
                 _process = System.Diagnostics.Process.Start(_howToStart(Process))!;
 
-                // A supervisor that dies between these two steps leaves a process without a note; it ends by itself, because its standard input
-                // closes. So does one whose note cannot be written.
-                if (!ProcessNote.TryWrite(_data.PidFileOf(Process), _process))
+                // If the supervisor dies between these two steps, or if the file cannot be written, the process still
+                // ends when the supervisor does, because its standard input closes.
+                if (!PidFile.TryWrite(_data.PidFileOf(Process), _process))
                 {
-                    _announce($"{Process.Name}: its note cannot be written: {_data.PidFileOf(Process)}");
+                    _announce($"{Process.Name}: its pid file cannot be written: {_data.PidFileOf(Process)}");
                 }
             }
-            catch (Exception e) when (e is System.ComponentModel.Win32Exception or IOException or UnauthorizedAccessException)
+            catch (Exception e)
+                when (e is System.ComponentModel.Win32Exception or IOException or UnauthorizedAccessException)
             {
                 // The loop tries again later.
-                Keep(new ProcessExit(_time.GetUtcNow().UtcDateTime, null, null, Explanation.Of(e) ?? e.Message));
+                Keep(new ProcessExit(_time.GetUtcNow().UtcDateTime, null, null, FailureMessage.Of(e) ?? e.Message));
             }
+
             return _process;
         }
     }
 
-    // The pause before the next start, or null when none is wanted.
-    private TimeSpan? Ended(TimeSpan ran)
+    // Notes the end of the process. Returns the pause before the next start, or null if none is wanted.
+    private TimeSpan? OnEnded(TimeSpan ran)
     {
         string? message = null;
         TimeSpan? pause = null;
@@ -236,22 +267,29 @@ internal sealed class SupervisedProcess : IDisposable
                 Keep(ProcessExit.Of(process.ExitCode, _time.GetUtcNow(), OwnReason() ?? SilentReason()));
                 process.Dispose();
                 _process = null;
-                ProcessNote.Remove(_data.PidFileOf(Process));
+                PidFile.Remove(_data.PidFileOf(Process));
             }
+
             if (_wanted)
             {
-                // What was wanted so far is known here; only what is wanted from now on cuts the pause short.
+                // Earlier wishes are known here; only a later one may cut the pause short.
                 _wake.Wait(0, CancellationToken.None);
                 _restarts++;
                 pause = _pause.After(ran);
-                message = string.Create(CultureInfo.InvariantCulture, $"{Process.Name} {_lastExit}; again in {pause.Value.TotalSeconds:0.#} s");
+                message = string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{Process.Name} {_lastExit}; again in {pause.Value.TotalSeconds:0.#} s"
+                );
             }
+
             _down.TrySetResult();
         }
+
         if (message is not null)
         {
             _announce(message);
         }
+
         return pause;
     }
 
@@ -261,18 +299,20 @@ internal sealed class SupervisedProcess : IDisposable
         exit.Write(_data.ExitFileOf(Process));
     }
 
-    // Without its name, which stands before it wherever this is told.
+    // Without the process's name, because every message names the process first.
     private string? OwnReason()
     {
-        string name = Process.Name + ": ";
-        return LogFiles.Complaint(_data.LogOf(Process), _logStart) is not { } why ? null
-            : why.StartsWith(name, StringComparison.Ordinal) ? why[name.Length..] : why;
+        var name = Process.Name + ": ";
+        return LogFiles.LastError(_data.LogOf(Process), _logStart) is not { } why ? null
+            : why.StartsWith(name, StringComparison.Ordinal) ? why[name.Length..]
+            : why;
     }
 
     // On a full disk a process cannot say in its log why it ends.
-    private string? SilentReason() => FileFault.IsFull(_data.LogOf(Process))
-        ? $"{_data.Logs}: No space left on device. Make room there: it could not even log why it ended"
-        : null;
+    private string? SilentReason() =>
+        FileFault.IsFull(_data.LogOf(Process))
+            ? $"{_data.Logs}: No space left on device. Make room there; the process could not even log why it ended"
+            : null;
 
     private void Wake()
     {
@@ -291,7 +331,7 @@ internal sealed class SupervisedProcess : IDisposable
         }
         catch (InvalidOperationException)
         {
-            // It ended while we looked.
+            // It has just ended.
             return null;
         }
     }

@@ -1,13 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
-using Agora.Contracts.Cluster;
-using Agora.Contracts.Security;
+using Agora.Cluster;
 
 namespace Agora.Launcher;
 
 /// <summary>
-/// Keeps the processes of one host up. Starts them tier by tier, databases first since everything needs them; restarts what
-/// dies; stops them in the opposite order, so that what is under way can still be finished by those below.
+/// Keeps the processes of one host up, and restarts those that die. It starts the databases first, because all others
+/// need them, and stops in the opposite order, so that calls under way can still finish.
 /// </summary>
 internal sealed class Supervisor : IAsyncDisposable
 {
@@ -21,15 +20,21 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly List<Task> _loops = [];
 
     /// <param name="all">Every process of the cluster, for status.</param>
-    /// <param name="local">Those that belong on this host.</param>
-    /// <param name="data">Where they keep what is theirs; taken by the caller.</param>
-    /// <param name="identity">As whom it asks them how they are.</param>
-    /// <param name="howToStart">The command of each.</param>
-    /// <param name="time">For how long they ran.</param>
-    /// <param name="announce">Told what happens to them, one line each.</param>
+    /// <param name="local">The processes of this host.</param>
+    /// <param name="data">Their data directory, which the caller has locked.</param>
+    /// <param name="identity">The identity under which it asks for their status.</param>
+    /// <param name="howToStart">The command of each process.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="announce">Receives a line for each event.</param>
     public Supervisor(
-        IReadOnlyList<ClusterProcess> all, IReadOnlyList<ClusterProcess> local, DataDirectory data, ComponentIdentity? identity,
-        Func<ClusterProcess, ProcessStartInfo> howToStart, TimeProvider time, Action<string> announce)
+        IReadOnlyList<ClusterProcess> all,
+        IReadOnlyList<ClusterProcess> local,
+        DataDirectory data,
+        ComponentIdentity? identity,
+        Func<ClusterProcess, ProcessStartInfo> howToStart,
+        TimeProvider time,
+        Action<string> announce
+    )
     {
         _all = all;
         _data = data;
@@ -37,92 +42,117 @@ internal sealed class Supervisor : IAsyncDisposable
         _own = local.ToDictionary(p => p.Name, p => new SupervisedProcess(p, data, howToStart, time, announce));
     }
 
-    /// <summary>Somebody asked over the control channel that all be stopped.</summary>
+    /// <summary>Completes when a command asks to stop everything.</summary>
     public TaskCompletionSource DownRequested { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Ends what an earlier supervisor that was killed left behind. Its processes end by themselves; this waits for it, and helps.</summary>
-    public Task<int> EndLeftoversAsync(CancellationToken cancellationToken) =>
-        ProcessNote.EndLeftoversAsync(_all.Select(_data.PidFileOf), SupervisedProcess.DefaultStopBound, cancellationToken);
-
-    /// <summary>Ends only if the supervisor itself breaks; never in order.</summary>
+    /// <summary>Completes only if the supervisor itself fails, with the reason as its exception.</summary>
     public async Task BrokenAsync() => await await Task.WhenAny(_loops);
 
-    /// <summary>Starts everything; that all have been started does not mean that they serve.</summary>
+    /// <summary>Starts everything, without waiting until it serves.</summary>
     public void Start()
     {
-        foreach (SupervisedProcess process in _own.Values.OrderBy(p => Tier(p.Process)))
+        foreach (var process in _own.Values.OrderBy(p => Tier(p.Process)))
         {
             process.Start();
             _loops.Add(process.RunAsync(_end.Token));
         }
+
         _loops.Add(KeepLogsSmallAsync(_end.Token));
     }
 
     /// <summary>Stops everything in order: servers, then payments, then databases; parallel inside a tier.</summary>
     public async Task StopAsync()
     {
-        foreach (IGrouping<int, SupervisedProcess> tier in _own.Values.GroupBy(p => Tier(p.Process)).OrderByDescending(g => g.Key))
+        foreach (var tier in _own.Values.GroupBy(p => Tier(p.Process)).OrderByDescending(g => g.Key))
         {
             await Task.WhenAll(tier.Select(p => p.StopAsync()));
         }
     }
 
-    /// <summary>How all processes of the cluster are, now.</summary>
-    public Task<ClusterStatus> StatusAsync(CancellationToken cancellationToken) => StatusAsync(brief: false, cancellationToken);
+    /// <summary>The present status of all processes of the cluster.</summary>
+    public Task<ClusterStatus> StatusAsync(CancellationToken cancellationToken) =>
+        StatusAsync(brief: false, cancellationToken);
 
-    /// <summary>The same; where it is brief, without whether every function is served.</summary>
+    /// <summary>The same; a brief status leaves out whether every function is served.</summary>
     public async Task<ClusterStatus> StatusAsync(bool brief, CancellationToken cancellationToken)
     {
-        // The supervisor's own view first: a process that dies in between then shows as not answering, never as up without an id.
-        Dictionary<string, LocalView> views = _own.ToDictionary(p => p.Key, p => p.Value.Look());
-        ClusterStatus status = await _probe.StatusAsync(_all, p => views.TryGetValue(p.Name, out LocalView view) ? view : null, brief, cancellationToken);
-        foreach (ProcessStatus process in status.Processes.Where(p => p is { State: ProcessState.Running, Pid: not null }))
+        // The supervisor's own view comes first. A process that dies in between then shows as not answering, never as
+        // up without an id.
+        var views = _own.ToDictionary(p => p.Key, p => p.Value.View());
+        var status = await _probe.StatusAsync(
+            _all,
+            p => views.TryGetValue(p.Name, out var view) ? view : null,
+            brief,
+            cancellationToken
+        );
+        foreach (var process in status.Processes.Where(p => p is { State: ProcessState.Running, Pid: not null }))
         {
-            _own[process.Name].Answered(process.Pid!.Value);
+            _own[process.Name].MarkAnswered(process.Pid!.Value);
         }
+
         return status;
     }
 
-    /// <summary>Kills everything at once: somebody does not want to wait for the order.</summary>
+    /// <summary>Kills everything at once, for a user who does not want to wait for an orderly stop.</summary>
     public void KillAll()
     {
-        foreach (SupervisedProcess process in _own.Values)
+        foreach (var process in _own.Values)
         {
             _ = process.KillAsync(restart: false);
         }
     }
 
-    /// <summary>Carries out <c>stop</c>, <c>kill</c>, <c>start</c>, <c>freeze</c> or <c>thaw</c>; the answer says what was done, or why not.</summary>
-    public async Task<ControlAnswer> CommandAsync(string command, string component, string which, bool restart, CancellationToken cancellationToken)
+    /// <summary>
+    /// Carries out <c>stop</c>, <c>kill</c>, <c>start</c>, <c>freeze</c> or <c>thaw</c>; the answer says what was done,
+    /// or why not.
+    /// </summary>
+    public async Task<ControlAnswer> CommandAsync(
+        string command,
+        string component,
+        string which,
+        bool restart,
+        CancellationToken cancellationToken
+    )
     {
         if (await FindAsync(component, which, cancellationToken) is not { } name)
         {
-            return new ControlAnswer(false, $"there is no process {component}/{which}; there are {string.Join(", ", _own.Keys)}, and products/leader, products/follower, customers/sequencer while they are up");
+            return new ControlAnswer(
+                false,
+                $"there is no process {component}/{which}; there are {string.Join(", ", _own.Keys)}, "
+                    + "and products/leader, products/follower, customers/sequencer while they are up"
+            );
         }
-        if (!_own.TryGetValue(name, out SupervisedProcess? process))
+
+        if (!_own.TryGetValue(name, out var process))
         {
-            return new ControlAnswer(false, $"{name} belongs on another host; ask its supervisor there");
+            return new ControlAnswer(false, $"{name} runs on another host; run this command there");
         }
+
         return command switch
         {
             "stop" => await process.StopAsync() ? new(true, $"{name} is stopped") : new(true, $"{name} was not up"),
             "kill" => await process.KillAsync(restart)
-                ? new(true, restart ? $"{name} is killed and will be brought back" : $"{name} is killed")
+                ? new(true, restart ? $"{name} is killed and will be restarted" : $"{name} is killed")
                 : new(false, $"{name} is not up"),
             "start" => process.Start() ? new(true, $"{name} is started") : new(true, $"{name} is up already"),
-            "freeze" or "thaw" => process.Freeze(command == "freeze") ? new(true, $"{name} {(command == "freeze" ? "stands still" : "goes on")}") : new(false, $"{name} is not up"),
+            "freeze" or "thaw" => process.Freeze(command == "freeze")
+                ? new(true, $"{name} {(command == "freeze" ? "is frozen" : "continues")}")
+                : new(false, $"{name} is not up"),
             _ => new(false, $"there is no command {command}"),
         };
     }
 
-    /// <summary>By number, or by role: the first process of the component that says it has that role; null for none.</summary>
+    /// <summary>
+    /// The name of a process, found by number, or by the role that it reports; null if there is none.
+    /// </summary>
     public async Task<string?> FindAsync(string component, string which, CancellationToken cancellationToken)
     {
-        if (int.TryParse(which, NumberStyles.None, CultureInfo.InvariantCulture, out int replica))
+        if (int.TryParse(which, NumberStyles.None, CultureInfo.InvariantCulture, out var replica))
         {
             return _all.FirstOrDefault(p => p.Component == component && p.Replica == replica)?.Name;
         }
-        ClusterStatus status = await StatusAsync(cancellationToken);
+
+        var status = await StatusAsync(cancellationToken);
         return status.Processes.FirstOrDefault(p => p.Component == component && p.Role == which)?.Name;
     }
 
@@ -131,7 +161,7 @@ internal sealed class Supervisor : IAsyncDisposable
         using PeriodicTimer timer = new(s_logCheck);
         while (await timer.WaitForNextTickAsync(cancellationToken))
         {
-            foreach (SupervisedProcess process in _own.Values)
+            foreach (var process in _own.Values)
             {
                 try
                 {
@@ -139,27 +169,30 @@ internal sealed class Supervisor : IAsyncDisposable
                 }
                 catch (IOException)
                 {
-                    // A full disk: the copy could not be made, and cutting without it would lose what explains the rest. Tried again at the next tick.
+                    // The disk is full, so the copy could not be made. Truncating without it would lose what explains
+                    // the rest. The next tick tries again.
                 }
             }
         }
     }
 
-    private static int Tier(ClusterProcess process) => process.Component switch
-    {
-        Components.Customers or Components.Products => 0,
-        Components.Payments => 1,
-        _ => 2,
-    };
+    private static int Tier(ClusterProcess process) =>
+        process.Component switch
+        {
+            Components.Customers or Components.Products => 0,
+            Components.Payments => 1,
+            _ => 2,
+        };
 
     public async ValueTask DisposeAsync()
     {
         await _end.CancelAsync();
         await Task.WhenAll(_loops).ContinueWith(_ => { }, TaskScheduler.Default);
-        foreach (SupervisedProcess process in _own.Values)
+        foreach (var process in _own.Values)
         {
             process.Dispose();
         }
+
         _probe.Dispose();
         _end.Dispose();
     }

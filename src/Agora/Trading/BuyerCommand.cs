@@ -1,8 +1,9 @@
 using System.CommandLine;
 using System.Text.Json;
 using Agora.Client;
+using Agora.Cluster;
 using Agora.Commands;
-using Agora.Contracts.Cluster;
+using Agora.Rest;
 
 namespace Agora.Trading;
 
@@ -28,31 +29,59 @@ public static class BuyerCommand
         {
             Command cart = new("cart", "Shows and changes your cart (DisplayCart)")
             {
-                ShowCart("show"), Add("add"), Remove("remove"), Save("save"), Clear("clear"),
+                ShowCart("show"),
+                Add("add"),
+                Remove("remove"),
+                Save("save"),
+                Clear("clear"),
             };
             cart.Action = cart.Subcommands[0].Action;
             cart.WithExamples("agora buyer cart", "agora buyer cart add 3-17 2");
             return
             [
-                .. AccountFunctions(), Account(), Search(), GetItem(), cart, Buy(), Rate(), Seller(),
-                SellerRating(), ItemsOf(), Purchases(), Purchase(),
-                // The functions of the cart by their own names, too.
-                Hidden(ShowCart("display-cart")), Hidden(Add("add-item-to-cart")), Hidden(Remove("remove-item-from-cart")),
-                Hidden(Save("save-cart")), Hidden(Clear("clear-cart")),
+                .. AccountFunctions(),
+                Account(),
+                Search(),
+                GetItem(),
+                cart,
+                Buy(),
+                Rate(),
+                Seller(),
+                SellerRating(),
+                ItemsOf(),
+                Purchases(),
+                Purchase(),
+                // The functions of the cart, also by their own names.
+                Hidden(ShowCart("display-cart")),
+                Hidden(Add("add-item-to-cart")),
+                Hidden(Remove("remove-item-from-cart")),
+                Hidden(Save("save-cart")),
+                Hidden(Clear("clear-cart")),
             ];
         }
 
         protected override async Task<(long, string)> CreateAccountAsync(
-            BuyerClient client, string name, string username, string password, string? key, CancellationToken cancel)
+            BuyerClient client,
+            string name,
+            string username,
+            string password,
+            string? key,
+            CancellationToken cancellationToken
+        )
         {
-            var created = await client.CreateAccountAsync(name, username, password, key, cancel);
+            var created = await client.CreateAccountAsync(name, username, password, key, cancellationToken);
             return (created.BuyerId, JsonSerializer.Serialize(created, AgoraJson.Default.BuyerCreated));
         }
 
         protected override async Task<(long, string, string)> LoginAsync(
-            BuyerClient client, string username, string password, string? key, CancellationToken cancel)
+            BuyerClient client,
+            string username,
+            string password,
+            string? key,
+            CancellationToken cancellationToken
+        )
         {
-            var session = await client.LoginAsync(username, password, key, cancel);
+            var session = await client.LoginAsync(username, password, key, cancellationToken);
             return (session.BuyerId, session.Token, JsonSerializer.Serialize(session, AgoraJson.Default.BuyerSession));
         }
 
@@ -71,12 +100,28 @@ public static class BuyerCommand
             };
             var limit = Limit();
             var cursor = Cursor();
-            var search = Function("search", "Finds items for sale, best match first (SearchItemsForSale)", async call =>
-            {
-                var page = await call.AsVisitorAsync(client => client.SearchItemsForSaleAsync(
-                    call.Get(category), call.Get(keywords), call.Get(limit), call.Get(cursor), call.Cancel));
-                return Shown.Of(page, AgoraJson.Default.ItemPage, Show.Items(page));
-            }, changes: false, category, keywords, limit, cursor)
+            var search = Function(
+                    "search",
+                    "Finds items for sale, best match first (SearchItemsForSale)",
+                    async call =>
+                    {
+                        var page = await call.AsVisitorAsync(client =>
+                            client.SearchItemsForSaleAsync(
+                                call.Get(category),
+                                call.Get(keywords),
+                                call.Get(limit),
+                                call.Get(cursor),
+                                call.CancellationToken
+                            )
+                        );
+                        return TradeResult.Of(page, AgoraJson.Default.ItemPage, Layouts.Items(page));
+                    },
+                    changes: false,
+                    category,
+                    keywords,
+                    limit,
+                    cursor
+                )
                 .WithExamples("agora buyer search --category 3 --keyword red --keyword bike");
             search.Aliases.Add("search-items-for-sale");
             return search;
@@ -85,34 +130,58 @@ public static class BuyerCommand
         private Command GetItem()
         {
             var item = ItemId();
-            var get = Function("item", "Shows an item (GetItem)", async call =>
-            {
-                var found = await call.AsVisitorAsync(client => client.GetItemAsync(call.Get(item)!, call.Cancel));
-                return Shown.Of(found, AgoraJson.Default.Item, Show.Item(found));
-            }, changes: false, item)
+            var get = Function(
+                    "item",
+                    "Shows an item (GetItem)",
+                    async call =>
+                    {
+                        var found = await call.AsVisitorAsync(client =>
+                            client.GetItemAsync(call.Get(item)!, call.CancellationToken)
+                        );
+                        return TradeResult.Of(found, AgoraJson.Default.Item, Layouts.Item(found));
+                    },
+                    changes: false,
+                    item
+                )
                 .WithExamples("agora buyer item 3-17");
             get.Aliases.Add("get-item");
             return get;
         }
 
-        private Command ShowCart(string name) => Function(
-            name, "Shows the cart (DisplayCart)",
-            async call => Of(await call.LoggedIn.DisplayCartAsync(call.Cancel)), changes: false)
-            .WithExamples("agora buyer cart");
+        private Command ShowCart(string name) =>
+            Function(
+                    name,
+                    "Shows the cart (DisplayCart)",
+                    async call => Of(await call.LoggedIn.DisplayCartAsync(call.CancellationToken)),
+                    changes: false
+                )
+                .WithExamples("agora buyer cart");
 
         private Command Add(string name)
         {
             var item = ItemId();
             Argument<int> quantity = new("UNITS")
             {
-                Description = "How many; 1 unless given",
+                Description = "How many; 1 by default",
                 DefaultValueFactory = _ => 1,
                 CustomParser = Numbers.Int,
             };
             return Function(
-                name, "Puts units of an item into the cart (AddItemToCart)",
-                async call => Of(await call.LoggedIn.AddItemToCartAsync(call.Get(item)!, call.Get(quantity), call.Key, call.Cancel)),
-                changes: true, item, quantity)
+                    name,
+                    "Puts units of an item into the cart (AddItemToCart)",
+                    async call =>
+                        Of(
+                            await call.LoggedIn.AddItemToCartAsync(
+                                call.Get(item)!,
+                                call.Get(quantity),
+                                call.Key,
+                                call.CancellationToken
+                            )
+                        ),
+                    changes: true,
+                    item,
+                    quantity
+                )
                 .WithExamples("agora buyer cart add 3-17 2");
         }
 
@@ -121,38 +190,60 @@ public static class BuyerCommand
             var item = ItemId();
             Argument<int?> quantity = new("UNITS")
             {
-                Description = "How many; all unless given",
+                Description = "How many; all by default",
                 Arity = ArgumentArity.ZeroOrOne,
                 CustomParser = Numbers.OptionalInt,
             };
-            return Function(name, "Takes units of an item out of the cart (RemoveItemFromCart)", async call =>
-            {
-                var id = call.Get(item)!;
-                try
-                {
-                    var units = call.Get(quantity);
-                    return Of(await call.LoggedIn.RemoveItemFromCartAsync(id, units, call.Key, call.Cancel));
-                }
-                catch (AgoraException e) when (e.Code == ErrorCodes.NotInCart)
-                {
-                    var detail = $"The cart does not hold {id}. What it holds: {call.Spelled("cart")}";
-                    throw new AgoraException(e.Code, detail, e.Status, e);
-                }
-            }, changes: true, item, quantity)
-                .WithExamples("agora buyer cart remove 3-17       all units of it", "agora buyer cart remove 3-17 1     one of them");
+            return Function(
+                    name,
+                    "Takes units of an item out of the cart (RemoveItemFromCart)",
+                    async call =>
+                    {
+                        var id = call.Get(item)!;
+                        try
+                        {
+                            var units = call.Get(quantity);
+                            return Of(
+                                await call.LoggedIn.RemoveItemFromCartAsync(id, units, call.Key, call.CancellationToken)
+                            );
+                        }
+                        catch (AgoraException e) when (e.Code == ErrorCodes.NotInCart)
+                        {
+                            var detail = $"The cart does not hold {id}. What it holds: {call.Spelled("cart")}";
+                            throw new AgoraException(e.Code, detail, e.Status, e);
+                        }
+                    },
+                    changes: true,
+                    item,
+                    quantity
+                )
+                .WithExamples(
+                    "agora buyer cart remove 3-17       all units of it",
+                    "agora buyer cart remove 3-17 1     one of them"
+                );
         }
 
-        private Command Save(string name) => Function(
-            name, "Keeps the cart for your later sessions (SaveCart)",
-            async call => Of(await call.LoggedIn.SaveCartAsync(call.Key, call.Cancel)), changes: true)
-            .WithExamples("agora buyer cart save");
+        private Command Save(string name) =>
+            Function(
+                    name,
+                    "Saves the cart for your later sessions (SaveCart)",
+                    async call => Of(await call.LoggedIn.SaveCartAsync(call.Key, call.CancellationToken)),
+                    changes: true
+                )
+                .WithExamples("agora buyer cart save");
 
-        private Command Clear(string name) => Function(name, "Empties the cart (ClearCart)", async call =>
-        {
-            await call.LoggedIn.ClearCartAsync(call.Key, call.Cancel);
-            return Shown.Done("The cart is empty.");
-        }, changes: true)
-            .WithExamples("agora buyer cart clear");
+        private Command Clear(string name) =>
+            Function(
+                    name,
+                    "Empties the cart (ClearCart)",
+                    async call =>
+                    {
+                        await call.LoggedIn.ClearCartAsync(call.Key, call.CancellationToken);
+                        return TradeResult.Done("The cart is empty.");
+                    },
+                    changes: true
+                )
+                .WithExamples("agora buyer cart clear");
 
         private Command Buy()
         {
@@ -167,24 +258,33 @@ public static class BuyerCommand
             {
                 Description = "Agrees to the total of the cart as it is when the command runs, without asking",
             };
-            var buy = card.AddTo(Function("buy", "Buys the whole cart, or nothing (MakePurchase)", async call =>
-            {
-                var client = call.LoggedIn;
-                call.ExpectedTotal = call.Get(total) ?? await AgreeAsync(call, call.Get(yes));
-                var request = await card.ReadAsync(call);
-                request = request with { ExpectedTotal = call.ExpectedTotal };
-                var receipt = await client.MakePurchaseAsync(request, call.Key, call.Cancel);
-                return Shown.Of(receipt, AgoraJson.Default.Receipt, Show.Receipt(receipt));
-            }, changes: true, total, yes))
+            var buy = card.AddTo(
+                    Function(
+                        "buy",
+                        "Buys the whole cart, or nothing (MakePurchase)",
+                        async call =>
+                        {
+                            var client = call.LoggedIn;
+                            call.ExpectedTotal = call.Get(total) ?? await AgreeAsync(call, call.Get(yes));
+                            var request = await card.ReadAsync(call);
+                            request = request with { ExpectedTotal = call.ExpectedTotal };
+                            var receipt = await client.MakePurchaseAsync(request, call.Key, call.CancellationToken);
+                            return TradeResult.Of(receipt, AgoraJson.Default.Receipt, Layouts.Receipt(receipt));
+                        },
+                        changes: true,
+                        total,
+                        yes
+                    )
+                )
                 .WithExamples(
-                    "agora buyer buy                                       shows the cart, asks for consent and the card",
-                    "agora buyer buy --total 199.80 --card-stdin < FILE    in a script: for this total only",
-                    "agora buyer buy --yes --card-file FILE                for whatever the cart costs now");
+                    "agora buyer buy                                     shows the cart, asks for consent and the card",
+                    "agora buyer buy --total 199.80 --card-stdin < FILE  in a script: for this total only",
+                    "agora buyer buy --yes --card-file FILE              for whatever the cart costs now"
+                );
             buy.Aliases.Add("make-purchase");
             buy.Validators.Add(result =>
             {
-                // A repeat is the same request: of a cart that has been bought, the total of the first time is not to
-                // be had any more.
+                // A repeat must be the same request. Once the cart has been bought, its total can no longer be read.
                 if (result.GetValue(Key) is not null && result.GetResult(total) is null or { Implicit: true })
                 {
                     result.AddError("--idempotency-key needs --total, so that a repeat asks for the same.");
@@ -194,52 +294,73 @@ public static class BuyerCommand
         }
 
         /// <summary>The total that the buyer agrees to, having seen it.</summary>
-        private static async Task<decimal> AgreeAsync(Invocation call, bool isAgreed)
+        private static async Task<decimal> AgreeAsync(Invocation<BuyerClient> call, bool isAgreed)
         {
             if (!isAgreed && !call.HasKeyboard)
             {
                 throw new TradeException(
                     NotAgreed,
                     "There is no keyboard to agree at: give --total with the total that you agree to, "
-                    + "or --yes for whatever the cart costs now.");
+                        + "or --yes for whatever the cart costs now."
+                );
             }
-            var cart = await call.Client.DisplayCartAsync(call.Cancel);
+
+            var cart = await call.Client.DisplayCartAsync(call.CancellationToken);
             if (isAgreed)
             {
                 return cart.Total;
             }
-            call.ShowAside(Show.Cart(cart));
+
+            call.ShowAside(Layouts.Cart(cart));
             if (cart.Lines.Count == 0)
             {
                 throw new AgoraException(ErrorCodes.CartEmpty, "There is nothing in the cart to buy.", 409);
             }
-            if (cart.Lines.Any(Show.Lacks))
+
+            if (cart.Lines.Any(Layouts.IsShort))
             {
                 throw new AgoraException(
                     ErrorCodes.NotEnoughUnits,
-                    $"Some lines cannot be bought as they are. Take out: {call.Spelled("cart remove ITEM UNITS")}", 409);
+                    $"Some lines cannot be bought as they are. Take out: {call.Spelled("cart remove ITEM UNITS")}",
+                    409
+                );
             }
-            var answer = await call.AskAsync($"Buy for {Show.Money(cart.Total)}? [y/N] ", secret: false);
+
+            var answer = await call.AskAsync($"Buy for {Layouts.Money(cart.Total)}? [y/N] ", secret: false);
             return answer?.Trim().ToUpperInvariant() is "Y" or "YES"
                 ? cart.Total
                 : throw new TradeException(NotAgreed, "Nothing was bought.");
         }
 
-        private Command Account() => Function("account", "Shows your account: id, name, units bought", async call =>
-        {
-            var account = await call.LoggedIn.GetAccountAsync(call.Cancel);
-            return Shown.Of(account, AgoraJson.Default.BuyerAccount, Show.Account(account));
-        }, changes: false)
-            .WithExamples("agora buyer account");
+        private Command Account() =>
+            Function(
+                    "account",
+                    "Shows your account: id, name, units bought",
+                    async call =>
+                    {
+                        var account = await call.LoggedIn.GetAccountAsync(call.CancellationToken);
+                        return TradeResult.Of(account, AgoraJson.Default.BuyerAccount, Layouts.Account(account));
+                    },
+                    changes: false
+                )
+                .WithExamples("agora buyer account");
 
         private Command Seller()
         {
             var seller = SellerId();
-            return Function("seller", "Shows a seller: name, units sold, votes", async call =>
-            {
-                var found = await call.AsVisitorAsync(client => client.GetSellerAsync(call.Get(seller), call.Cancel));
-                return Shown.Of(found, AgoraJson.Default.Seller, Show.Seller(found));
-            }, changes: false, seller)
+            return Function(
+                    "seller",
+                    "Shows a seller: name, units sold, votes",
+                    async call =>
+                    {
+                        var found = await call.AsVisitorAsync(client =>
+                            client.GetSellerAsync(call.Get(seller), call.CancellationToken)
+                        );
+                        return TradeResult.Of(found, AgoraJson.Default.Seller, Layouts.Seller(found));
+                    },
+                    changes: false,
+                    seller
+                )
                 .WithExamples("agora buyer seller 9");
         }
 
@@ -248,23 +369,43 @@ public static class BuyerCommand
             var seller = SellerId();
             var limit = Limit();
             var cursor = Cursor();
-            return Function("items-of", "Shows a seller's items, sold out ones included", async call =>
-            {
-                var page = await call.AsVisitorAsync(client =>
-                    client.GetItemsOfSellerAsync(call.Get(seller), call.Get(limit), call.Get(cursor), call.Cancel));
-                return Shown.Of(page, AgoraJson.Default.ItemPage, Show.Items(page));
-            }, changes: false, seller, limit, cursor)
+            return Function(
+                    "items-of",
+                    "Shows a seller's items, sold out ones included",
+                    async call =>
+                    {
+                        var page = await call.AsVisitorAsync(client =>
+                            client.GetItemsOfSellerAsync(
+                                call.Get(seller),
+                                call.Get(limit),
+                                call.Get(cursor),
+                                call.CancellationToken
+                            )
+                        );
+                        return TradeResult.Of(page, AgoraJson.Default.ItemPage, Layouts.Items(page));
+                    },
+                    changes: false,
+                    seller,
+                    limit,
+                    cursor
+                )
                 .WithExamples("agora buyer items-of 9 --limit 10");
         }
 
         private Command Purchase()
         {
             Argument<string> id = new("PURCHASE") { Description = "The purchase's id, as its receipt shows it" };
-            return Function("purchase", "Shows one of your purchases", async call =>
-            {
-                var purchase = await call.LoggedIn.GetPurchaseAsync(call.Get(id)!, call.Cancel);
-                return Shown.Of(purchase, AgoraJson.Default.Purchase, Show.Purchase(purchase));
-            }, changes: false, id)
+            return Function(
+                    "purchase",
+                    "Shows one of your purchases",
+                    async call =>
+                    {
+                        var purchase = await call.LoggedIn.GetPurchaseAsync(call.Get(id)!, call.CancellationToken);
+                        return TradeResult.Of(purchase, AgoraJson.Default.Purchase, Layouts.Purchase(purchase));
+                    },
+                    changes: false,
+                    id
+                )
                 .WithExamples("agora buyer purchase 0b5e3f6f2b7c4c6e9d0a1b2c3d4e5f60");
         }
 
@@ -273,11 +414,23 @@ public static class BuyerCommand
             var item = ItemId();
             Argument<Thumb> thumb = new("THUMB") { Description = "up or down" };
             thumb.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, "up", "down");
-            var rate = Function("rate", "Votes on an item, once for each purchase of it (ProvideFeedback)", async call =>
-            {
-                await call.LoggedIn.ProvideFeedbackAsync(call.Get(item)!, call.Get(thumb), call.Key, call.Cancel);
-                return Shown.Done("Your vote counts.");
-            }, changes: true, item, thumb)
+            var rate = Function(
+                    "rate",
+                    "Votes on an item, once for each purchase of it (ProvideFeedback)",
+                    async call =>
+                    {
+                        await call.LoggedIn.ProvideFeedbackAsync(
+                            call.Get(item)!,
+                            call.Get(thumb),
+                            call.Key,
+                            call.CancellationToken
+                        );
+                        return TradeResult.Done("Your vote counts.");
+                    },
+                    changes: true,
+                    item,
+                    thumb
+                )
                 .WithExamples("agora buyer rate 3-17 up");
             rate.Aliases.Add("provide-feedback");
             return rate;
@@ -286,12 +439,19 @@ public static class BuyerCommand
         private Command SellerRating()
         {
             var seller = SellerId();
-            var rating = Function("seller-rating", "Shows the votes on a seller's items (GetSellerRating)", async call =>
-            {
-                var votes = await call.AsVisitorAsync(client =>
-                    client.GetSellerRatingAsync(call.Get(seller), call.Cancel));
-                return Shown.Of(votes, AgoraJson.Default.SellerRating, Show.Rating(votes));
-            }, changes: false, seller)
+            var rating = Function(
+                    "seller-rating",
+                    "Shows the votes on a seller's items (GetSellerRating)",
+                    async call =>
+                    {
+                        var votes = await call.AsVisitorAsync(client =>
+                            client.GetSellerRatingAsync(call.Get(seller), call.CancellationToken)
+                        );
+                        return TradeResult.Of(votes, AgoraJson.Default.SellerRating, Layouts.Rating(votes));
+                    },
+                    changes: false,
+                    seller
+                )
                 .WithExamples("agora buyer seller-rating 9");
             rating.Aliases.Add("get-seller-rating");
             return rating;
@@ -301,11 +461,22 @@ public static class BuyerCommand
         {
             var limit = Limit();
             var cursor = Cursor();
-            var purchases = Function("purchases", "Shows what you have bought, newest first (GetBuyerPurchases)", async call =>
-            {
-                var page = await call.LoggedIn.GetBuyerPurchasesAsync(call.Get(limit), call.Get(cursor), call.Cancel);
-                return Shown.Of(page, AgoraJson.Default.PurchasePage, Show.Purchases(page));
-            }, changes: false, limit, cursor)
+            var purchases = Function(
+                    "purchases",
+                    "Shows what you have bought, newest first (GetBuyerPurchases)",
+                    async call =>
+                    {
+                        var page = await call.LoggedIn.GetBuyerPurchasesAsync(
+                            call.Get(limit),
+                            call.Get(cursor),
+                            call.CancellationToken
+                        );
+                        return TradeResult.Of(page, AgoraJson.Default.PurchasePage, Layouts.Purchases(page));
+                    },
+                    changes: false,
+                    limit,
+                    cursor
+                )
                 .WithExamples("agora buyer purchases --limit 10");
             purchases.Aliases.Add("get-buyer-purchases");
             return purchases;
@@ -314,7 +485,7 @@ public static class BuyerCommand
         private static Argument<long> SellerId() =>
             new("SELLER") { Description = "The seller's id, as items show it", CustomParser = Numbers.Long };
 
-        private static Shown Of(Cart cart) => Shown.Of(cart, AgoraJson.Default.Cart, Show.Cart(cart));
+        private static TradeResult Of(Cart cart) => TradeResult.Of(cart, AgoraJson.Default.Cart, Layouts.Cart(cart));
 
         private static Command Hidden(Command command)
         {

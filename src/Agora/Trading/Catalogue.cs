@@ -1,21 +1,57 @@
 using System.Globalization;
-using Agora.Client;
+using Agora.Rest;
 using Bogus;
 
 namespace Agora.Trading;
 
-/// <summary>A shop's worth of things and people, made up from a seed: the same seed makes up the same.</summary>
+/// <summary>A shop's items and people, made up from a seed: the same seed makes up the same.</summary>
 internal sealed class Catalogue
 {
-    private const int LongestName = 32;
-    private const int LongestKeyword = 8;
+    private const int MaxName = 32;
+    private const int MaxKeyword = 8;
 
-    private static readonly string[] s_materials = ["wooden", "steel", "cotton", "leather", "bamboo", "glass", "linen", "oak", "cork", "wool"];
-    private static readonly string[] s_qualities = ["small", "large", "vintage", "compact", "classic", "sturdy", "light", "folding", "handmade", "modern"];
-    private static readonly string[] s_colours = ["red", "blue", "green", "black", "white", "yellow", "grey", "orange", "silver", "brown"];
+    private static readonly string[] s_materials =
+    [
+        "wooden",
+        "steel",
+        "cotton",
+        "leather",
+        "bamboo",
+        "glass",
+        "linen",
+        "oak",
+        "cork",
+        "wool",
+    ];
+    private static readonly string[] s_qualities =
+    [
+        "small",
+        "large",
+        "vintage",
+        "compact",
+        "classic",
+        "sturdy",
+        "light",
+        "folding",
+        "handmade",
+        "modern",
+    ];
+    private static readonly string[] s_colours =
+    [
+        "red",
+        "blue",
+        "green",
+        "black",
+        "white",
+        "yellow",
+        "grey",
+        "orange",
+        "silver",
+        "brown",
+    ];
 
-    /// <summary>What is sold under each category, and for about how much.</summary>
-    public static IReadOnlyList<Category> Categories { get; } =
+    /// <summary>The things that are sold in each category, and their range of prices.</summary>
+    public static IReadOnlyList<ProductCategory> Categories { get; } =
     [
         new(1, "bicycles", 40, 900, ["bike", "tandem", "scooter", "unicycle", "trailer", "cargo bike"]),
         new(2, "books", 4, 40, ["novel", "atlas", "cookbook", "notebook", "comic", "guide"]),
@@ -43,36 +79,53 @@ internal sealed class Catalogue
 
     public IReadOnlyList<RegisterItemRequest> Items { get; }
 
-    private static IEnumerable<Person> People(Faker faker, string role, int seed, int count) => Enumerable.Range(1, count).Select(i =>
-    {
-        string name = faker.Name.FullName();
-        return new Person(name.Length <= LongestName ? name : name[..LongestName].TrimEnd(), string.Create(CultureInfo.InvariantCulture, $"{role}-{seed}-{i}"));
-    });
+    private static IEnumerable<Person> People(Faker faker, string role, int seed, int count) =>
+        Enumerable
+            .Range(1, count)
+            .Select(i =>
+            {
+                var name = faker.Name.FullName();
+                return new Person(
+                    name.Length <= MaxName ? name : name[..MaxName].TrimEnd(),
+                    string.Create(CultureInfo.InvariantCulture, $"{role}-{seed}-{i}")
+                );
+            });
 
     private static RegisterItemRequest Item(Faker faker)
     {
-        Category category = faker.PickRandom<Category>(Categories);
-        string thing = faker.PickRandom(category.Things);
+        var category = faker.PickRandom<ProductCategory>(Categories);
+        var thing = faker.PickRandom(category.Things);
         string[] words = [faker.PickRandom(s_qualities), faker.PickRandom(s_colours), faker.PickRandom(s_materials)];
-        string described = string.Join(' ', words.OrderBy(_ => faker.Random.Int()).Take(faker.Random.Int(1, 2)));
-        string name = $"{char.ToUpperInvariant(described[0])}{described[1..]} {thing}";
-        bool used = faker.Random.Bool(0.4f);
+        var described = string.Join(' ', words.OrderBy(_ => faker.Random.Int()).Take(faker.Random.Int(1, 2)));
+        var name = $"{char.ToUpperInvariant(described[0])}{described[1..]} {thing}";
+        var used = faker.Random.Bool(0.4f);
 
-        // More cheap things than dear ones, as everywhere.
-        double share = Math.Pow(faker.Random.Double(), 2.5);
-        decimal price = Math.Floor((decimal)(category.Least + share * (category.Most - category.Least)) * (used ? 0.6m : 1m)) + faker.PickRandom(0.00m, 0.50m, 0.90m, 0.95m, 0.99m);
+        // More cheap things than expensive ones.
+        var share = Math.Pow(faker.Random.Double(), 2.5);
+        var price =
+            Math.Floor(
+                (decimal)(category.MinPrice + share * (category.MaxPrice - category.MinPrice)) * (used ? 0.6m : 1m)
+            ) + faker.PickRandom(0.00m, 0.50m, 0.90m, 0.95m, 0.99m);
         return new RegisterItemRequest
         {
-            Name = name.Length <= LongestName ? name : $"{char.ToUpperInvariant(thing[0])}{thing[1..]}",
+            Name = name.Length <= MaxName ? name : $"{char.ToUpperInvariant(thing[0])}{thing[1..]}",
             Category = category.Number,
-            Keywords = [.. described.Split(' ').Append(thing.Split(' ')[^1]).Where(w => w.Length <= LongestKeyword).Distinct().Take(5)],
+            Keywords =
+            [
+                .. described
+                    .Split(' ')
+                    .Append(thing.Split(' ')[^1])
+                    .Where(w => w.Length <= MaxKeyword)
+                    .Distinct()
+                    .Take(5),
+            ],
             Condition = used ? ItemCondition.Used : ItemCondition.New,
             Price = Math.Max(price, 1),
             Quantity = faker.Random.Bool(0.3f) ? 1 : faker.Random.Int(2, 40),
         };
     }
 
-    internal sealed record Category(int Number, string Name, int Least, int Most, string[] Things);
+    internal sealed record ProductCategory(int Number, string Name, int MinPrice, int MaxPrice, string[] Things);
 
     internal sealed record Person(string Name, string Username);
 }

@@ -5,8 +5,8 @@ using Wcwidth;
 namespace Agora.Trading;
 
 /// <summary>
-/// Text as a terminal sees it: a row of cells. What a reader takes for one letter is a grapheme cluster, of one or more
-/// characters, and takes up two cells in CJK and emoji, one in most other scripts, none where it only marks the letter
+/// Text as a terminal sees it: a row of cells. A letter, as a reader sees it, is a grapheme cluster of one or more
+/// characters. It takes two cells in CJK and emoji, one in most other scripts, and none if it only marks the letter
 /// before it.
 /// </summary>
 internal static class Cells
@@ -20,11 +20,13 @@ internal static class Cells
         {
             return text.Length;
         }
+
         var width = 0;
         foreach (var cluster in Clusters(text))
         {
             width += OfCluster(cluster);
         }
+
         return width;
     }
 
@@ -41,7 +43,7 @@ internal static class Cells
     public static int Next(string text, int start) =>
         start >= text.Length ? text.Length : start + StringInfo.GetNextTextElementLength(text.AsSpan(start));
 
-    /// <summary>Where the cluster begins that ends at <paramref name="end"/> or goes on beyond it.</summary>
+    /// <summary>Where the cluster begins that ends at <paramref name="end"/> or after it.</summary>
     public static int Previous(string text, int end)
     {
         var start = 0;
@@ -49,12 +51,13 @@ internal static class Cells
         {
             start = next;
         }
+
         return start;
     }
 
     /// <summary>
-    /// The text on lines of at most so many cells, broken between words where that can be; a wider cluster has a line
-    /// of its own.
+    /// The text on lines of at most so many cells, broken between words if possible. A cluster that is wider gets its
+    /// own line.
     /// </summary>
     public static IReadOnlyList<string> Wrap(string text, int width)
     {
@@ -62,6 +65,7 @@ internal static class Cells
         {
             return [text];
         }
+
         List<string> lines = [];
         StringBuilder line = new();
         var used = 0;
@@ -71,6 +75,7 @@ internal static class Cells
             line.Clear();
             used = 0;
         }
+
         foreach (var word in text.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
             var wide = Width(word);
@@ -78,17 +83,20 @@ internal static class Cells
             {
                 End();
             }
+
             if (used > 0)
             {
                 line.Append(' ');
                 used++;
             }
+
             if (wide <= width - used)
             {
                 line.Append(word);
                 used += wide;
                 continue;
             }
+
             foreach (var cluster in Clusters(word))
             {
                 var cells = OfCluster(cluster);
@@ -96,14 +104,17 @@ internal static class Cells
                 {
                     End();
                 }
+
                 line.Append(cluster);
                 used += cells;
             }
         }
+
         if (line.Length > 0 || lines.Count == 0)
         {
             End();
         }
+
         return lines;
     }
 
@@ -112,13 +123,14 @@ internal static class Cells
         var width = 0;
         var isEmoji = false;
         var flags = 0;
-        foreach (Rune rune in cluster.EnumerateRunes())
+        foreach (var rune in cluster.EnumerateRunes())
         {
             width += Math.Max(0, UnicodeCalculator.GetWidth(rune.Value));
             isEmoji |= rune.Value is EmojiPresentation or (>= 0x1f3fb and <= 0x1f3ff);
             flags += rune.Value is >= 0x1f1e6 and <= 0x1f1ff ? 1 : 0;
         }
-        // Several pictures that are drawn as one, or one that is drawn as a picture only because it is asked for.
+
+        // Several emoji that are drawn as one, or a symbol that a selector turns into an emoji.
         var isJoined = width > 2 && cluster.Contains((char)Joiner, StringComparison.Ordinal);
         return isEmoji || isJoined || flags == 2 ? 2 : width;
     }

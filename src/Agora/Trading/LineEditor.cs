@@ -4,9 +4,9 @@ using System.Text;
 namespace Agora.Trading;
 
 /// <summary>
-/// Reads a line that can be edited, completed with Tab and called back with the arrows, by the keys that shells have
-/// taught. The cursor stands between grapheme clusters, never within one, and the screen is counted in cells, so that
-/// letters of any language can be edited. The history lives in memory only: lines may hold secrets.
+/// Reads a line that can be edited, completed with Tab and recalled with the arrow keys, with the keys that shells use.
+/// The cursor is always between grapheme clusters, and the screen is counted in cells, so letters of any language can
+/// be edited. The history is kept in memory only, because lines may hold secrets.
 /// </summary>
 internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<string, string[]> complete)
 {
@@ -17,19 +17,19 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
     private string _label = "";
     private int _cursor;
 
-    // The first half of a character that the keyboard sends as two.
+    // The first half of a character that the keyboard sends in two halves.
     private char _half;
 
-    /// <summary>The next line; null when the person leaves with Ctrl-D.</summary>
-    /// <param name="label">What stands before it.</param>
-    /// <param name="isQuestion">Ctrl-C ends the asking, and the line is not called back later.</param>
+    /// <summary>Reads the next line; null if the person leaves with Ctrl-D.</summary>
+    /// <param name="label">The text before the line.</param>
+    /// <param name="isQuestion">Ctrl-C ends the question, and the line does not go into the history.</param>
     /// <exception cref="OperationCanceledException">Ctrl-C at a question.</exception>
     public string? ReadLine(string label, bool isQuestion = false)
     {
         using var keys = terminal.TakeControlC();
         _label = Printable.Of(label);
         Set("");
-        // One past the last: the line being written, kept while older ones are looked at.
+        // The position after the last entry means the new line, which is kept while older ones are shown.
         var place = _history.Count;
         var unfinished = "";
         Draw();
@@ -44,6 +44,7 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
                     {
                         Remember();
                     }
+
                     return _text.ToString();
                 case { Key: ConsoleKey.D, Modifiers: ConsoleModifiers.Control } when _text.Length == 0:
                     screen.WriteLine();
@@ -54,15 +55,17 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
                     {
                         throw new OperationCanceledException();
                     }
+
                     Set("");
                     place = _history.Count;
                     break;
-                case { Key: ConsoleKey.UpArrow } or { Key: ConsoleKey.P, Modifiers: ConsoleModifiers.Control } when place > 0:
+                case { Key: ConsoleKey.UpArrow }
+                or { Key: ConsoleKey.P, Modifiers: ConsoleModifiers.Control } when place > 0:
                     unfinished = place == _history.Count ? _text.ToString() : unfinished;
                     Set(_history[--place]);
                     break;
-                case { Key: ConsoleKey.DownArrow } or { Key: ConsoleKey.N, Modifiers: ConsoleModifiers.Control }
-                    when place < _history.Count:
+                case { Key: ConsoleKey.DownArrow }
+                or { Key: ConsoleKey.N, Modifiers: ConsoleModifiers.Control } when place < _history.Count:
                     Set(++place == _history.Count ? unfinished : _history[place]);
                     break;
                 case { Key: ConsoleKey.Tab }:
@@ -72,6 +75,7 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
                     Edit(key);
                     break;
             }
+
             Draw();
         }
     }
@@ -136,6 +140,7 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
                 {
                     Insert(key.KeyChar);
                 }
+
                 break;
         }
     }
@@ -147,12 +152,13 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
             _half = typed;
             return;
         }
+
         var whole = char.IsLowSurrogate(typed) ? (_half == '\0' ? "" : $"{_half}{typed}") : typed.ToString();
         _half = '\0';
         _text.Insert(_cursor, whole);
         _cursor += whole.Length;
 
-        // A mark joins the letter before it, a joiner the one after it too.
+        // A mark joins the letter before it; a joiner also joins the one after it.
         var text = _text.ToString();
         if (_cursor > 0 && Cells.Previous(text, _cursor) is var start && Cells.Next(text, start) > _cursor)
         {
@@ -165,7 +171,7 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
         _text.Remove(start, end - start);
         _cursor = start;
 
-        // What was apart may have become one cluster.
+        // Two neighbours may have become one cluster.
         var text = _text.ToString();
         if (_cursor > 0 && Cells.Previous(text, _cursor) is var before && Cells.Next(text, before) > _cursor)
         {
@@ -180,10 +186,12 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
         {
             start--;
         }
+
         while (start > 0 && text[start - 1] != ' ')
         {
             start--;
         }
+
         return start;
     }
 
@@ -194,15 +202,17 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
         {
             end++;
         }
+
         while (end < text.Length && text[end] != ' ')
         {
             end++;
         }
+
         return end;
     }
 
     /// <summary>
-    /// Writes as much of the word as is certain; where that is nothing more, shows what it may become.
+    /// Completes the word as far as all matches agree; if nothing can be added, lists the matches.
     /// </summary>
     private void Complete()
     {
@@ -212,6 +222,7 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
         {
             return;
         }
+
         var start = before.LastIndexOf(' ') + 1;
         var word = before[start..];
         var certain = found.Length == 1 ? found[0] + " " : Shared(found);
@@ -237,8 +248,10 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
             {
                 length++;
             }
+
             shared = shared[..length];
         }
+
         return shared;
     }
 
@@ -249,10 +262,12 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
         {
             return;
         }
+
         if (_history.Count == MaxHistory)
         {
             _history.RemoveAt(0);
         }
+
         _history.Add(line);
     }
 
@@ -264,11 +279,11 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
     }
 
     /// <summary>
-    /// Writes the line anew, in one go; of a line longer than the screen is wide, the part around the cursor.
+    /// Redraws the line in one write. If the line is wider than the screen, shows the part around the cursor.
     /// </summary>
     private void Draw()
     {
-        // The last column stays free: a terminal may go to the next line once it is written.
+        // The last column stays free: some terminals move to the next line once it is written.
         var width = Math.Max(1, terminal.Width - 1);
         var label = Cells.Width(_label) <= width / 2 ? _label : "";
         var room = width - Cells.Width(label);
@@ -282,6 +297,7 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
         {
             used += Cells.Width(before[--first]);
         }
+
         var shown = new StringBuilder().Append('\r').Append(label).AppendJoin("", before[first..]);
         var back = 0;
         foreach (var cluster in after)
@@ -291,14 +307,17 @@ internal sealed class LineEditor(ITerminal terminal, TextWriter screen, Func<str
             {
                 break;
             }
+
             shown.Append(cluster);
             back += cells;
         }
+
         shown.Append("\u001b[K");
         if (back > 0)
         {
             shown.Append(CultureInfo.InvariantCulture, $"\u001b[{back}D");
         }
+
         screen.Write(shown);
         screen.Flush();
     }

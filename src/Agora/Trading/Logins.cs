@@ -1,34 +1,15 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Agora.Launcher;
 
 namespace Agora.Trading;
 
-/// <summary>A login that later commands go on with.</summary>
-/// <param name="Role"><c>seller</c> or <c>buyer</c>.</param>
-/// <param name="Profile">Keeps several logins of one role apart; empty unless named.</param>
-/// <param name="Servers">Where it is known. Lists that share a server belong to the same marketplace.</param>
-/// <param name="Username">For people.</param>
-/// <param name="Token">The session's token.</param>
-internal sealed record Login(string Role, string Profile, IReadOnlyList<string> Servers, string Username, string Token)
-{
-    public bool Serves(string role, string profile, IReadOnlyList<string> servers) =>
-        Role == role && Profile == profile && Servers.Intersect(servers, StringComparer.OrdinalIgnoreCase).Any();
-
-    /// <summary>As this program writes it: the token can stand in a header.</summary>
-    [JsonIgnore]
-    public bool IsWhole =>
-        Servers.All(server => server is not null) && Token.Length > 0 && Token.All(c => c is > ' ' and <= '~');
-
-    /// <summary>Without the token, which is not for printing.</summary>
-    public override string ToString() => $"{Role} {Username}";
-}
-
 /// <summary>
-/// The file in which a user's logins are kept. Only its owner can read it. It is replaced whole, so that a reader never
-/// sees half of it; writers take turns by a second file, so that two commands at once do not lose each other's login.
+/// The file that keeps a user's logins. Only its owner can read it. It is replaced whole, so a reader never sees half
+/// of it. Writers lock a second file, so two commands at once do not lose each other's login.
 /// </summary>
 /// <param name="path">The file.</param>
-/// <param name="warn">Told where others could read it.</param>
+/// <param name="warn">Receives a warning if other users could read the file.</param>
 internal sealed class Logins(string path, Action<string> warn)
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -40,26 +21,40 @@ internal sealed class Logins(string path, Action<string> warn)
     public Login? Find(string role, string profile, IReadOnlyList<string> servers) =>
         Read().FirstOrDefault(login => login.Serves(role, profile, servers));
 
-    /// <summary>Keeps a login in place of the one that it replaces.</summary>
-    public Task KeepAsync(Login login, CancellationToken cancel) =>
-        ChangeAsync(logins => [.. logins.Where(other => !other.Serves(login.Role, login.Profile, login.Servers)), login], cancel);
+    /// <summary>Saves a login, in place of the one that it replaces.</summary>
+    public Task SaveAsync(Login login, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            logins => [.. logins.Where(other => !other.Serves(login.Role, login.Profile, login.Servers)), login],
+            cancellationToken
+        );
 
-    public Task ForgetAsync(string role, string profile, IReadOnlyList<string> servers, CancellationToken cancel) =>
-        ChangeAsync(logins => [.. logins.Where(login => !login.Serves(role, profile, servers))], cancel);
+    public Task ForgetAsync(
+        string role,
+        string profile,
+        IReadOnlyList<string> servers,
+        CancellationToken cancellationToken
+    ) => ChangeAsync(logins => [.. logins.Where(login => !login.Serves(role, profile, servers))], cancellationToken);
 
     private Login[] Read()
     {
         if (Directory.Exists(path))
         {
             throw new IOException(
-                $"{path}, which should hold the logins, is a directory: move it away, or {s_otherFile}.");
+                $"{path}, which should hold the logins, is a directory: move it away, or {s_otherFile}."
+            );
         }
+
+        if (Posix.IsSpecialFile(path))
+        {
+            throw new IOException($"{path}, which should hold the logins, is not a regular file: {s_otherFile}.");
+        }
+
         try
         {
             using var file = File.OpenRead(path);
             CloseToOthers(file);
             var logins = JsonSerializer.Deserialize(file, LoginsJson.Default.LoginArray);
-            return logins is not null && logins.All(login => login is { IsWhole: true })
+            return logins is not null && logins.All(login => login is { IsValid: true })
                 ? logins
                 : throw new JsonException();
         }
@@ -74,17 +69,20 @@ internal sealed class Logins(string path, Action<string> warn)
         catch (Exception e) when (e is UnauthorizedAccessException or NotSupportedException)
         {
             throw new IOException(
-                $"{path}, which holds the logins, cannot be read: make it yours, or delete it and log in again.", e);
+                $"{path}, which holds the logins, cannot be read: make it yours, or delete it and log in again.",
+                e
+            );
         }
     }
 
-    /// <summary>A login that others can read is theirs as well.</summary>
+    /// <summary>Takes other users' permissions away: a login that they can read, they can use.</summary>
     private void CloseToOthers(FileStream file)
     {
         if (OperatingSystem.IsWindows() || (File.GetUnixFileMode(file.SafeFileHandle) & Others) == 0)
         {
             return;
         }
+
         try
         {
             File.SetUnixFileMode(file.SafeFileHandle, OwnerOnly);
@@ -92,18 +90,22 @@ internal sealed class Logins(string path, Action<string> warn)
         catch (UnauthorizedAccessException e)
         {
             throw new IOException(
-                $"{path}, which holds the logins, is open to others and is not yours: {s_otherFile}.", e);
+                $"{path}, which holds the logins, is open to others and does not belong to you: {s_otherFile}.",
+                e
+            );
         }
+
         warn(
-            $"{path}, which holds your logins, was open to others; now it is yours alone. "
-            + "Log out to end those that somebody may have read.");
+            $"{path}, which holds your logins, was open to others; now only you can read it. "
+                + "Log out to end logins that others may have read."
+        );
     }
 
-    private async Task ChangeAsync(Func<Login[], Login[]> change, CancellationToken cancel)
+    private async Task ChangeAsync(Func<Login[], Login[]> change, CancellationToken cancellationToken)
     {
         try
         {
-            await WriteAsync(change, cancel);
+            await WriteAsync(change, cancellationToken);
         }
         catch (UnauthorizedAccessException e)
         {
@@ -111,7 +113,7 @@ internal sealed class Logins(string path, Action<string> warn)
         }
     }
 
-    private async Task WriteAsync(Func<Login[], Login[]> change, CancellationToken cancel)
+    private async Task WriteAsync(Func<Login[], Login[]> change, CancellationToken cancellationToken)
     {
         var directory = Path.GetDirectoryName(Path.GetFullPath(path))!;
         if (OperatingSystem.IsWindows())
@@ -122,7 +124,8 @@ internal sealed class Logins(string path, Action<string> warn)
         {
             Directory.CreateDirectory(directory, OwnerOnly | UnixFileMode.UserExecute);
         }
-        using var turn = await TakeTurnAsync(cancel);
+
+        using var held = await LockAsync(cancellationToken);
         var temporary = path + ".new";
         File.Delete(temporary);
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
@@ -130,15 +133,17 @@ internal sealed class Logins(string path, Action<string> warn)
         {
             options.UnixCreateMode = OwnerOnly;
         }
+
         using (FileStream file = new(temporary, options))
         {
             JsonSerializer.Serialize(file, change(Read()), LoginsJson.Default.LoginArray);
         }
+
         File.Move(temporary, path, overwrite: true);
     }
 
-    /// <summary>Held by one process at a time; let go by the system when that process ends, however it ends.</summary>
-    private async Task<FileStream> TakeTurnAsync(CancellationToken cancel)
+    /// <summary>Takes a lock that one process holds at a time. The system releases it when that process ends.</summary>
+    private async Task<FileStream> LockAsync(CancellationToken cancellationToken)
     {
         for (var attempt = 0; ; attempt++)
         {
@@ -148,15 +153,18 @@ internal sealed class Logins(string path, Action<string> warn)
             }
             catch (IOException) when (attempt < 100 && File.Exists(path + ".lock"))
             {
-                // Another command is writing, which takes it a millisecond or two.
-                await Task.Delay(20, cancel);
+                // Another command is writing, which takes a millisecond or two.
+                await Task.Delay(20, cancellationToken);
             }
         }
     }
 }
 
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, RespectNullableAnnotations = true,
-    RespectRequiredConstructorParameters = true)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    WriteIndented = true,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true
+)]
 [JsonSerializable(typeof(Login[]))]
 internal sealed partial class LoginsJson : JsonSerializerContext;

@@ -5,8 +5,8 @@ using System.Numerics;
 namespace Agora.Trading;
 
 /// <summary>
-/// Numbers on a command line. They are written in one way only, with a point and without separators, whatever the
-/// country: what another country reads otherwise is refused.
+/// Parses numbers on a command line. There is one form only, with a decimal point and without separators, whatever the
+/// country. A number that another country reads differently is refused.
 /// </summary>
 internal static class Numbers
 {
@@ -24,6 +24,7 @@ internal static class Numbers
         {
             return amount;
         }
+
         result.AddError($"\"{text}\" is not an amount of money: write it like 12.50.");
         return null;
     }
@@ -33,11 +34,14 @@ internal static class Numbers
     {
         const double MaxSeconds = 3600;
         var text = result.Tokens[0].Value;
-        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
-            && seconds is > 0 and <= MaxSeconds)
+        if (
+            double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
+            && seconds is > 0 and <= MaxSeconds
+        )
         {
             return seconds;
         }
+
         result.AddError($"\"{text}\" is not more than 0 and at most {MaxSeconds} seconds: write it like 30 or 0.5.");
         return null;
     }
@@ -49,13 +53,17 @@ internal static class Numbers
         {
             return null;
         }
+
         var text = result.Tokens[0].Value;
-        // A minus is let through: that fewer than none cannot be is for the server to say, which names the field.
-        if (T.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
-            && text[0] != '+')
+        // A minus sign is allowed here. The server refuses negative numbers, and names the field.
+        if (
+            T.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            && text[0] != '+'
+        )
         {
             return number;
         }
+
         result.AddError($"\"{text}\" is not a whole number up to {T.MaxValue}.");
         return null;
     }

@@ -1,18 +1,18 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
+using RotatingSequencer.Core;
 using RotatingSequencer.Journal;
-using RotatingSequencer.Protocol;
 
 namespace RotatingSequencer.Hosting;
 
 /// <summary>
-/// The thread on which the application applies deliveries, apart from the loop so that a slow application never delays the protocol.
-/// What waits here is bounded by the protocol's window: the loop drops nothing that was not applied.
+/// The thread on which the application applies deliveries. It is apart from the loop, so that a slow application never
+/// delays the protocol. The protocol's window bounds what waits here: the loop drops nothing before it is applied.
 /// </summary>
 internal sealed class ApplicationThread : IDisposable
 {
-    /// <summary>Requests handed to the application at once.</summary>
-    private const int MaximumBatch = 256;
+    /// <summary>Most Requests in one call of the application.</summary>
+    private const int MaxBatch = 256;
 
     private readonly IDeliveryHandler _handler;
     private readonly int _self;
@@ -24,9 +24,9 @@ internal sealed class ApplicationThread : IDisposable
     private readonly object _gate = new();
     private readonly Queue<DeliveredRequest> _queue = new();
     private readonly List<(long Target, TaskCompletionSource Waiter)> _barriers = [];
-    private readonly ConcurrentQueue<PendingBroadcast> _expected = new();
+    private readonly ConcurrentQueue<PendingBroadcast> _pending = new();
 
-    // Of one batch; kept so that a batch allocates nothing of its own.
+    // The current batch; kept so that a batch allocates nothing.
     private readonly List<DeliveredRequest> _batch = [];
     private readonly List<ReadOnlyMemory<byte>> _payloads = [];
     private readonly List<Delivery> _deliveries = [];
@@ -34,6 +34,8 @@ internal sealed class ApplicationThread : IDisposable
     private ReadOnlyMemory<byte>[] _results = [];
 
     private long _applied;
+
+    /// <summary>The last number that had effects in the application.</summary>
     private long _position;
     private bool _wakeWhenApplied;
     private bool _flushRequested;
@@ -41,9 +43,18 @@ internal sealed class ApplicationThread : IDisposable
     private volatile Exception? _failure;
     private volatile bool _stopping;
 
-    public ApplicationThread(IDeliveryHandler handler, int members, int self, JournalState state, long firstLocal, Action wakeLoop)
+    public ApplicationThread(
+        IDeliveryHandler handler,
+        long position,
+        int members,
+        int self,
+        JournalState state,
+        long firstLocal,
+        Action wakeLoop
+    )
     {
         _handler = handler;
+        _position = position;
         _self = self;
         _firstLocal = firstLocal;
         _wakeLoop = wakeLoop;
@@ -56,14 +67,17 @@ internal sealed class ApplicationThread : IDisposable
     /// <summary>Everything up to this global number has been applied.</summary>
     public long Applied => Volatile.Read(ref _applied);
 
-    /// <summary>Set from the end of a flush until <see cref="ResumeAfterFlush"/>.</summary>
+    /// <summary>Not null from the end of a flush until <see cref="ResumeAfterFlush"/>.</summary>
     public FlushResult? Flushed => _flushed;
 
     public Exception? Failure => _failure;
 
     public void Start() => _thread.Start();
 
-    /// <summary>Whether the loop waits to hear that more was applied. Otherwise it learns of it with whatever wakes it next: that is early enough to forget what is done with.</summary>
+    /// <summary>
+    /// Whether to wake the loop when more was applied. Otherwise the loop notices at its next round, which is early
+    /// enough to drop what all hold.
+    /// </summary>
     public bool WakeWhenApplied
     {
         get => Volatile.Read(ref _wakeWhenApplied);
@@ -71,18 +85,19 @@ internal sealed class ApplicationThread : IDisposable
     }
 
     /// <summary>
-    /// Whether the loop has something to take: more is applied than it knows and it waits for that, a flush is done, or this thread has failed.
-    /// Between a flush and its checkpoint only the latter two count.
+    /// Whether there is something for the loop: a failure; or a flush is done, if the loop can take it; or, if no flush
+    /// waits and the loop wants to know, more is applied than <paramref name="applied"/>.
     /// </summary>
-    public bool HasNews(long applied, bool takesFlush) =>
+    public bool HasWorkForLoop(long applied, bool takesFlush) =>
         _failure is not null || (_flushed is null ? WakeWhenApplied && Applied != applied : takesFlush);
 
-    /// <summary>A broadcast of this member; they are delivered in the order in which they are expected.</summary>
-    public void Expect(PendingBroadcast pending) => _expected.Enqueue(pending);
+    /// <summary>Adds a broadcast of this member; they are delivered in the order in which they were added.</summary>
+    public void AddPending(PendingBroadcast pending) => _pending.Enqueue(pending);
 
     /// <summary>
-    /// Takes deliveries over. False when nobody waits for them here: then the thread has not been woken, and the caller calls
-    /// <see cref="Hasten"/> after a while, so that a member that only follows wakes its application once for several of them.
+    /// Takes deliveries. False when nobody here waits for them: then the thread still sleeps, and the caller calls
+    /// <see cref="WakeForDeliveries"/> after a while. So a member that only follows wakes its application once for
+    /// several deliveries.
     /// </summary>
     public bool Deliver(Queue<DeliveredRequest> deliveries)
     {
@@ -95,7 +110,7 @@ internal sealed class ApplicationThread : IDisposable
                 _queue.Enqueue(request);
             }
 
-            urgent |= _queue.Count >= MaximumBatch;
+            urgent |= _queue.Count >= MaxBatch;
             if (urgent)
             {
                 Monitor.Pulse(_gate);
@@ -105,8 +120,8 @@ internal sealed class ApplicationThread : IDisposable
         }
     }
 
-    /// <summary>Wakes the thread for what it was given.</summary>
-    public void Hasten()
+    /// <summary>Wakes the thread for deliveries that it has taken.</summary>
+    public void WakeForDeliveries()
     {
         lock (_gate)
         {
@@ -114,7 +129,9 @@ internal sealed class ApplicationThread : IDisposable
         }
     }
 
-    /// <summary>Completes the waiters once everything up to <paramref name="target"/> is applied, which may be so already.</summary>
+    /// <summary>
+    /// Completes the waiters once everything up to <paramref name="target"/> is applied, perhaps at once.
+    /// </summary>
     public void CompleteWhenApplied(long target, List<TaskCompletionSource> waiters)
     {
         lock (_gate)
@@ -137,7 +154,7 @@ internal sealed class ApplicationThread : IDisposable
         }
     }
 
-    /// <summary>Asks for a flush before the next batch; nothing when one is asked for already.</summary>
+    /// <summary>Asks for a flush before the next batch; does nothing when one is requested already.</summary>
     public void RequestFlush()
     {
         lock (_gate)
@@ -156,7 +173,7 @@ internal sealed class ApplicationThread : IDisposable
         }
     }
 
-    /// <summary>Ends the thread after the batch under way.</summary>
+    /// <summary>Ends the thread after the current batch.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -168,10 +185,10 @@ internal sealed class ApplicationThread : IDisposable
         _thread.Join();
     }
 
-    /// <summary>Fails whatever still waits, after <see cref="Dispose"/>.</summary>
+    /// <summary>Fails all that still wait, after <see cref="Dispose"/>.</summary>
     public void FailWaiters(Exception exception)
     {
-        while (_expected.TryDequeue(out var pending))
+        while (_pending.TryDequeue(out var pending))
         {
             pending.Fail(exception);
         }
@@ -186,8 +203,8 @@ internal sealed class ApplicationThread : IDisposable
     {
         try
         {
-            // The application may be ahead of the journal's checkpoint: it sees nothing twice.
-            var seen = _position = _handler.Applied;
+            // The application may be ahead of the journal's checkpoint: it must see nothing twice.
+            var appliedBefore = _position;
             while (TakeBatch(out var flush))
             {
                 if (flush)
@@ -196,10 +213,10 @@ internal sealed class ApplicationThread : IDisposable
                     continue;
                 }
 
-                ApplyBatch(seen);
+                ApplyBatch(appliedBefore);
                 Volatile.Write(ref _applied, _batch[^1].Number);
                 CompleteBarriers();
-                // Pairs with the loop's barrier between saying that it waits and looking at what is applied.
+                // Pairs with the loop's barrier between its write of WakeWhenApplied and its read of what is applied.
                 Interlocked.MemoryBarrier();
                 if (WakeWhenApplied)
                 {
@@ -214,7 +231,10 @@ internal sealed class ApplicationThread : IDisposable
         }
     }
 
-    /// <summary>Waits for the next batch, or for a flush, which goes before it, so that a busy application cannot put it off for ever. False at the end.</summary>
+    /// <summary>
+    /// Waits for the next batch or a flush. A flush goes first, so that a busy application cannot delay it for ever.
+    /// False at the end.
+    /// </summary>
     private bool TakeBatch(out bool flush)
     {
         _batch.Clear();
@@ -223,7 +243,7 @@ internal sealed class ApplicationThread : IDisposable
             while (!_stopping)
             {
                 flush = _flushRequested && _flushed is null;
-                while (!flush && _batch.Count < MaximumBatch && _queue.TryDequeue(out var request))
+                while (!flush && _batch.Count < MaxBatch && _queue.TryDequeue(out var request))
                 {
                     _batch.Add(request);
                 }
@@ -254,7 +274,7 @@ internal sealed class ApplicationThread : IDisposable
         }
     }
 
-    private void ApplyBatch(long seen)
+    private void ApplyBatch(long appliedBefore)
     {
         _deliveries.Clear();
         _own.Clear();
@@ -262,7 +282,7 @@ internal sealed class ApplicationThread : IDisposable
         {
             _payloads.Clear();
             _assembler.Take(request.Id.Sender, request.Body, _payloads);
-            if (request.Number <= seen)
+            if (request.Number <= appliedBefore)
             {
                 continue;
             }
@@ -270,7 +290,7 @@ internal sealed class ApplicationThread : IDisposable
             foreach (var payload in _payloads)
             {
                 _deliveries.Add(new Delivery(request.Number, request.Id.Sender, payload));
-                // What an earlier life of this member sent, nobody here waits for.
+                // Nobody here waits for what this member sent before its restart.
                 _own.Add(request.Id.Sender == _self && request.Id.Local >= _firstLocal);
             }
         }
@@ -290,7 +310,7 @@ internal sealed class ApplicationThread : IDisposable
         _position = _deliveries[^1].Number;
         for (var i = 0; i < results.Length; i++)
         {
-            if (_own[i] && _expected.TryDequeue(out var pending))
+            if (_own[i] && _pending.TryDequeue(out var pending))
             {
                 pending.Complete(results[i]);
             }
@@ -315,8 +335,8 @@ internal sealed class ApplicationThread : IDisposable
     }
 }
 
-/// <summary>The application's state up to <paramref name="Number"/> would survive a loss of power.</summary>
+/// <summary>What a flush made durable: everything up to <paramref name="Number"/>.</summary>
 /// <param name="Number">A global number.</param>
-/// <param name="Position">The last number up to there that had effects.</param>
-/// <param name="Partial">By member, what had been delivered there of a payload that was cut.</param>
+/// <param name="Position">The last number up to there that had effects in the application.</param>
+/// <param name="Partial">For each member, the pieces of a payload that was not complete by then.</param>
 internal sealed record FlushResult(long Number, long Position, byte[][] Partial);

@@ -4,16 +4,17 @@ using RotatingSequencer.Journal;
 namespace RotatingSequencer.Hosting;
 
 /// <summary>
-/// The thread that waits for the disk, one write at a time: what the loop records meanwhile goes with the next. A few records the loop
-/// writes by itself.
+/// The thread that waits for the disk, one write at a time: what the loop records meanwhile goes with the next. The
+/// loop writes a few records itself.
 /// </summary>
 internal sealed class JournalThread : IDisposable
 {
     /// <summary>
-    /// Bytes. So few mean that the group is nearly idle and somebody waits for just these: to hand them over and to be woken again takes a
-    /// third of a sync's time. When more come together, the disk and the protocol had better work side by side.
+    /// Bytes up to which the loop writes itself. So few mean that the group is nearly idle and somebody waits for just
+    /// these; two thread switches would take a third of a sync's time. With more, disk and protocol should work side by
+    /// side.
     /// </summary>
-    private const int MaximumAtOnce = 1_000;
+    private const int MaxWrittenByLoop = 1_000;
 
     private readonly JournalFile _file;
     private readonly Action _wakeLoop;
@@ -21,7 +22,7 @@ internal sealed class JournalThread : IDisposable
     private readonly object _gate = new();
     private readonly ArrayBufferWriter<byte> _writing = new();
     private bool _replace;
-    private volatile State _state = State.Idle;
+    private volatile WriteState _state = WriteState.Idle;
     private volatile Exception? _failure;
     private volatile bool _stopping;
 
@@ -32,55 +33,58 @@ internal sealed class JournalThread : IDisposable
         _thread = new Thread(Run) { Name = "rotating-sequencer journal", IsBackground = true };
     }
 
-    private enum State
+    private enum WriteState
     {
         Idle,
         Writing,
         Completed,
     }
 
-    /// <summary>Whether a write can be given; only the loop gives any.</summary>
-    public bool IsIdle => _state == State.Idle;
+    /// <summary>Whether a write can begin; only the loop begins any.</summary>
+    public bool IsIdle => _state == WriteState.Idle;
 
-    /// <summary>Whether the loop has something to take.</summary>
-    public bool HasNews => _state == State.Completed || _failure is not null;
+    /// <summary>Whether there is something for the loop: a completed write, or a failure.</summary>
+    public bool HasWorkForLoop => _state == WriteState.Completed || _failure is not null;
 
-    /// <summary>Bytes behind the checkpoint that the journal begins with; to be read while idle.</summary>
+    /// <summary>Bytes after the checkpoint that the journal begins with; to be read only while idle.</summary>
     public long Growth => _file.Growth;
 
     public Exception? Failure => _failure;
 
     public void Start() => _thread.Start();
 
-    /// <summary>Appends the records: a few at once, by the caller; more later, from a copy. Either way <see cref="TakeCompleted"/> tells when they are on disk.</summary>
+    /// <summary>
+    /// Appends the records: few at once, on the caller's thread; more later, from a copy. Either way
+    /// <see cref="TakeCompleted"/> reports when they are on disk.
+    /// </summary>
     public void Append(ReadOnlySpan<byte> records)
     {
-        if (records.Length > MaximumAtOnce)
+        if (records.Length > MaxWrittenByLoop)
         {
-            Give(records, replace: false);
+            StartWrite(records, replace: false);
             return;
         }
 
         _file.Append(records);
-        _state = State.Completed;
+        _state = WriteState.Completed;
     }
 
     /// <summary>Begins a new journal with the checkpoint.</summary>
-    public void Replace(ArrayBufferWriter<byte> checkpoint) => Give(checkpoint.WrittenSpan, replace: true);
+    public void Replace(ArrayBufferWriter<byte> checkpoint) => StartWrite(checkpoint.WrittenSpan, replace: true);
 
     /// <summary>True once for each write that is on disk.</summary>
     public bool TakeCompleted()
     {
-        if (_state != State.Completed)
+        if (_state != WriteState.Completed)
         {
             return false;
         }
 
-        _state = State.Idle;
+        _state = WriteState.Idle;
         return true;
     }
 
-    /// <summary>Ends the thread after the write under way.</summary>
+    /// <summary>Ends the thread after the current write.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -93,14 +97,14 @@ internal sealed class JournalThread : IDisposable
         _file.Dispose();
     }
 
-    private void Give(ReadOnlySpan<byte> bytes, bool replace)
+    private void StartWrite(ReadOnlySpan<byte> bytes, bool replace)
     {
         _writing.ResetWrittenCount();
         _writing.Write(bytes);
         lock (_gate)
         {
             _replace = replace;
-            _state = State.Writing;
+            _state = WriteState.Writing;
             Monitor.Pulse(_gate);
         }
     }
@@ -120,29 +124,29 @@ internal sealed class JournalThread : IDisposable
                     _file.Append(_writing.WrittenSpan);
                 }
 
-                _state = State.Completed;
+                _state = WriteState.Completed;
                 _wakeLoop();
             }
         }
         catch (Exception exception)
         {
-            // What was written is unknown now: claiming anything more would be a lie, so the member stops.
+            // What was written is unknown now. Further claims could be false, so the member stops.
             _failure = exception;
             _wakeLoop();
         }
     }
 
-    /// <summary>False at the end, which comes after the write that was given before.</summary>
+    /// <summary>False at the end, after a write that was started before it.</summary>
     private bool WaitForWrite()
     {
         lock (_gate)
         {
-            while (_state != State.Writing && !_stopping)
+            while (_state != WriteState.Writing && !_stopping)
             {
                 Monitor.Wait(_gate);
             }
 
-            return _state == State.Writing;
+            return _state == WriteState.Writing;
         }
     }
 }

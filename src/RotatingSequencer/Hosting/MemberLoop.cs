@@ -3,33 +3,34 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
+using RotatingSequencer.Core;
 using RotatingSequencer.Journal;
-using RotatingSequencer.Protocol;
 using RotatingSequencer.Wire;
-using Core = RotatingSequencer.Protocol.Protocol;
 
 namespace RotatingSequencer.Hosting;
 
 /// <summary>
-/// The one thread that owns the protocol core and the socket. Each round it drains the socket and what other threads left in its
-/// queues, lets the core act once, sends what that gave (the next sequencer first), and only then hands on deliveries and records, to the
-/// threads of the application and of the journal.
+/// The one thread that owns the protocol core and the socket. Each round it drains the socket and the queues that other
+/// threads fill, lets the core act once, sends the resulting datagrams (the next sequencer first), and only then hands
+/// deliveries to the application's thread and records to the journal's.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "The loop's own thread disposes of what it owns when it ends.")]
 internal sealed class MemberLoop
 {
-    /// <summary>Datagrams taken in before the core acts: bounded, so that a flood cannot keep it from acting.</summary>
-    private const int MaximumDrain = 128;
+    /// <summary>Most datagrams received before the core acts, so that a flood cannot keep it from acting.</summary>
+    private const int MaxDatagramsPerRound = 128;
 
-    private const int SocketBuffer = 4 << 20;
     private const long ReachableWithin = 3_000_000;
-    private const int LongestSleep = 1_000_000;
+    private const int MaxSleep = 1_000_000;
 
-    /// <summary>Until deliveries that nobody waits for here reach the application: as long as claims that nobody waits for, so that both wake the loop once.</summary>
-    private const long LongestHandOver = 2_000;
+    /// <summary>
+    /// How long deliveries that nobody waits for here may wait for the application: as long as claims that nobody waits
+    /// for, so that both wake the loop once.
+    /// </summary>
+    private const long MaxHandOverDelay = 2_000;
 
     private readonly MemberOptions _options;
-    private readonly Core _core;
+    private readonly BroadcastCore _core;
     private readonly Socket _socket;
     private readonly Sleeper _sleeper;
     private readonly Func<bool> _hasWork;
@@ -50,51 +51,68 @@ internal sealed class MemberLoop
     private MemberStatus _status;
     private readonly Lock _statusLock = new();
     private long _flushAt;
-    private long _hastenAt = long.MaxValue;
+    private long _handOverAt = long.MaxValue;
     private long _waitingBytes;
     private int _waiting;
     private volatile bool _stopping;
     private Exception? _failure;
 
-    private MemberLoop(MemberOptions options, IDeliveryHandler handler, JournalState state, JournalFile? journal)
+    private MemberLoop(
+        MemberOptions options,
+        IDeliveryHandler handler,
+        long applied,
+        JournalState state,
+        JournalFile? journal
+    )
     {
         _options = options;
         _started = options.TimeProvider.GetTimestamp();
         _seal = new Seal(options.GroupKey);
-        _core = new Core(
-            new ProtocolOptions
+        _core = new BroadcastCore(
+            new CoreOptions
             {
                 Self = options.Id,
                 Members = options.Members.Count,
-                MaximumDatagram = options.MaximumDatagram,
+                MaxDatagram = options.MaxDatagram,
                 Window = options.Window,
                 Journal = journal is not null,
                 Seed = (ulong)state.Incarnations[options.Id],
                 FirstToken = Random.Shared.NextInt64(1L << 61),
             },
             state,
-            now: 0);
-        if (handler.Applied < state.Position)
+            now: 0
+        );
+        if (applied < state.Position)
         {
             throw new JournalLostException(
-                $"The application has applied only up to {handler.Applied}, but the journal begins behind {state.Position}: "
-                + "the application's state was lost or belongs elsewhere.");
+                $"The application has applied only up to {applied}, but the journal begins after {state.Position}: "
+                    + "the application's state was lost or belongs elsewhere."
+            );
         }
 
-        if (handler.Applied > _core.Received)
+        if (applied > _core.Received)
         {
             throw new JournalLostException(
-                $"The application has applied up to {handler.Applied}, but the journal holds only up to {_core.Received}: "
-                + "the journal was lost or damaged, or one of them belongs elsewhere.");
+                $"The application has applied up to {applied}, but the journal holds only up to {_core.Received}: "
+                    + "the journal was lost or damaged, or one of them belongs elsewhere."
+            );
         }
 
-        _flushAt = options.MaximumJournal;
+        _flushAt = options.MaxJournalGrowth;
         _status = ReadStatus(now: 0);
-        _socket = Bind(options.Members[options.Id]);
+        _socket = UdpSocket.Bind(options.Members[options.Id]);
         _addresses = [.. options.Members.Select(member => member.Serialize())];
         _sleeper = new Sleeper(_socket, _addresses[options.Id]);
         _hasWork = HasWork;
-        _application = new ApplicationThread(handler, options.Members.Count, options.Id, state, _core.FirstLocal, _sleeper.Wake);
+        _application = new ApplicationThread(
+            handler,
+            applied,
+            options.Members.Count,
+            options.Id,
+            state,
+            _core.FirstLocal,
+            _sleeper.Wake
+        );
         _journal = journal is null ? null : new JournalThread(journal, _sleeper.Wake);
         _metrics = new MemberMetrics(options.Id, _core.Counters, () => Status);
         _thread = new Thread(Run) { Name = $"rotating-sequencer {options.Id}", IsBackground = true };
@@ -113,9 +131,15 @@ internal sealed class MemberLoop
         }
     }
 
-    public static MemberLoop Start(MemberOptions options, IDeliveryHandler handler, JournalState state, JournalFile? journal)
+    public static MemberLoop Start(
+        MemberOptions options,
+        IDeliveryHandler handler,
+        long applied,
+        JournalState state,
+        JournalFile? journal
+    )
     {
-        var loop = new MemberLoop(options, handler, state, journal);
+        var loop = new MemberLoop(options, handler, applied, state, journal);
         loop._application.Start();
         loop._journal?.Start();
         loop._thread.Start();
@@ -131,17 +155,20 @@ internal sealed class MemberLoop
 
         var waiting = Interlocked.Increment(ref _waiting);
         var waitingBytes = Interlocked.Add(ref _waitingBytes, payload.Length);
-        if (waiting > _options.MaximumWaiting || waitingBytes > _options.MaximumWaitingBytes)
+        if (waiting > _options.MaxWaiting || waitingBytes > _options.MaxWaitingBytes)
         {
-            Forget(payload);
+            StopCounting(payload);
             return Task.FromException<ReadOnlyMemory<byte>>(
-                new OverloadedException("Too many requests wait to be ordered: a member of the group is slow or away. Try again later."));
+                new OverloadedException(
+                    "Too many requests wait to be ordered: a member of the group is slow or down. Try again later."
+                )
+            );
         }
 
         var pending = new PendingBroadcast(payload, this);
         _submissions.Enqueue(pending);
         _sleeper.Wake();
-        // The loop may have ended since; it empties the queue when it does, but not twice.
+        // The loop may have ended meanwhile. It empties the queue when it ends, but only once.
         FailIfStopped();
         return pending.Task;
     }
@@ -167,49 +194,11 @@ internal sealed class MemberLoop
         await _completion.Task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    /// <summary>A broadcast is done with, however it ended.</summary>
-    internal void Forget(ReadOnlyMemory<byte> payload)
+    /// <summary>A broadcast has ended, with or without a result; it no longer counts as waiting.</summary>
+    internal void StopCounting(ReadOnlyMemory<byte> payload)
     {
         Interlocked.Decrement(ref _waiting);
         Interlocked.Add(ref _waitingBytes, -payload.Length);
-    }
-
-    private static Socket Bind(IPEndPoint address)
-    {
-        var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-        try
-        {
-            socket.Bind(address);
-            socket.Blocking = false;
-            socket.ReceiveBufferSize = SocketBuffer;
-            socket.SendBufferSize = SocketBuffer;
-            if (OperatingSystem.IsLinux() && socket.ReceiveBufferSize < SocketBuffer)
-            {
-                ForceReceiveBuffer(socket);
-            }
-
-            return socket;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>The system's usual limit is lower than a busy group needs; a privileged process may pass it.</summary>
-    private static void ForceReceiveBuffer(Socket socket)
-    {
-        const int SolSocket = 1;
-        const int ReceiveBufferForce = 33;
-        try
-        {
-            socket.SetRawSocketOption(SolSocket, ReceiveBufferForce, BitConverter.GetBytes(SocketBuffer));
-        }
-        catch (SocketException)
-        {
-            // Not privileged: a smaller buffer loses more datagrams under load, which are repaired.
-        }
     }
 
     private long Now => (long)_options.TimeProvider.GetElapsedTime(_started).TotalMicroseconds;
@@ -226,10 +215,10 @@ internal sealed class MemberLoop
                 TakeCompletions(now);
                 _core.Act(now);
                 Send();
-                HandOn(now);
+                HandOver(now);
                 Publish(now);
-                // Whatever was not drained, or has arrived meanwhile, is seen by the poll.
-                if (drained < MaximumDrain)
+                // The poll sees datagrams that were not drained or have arrived meanwhile.
+                if (drained < MaxDatagramsPerRound)
                 {
                     Sleep();
                 }
@@ -246,7 +235,7 @@ internal sealed class MemberLoop
     private int ReceiveAll(long now)
     {
         var drained = 0;
-        for (; drained < MaximumDrain; drained++)
+        for (; drained < MaxDatagramsPerRound; drained++)
         {
             var length = _socket.Receive(_receiveBuffer, SocketFlags.None, out var error);
             if (error == SocketError.WouldBlock)
@@ -254,13 +243,22 @@ internal sealed class MemberLoop
                 break;
             }
 
-            if (error is not (SocketError.Success or SocketError.MessageSize or SocketError.ConnectionReset or SocketError.ConnectionRefused))
+            if (
+                error
+                is not (
+                    SocketError.Success
+                    or SocketError.MessageSize
+                    or SocketError.ConnectionReset
+                    or SocketError.ConnectionRefused
+                )
+            )
             {
                 throw new SocketException((int)error);
             }
 
-            // Looked at before its hash: no member sends longer ones, and hashing what a stranger sends is work for nothing.
-            if (length > _options.MaximumDatagram)
+            // The length is checked before the hash: no member sends longer ones, and to hash them would be wasted
+            // work.
+            if (length > _options.MaxDatagram)
             {
                 _core.Counters.Oversized++;
             }
@@ -284,8 +282,8 @@ internal sealed class MemberLoop
     {
         while (_submissions.TryDequeue(out var pending))
         {
-            // In this order: the application thread must find the waiter when the payload is delivered.
-            _application.Expect(pending);
+            // In this order: the application's thread must find the caller when the payload is delivered.
+            _application.AddPending(pending);
             _core.Submit(pending.Payload);
         }
     }
@@ -311,14 +309,15 @@ internal sealed class MemberLoop
 
             if (_journal.IsIdle && _journal.Growth > _flushAt)
             {
-                // If the application cannot flush now, it is asked again a little later.
-                _flushAt = _journal.Growth + (_options.MaximumJournal / 4);
+                // If the application cannot flush now, it is asked again after some more growth.
+                _flushAt = _journal.Growth + (_options.MaxJournalGrowth / 4);
                 _application.RequestFlush();
             }
         }
 
-        // While a checkpoint waits for the journal thread, the core must not learn of more: it would drop what the checkpoint still needs.
-        // Read in this order, since the application goes on as soon as it has flushed.
+        // While a checkpoint waits for the journal's thread, the core must not learn that more is applied: it would
+        // drop what the checkpoint needs. Applied is read first, since the application continues as soon as it has
+        // flushed.
         var applied = _application.Applied;
         if (_application.Flushed is not { } flushed)
         {
@@ -330,7 +329,7 @@ internal sealed class MemberLoop
             _checkpoint.ResetWrittenCount();
             _core.BeginCheckpoint(_checkpoint, flushed.Position, flushed.Partial);
             _journal.Replace(_checkpoint);
-            _flushAt = _options.MaximumJournal;
+            _flushAt = _options.MaxJournalGrowth;
             _application.ResumeAfterFlush();
         }
 
@@ -376,22 +375,24 @@ internal sealed class MemberLoop
         }
         catch (SocketException)
         {
-            // A full send buffer or an unreachable host is a lost datagram like any other; the protocol repairs it.
+            // A full send buffer or an unreachable host loses a datagram like any other; the protocol repairs it.
             _core.Counters.SendFailures++;
         }
     }
 
-    private void HandOn(long now)
+    private void HandOver(long now)
     {
         if (_core.Deliveries.Count > 0)
         {
-            _hastenAt = _application.Deliver(_core.Deliveries) ? long.MaxValue : Math.Min(_hastenAt, now + LongestHandOver);
+            _handOverAt = _application.Deliver(_core.Deliveries)
+                ? long.MaxValue
+                : Math.Min(_handOverAt, now + MaxHandOverDelay);
         }
 
-        if (now >= _hastenAt || (_hastenAt != long.MaxValue && _core.WaitsForRoom))
+        if (now >= _handOverAt || (_handOverAt != long.MaxValue && _core.WaitsForRoom))
         {
-            _application.Hasten();
-            _hastenAt = long.MaxValue;
+            _application.WakeForDeliveries();
+            _handOverAt = long.MaxValue;
         }
 
         if (_journal is { IsIdle: true } && _core.WantsSync)
@@ -410,16 +411,26 @@ internal sealed class MemberLoop
     private void Sleep()
     {
         _application.WakeWhenApplied = _core.WaitsForRoom;
-        _sleeper.Sleep(Math.Min(Math.Min(_core.WakeAt, _hastenAt) - Now, LongestSleep), _hasWork);
+        _sleeper.Sleep(Math.Min(Math.Min(_core.WakeAt, _handOverAt) - Now, MaxSleep), _hasWork);
     }
 
-    /// <summary>Whether another thread has left something since the last round.</summary>
+    /// <summary>Whether another thread has added something since the last round.</summary>
     private bool HasWork() =>
-        _stopping || !_submissions.IsEmpty || (!_barriers.IsEmpty && !_core.BarrierUnderWay)
-        || _application.HasNews(_core.Applied, takesFlush: _journal is { IsIdle: true }) || (_journal?.HasNews ?? false);
+        _stopping
+        || !_submissions.IsEmpty
+        || (!_barriers.IsEmpty && !_core.BarrierUnderWay)
+        || _application.HasWorkForLoop(_core.Applied, takesFlush: _journal is { IsIdle: true })
+        || (_journal?.HasWorkForLoop ?? false);
 
-    private MemberStatus ReadStatus(long now) => new(
-        _core.Applied, _core.Stable, _core.Received, _core.Known, _core.IsNextSequencer, _core.HeardSince(now - ReachableWithin));
+    private MemberStatus ReadStatus(long now) =>
+        new(
+            _core.Applied,
+            _core.Stable,
+            _core.Received,
+            _core.Known,
+            _core.IsNextSequencer,
+            _core.HeardSince(now - ReachableWithin)
+        );
 
     private void Publish(long now)
     {
@@ -430,8 +441,7 @@ internal sealed class MemberLoop
         }
     }
 
-    private MemberStoppedException Stopped() =>
-        new("This member of the group has stopped.", _failure);
+    private MemberStoppedException Stopped() => new("This member of the group has stopped.", _failure);
 
     private void FailIfStopped()
     {

@@ -1,14 +1,16 @@
 using System.Diagnostics.Metrics;
-using RotatingSequencer.Protocol;
+using RotatingSequencer.Core;
 
 namespace RotatingSequencer.Hosting;
 
-/// <summary>Publishes a member's counters as the meter <c>RotatingSequencer</c>, for as long as the member lives.</summary>
+/// <summary>
+/// Publishes a member's counters as the meter <c>RotatingSequencer</c>, as long as the member runs.
+/// </summary>
 internal sealed class MemberMetrics : IDisposable
 {
     private readonly Meter _meter;
 
-    public MemberMetrics(int member, ProtocolCounters counters, Func<MemberStatus> status)
+    public MemberMetrics(int member, CoreCounters counters, Func<MemberStatus> status)
     {
         _meter = new Meter(new MeterOptions("RotatingSequencer") { Tags = [new("member", member)] });
         Count("datagrams.sent", "Datagrams sent.", () => counters.Sent);
@@ -16,19 +18,55 @@ internal sealed class MemberMetrics : IDisposable
         Count("journal.syncs", "Times that the journal was synced to disk.", () => counters.Syncs);
         Count("datagrams.send_failures", "Datagrams that the system refused to send.", () => counters.SendFailures);
         Count("datagrams.received", "Datagrams of the group received.", () => counters.Datagrams);
-        Count("datagrams.dropped.unauthentic", "Datagrams dropped: their seal is not this group's.", () => counters.Unauthentic);
-        Count("datagrams.dropped.oversized", "Datagrams dropped unread: longer than any that a member sends.", () => counters.Oversized);
-        Count("datagrams.dropped.malformed", "Datagrams dropped: not of this version, or broken.", () => counters.Malformed);
-        Count("datagrams.dropped.incarnation", "Datagrams dropped: from a member that lost its journal.", () => counters.OtherIncarnation);
+        Count(
+            "datagrams.dropped.unauthentic",
+            "Datagrams dropped: their seal is not this group's.",
+            () => counters.Unauthentic
+        );
+        Count(
+            "datagrams.dropped.oversized",
+            "Datagrams dropped unread: longer than any that a member sends.",
+            () => counters.Oversized
+        );
+        Count(
+            "datagrams.dropped.malformed",
+            "Datagrams dropped: not of this version, or broken.",
+            () => counters.Malformed
+        );
+        Count(
+            "datagrams.dropped.incarnation",
+            "Datagrams dropped: from a member that lost its journal.",
+            () => counters.OtherIncarnation
+        );
         Count("messages.requests", "New Requests received.", () => counters.Requests);
         Count("messages.sequences", "New Sequences received.", () => counters.Sequences);
-        Count("messages.duplicates", "Requests and Sequences received that were held already.", () => counters.Duplicates);
-        Count("messages.beyond_window", "Requests and Sequences received that lie beyond the window.", () => counters.Ignored);
+        Count(
+            "messages.duplicates",
+            "Requests and Sequences received that this member already held.",
+            () => counters.Duplicates
+        );
+        Count(
+            "messages.beyond_window",
+            "Requests and Sequences received that lie beyond the window.",
+            () => counters.Ignored
+        );
         Count("retransmissions.asked", "Retransmit requests sent.", () => counters.Asked);
         Count("retransmissions.answered", "Requests and Sequences sent again.", () => counters.AnsweredMessages);
-        Count("turns.repeated", "Times that the next sequencer was sent again, unasked, what it needs.", () => counters.Repeated);
-        _meter.CreateObservableGauge("rotating_sequencer.position.delivered", () => status().Delivered, description: "Highest global number delivered.");
-        _meter.CreateObservableGauge("rotating_sequencer.position.known", () => status().Known, description: "Highest global number known to have been given out.");
+        Count(
+            "turns.repeated",
+            "Times that a message was repeated, unasked, to the next sequencer.",
+            () => counters.Repeated
+        );
+        _meter.CreateObservableGauge(
+            "rotating_sequencer.position.applied",
+            () => status().Applied,
+            description: "Highest global number that the application has applied."
+        );
+        _meter.CreateObservableGauge(
+            "rotating_sequencer.position.known",
+            () => status().Known,
+            description: "Highest global number known to be assigned."
+        );
     }
 
     public void Dispose() => _meter.Dispose();

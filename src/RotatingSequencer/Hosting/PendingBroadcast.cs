@@ -1,9 +1,11 @@
 namespace RotatingSequencer.Hosting;
 
-/// <summary>A payload on its way, and whoever waits for its result.</summary>
+/// <summary>A payload under way, and its caller's wait for the result.</summary>
 internal sealed class PendingBroadcast(ReadOnlyMemory<byte> payload, MemberLoop loop)
 {
-    private readonly TaskCompletionSource<ReadOnlyMemory<byte>> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<ReadOnlyMemory<byte>> _completion = new(
+        TaskCreationOptions.RunContinuationsAsynchronously
+    );
 
     public ReadOnlyMemory<byte> Payload => payload;
 
@@ -11,13 +13,13 @@ internal sealed class PendingBroadcast(ReadOnlyMemory<byte> payload, MemberLoop 
 
     public void Complete(ReadOnlyMemory<byte> result)
     {
-        loop.Forget(payload);
+        loop.StopCounting(payload);
         _completion.TrySetResult(result);
     }
 
     public void Fail(Exception exception)
     {
-        loop.Forget(payload);
+        loop.StopCounting(payload);
         _completion.TrySetException(exception);
     }
 }

@@ -6,13 +6,13 @@ using Microsoft.Win32.SafeHandles;
 namespace RotatingSequencer.Hosting;
 
 /// <summary>
-/// Lets one thread sleep until its socket can be read, another thread wakes it, or a time is over: to the microsecond, where
-/// <see cref="Socket.Poll(int, SelectMode)"/> cuts to whole milliseconds, so that a shorter wait would spin. On Linux by ppoll and an eventfd;
-/// elsewhere by a datagram of the socket to itself.
+/// Lets one thread sleep until its socket can be read, another thread wakes it, or a time is over. It is exact to the
+/// microsecond; <see cref="Socket.Poll(int, SelectMode)"/> cuts to whole milliseconds, so a shorter wait would spin.
+/// Linux has ppoll and an eventfd for this; elsewhere the socket sends a datagram to itself.
 /// </summary>
 internal sealed partial class Sleeper : IDisposable
 {
-    /// <summary>What wakes a socket; no member sends anything so short.</summary>
+    /// <summary>Length of the datagram that wakes a socket; no member sends such a short one.</summary>
     public const int WakeLength = 1;
 
     private const short PollIn = 1;
@@ -36,16 +36,17 @@ internal sealed partial class Sleeper : IDisposable
         var descriptor = NativeEvent(0, NonBlocking | CloseOnExec);
         if (descriptor < 0)
         {
-            throw new IOException($"No eventfd could be made: {Marshal.GetLastPInvokeErrorMessage()}.");
+            throw new IOException($"No eventfd could be created: {Marshal.GetLastPInvokeErrorMessage()}.");
         }
 
         _event = new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
     /// <summary>
-    /// Returns when there is something to read, after a <see cref="Wake"/>, after <paramref name="microseconds"/>, or sooner for no reason.
-    /// Whoever leaves something for the sleeper leaves it before it wakes; <paramref name="hasWork"/> looks for it after the wish to be woken
-    /// has been announced, so that one of both sees the other.
+    /// Returns when there is something to read, after a <see cref="Wake"/>, after <paramref name="microseconds"/>, or
+    /// sooner for no reason. Another thread adds its work before it calls <see cref="Wake"/>;
+    /// <paramref name="hasWork"/> looks for work after this thread has marked itself as asleep. So one of the two sees
+    /// the other.
     /// </summary>
     public void Sleep(long microseconds, Func<bool> hasWork)
     {
@@ -80,7 +81,7 @@ internal sealed partial class Sleeper : IDisposable
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
-            // The sleeper has ended, or wakes up when its time is over.
+            // The sleeping thread has ended, or wakes up when its time is over.
         }
     }
 
@@ -94,12 +95,16 @@ internal sealed partial class Sleeper : IDisposable
             return;
         }
 
-        Span<PollDescriptor> descriptors =
+        Span<PollEntry> descriptors =
         [
             new() { Descriptor = (int)_socket.SafeHandle.DangerousGetHandle(), Events = PollIn },
             new() { Descriptor = (int)_event.DangerousGetHandle(), Events = PollIn },
         ];
-        var timeout = new TimeSpec { Seconds = microseconds / 1_000_000, Nanoseconds = microseconds % 1_000_000 * 1_000 };
+        var timeout = new PollTimeout
+        {
+            Seconds = microseconds / 1_000_000,
+            Nanoseconds = microseconds % 1_000_000 * 1_000,
+        };
         _ = NativePoll(ref descriptors[0], (nuint)descriptors.Length, in timeout, 0);
         if ((descriptors[1].Returned & PollIn) != 0)
         {
@@ -108,7 +113,12 @@ internal sealed partial class Sleeper : IDisposable
     }
 
     [LibraryImport("libc", EntryPoint = "ppoll")]
-    private static partial int NativePoll(ref PollDescriptor descriptors, nuint count, in TimeSpec timeout, nint signalMask);
+    private static partial int NativePoll(
+        ref PollEntry descriptors,
+        nuint count,
+        in PollTimeout timeout,
+        nint signalMask
+    );
 
     [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
     private static partial int NativeEvent(uint value, int flags);
@@ -120,7 +130,7 @@ internal sealed partial class Sleeper : IDisposable
     private static partial nint NativeRead(SafeFileHandle file, out ulong value, nuint length);
 
     [StructLayout(LayoutKind.Sequential)]
-    private struct PollDescriptor
+    private struct PollEntry
     {
         public int Descriptor;
         public short Events;
@@ -128,7 +138,7 @@ internal sealed partial class Sleeper : IDisposable
     }
 
     [StructLayout(LayoutKind.Sequential)]
-    private struct TimeSpec
+    private struct PollTimeout
     {
         public long Seconds;
         public long Nanoseconds;

@@ -1,20 +1,19 @@
 using System.Buffers;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace RotatingSequencer.Journal;
 
 /// <summary>
-/// The journal on disk: one file, <c>journal-N</c>, to which records are appended and synced. <see cref="Replace"/> begins
-/// <c>journal-N+1</c> with a checkpoint: it is written beside, synced and renamed, then the old one is deleted. Dying in between leaves
-/// either the old file alone, or both, of which the newer counts.
+/// The journal on disk: one file, <c>journal-N</c>, to which records are appended and synced. <see cref="Replace"/>
+/// begins <c>journal-N+1</c> with a checkpoint: it is written under another name, synced and renamed; then the old one
+/// is deleted. A crash in between leaves the old file alone, or both; the newer counts.
 /// </summary>
-internal sealed partial class JournalFile : IDisposable
+internal sealed class JournalFile : IDisposable
 {
     private const string Prefix = "journal-";
     private const string Unfinished = "unfinished";
-    private static readonly byte[] _zeros = new byte[256 << 10];
+    private static readonly byte[] s_zeros = new byte[256 << 10];
 
     private readonly string _directory;
     private readonly FileStream _lock;
@@ -24,8 +23,9 @@ internal sealed partial class JournalFile : IDisposable
     private long _length;
 
     /// <summary>
-    /// The file reaches to here, with zeros behind the records: a sync then has only data to write. Where it also had to write how long the
-    /// file has become, it took half as long again, and the members of one machine waited for each other at the file system's own journal.
+    /// The file's length, with zeros after the records: a sync then has only data to write. When it also has to write a
+    /// new length it takes half as long again, and the members of one machine wait for each other at the file system's
+    /// own journal.
     /// </summary>
     private long _prepared;
 
@@ -39,27 +39,43 @@ internal sealed partial class JournalFile : IDisposable
     }
 
     /// <summary>
-    /// Bytes appended since the journal was replaced; the checkpoint at its head does not count, since another would be no shorter. Opened
-    /// again it counts as grown entirely, so that a member that is restarted often cuts it all the same.
+    /// Bytes appended since the journal was replaced. The checkpoint at its beginning does not count, since another
+    /// would be no shorter. After a restart all bytes count, so that a member that restarts often still replaces its
+    /// journal.
     /// </summary>
     public long Growth { get; private set; }
 
     /// <summary>Opens the journal of a directory, or begins one with <paramref name="fresh"/>.</summary>
+    /// <exception cref="InvalidDataException">The journal is damaged, or of another version.</exception>
     public static JournalFile Open(string directory, JournalState fresh, out JournalState state)
     {
         Directory.CreateDirectory(directory);
-        var @lock = new FileStream(Path.Combine(directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        var @lock = new FileStream(
+            Path.Combine(directory, "lock"),
+            FileMode.OpenOrCreate,
+            FileAccess.ReadWrite,
+            FileShare.None
+        );
         try
         {
             File.Delete(Path.Combine(directory, Unfinished));
-            // What somebody else put beside it, a copy perhaps, is none of the journal's.
-            long[] generations = [.. Directory.GetFiles(directory, Prefix + "*").Select(GenerationOf).OfType<long>().Order()];
+            // Other files, a copy perhaps, are left alone.
+            long[] generations =
+            [
+                .. Directory.GetFiles(directory, Prefix + "*").Select(GenerationOf).OfType<long>().Order(),
+            ];
             if (generations.Length == 0)
             {
                 state = fresh;
                 var checkpoint = new ArrayBufferWriter<byte>();
                 JournalFormat.WriteCheckpoint(checkpoint, fresh);
-                return new JournalFile(directory, @lock, 0, Begin(directory, 0, checkpoint.WrittenSpan), checkpoint.WrittenCount);
+                return new JournalFile(
+                    directory,
+                    @lock,
+                    0,
+                    Begin(directory, 0, checkpoint.WrittenSpan),
+                    checkpoint.WrittenCount
+                );
             }
 
             foreach (var old in generations[..^1])
@@ -70,10 +86,10 @@ internal sealed partial class JournalFile : IDisposable
             var path = PathOf(directory, generations[^1]);
             state = Read(path, out var length);
             var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
-            // What a crash cut short must not be found again behind what comes next; and what a killed process wrote but did not sync is
-            // relied on from here, so that it has to survive a loss of power as well.
+            // A record that a crash cut short must not turn up again after the next records. And what a killed process
+            // wrote but did not sync is relied on from here, so it has to survive a loss of power as well.
             RandomAccess.SetLength(file, length);
-            SyncData(file, path);
+            DiskSync.SyncData(file, path);
             return new JournalFile(directory, @lock, generations[^1], file, length) { Growth = length };
         }
         catch
@@ -90,15 +106,15 @@ internal sealed partial class JournalFile : IDisposable
         _length += records.Length;
         if (_length > _prepared)
         {
-            RandomAccess.Write(_file, _zeros, _length);
-            _prepared = _length + _zeros.Length;
+            RandomAccess.Write(_file, s_zeros, _length);
+            _prepared = _length + s_zeros.Length;
         }
 
-        SyncData(_file, PathOf(_directory, _generation));
+        DiskSync.SyncData(_file, PathOf(_directory, _generation));
         Growth += records.Length;
     }
 
-    /// <summary>Begins a new journal with a checkpoint and forgets the old one; returns once it is on disk.</summary>
+    /// <summary>Begins a new journal with a checkpoint and deletes the old one; returns once it is on disk.</summary>
     public void Replace(ReadOnlySpan<byte> checkpoint)
     {
         var file = Begin(_directory, _generation + 1, checkpoint);
@@ -127,16 +143,21 @@ internal sealed partial class JournalFile : IDisposable
 
         var path = PathOf(directory, generation);
         File.Move(unfinished, path);
-        SyncDirectory(directory);
+        DiskSync.SyncDirectory(directory);
         return File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
     }
 
     private static string PathOf(string directory, long generation) =>
         Path.Combine(directory, Prefix + generation.ToString("D10", CultureInfo.InvariantCulture));
 
-    /// <summary>Null where it is no journal of ours, whatever its name begins with.</summary>
+    /// <summary>Null for a file that is no journal, even if its name begins like one.</summary>
     private static long? GenerationOf(string path) =>
-        long.TryParse(Path.GetFileName(path).AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var generation)
+        long.TryParse(
+            Path.GetFileName(path).AsSpan(Prefix.Length),
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out var generation
+        )
         && PathOf(Path.GetDirectoryName(path)!, generation) == path
             ? generation
             : null;
@@ -153,49 +174,9 @@ internal sealed partial class JournalFile : IDisposable
             throw new InvalidDataException($"{path} cannot be read: {e.Message}", e);
         }
 
-        return state ?? throw new InvalidDataException($"{path} is no journal, or is damaged: it does not begin with a checkpoint.");
+        return state
+            ?? throw new InvalidDataException(
+                $"{path} is no journal, or is damaged: it does not begin with a checkpoint."
+            );
     }
-
-    private static void SyncData(SafeFileHandle file, string path)
-    {
-        if (!OperatingSystem.IsLinux())
-        {
-            RandomAccess.FlushToDisk(file);
-        }
-        else if (NativeSyncData(file) != 0)
-        {
-            throw new IOException($"{path} could not be synced: {Marshal.GetLastPInvokeErrorMessage()}.", Marshal.GetLastPInvokeError());
-        }
-    }
-
-    /// <summary>Makes a rename survive a loss of power. Elsewhere than on Unix a directory cannot be synced, and need not be.</summary>
-    private static void SyncDirectory(string directory)
-    {
-        if (!OperatingSystem.IsLinux())
-        {
-            return;
-        }
-
-        var descriptor = NativeOpen(directory, 0);
-        if (descriptor < 0)
-        {
-            throw new IOException($"{directory} could not be opened to sync it: {Marshal.GetLastPInvokeErrorMessage()}.", Marshal.GetLastPInvokeError());
-        }
-
-        using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
-        if (NativeSync(handle) != 0)
-        {
-            throw new IOException($"{directory} could not be synced: {Marshal.GetLastPInvokeErrorMessage()}.", Marshal.GetLastPInvokeError());
-        }
-    }
-
-    // .NET has only the full fsync, which also waits for the file's times.
-    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
-    private static partial int NativeSyncData(SafeFileHandle file);
-
-    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
-    private static partial int NativeSync(SafeFileHandle file);
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial nint NativeOpen(string path, int flags);
 }

@@ -1,18 +1,22 @@
 namespace RotatingSequencer.Wire;
 
 /// <summary>
-/// The metadata of every datagram: what its sender holds and would still hold after a crash. Claims only ever grow, so a late,
-/// doubled or replayed datagram says nothing wrong; a receiver keeps the largest of each.
+/// The metadata of every datagram: what its sender holds and would still hold after a crash. Claims only grow, so a
+/// late, doubled or replayed datagram claims nothing wrong. A receiver keeps the highest of each.
 /// </summary>
 internal sealed class Claims
 {
-    /// <summary>Highest g such that every Sequence up to g and every Request that these name is held; −1 for none.</summary>
+    /// <summary>
+    /// The highest g such that every Sequence up to g, and every Request that these name, is held; −1 for none.
+    /// </summary>
     public long Held = -1;
 
-    /// <summary>Highest k such that every Sequence up to k is held, whether or not its Request is. Held ≤ Sequences.</summary>
+    /// <summary>
+    /// The highest k such that every Sequence up to k is held, with or without its Request. Held ≤ Sequences.
+    /// </summary>
     public long Sequences = -1;
 
-    /// <summary>By member: the highest local number up to which every Request of that member is held.</summary>
+    /// <summary>For each member, the highest local number up to which all its Requests are held.</summary>
     public readonly long[] Locals;
 
     public Claims(int members)
@@ -21,7 +25,7 @@ internal sealed class Claims
         Array.Fill(Locals, -1);
     }
 
-    /// <summary>Whether anything claimed here is not claimed there.</summary>
+    /// <summary>Whether these claims hold anything that the others do not.</summary>
     public bool ExceedsAnyOf(Claims other)
     {
         if (Held > other.Held || Sequences > other.Sequences)
@@ -40,7 +44,7 @@ internal sealed class Claims
         return false;
     }
 
-    /// <summary>Takes the larger of each; true when that changed anything.</summary>
+    /// <summary>Takes the higher of each; true when that changed anything.</summary>
     public bool Raise(Claims other)
     {
         if (!other.ExceedsAnyOf(this))
@@ -90,7 +94,11 @@ internal sealed class Claims
 
     public bool TryRead(ref ReadOnlySpan<byte> source)
     {
-        if (!Varint.TryRead(ref source, out var held) || !Varint.TryRead(ref source, out var sequences) || held > sequences)
+        if (
+            !Varint.TryRead(ref source, out var held)
+            || !Varint.TryRead(ref source, out var sequences)
+            || held > sequences
+        )
         {
             return false;
         }

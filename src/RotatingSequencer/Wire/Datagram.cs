@@ -1,9 +1,8 @@
-using System.Buffers.Binary;
-
 namespace RotatingSequencer.Wire;
 
 /// <summary>
-/// A datagram: header, claims of its sender, messages; the host seals it with a MAC behind. docs/rotating-sequencer.md has it byte by byte.
+/// A datagram: header, claims of its sender, messages. The host appends a <see cref="Seal"/>. The format is in
+/// docs/rotating-sequencer.md, byte by byte.
 /// </summary>
 internal static class Datagram
 {
@@ -12,137 +11,9 @@ internal static class Datagram
     /// <summary>'R', 'S', version, sender, then the sender's incarnation.</summary>
     public const int HeaderLength = 4 + 8;
 
-    /// <summary>What a datagram needs besides the body of its only Request, at most.</summary>
+    /// <summary>Most bytes that a datagram with one Request needs besides the Request's body.</summary>
     public static int OverheadOf(int members) =>
-        HeaderLength + ((2 + members) * Varint.MaximumLength) + RequestHeaderLength + Seal.Length;
+        HeaderLength + ((2 + members) * Varint.MaxLength) + RequestHeaderLength + Seal.Length;
 
-    private const int RequestHeaderLength = 2 + (2 * Varint.MaximumLength);
-}
-
-/// <summary>Reads a datagram whose seal was checked. Everything in it is still checked: it never throws and never allocates.</summary>
-internal ref struct DatagramReader
-{
-    private readonly int _members;
-    private ReadOnlySpan<byte> _rest;
-
-    private DatagramReader(int members, ReadOnlySpan<byte> rest)
-    {
-        _members = members;
-        _rest = rest;
-    }
-
-    /// <summary>Who sent it.</summary>
-    public int Sender { get; private set; }
-
-    /// <summary>Which life of that member sent it.</summary>
-    public long Incarnation { get; private set; }
-
-    /// <summary>Reads the header, and the sender's claims into <paramref name="claims"/>. False for what is not a datagram of this version and group size.</summary>
-    public static bool TryOpen(ReadOnlySpan<byte> datagram, Claims claims, out DatagramReader reader)
-    {
-        var members = claims.Locals.Length;
-        reader = default;
-        if (datagram.Length < Datagram.HeaderLength
-            || datagram[0] != (byte)'R' || datagram[1] != (byte)'S' || datagram[2] != Datagram.Version || datagram[3] >= members)
-        {
-            return false;
-        }
-
-        var rest = datagram[Datagram.HeaderLength..];
-        if (!claims.TryRead(ref rest))
-        {
-            return false;
-        }
-
-        reader = new(members, rest) { Sender = datagram[3], Incarnation = BinaryPrimitives.ReadInt64LittleEndian(datagram[4..]) };
-        return true;
-    }
-
-    /// <summary>Whether <see cref="TryNext"/> ended at something malformed.</summary>
-    public bool Malformed { get; private set; }
-
-    /// <summary>The next message; false at the end or at the first malformed one.</summary>
-    public bool TryNext(out Message message)
-    {
-        if (_rest.IsEmpty)
-        {
-            message = default;
-            return false;
-        }
-
-        var kind = (MessageKind)_rest[0];
-        _rest = _rest[1..];
-        message = kind switch
-        {
-            MessageKind.Request => ReadRequest(),
-            MessageKind.Sequence => ReadSequence(),
-            MessageKind.Retransmit => ReadRetransmit(),
-            _ => Fail(),
-        };
-        return !Malformed;
-    }
-
-    private Message Fail()
-    {
-        Malformed = true;
-        return default;
-    }
-
-    private long ReadNumber()
-    {
-        if (Varint.TryRead(ref _rest, out var number))
-        {
-            return number;
-        }
-
-        Malformed = true;
-        return 0;
-    }
-
-    private RequestId ReadId()
-    {
-        if (_rest.IsEmpty || _rest[0] >= _members)
-        {
-            Malformed = true;
-            return default;
-        }
-
-        int sender = _rest[0];
-        _rest = _rest[1..];
-        return new(sender, ReadNumber());
-    }
-
-    private Message ReadRequest()
-    {
-        var id = ReadId();
-        var length = ReadNumber();
-        if (Malformed || length > _rest.Length)
-        {
-            return Fail();
-        }
-
-        var body = _rest[..(int)length];
-        _rest = _rest[(int)length..];
-        return new Message { Kind = MessageKind.Request, Id = id, Body = body };
-    }
-
-    private Message ReadSequence()
-    {
-        var number = ReadNumber();
-        return new Message { Kind = MessageKind.Sequence, Number = number, Id = ReadId() };
-    }
-
-    private Message ReadRetransmit()
-    {
-        var ask = ReadNumber();
-        var answer = ReadNumber();
-        var ranges = ReadNumber();
-        var start = _rest;
-        for (; ranges > 0 && !Malformed; ranges--)
-        {
-            Malformed = !MissingRange.TryRead(ref _rest, _members, out _);
-        }
-
-        return new Message { Kind = MessageKind.Retransmit, Ask = ask, Answer = answer, Missing = start[..(start.Length - _rest.Length)] };
-    }
+    private const int RequestHeaderLength = 2 + (2 * Varint.MaxLength);
 }

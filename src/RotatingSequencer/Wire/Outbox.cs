@@ -2,15 +2,15 @@ using System.Buffers.Binary;
 
 namespace RotatingSequencer.Wire;
 
-/// <summary>A finished datagram, not yet sealed; <see cref="Buffer"/> has room for the seal behind it.</summary>
+/// <summary>A finished datagram, not yet sealed; <see cref="Buffer"/> has room for the seal after it.</summary>
 internal readonly record struct OutgoingDatagram(int Destination, byte[] Buffer, int Offset, int Length)
 {
     public ReadOnlySpan<byte> Bytes => Buffer.AsSpan(Offset, Length);
 }
 
 /// <summary>
-/// Packs messages into datagrams, one open datagram for everyone and one for each member. The claims are written in front when a
-/// datagram is closed, so that it always carries the newest.
+/// Packs messages into datagrams: one open datagram for all members, and one for each. The claims are written when a
+/// datagram is closed, so that it carries the newest.
 /// </summary>
 internal sealed class Outbox
 {
@@ -26,22 +26,22 @@ internal sealed class Outbox
     private readonly List<OutgoingDatagram> _closed = [];
     private readonly Stack<byte[]> _buffers = new();
 
-    public Outbox(int self, long incarnation, int maximumDatagram, Claims claims)
+    public Outbox(int self, long incarnation, int maxDatagram, Claims claims)
     {
         _self = self;
         _incarnation = incarnation;
         _claims = claims;
         var members = claims.Locals.Length;
-        _bodyStart = Datagram.HeaderLength + ((2 + members) * Varint.MaximumLength);
-        _limit = maximumDatagram - Seal.Length;
+        _bodyStart = Datagram.HeaderLength + ((2 + members) * Varint.MaxLength);
+        _limit = maxDatagram - Seal.Length;
         _open = new OpenDatagram[members + 1];
         LastToAll = new Claims(members);
     }
 
-    /// <summary>What the datagrams for everyone last claimed.</summary>
+    /// <summary>The claims of the last datagram to all.</summary>
     public Claims LastToAll { get; }
 
-    /// <summary>Whether a datagram for everyone is open, so that claims need none of their own.</summary>
+    /// <summary>Whether a datagram to all is open, so that claims need none of their own.</summary>
     public bool HasOpenToAll => _open[^1].Buffer is not null;
 
     public void AddRequest(int destination, RequestId id, ReadOnlySpan<byte> body)
@@ -64,7 +64,9 @@ internal sealed class Outbox
         Varint.Write(into[at..], id.Local);
     }
 
-    /// <summary>A Retransmit request: names what is missing, asks for claims, answers a question, or several of these.</summary>
+    /// <summary>
+    /// Adds a Retransmit request that names what is missing, asks for claims, answers a question, or several of these.
+    /// </summary>
     public void AddRetransmit(int destination, long ask, long answer, ReadOnlySpan<MissingRange> missing)
     {
         var length = 1 + Varint.LengthOf(ask) + Varint.LengthOf(answer) + Varint.LengthOf(missing.Length);
@@ -86,10 +88,10 @@ internal sealed class Outbox
         }
     }
 
-    /// <summary>The claims alone.</summary>
+    /// <summary>Sends at least the claims.</summary>
     public void AddClaims(int destination) => Reserve(destination, 0);
 
-    /// <summary>Closes what is open; the datagrams that are ready to go, until <see cref="Clear"/>.</summary>
+    /// <summary>Closes what is open; returns the datagrams to send, valid until <see cref="Clear"/>.</summary>
     public IReadOnlyList<OutgoingDatagram> Close()
     {
         for (var i = _open.Length - 1; i >= 0; i--)
@@ -100,7 +102,7 @@ internal sealed class Outbox
         return _closed;
     }
 
-    /// <summary>Takes the buffers back, once the datagrams are sent.</summary>
+    /// <summary>Takes the buffers back once the datagrams are sent.</summary>
     public void Clear()
     {
         foreach (var datagram in _closed)

@@ -4,19 +4,22 @@ using System.Security.Cryptography;
 namespace RotatingSequencer.Wire;
 
 /// <summary>
-/// Authenticates datagrams: HMAC-SHA-256 under the group's key over all bytes, cut to 16. Whoever lacks the key can neither inject
-/// nor alter anything; a replay is let through, since every claim and message stays true for ever.
+/// Authenticates datagrams: HMAC-SHA-256 under the group's key over all bytes, cut to 16. Without the key nobody can
+/// make or alter a datagram. A replay passes; within the same group it does no harm, since every claim and message
+/// stays true. A group that begins anew needs a new key.
 /// </summary>
-/// <remarks>For one thread: it keeps the keyed hash between datagrams, since setting up the key costs more than a small datagram.</remarks>
+/// <remarks>
+/// For one thread: it keeps the keyed hash between datagrams, since the key's set-up costs more than a small datagram.
+/// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "One lives as long as its member, and its handle frees itself.")]
 internal sealed class Seal(ReadOnlyMemory<byte> key)
 {
-    /// <summary>Bytes behind the datagram.</summary>
+    /// <summary>Bytes of a seal, after the datagram.</summary>
     public const int Length = 16;
 
     private readonly IncrementalHash _hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key.Span);
 
-    /// <summary>Writes the seal of a stretch of the buffer behind it; returns the sealed length.</summary>
+    /// <summary>Writes the seal after the datagram in the buffer; returns the sealed length.</summary>
     public int Close(byte[] buffer, int offset, int length)
     {
         Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];

@@ -1,16 +1,16 @@
 namespace RotatingSequencer.Wire;
 
 /// <summary>
-/// Unsigned LEB128: seven bits a byte, least significant first, the high bit says that another byte follows. Watermarks are −1
-/// when nothing is held, so they travel as value + 1.
+/// Unsigned LEB128: seven bits a byte, the least significant first; the high bit means that another byte follows.
+/// Watermarks are −1 when nothing is held, so they travel as value + 1.
 /// </summary>
 internal static class Varint
 {
-    /// <summary>Bytes that the largest value takes.</summary>
-    public const int MaximumLength = 9;
+    /// <summary>Bytes of the largest value.</summary>
+    public const int MaxLength = 9;
 
-    /// <summary>Largest value: 63 bits, so that every value read is a non-negative <see cref="long"/>.</summary>
-    private const int MaximumShift = 56;
+    /// <summary>Values have 63 bits at most, so that each fits a non-negative <see cref="long"/>.</summary>
+    private const int MaxShift = 56;
 
     public static int Write(Span<byte> destination, long value)
     {
@@ -37,12 +37,14 @@ internal static class Varint
         return length;
     }
 
-    /// <summary>False when the bytes end too early or the number does not fit; never throws on what a stranger sends.</summary>
+    /// <summary>
+    /// False when the bytes end too early or the number does not fit; never throws, whatever the bytes are.
+    /// </summary>
     public static bool TryRead(ref ReadOnlySpan<byte> source, out long value)
     {
         value = 0;
         var shift = 0;
-        for (var i = 0; i < source.Length && shift <= MaximumShift; i++, shift += 7)
+        for (var i = 0; i < source.Length && shift <= MaxShift; i++, shift += 7)
         {
             value |= (long)(source[i] & 0x7F) << shift;
             if (source[i] < 0x80)

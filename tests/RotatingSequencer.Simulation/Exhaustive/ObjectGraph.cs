@@ -5,43 +5,60 @@ using System.Reflection.Emit;
 using System.Runtime.CompilerServices;
 using System.Runtime.ConstrainedExecution;
 using System.Runtime.InteropServices;
+using RotatingSequencer.Core;
 
 namespace RotatingSequencer.Simulation.Exhaustive;
 
 /// <summary>
-/// Copies objects and takes their fingerprints field by field, private ones included: so a search can branch at any state of a core and know
-/// a state again, and the core has not one line that serves it. What it does not know how to treat it refuses; it skips nothing silently.
+/// Copies objects and takes their fingerprints, field by field, private fields included. So a search can branch at any
+/// state of a core and recognise a state, without a line of the core that serves it. It refuses types that it cannot
+/// treat, and skips nothing silently.
 /// </summary>
 internal static class ObjectGraph
 {
-    /// <summary>Never changed once made: copies share them, and they are the same in all states.</summary>
-    private static readonly HashSet<Type> _immutable = [typeof(string), typeof(ReadOnlyMemory<byte>), typeof(Setup), typeof(Protocol.ProtocolOptions)];
+    /// <summary>Immutable types: copies share them, and they are the same in all states.</summary>
+    private static readonly HashSet<Type> s_immutable =
+    [
+        typeof(string),
+        typeof(ReadOnlyMemory<byte>),
+        typeof(Setup),
+        typeof(CoreOptions),
+    ];
 
-    /// <summary>By type: fields that no later step depends on, since they only count, are overwritten before they are read, or are reset.</summary>
-    private static readonly Dictionary<string, string[]> _irrelevant = new()
+    /// <summary>
+    /// For each type, fields that no later step depends on: they only count, are overwritten before they are read, or
+    /// are reset.
+    /// </summary>
+    private static readonly Dictionary<string, string[]> s_irrelevant = new()
     {
-        ["Protocol"] = ["_incoming", "_body", "_missing", "_heard", "_random", "<Counters>k__BackingField"],
-        // What lies behind the length is some other Request's. And one id has one content, or the observer stops the search.
+        ["BroadcastCore"] = ["_incoming", "_body", "_missing", "_lastHeard", "_random", "<Counters>k__BackingField"],
+        // The bytes after the length belong to some other Request. And an id has one content, or the observer stops the
+        // search.
         ["HeldRequest"] = ["Buffer"],
         ["Outbox"] = ["_buffers"],
         // Read only where a round trip takes time, which it does not here.
-        ["Observer"] = ["_asked", "_heard", "_firstQuestion", "_lastQuestion", "_answered"],
+        ["RuleObserver"] = ["_asked", "_lastHeard", "_firstQuestion", "_lastQuestion", "_answered"],
     };
 
-    private static readonly Func<object, object> _shallowCopy =
-        typeof(object).GetMethod("MemberwiseClone", BindingFlags.Instance | BindingFlags.NonPublic)!.CreateDelegate<Func<object, object>>();
+    private static readonly Func<object, object> s_shallowCopy = typeof(object)
+        .GetMethod("MemberwiseClone", BindingFlags.Instance | BindingFlags.NonPublic)!
+        .CreateDelegate<Func<object, object>>();
 
-    /// <summary>By type: what makes a shallow copy of it whole; null for what copies share.</summary>
-    private static readonly ConcurrentDictionary<Type, Action<object, Dictionary<object, object>>?> _copiers = [];
-    private static readonly ConcurrentDictionary<Type, Action<object, Fingerprint>> _printers = [];
+    /// <summary>For each type, what turns a shallow copy into a deep one; null if copies share it.</summary>
+    private static readonly ConcurrentDictionary<Type, Action<object, Dictionary<object, object>>?> s_copiers = [];
+    private static readonly ConcurrentDictionary<Type, Action<object, Fingerprint>> s_printers = [];
 
     private delegate void Visitor<T, TContext>(ref T value, TContext context);
 
-    /// <summary>A copy that shares nothing that changes; two references to one object stay two references to one.</summary>
+    /// <summary>
+    /// A copy that shares nothing that changes. Two references to one object stay two references to one.
+    /// </summary>
     public static T Copy<T>(T root)
         where T : class => (T)CopyObject(root, new(ReferenceEqualityComparer.Instance));
 
-    /// <summary>Equal for equal content. Of ten million states two differ but share one in three searches of a million.</summary>
+    /// <summary>
+    /// Equal for equal content. The chance that two of ten million different states share one is three in a million.
+    /// </summary>
     public static ulong FingerprintOf(object root)
     {
         var print = new Fingerprint();
@@ -51,14 +68,14 @@ internal static class ObjectGraph
 
     private static object CopyObject(object original, Dictionary<object, object> copies)
     {
-        if (_copiers.GetOrAdd(original.GetType(), MakeCopier) is not { } copier)
+        if (s_copiers.GetOrAdd(original.GetType(), MakeCopier) is not { } copier)
         {
             return original;
         }
 
         if (!copies.TryGetValue(original, out var copy))
         {
-            copy = _shallowCopy(original);
+            copy = s_shallowCopy(original);
             copies.Add(original, copy);
             copier(copy, copies);
         }
@@ -68,7 +85,11 @@ internal static class ObjectGraph
 
     private static Action<object, Dictionary<object, object>>? MakeCopier(Type type)
     {
-        if (_immutable.Contains(type) || type.GetInterfaces().Any(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IEqualityComparer<>)))
+        if (
+            s_immutable.Contains(type)
+            || type.GetInterfaces()
+                .Any(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IEqualityComparer<>))
+        )
         {
             return null;
         }
@@ -93,14 +114,14 @@ internal static class ObjectGraph
     private static void CopyFields<T>(object copy, Dictionary<object, object> copies)
     {
         var typed = (T)copy;
-        Fields<T>.Copy(ref typed, copies);
+        FieldVisitors<T>.Copy(ref typed, copies);
     }
 
     private static void CopyValue<T>(ref T value, Dictionary<object, object> copies)
     {
         if (typeof(T).IsValueType)
         {
-            Fields<T>.Copy(ref value, copies);
+            FieldVisitors<T>.Copy(ref value, copies);
         }
         else if (value is not null)
         {
@@ -116,7 +137,7 @@ internal static class ObjectGraph
             return;
         }
 
-        _printers.GetOrAdd(value.GetType(), MakePrinter)(value, print);
+        s_printers.GetOrAdd(value.GetType(), MakePrinter)(value, print);
     }
 
     private static Action<object, Fingerprint> MakePrinter(Type type)
@@ -139,8 +160,12 @@ internal static class ObjectGraph
 
         if (type.Namespace!.StartsWith("System", StringComparison.Ordinal))
         {
-            var content = type.GetInterfaces().Single(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IEnumerable<>)).GetGenericArguments()[0];
-            var ordered = type.GetGenericTypeDefinition() != typeof(HashSet<>) && type.GetGenericTypeDefinition() != typeof(Dictionary<,>);
+            var content = type.GetInterfaces()
+                .Single(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IEnumerable<>))
+                .GetGenericArguments()[0];
+            var ordered =
+                type.GetGenericTypeDefinition() != typeof(HashSet<>)
+                && type.GetGenericTypeDefinition() != typeof(Dictionary<,>);
             return Generic<Action<object, Fingerprint>>(ordered ? nameof(PrintSequence) : nameof(PrintSet), content);
         }
 
@@ -185,20 +210,22 @@ internal static class ObjectGraph
     private static void PrintFields<T>(object value, Fingerprint print)
     {
         var typed = (T)value;
-        Fields<T>.Print(ref typed, print);
+        FieldVisitors<T>.Print(ref typed, print);
     }
 
     private static void PrintValue<T>(ref T value, Fingerprint print)
     {
         if (typeof(T).IsPrimitive || typeof(T).IsEnum)
         {
-            print.Add(Unsafe.SizeOf<T>() switch
-            {
-                1 => Unsafe.As<T, byte>(ref value),
-                2 => Unsafe.As<T, ushort>(ref value),
-                4 => Unsafe.As<T, uint>(ref value),
-                _ => Unsafe.As<T, ulong>(ref value),
-            });
+            print.Add(
+                Unsafe.SizeOf<T>() switch
+                {
+                    1 => Unsafe.As<T, byte>(ref value),
+                    2 => Unsafe.As<T, ushort>(ref value),
+                    4 => Unsafe.As<T, uint>(ref value),
+                    _ => Unsafe.As<T, ulong>(ref value),
+                }
+            );
         }
         else if (typeof(T) == typeof(ReadOnlyMemory<byte>))
         {
@@ -206,7 +233,7 @@ internal static class ObjectGraph
         }
         else if (typeof(T).IsValueType)
         {
-            Fields<T>.Print(ref value, print);
+            FieldVisitors<T>.Print(ref value, print);
         }
         else
         {
@@ -215,12 +242,19 @@ internal static class ObjectGraph
     }
 
     private static bool HoldsReferences(Type type) =>
-        !type.IsPrimitive && !type.IsEnum && !_immutable.Contains(type)
+        !type.IsPrimitive
+        && !type.IsEnum
+        && !s_immutable.Contains(type)
         && (!type.IsValueType || FieldsOf(type).Any(field => HoldsReferences(field.FieldType)));
 
     private static void Refuse(Type type)
     {
-        if (type.IsPointer || type.IsSubclassOf(typeof(Delegate)) || type.IsSubclassOf(typeof(CriticalFinalizerObject)) || (type.IsArray && type.GetArrayRank() > 1))
+        if (
+            type.IsPointer
+            || type.IsSubclassOf(typeof(Delegate))
+            || type.IsSubclassOf(typeof(CriticalFinalizerObject))
+            || (type.IsArray && type.GetArrayRank() > 1)
+        )
         {
             throw new NotSupportedException($"A state of the search holds a {type}, which cannot be copied.");
         }
@@ -230,7 +264,11 @@ internal static class ObjectGraph
     {
         for (var declaring = type; declaring is not null && declaring != typeof(object); declaring = declaring.BaseType)
         {
-            foreach (var field in declaring.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+            foreach (
+                var field in declaring.GetFields(
+                    BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly
+                )
+            )
             {
                 yield return field;
             }
@@ -239,29 +277,45 @@ internal static class ObjectGraph
 
     private static TDelegate Generic<TDelegate>(string method, Type argument)
         where TDelegate : Delegate =>
-        typeof(ObjectGraph).GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(argument).CreateDelegate<TDelegate>();
+        typeof(ObjectGraph)
+            .GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!
+            .MakeGenericMethod(argument)
+            .CreateDelegate<TDelegate>();
 
     /// <summary>Code that visits each field of a type.</summary>
-    private static class Fields<T>
+    private static class FieldVisitors<T>
     {
         public static readonly Visitor<T, Dictionary<object, object>> Copy = Compile<Dictionary<object, object>>(
-            nameof(CopyValue), FieldsOf(typeof(T)).Where(field => HoldsReferences(field.FieldType)));
+            nameof(CopyValue),
+            FieldsOf(typeof(T)).Where(field => HoldsReferences(field.FieldType))
+        );
 
         public static readonly Visitor<T, Fingerprint> Print = Compile<Fingerprint>(nameof(PrintValue), Relevant());
 
         private static IEnumerable<FieldInfo> Relevant()
         {
-            var irrelevant = _irrelevant.GetValueOrDefault(typeof(T).Name, []);
+            var irrelevant = s_irrelevant.GetValueOrDefault(typeof(T).Name, []);
             var fields = FieldsOf(typeof(T)).ToList();
             var unknown = irrelevant.Except(fields.Select(field => field.Name)).ToList();
             return unknown.Count == 0
-                ? fields.Where(field => !irrelevant.Contains(field.Name) && !(_immutable.Contains(field.FieldType) && !field.FieldType.IsValueType))
-                : throw new NotSupportedException($"{typeof(T)} has no field {string.Join(", ", unknown)} any more, which fingerprints leave out.");
+                ? fields.Where(field =>
+                    !irrelevant.Contains(field.Name)
+                    && !(s_immutable.Contains(field.FieldType) && !field.FieldType.IsValueType)
+                )
+                : throw new NotSupportedException(
+                    $"{typeof(T)} no longer has the field {string.Join(", ", unknown)}, which fingerprints leave out."
+                );
         }
 
         private static Visitor<T, TContext> Compile<TContext>(string visit, IEnumerable<FieldInfo> fields)
         {
-            var method = new DynamicMethod(visit, null, [typeof(T).MakeByRefType(), typeof(TContext)], typeof(ObjectGraph).Module, skipVisibility: true);
+            var method = new DynamicMethod(
+                visit,
+                null,
+                [typeof(T).MakeByRefType(), typeof(TContext)],
+                typeof(ObjectGraph).Module,
+                skipVisibility: true
+            );
             var code = method.GetILGenerator();
             foreach (var field in fields)
             {
@@ -273,7 +327,12 @@ internal static class ObjectGraph
 
                 code.Emit(OpCodes.Ldflda, field);
                 code.Emit(OpCodes.Ldarg_1);
-                code.Emit(OpCodes.Call, typeof(ObjectGraph).GetMethod(visit, BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(field.FieldType));
+                code.Emit(
+                    OpCodes.Call,
+                    typeof(ObjectGraph)
+                        .GetMethod(visit, BindingFlags.Static | BindingFlags.NonPublic)!
+                        .MakeGenericMethod(field.FieldType)
+                );
             }
 
             code.Emit(OpCodes.Ret);

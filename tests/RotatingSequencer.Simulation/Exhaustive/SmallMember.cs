@@ -1,32 +1,35 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
+using RotatingSequencer.Core;
 using RotatingSequencer.Journal;
-using RotatingSequencer.Protocol;
-using Core = RotatingSequencer.Protocol.Protocol;
 
 namespace RotatingSequencer.Simulation.Exhaustive;
 
-/// <summary>One member of a <see cref="SmallWorld"/>: its core, what is on its disk or on the way there, and how far its application is.</summary>
+/// <summary>
+/// One member of a <see cref="SmallWorld"/>: its core, its disk with the current write, and its application's position.
+/// </summary>
 internal sealed class SmallMember
 {
     private readonly ArrayBufferWriter<byte> _synced = new(64);
-    private readonly ProtocolOptions _options;
+    private readonly CoreOptions _options;
     private readonly int _members;
     private byte[]? _writing;
     private int _lives;
     private long _barrierFloor;
 
-    /// <summary>The last number that the application has applied; it is stored with the effects, so it survives.</summary>
+    /// <summary>
+    /// The last number that the application has applied. It is stored with the effects, so it survives.
+    /// </summary>
     private long _position = -1;
 
-    public SmallMember(int id, Bounds bounds, int maximumDatagram, Observer observer)
+    public SmallMember(int id, SearchBounds bounds, int maxDatagram, RuleObserver observer)
     {
         _members = bounds.Members;
-        _options = new ProtocolOptions
+        _options = new CoreOptions
         {
             Self = id,
             Members = bounds.Members,
-            MaximumDatagram = maximumDatagram,
+            MaxDatagram = maxDatagram,
             Window = bounds.Window,
             Journal = bounds.Journal,
             Seed = (ulong)id,
@@ -38,7 +41,7 @@ internal sealed class SmallMember
 
     public int Id => _options.Self;
 
-    public Core Core { get; private set; }
+    public BroadcastCore Core { get; private set; }
 
     public bool IsWriting => _writing is not null;
 
@@ -48,7 +51,7 @@ internal sealed class SmallMember
         Core.BeginSync();
     }
 
-    public void CompleteWrite(Observer observer)
+    public void CompleteWrite(RuleObserver observer)
     {
         _synced.Write(_writing);
         observer.Synced(Id, _writing, replaces: false);
@@ -56,15 +59,17 @@ internal sealed class SmallMember
         Core.SyncCompleted();
     }
 
-    /// <summary>Always the same jitter: how often it was drawn would make states differ that are alike.</summary>
+    /// <summary>
+    /// Acts, always with the same jitter: otherwise equal states would differ in how often it was drawn.
+    /// </summary>
     public void Act(long now)
     {
         RandomOf(Core) = (ulong)Id;
         Core.Act(now);
     }
 
-    /// <summary>Hands all that is delivered to the application, which applies it at once.</summary>
-    public bool Apply(Observer observer)
+    /// <summary>Hands all deliveries to the application, which applies them at once.</summary>
+    public bool Apply(RuleObserver observer)
     {
         var any = false;
         while (Core.Deliveries.TryDequeue(out var request))
@@ -89,8 +94,10 @@ internal sealed class SmallMember
         return any;
     }
 
-    /// <summary>Dies, and goes on with what its journal holds, where a write under way has come through or has not.</summary>
-    public void Restart(bool keepsWriting, long now, Observer observer)
+    /// <summary>
+    /// Dies, and starts again from its journal, with or without the current write.
+    /// </summary>
+    public void Restart(bool keepsWriting, long now, RuleObserver observer)
     {
         if (keepsWriting)
         {
@@ -102,7 +109,7 @@ internal sealed class SmallMember
         Core = Begin(now, observer);
     }
 
-    public void StartBarrier(long now, Observer observer)
+    public void StartBarrier(long now, RuleObserver observer)
     {
         _barrierFloor = observer.DeliveredAnywhere;
         Core.StartBarrier(now);
@@ -112,17 +119,21 @@ internal sealed class SmallMember
     {
         if (Core.TryFinishBarrier(out var target))
         {
-            BrokenRule.Unless(target >= _barrierFloor, "a read sees what was delivered before it began", $"member {Id} would read at {target}, not {_barrierFloor}");
+            BrokenRule.Unless(
+                target >= _barrierFloor,
+                "a read sees what was delivered before it began",
+                $"member {Id} would read at {target}, not {_barrierFloor}"
+            );
         }
     }
 
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_random")]
-    private static extern ref ulong RandomOf(Core core);
+    private static extern ref ulong RandomOf(BroadcastCore core);
 
-    private Core Begin(long now, Observer observer)
+    private BroadcastCore Begin(long now, RuleObserver observer)
     {
         var state = JournalFormat.Read(_synced.WrittenSpan, out _)!;
-        var core = new Core(_options with { FirstToken = 1_000 * ++_lives }, state, now);
+        var core = new BroadcastCore(_options with { FirstToken = 1_000 * ++_lives }, state, now);
         observer.Begins(Id, state, core);
         observer.ApplicationGoesOn(Id, _position);
         return core;

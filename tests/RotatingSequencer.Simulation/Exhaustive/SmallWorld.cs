@@ -4,27 +4,27 @@ using RotatingSequencer.Wire;
 namespace RotatingSequencer.Simulation.Exhaustive;
 
 /// <summary>
-/// A group in one state of a search. A state is not changed once it was explored: a step makes another, which shares with it what the step
-/// does not touch. Nothing takes time but waiting for a timer, and applications apply at once.
+/// A group in one state of a search. An explored state never changes: a step makes another state, which shares
+/// everything that the step does not touch. Only timers take time, and applications apply at once.
 /// </summary>
 internal sealed class SmallWorld
 {
-    private const int MaximumDatagram = 250;
+    private const int MaxDatagram = 250;
 
-    /// <summary>Timers run out at whole multiples of this, up to so much late: many states become one.</summary>
+    /// <summary>Timers end at whole multiples of this, a little late, so that many states become one.</summary>
     private const long Tick = 1_000;
 
-    private const long HopInTheCalm = 50;
-    private const long SyncInTheCalm = 20;
+    private const long CalmHop = 50;
+    private const long CalmSync = 20;
 
-    /// <summary>Timers that take longer are heartbeats, which only repeat what was said before.</summary>
-    private const long LongestTimer = 100_000;
+    /// <summary>Longer timers are heartbeats, which only repeat what was sent before.</summary>
+    private const long MaxTimer = 100_000;
 
     /// <summary>Simulated time in which a group without faults must settle.</summary>
     private const long SettlesWithin = 3_000_000;
 
-    private readonly Bounds _bounds;
-    private readonly Observer _observer;
+    private readonly SearchBounds _bounds;
+    private readonly RuleObserver _observer;
     private readonly SmallMember[] _members;
     private readonly ulong[] _prints;
     private readonly List<Flight> _underWay;
@@ -33,12 +33,15 @@ internal sealed class SmallWorld
     private int _submitted;
     private Faults _faults;
 
-    /// <summary>A group that has started, and whose members know each other.</summary>
-    public SmallWorld(Bounds bounds)
+    /// <summary>A group that has started and whose members know each other.</summary>
+    public SmallWorld(SearchBounds bounds)
     {
         _bounds = bounds;
-        _observer = new Observer(Setup.Small(bounds.Members, bounds.Journal, bounds.Window, MaximumDatagram));
-        _members = [.. Enumerable.Range(0, bounds.Members).Select(id => new SmallMember(id, bounds, MaximumDatagram, _observer))];
+        _observer = new RuleObserver(Setup.Small(bounds.Members, bounds.Journal, bounds.Window, MaxDatagram));
+        _members =
+        [
+            .. Enumerable.Range(0, bounds.Members).Select(id => new SmallMember(id, bounds, MaxDatagram, _observer)),
+        ];
         _prints = new ulong[_members.Length];
         _underWay = [];
         foreach (var member in _members)
@@ -60,7 +63,9 @@ internal sealed class SmallWorld
         (_now, _submitted, _faults) = (from._now, from._submitted, from._faults);
     }
 
-    /// <summary>The same, with copies of what a step of a member changes; with copies of all members when none is named.</summary>
+    /// <summary>
+    /// The same state with copies of what a step of a member changes; of all members if none is named.
+    /// </summary>
     private SmallWorld(SmallWorld from, int? member)
         : this(from)
     {
@@ -69,23 +74,30 @@ internal sealed class SmallWorld
         _prints = [.. _prints];
     }
 
-    /// <summary>What has happened so far, of what the bounds count.</summary>
+    /// <summary>The faults so far.</summary>
     public Faults Faults => _faults;
 
     private bool IsQuiet => _underWay.Count == 0 && !_members.Any(m => m.IsWriting || m.Core.Records.WrittenCount > 0);
 
     private bool IsSettled =>
-        IsQuiet && _observer.History.WithoutNumber == 0 && _members.All(m =>
-            m.Core.WaitingBytes == 0 && !m.Core.BarrierUnderWay
-            && m.Core.Dropped == _observer.History.Numbers - 1 && m.Core.Claims.Locals[m.Id] == _observer.History.RequestsOf(m.Id) - 1);
+        IsQuiet
+        && _observer.History.WithoutNumber == 0
+        && _members.All(m =>
+            m.Core.WaitingBytes == 0
+            && !m.Core.BarrierUnderWay
+            && m.Core.Dropped == _observer.History.Numbers - 1
+            && m.Core.Claims.Locals[m.Id] == _observer.History.RequestsOf(m.Id) - 1
+        );
 
-    /// <summary>All that can happen next, but for what the network does with what that sends.</summary>
-    public List<Step> Steps()
+    /// <summary>
+    /// Everything that can happen next. What the network does then is decided in <see cref="Fates"/>.
+    /// </summary>
+    public List<SearchStep> Steps()
     {
-        var steps = new List<Step>();
+        var steps = new List<SearchStep>();
         for (var i = 0; i < _underWay.Count; i++)
         {
-            // Of two that are alike it does not matter which.
+            // Of two equal ones it does not matter which arrives.
             if (_underWay.FindIndex(flight => flight.Hash == _underWay[i].Hash) == i)
             {
                 steps.Add(new(Happening.Arrives, _underWay[i].To, i));
@@ -97,7 +109,7 @@ internal sealed class SmallWorld
             Add(member.IsWriting, Happening.Syncs);
             Add(_submitted < _bounds.Requests, Happening.Submits);
             Add(_faults.Reads < _bounds.Reads && !member.Core.BarrierUnderWay, Happening.Reads);
-            Add(_faults.Timers < _bounds.Timers && member.Core.WakeAt <= _now + LongestTimer, Happening.TimerRunsOut);
+            Add(_faults.Timers < _bounds.Timers && member.Core.WakeAt <= _now + MaxTimer, Happening.TimerRunsOut);
             Add(_faults.Crashes < _bounds.Crashes, Happening.Dies);
             Add(_faults.Crashes < _bounds.Crashes && member.IsWriting, Happening.DiesWithTheWriteDone);
 
@@ -113,8 +125,10 @@ internal sealed class SmallWorld
         return steps;
     }
 
-    /// <summary>The state after a step, but that what it sent is in nobody's hands yet: see <see cref="Fates"/>.</summary>
-    public SmallWorld After(Step step)
+    /// <summary>
+    /// The state after a step, before the network takes what it sent; see <see cref="Fates"/>.
+    /// </summary>
+    public SmallWorld After(SearchStep step)
     {
         var next = new SmallWorld(this, step.Member);
         next.Take(step);
@@ -123,8 +137,8 @@ internal sealed class SmallWorld
     }
 
     /// <summary>
-    /// What the network can do with what a step has sent: each datagram goes, is lost, or goes twice. When it is lost does not matter, since it
-    /// never arrives; so it is enough to lose it at once. One that goes twice comes whenever it likes, and once more whenever it likes.
+    /// Everything that the network can do with the datagrams of a step: each passes, is lost, or passes twice. A lost
+    /// one never arrives, so it can be lost at once. Each copy of a doubled one arrives at any time.
     /// </summary>
     public IEnumerable<SmallWorld> Fates()
     {
@@ -161,51 +175,55 @@ internal sealed class SmallWorld
         }
     }
 
-    /// <summary>The same for states that are alike, whatever faults led to them.</summary>
+    /// <summary>The same for equal states, whatever faults led to them.</summary>
     public ulong Fingerprint()
     {
         var network = 0UL;
         foreach (var flight in _underWay)
         {
-            // The order in which they were sent is no part of the state.
+            // The order in which they were sent is not part of the state.
             network += flight.Hash;
         }
 
-        return ObjectGraph.FingerprintOf((ulong[])[.. _prints, network, (ulong)_now, (ulong)_submitted, ObjectGraph.FingerprintOf(_observer)]);
+        return ObjectGraph.FingerprintOf(
+            (ulong[])[.. _prints, network, (ulong)_now, (ulong)_submitted, ObjectGraph.FingerprintOf(_observer)]
+        );
     }
 
-    /// <summary>From here on no faults: everything must be delivered everywhere, and be known to be.</summary>
+    /// <summary>Without further faults everything must be delivered everywhere, and all members must know it.</summary>
     public void CheckThatItSettles()
     {
         var calm = new SmallWorld(this, member: null);
-        calm.RunCalmly(() => calm.IsSettled, HopInTheCalm);
+        calm.RunCalmly(() => calm.IsSettled, CalmHop);
         calm._observer.CheckAllDelivered();
     }
 
-    public string Describe(Step step)
+    public string Describe(SearchStep step)
     {
         var what = step.Happening switch
         {
-            Happening.Arrives => $"m{step.Member} ← m{_underWay[step.Flight].From}: {DatagramText.Describe(_underWay[step.Flight].Bytes, _members.Length)}",
-            Happening.Submits => $"m{step.Member} is handed a request",
+            Happening.Arrives => $"m{step.Member} ← m{_underWay[step.Flight].From}: "
+                + DatagramText.Describe(_underWay[step.Flight].Bytes, _members.Length),
+            Happening.Submits => $"m{step.Member} gets a request",
             Happening.Syncs => $"m{step.Member} has synced",
             Happening.Reads => $"m{step.Member} begins a read barrier",
             Happening.TimerRunsOut => $"m{step.Member} wakes up",
             Happening.Dies => $"m{step.Member} dies and restarts",
             _ => $"m{step.Member} dies and restarts, what it was writing is on disk",
         };
-        return string.Create(CultureInfo.InvariantCulture, $"{_now,8} µs  {what}");
+        return string.Create(CultureInfo.InvariantCulture, $"{_now, 8} µs  {what}");
     }
 
-    /// <summary>What this state lost and doubled of what the last step sent.</summary>
+    /// <summary>Which datagrams of the last step were lost or doubled.</summary>
     public string DescribeFate(SmallWorld after) =>
         (after._faults.Losses - _faults.Losses, after._faults.Duplicates - _faults.Duplicates) switch
         {
             (0, 0) => "",
-            var (lost, doubled) => $"  (then {lost} lost, {doubled} doubled; under way to {string.Join(", ", after._underWay.Select(f => $"m{f.To}"))})",
+            var (lost, doubled) => $"  (then {lost} lost, {doubled} doubled; under way to "
+                + $"{string.Join(", ", after._underWay.Select(f => $"m{f.To}"))})",
         };
 
-    private void Take(Step step)
+    private void Take(SearchStep step)
     {
         var member = _members[step.Member];
         switch (step.Happening)
@@ -240,7 +258,7 @@ internal sealed class SmallWorld
 
     private void Submit(SmallMember member)
     {
-        // No two alike, so that none can be taken for another.
+        // No two are equal, so that none can be mistaken for another.
         byte[] payload = [(byte)'r', (byte)_submitted++];
         _observer.History.Submit(member.Id, payload);
         member.Core.Submit(payload);
@@ -267,9 +285,12 @@ internal sealed class SmallWorld
 
             member.FinishBarrier();
             _observer.Check(member.Id, member.Core);
-            BrokenRule.Unless(member.Core.WakeAt > _now, "a member sleeps until something is due", $"member {member.Id} wants to act at {member.Core.WakeAt}");
-        }
-        while (applied && member.Core.WaitsForRoom);
+            BrokenRule.Unless(
+                member.Core.WakeAt > _now,
+                "a member sleeps until something is due",
+                $"member {member.Id} wants to act at {member.Core.WakeAt}"
+            );
+        } while (applied && member.Core.WaitsForRoom);
     }
 
     private void Send(SmallMember member)
@@ -296,7 +317,7 @@ internal sealed class SmallWorld
         member.Core.Outbox.Clear();
     }
 
-    /// <summary>Everything that is sent arrives soon, in order; whoever wants to wake up does so in time.</summary>
+    /// <summary>Everything that is sent arrives soon and in order; every member wakes up in time.</summary>
     private void RunCalmly(Func<bool> until, long hop)
     {
         var events = new PriorityQueue<(SmallMember Member, byte[]? Datagram), (long At, int Order)>();
@@ -315,7 +336,10 @@ internal sealed class SmallWorld
             _sent.Clear();
             foreach (var member in _members)
             {
-                syncs[member.Id] = !member.IsWriting ? long.MaxValue : syncs[member.Id] is var at && at > _now && at != long.MaxValue ? at : _now + SyncInTheCalm;
+                syncs[member.Id] =
+                    !member.IsWriting ? long.MaxValue
+                    : syncs[member.Id] is var at && at > _now && at != long.MaxValue ? at
+                    : _now + CalmSync;
             }
 
             if (events.Count == 0 && until())
@@ -329,7 +353,10 @@ internal sealed class SmallWorld
             _now = Math.Max(_now, Math.Min(Math.Min(arrival, sync), wake));
             if (_now >= deadline)
             {
-                throw new BrokenRule("without faults the group settles", "it has not: " + string.Join("; ", _members.Select(State)));
+                throw new BrokenRule(
+                    "without faults the group settles",
+                    "it has not: " + string.Join("; ", _members.Select(State))
+                );
             }
 
             SmallMember who;
@@ -353,31 +380,6 @@ internal sealed class SmallWorld
     }
 
     private static string State(SmallMember member) =>
-        $"m{member.Id} dropped {member.Core.Dropped}, delivered {member.Core.Delivered}, stable {member.Core.Stable}, received {member.Core.Received}, known {member.Core.Known}";
-}
-
-internal enum Happening
-{
-    Arrives,
-    Submits,
-    Syncs,
-    Reads,
-    TimerRunsOut,
-    Dies,
-    DiesWithTheWriteDone,
-}
-
-/// <summary>One thing that happens to one member; <paramref name="Flight"/> is the place of the datagram that arrives.</summary>
-internal readonly record struct Step(Happening Happening, int Member, int Flight);
-
-/// <summary>A datagram on its way.</summary>
-internal sealed class Flight(int from, int to, byte[] bytes)
-{
-    public int From => from;
-
-    public int To => to;
-
-    public byte[] Bytes => bytes;
-
-    public ulong Hash { get; } = ObjectGraph.FingerprintOf((byte[])[(byte)to, .. bytes]);
+        $"m{member.Id} dropped {member.Core.Dropped}, delivered {member.Core.Delivered}, stable {member.Core.Stable}, "
+        + $"received {member.Core.Received}, known {member.Core.Known}";
 }

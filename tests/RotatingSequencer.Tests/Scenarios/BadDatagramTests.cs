@@ -1,11 +1,11 @@
 using System.Buffers.Binary;
-using static RotatingSequencer.Tests.Scenarios.Words;
+using static RotatingSequencer.Tests.Scenarios.PuppetMessages;
 
 namespace RotatingSequencer.Tests.Scenarios;
 
 /// <summary>
-/// "Truncated, oversized, random, from another group, of another version, from a member id that does not match: counted, dropped, never
-/// an exception." These have a good seal: what lacks one never gets here.
+/// "Truncated, oversized, random, from another group, of another version, from a member id that does not match:
+/// counted, dropped, never an exception." These have a good seal: others never get here.
 /// </summary>
 public sealed class BadDatagramTests
 {
@@ -38,7 +38,7 @@ public sealed class BadDatagramTests
     }
 
     [Fact]
-    public void A_datagram_that_breaks_off_is_believed_up_to_there()
+    public void A_datagram_that_ends_early_is_believed_up_to_there()
     {
         var script = new Script(3);
         var datagram = script.Datagrams(0, 1, Request(0, 0), Request(0, 1, "longer"))[0];
@@ -65,29 +65,29 @@ public sealed class BadDatagramTests
     }
 
     [Fact]
-    public void A_member_hears_that_its_own_Requests_are_older_than_its_journal_and_stops()
+    public void A_member_that_sees_own_Requests_missing_from_its_journal_stops()
     {
         var script = new Script(3);
 
-        Assert.Throws<JournalLostException>(() => script.Say(0, to: 1, Holds(-1, -1, 0, -1)));
+        Assert.Throws<JournalLostException>(() => script.Send(0, to: 1, Holds(-1, -1, 0, -1)));
     }
 
     [Fact]
-    public void A_member_hears_that_its_own_Sequences_are_older_than_its_journal_and_stops()
+    public void A_member_that_sees_own_Sequences_missing_from_its_journal_stops()
     {
         var script = new Script(3);
-        script.Say(2, to: 1, HoldsSequences(-1, 0, -1, -1, -1));
+        script.Send(2, to: 1, HoldsSequences(-1, 0, -1, -1, -1));
 
-        Assert.Throws<JournalLostException>(() => script.Say(0, to: 1, HoldsSequences(-1, 1, -1, -1, -1)));
+        Assert.Throws<JournalLostException>(() => script.Send(0, to: 1, HoldsSequences(-1, 1, -1, -1, -1)));
     }
 
     [Fact]
-    public void A_number_that_was_given_out_twice_stops_the_member()
+    public void A_number_that_was_assigned_twice_stops_the_member()
     {
         var script = new Script(3);
-        script.Say(0, to: 1, Request(0, 0), Request(2, 0), Sequence(0, 0, 0));
+        script.Send(0, to: 1, Request(0, 0), Request(2, 0), Sequence(0, 0, 0));
 
-        Assert.Throws<ProtocolViolationException>(() => script.Say(0, to: 1, Sequence(0, 2, 0)));
+        Assert.Throws<ProtocolViolationException>(() => script.Send(0, to: 1, Sequence(0, 2, 0)));
     }
 
     [Fact]

@@ -1,11 +1,13 @@
-using static RotatingSequencer.Tests.Scenarios.Words;
+using static RotatingSequencer.Tests.Scenarios.PuppetMessages;
 
 namespace RotatingSequencer.Tests.Scenarios;
 
 /// <summary>Bounded memory, packing and cutting.</summary>
 public sealed class BoundsTests
 {
-    /// <summary>"A window bounds how far ahead of the slowest member the group may run; at the window a submitter waits."</summary>
+    /// <summary>
+    /// "A window bounds how far ahead of the slowest member the group may run; at the window a submitter waits."
+    /// </summary>
     [Fact]
     public void At_the_window_submissions_wait_until_all_hold_and_the_application_is_done()
     {
@@ -15,11 +17,14 @@ public sealed class BoundsTests
             script.Submit(0, 1_290);
         }
 
-        Assert.Equal(["all: Request ⟨0,0⟩ 1292 B", "all: Request ⟨0,1⟩ 1292 B", "all: Sequence 0 = ⟨0,0⟩"], script.Act(0));
-        script.Say(1, to: 0, Holds(0, 1, -1, -1));
+        Assert.Equal(
+            ["all: Request ⟨0,0⟩ 1292 B", "all: Request ⟨0,1⟩ 1292 B", "all: Sequence 0 = ⟨0,0⟩"],
+            script.Act(0)
+        );
+        script.Send(1, to: 0, Holds(0, 1, -1, -1));
         script.Apply(0);
         Assert.Empty(script.Act(0));
-        script.Say(2, to: 0, Holds(0, 1, -1, -1));
+        script.Send(2, to: 0, Holds(0, 1, -1, -1));
         Assert.Empty(script.Act(0));
 
         script.Apply(0);
@@ -29,17 +34,17 @@ public sealed class BoundsTests
     }
 
     [Fact]
-    public void What_lies_beyond_what_a_member_can_keep_is_ignored_and_asked_for_when_there_is_room()
+    public void Requests_beyond_the_window_are_ignored_and_asked_for_when_there_is_room()
     {
         var script = new Script(3, configure: o => o with { Window = 1 });
         for (var q = 0; q < 6; q++)
         {
-            script.Say(0, to: 2, Request(0, q));
+            script.Send(0, to: 2, Request(0, q));
         }
 
         Assert.Equal(2, script[2].Counters.Ignored);
-        script.Say(0, to: 2, Sequence(0, 0, 0), Holds(1, 5, -1, -1));
-        script.Say(1, to: 2, Sequence(1, 0, 1), Holds(1, 5, -1, -1));
+        script.Send(0, to: 2, Sequence(0, 0, 0), Holds(1, 5, -1, -1));
+        script.Send(1, to: 2, Sequence(1, 0, 1), Holds(1, 5, -1, -1));
         script.Act(2);
         script.Wait(10_000);
         Assert.DoesNotContain(script.Act(2), m => m.Contains("Request 0/", StringComparison.Ordinal));
@@ -51,7 +56,9 @@ public sealed class BoundsTests
         Assert.Contains("0: Retransmit asks: Request 0/4–5", script.Act(2));
     }
 
-    /// <summary>"Those that wait together share a Request (batch), with no added delay when the group is idle."</summary>
+    /// <summary>
+    /// "Those that wait together share a Request (batch), with no added delay when the group is idle."
+    /// </summary>
     [Fact]
     public void Payloads_that_wait_together_share_a_Request()
     {
@@ -68,7 +75,7 @@ public sealed class BoundsTests
             Assert.Empty(script.Act(1));
         }
 
-        script.Say(0, to: 1, Sequence(0, 1, 0));
+        script.Send(0, to: 1, Sequence(0, 1, 0));
 
         // Twenty payloads of four bytes, each with its head; and its own number comes along.
         Assert.Equal(["all: Request ⟨1,4⟩ 100 B", "all: Sequence 1 = ⟨1,1⟩"], script.Act(1));
@@ -92,7 +99,7 @@ public sealed class BoundsTests
     [Fact]
     public void A_long_payload_is_cut_and_no_datagram_is_longer_than_allowed()
     {
-        var script = new Script(2, configure: o => o with { MaximumDatagram = 700 });
+        var script = new Script(2, configure: o => o with { MaxDatagram = 700 });
         script.Submit(1, 3_000);
 
         var sent = script.RunUntilSilent();

@@ -1,25 +1,27 @@
-using static RotatingSequencer.Tests.Scenarios.Words;
+using static RotatingSequencer.Tests.Scenarios.PuppetMessages;
 
 namespace RotatingSequencer.Tests.Scenarios;
 
 /// <summary>
-/// "Retransmit request ⟨what is missing⟩. Negative acknowledgement, sent to the sender of the missing message." And: "No storms. A gap is asked
-/// for after a short delay that adapts to the measured round trip (reordering is not loss), then with growing, jittered intervals, many
-/// numbers in one message, never twice within a round trip. Two members that miss the same thing do not make a third answer the whole
-/// group twice."
+/// "Retransmit request ⟨what is missing⟩. Negative acknowledgement, sent to the sender of the missing message." And:
+/// "No storms. A gap is asked for after a short delay that adapts to the measured round trip (reordering is not loss),
+/// then with growing, jittered intervals, many numbers in one message, never twice within a round trip. Two members
+/// that miss the same thing do not make a third answer the whole group twice."
 /// </summary>
 public sealed class GapTests
 {
     private const long Grace = 100;
 
-    /// <summary>What the script's round trips of 200 µs lead to, whose variation is not known yet: 200 + 4 · 100.</summary>
+    /// <summary>
+    /// The timeout after the script's round trips of 200 µs, whose variation is not known yet: 200 + 4 · 100.
+    /// </summary>
     private const long Timeout = 600;
 
     [Fact]
     public void A_Request_is_asked_for_of_its_sender_after_the_grace()
     {
         var script = new Script(3);
-        script.Say(0, to: 1, Request(0, 1));
+        script.Send(0, to: 1, Request(0, 1));
         Assert.Empty(script.Act(1));
 
         script.Wait(Grace - 1);
@@ -33,7 +35,7 @@ public sealed class GapTests
     public void A_Sequence_is_asked_for_of_its_owner()
     {
         var script = new Script(3);
-        script.Say(2, to: 0, Sequence(2, 2, 2));
+        script.Send(2, to: 0, Sequence(2, 2, 2));
         script.Act(0);
         script.Wait(Grace);
 
@@ -45,10 +47,10 @@ public sealed class GapTests
     public void What_is_only_late_is_not_asked_for()
     {
         var script = new Script(3);
-        script.Say(0, to: 1, Request(0, 1));
+        script.Send(0, to: 1, Request(0, 1));
         script.Act(1);
         script.Wait(Grace - 1);
-        script.Say(0, to: 1, Request(0, 0));
+        script.Send(0, to: 1, Request(0, 0));
         script.Act(1);
         script.Wait(Grace);
 
@@ -64,8 +66,8 @@ public sealed class GapTests
         var question = script.QuestionOf(1);
         script.Wait(100_000);
         // An eighth of this makes the round trip some 12.6 ms, a quarter of which is the grace.
-        script.Say(0, to: 1, Answers(question));
-        script.Say(0, to: 1, Request(0, 1));
+        script.Send(0, to: 1, Answers(question));
+        script.Send(0, to: 1, Request(0, 1));
         script.Act(1);
 
         script.Wait(3_000);
@@ -79,7 +81,7 @@ public sealed class GapTests
     public void Many_numbers_go_into_one_message_as_ranges()
     {
         var script = new Script(3);
-        script.Say(0, to: 1, Request(0, 3), Request(0, 9), Holds(-1, 11, -1, -1));
+        script.Send(0, to: 1, Request(0, 3), Request(0, 9), Holds(-1, 11, -1, -1));
         script.Act(1);
         script.Wait(Grace);
 
@@ -90,7 +92,7 @@ public sealed class GapTests
     public void Claims_alone_show_a_gap()
     {
         var script = new Script(3);
-        script.Say(2, to: 1, HoldsSequences(0, 0, 0, -1, -1));
+        script.Send(2, to: 1, HoldsSequences(0, 0, 0, -1, -1));
         script.Act(1);
         script.Wait(Grace);
 
@@ -102,7 +104,7 @@ public sealed class GapTests
     {
         const long RoundTrip = 50_000;
         var script = new Script(3);
-        script.Say(0, to: 1, Request(0, 1));
+        script.Send(0, to: 1, Request(0, 1));
         script.Act(1);
         script.Wait(Grace);
         script.Act(1);
@@ -113,7 +115,7 @@ public sealed class GapTests
             script.Act(1);
         }
 
-        script.Say(0, to: 1, Request(0, 0), Request(0, 3), Answers(first));
+        script.Send(0, to: 1, Request(0, 0), Request(0, 3), Answers(first));
         script.Act(1);
         var asked = 0;
         for (var i = 0; i < 60; i++)
@@ -125,12 +127,15 @@ public sealed class GapTests
         Assert.Equal(1, asked);
     }
 
-    /// <summary>With datagrams so small, new gaps in a sender's Requests would else keep a Sequence, for which all wait, from being asked for.</summary>
+    /// <summary>
+    /// Otherwise, with such small datagrams, new gaps in a sender's Requests would delay the question for a Sequence,
+    /// for which all wait.
+    /// </summary>
     [Fact]
     public void A_Sequence_is_asked_for_before_Requests_that_fill_the_message()
     {
-        var script = new Script(3, configure: o => o with { MaximumDatagram = 120 });
-        script.Say(0, to: 1, Request(0, 1), Request(0, 3), HoldsSequences(0, 0, 3, -1, -1));
+        var script = new Script(3, configure: o => o with { MaxDatagram = 120 });
+        script.Send(0, to: 1, Request(0, 1), Request(0, 3), HoldsSequences(0, 0, 3, -1, -1));
         script.Act(1);
         script.Wait(Grace);
 
@@ -141,7 +146,7 @@ public sealed class GapTests
     public void What_is_not_answered_is_asked_for_again_after_pauses_that_grow_to_a_bound()
     {
         var script = new Script(3);
-        script.Say(0, to: 1, Request(0, 1));
+        script.Send(0, to: 1, Request(0, 1));
         script.Act(1);
         var asked = new List<long>();
         for (var i = 0; i < 60_000; i++)
@@ -165,12 +170,12 @@ public sealed class GapTests
     public void What_was_asked_for_is_not_asked_for_again_because_something_else_is_missing_too()
     {
         var script = new Script(3);
-        script.Say(0, to: 1, Request(0, 1));
+        script.Send(0, to: 1, Request(0, 1));
         script.Act(1);
         script.Wait(Grace);
         Assert.Equal(["0: Retransmit asks: Request 0/0"], script.Act(1));
 
-        script.Say(0, to: 1, Request(0, 3));
+        script.Send(0, to: 1, Request(0, 3));
         script.Act(1);
         script.Wait(Grace);
 
@@ -181,13 +186,13 @@ public sealed class GapTests
     public void What_was_asked_for_is_not_asked_for_again_because_a_part_of_it_came()
     {
         var script = new Script(3);
-        script.Say(0, to: 1, Request(0, 4));
+        script.Send(0, to: 1, Request(0, 4));
         script.Act(1);
         script.Wait(Grace);
         Assert.Equal(["0: Retransmit asks: Request 0/0–3"], script.Act(1));
 
         script.Wait(Grace);
-        script.Say(0, to: 1, Request(0, 0), Request(0, 2));
+        script.Send(0, to: 1, Request(0, 0), Request(0, 2));
         script.Act(1);
         script.Wait(Grace);
         Assert.Empty(script.Act(1));
@@ -200,13 +205,13 @@ public sealed class GapTests
     public void Progress_elsewhere_does_not_put_off_asking()
     {
         var script = new Script(5);
-        script.Say(0, to: 4, Request(0, 1));
+        script.Send(0, to: 4, Request(0, 1));
         script.Act(4);
         for (var i = 0; i < 3; i++)
         {
             script.Wait((Grace / 3) + 1);
             // A Sequence of the same owner is missing for a moment, again and again.
-            script.Say(1, to: 4, Request(1, i), HoldsSequences(-1, i % 2 == 0 ? 0 : -1, -1, -1, -1, -1, -1));
+            script.Send(1, to: 4, Request(1, i), HoldsSequences(-1, i % 2 == 0 ? 0 : -1, -1, -1, -1, -1, -1));
             if (i < 2)
             {
                 Assert.DoesNotContain(script.Act(4), m => m.Contains("asks:", StringComparison.Ordinal));
@@ -220,8 +225,8 @@ public sealed class GapTests
     public void Another_holder_is_asked_as_well_after_three_questions_in_vain()
     {
         var script = new Script(3);
-        script.Say(0, to: 1, Request(0, 1));
-        script.Say(2, to: 1, Holds(-1, 1, -1, -1));
+        script.Send(0, to: 1, Request(0, 1));
+        script.Send(2, to: 1, Holds(-1, 1, -1, -1));
         script.Act(1);
         var questions = new List<string>();
         while (questions.Count < 5)
@@ -232,17 +237,21 @@ public sealed class GapTests
 
         Assert.Equal(
             [
-                "0: Retransmit asks: Request 0/0", "0: Retransmit asks: Request 0/0", "0: Retransmit asks: Request 0/0",
-                "0: Retransmit asks: Request 0/0", "2: Retransmit asks: Request 0/0",
+                "0: Retransmit asks: Request 0/0",
+                "0: Retransmit asks: Request 0/0",
+                "0: Retransmit asks: Request 0/0",
+                "0: Retransmit asks: Request 0/0",
+                "2: Retransmit asks: Request 0/0",
             ],
-            questions);
+            questions
+        );
     }
 
     [Fact]
     public void When_the_owner_answers_again_the_rest_is_asked_for_soon()
     {
         var script = new Script(3);
-        script.Say(0, to: 1, Request(0, 2));
+        script.Send(0, to: 1, Request(0, 2));
         script.Act(1);
         for (var i = 0; i < 3_000; i++)
         {
@@ -250,7 +259,7 @@ public sealed class GapTests
             script.Act(1);
         }
 
-        script.Say(0, to: 1, Request(0, 0));
+        script.Send(0, to: 1, Request(0, 0));
         script.Act(1);
         script.Wait(3 * Timeout / 2);
 
@@ -267,7 +276,7 @@ public sealed class GapTests
         script.Act(0);
         script.Wait(Script.RoundTrip);
 
-        script.Say(2, to: 0, AsksForRequests(0, 1, 1));
+        script.Send(2, to: 0, AsksForRequests(0, 1, 1));
 
         Assert.Equal(["2: Request ⟨0,1⟩ 2 B", "2: Retransmit answers"], script.Act(0));
     }
@@ -276,13 +285,16 @@ public sealed class GapTests
     public void Any_holder_answers()
     {
         var script = new Script(3);
-        script.Say(0, to: 1, Request(0, 0), Sequence(0, 0, 0));
+        script.Send(0, to: 1, Request(0, 0), Sequence(0, 0, 0));
         script.Act(1);
         script.Wait(1_000);
 
-        script.Say(2, to: 1, AsksForRequests(0, 0, 1), AsksForSequence(0));
+        script.Send(2, to: 1, AsksForRequests(0, 0, 1), AsksForSequence(0));
 
-        Assert.Equal(["2: Request ⟨0,0⟩ 2 B", "2: Retransmit answers", "2: Sequence 0 = ⟨0,0⟩", "2: Retransmit answers"], script.Act(1));
+        Assert.Equal(
+            ["2: Request ⟨0,0⟩ 2 B", "2: Retransmit answers", "2: Sequence 0 = ⟨0,0⟩", "2: Retransmit answers"],
+            script.Act(1)
+        );
     }
 
     [Fact]
@@ -293,11 +305,14 @@ public sealed class GapTests
         script.Act(0);
         script.Wait(1_000);
 
-        script.Say(1, to: 0, AsksForRequests(0, 0, 1));
-        script.Say(2, to: 0, AsksForRequests(0, 0, 1));
-        script.Say(1, to: 0, AsksForRequests(0, 0, 1));
+        script.Send(1, to: 0, AsksForRequests(0, 0, 1));
+        script.Send(2, to: 0, AsksForRequests(0, 0, 1));
+        script.Send(1, to: 0, AsksForRequests(0, 0, 1));
 
-        Assert.Equal(["1: Request ⟨0,0⟩ 2 B", "2: Request ⟨0,0⟩ 2 B"], script.Act(0).Where(m => m.Contains("Request ⟨", StringComparison.Ordinal)));
+        Assert.Equal(
+            ["1: Request ⟨0,0⟩ 2 B", "2: Request ⟨0,0⟩ 2 B"],
+            script.Act(0).Where(m => m.Contains("Request ⟨", StringComparison.Ordinal))
+        );
     }
 
     [Theory]
@@ -312,10 +327,16 @@ public sealed class GapTests
         script.Submit(3, "y");
         var losses = 0;
 
-        var sent = script.RunUntilSilent((sent, to) => to == 4 && sent.Messages.StartsWith(lost, StringComparison.Ordinal) && losses++ == 0);
+        var sent = script.RunUntilSilent(
+            (sent, to) => to == 4 && sent.Messages.StartsWith(lost, StringComparison.Ordinal) && losses++ == 0
+        );
 
         Assert.Single(sent, s => s.Messages.Contains("asks:", StringComparison.Ordinal));
-        Assert.InRange(sent.First(s => s.To == 4 && s.Messages.Contains(lost, StringComparison.Ordinal)).At - began, 0, 2_000);
+        Assert.InRange(
+            sent.First(s => s.To == 4 && s.Messages.Contains(lost, StringComparison.Ordinal)).At - began,
+            0,
+            2_000
+        );
     }
 
     [Fact]
@@ -323,7 +344,7 @@ public sealed class GapTests
     {
         var script = new Script(3);
 
-        script.Say(2, to: 0, AsksForRequests(0, 5, long.MaxValue - 5), AsksForSequence(long.MaxValue - 1));
+        script.Send(2, to: 0, AsksForRequests(0, 5, long.MaxValue - 5), AsksForSequence(long.MaxValue - 1));
 
         Assert.Equal(["2: Retransmit answers", "2: Retransmit answers"], script.Act(0));
     }

@@ -1,12 +1,13 @@
-using static RotatingSequencer.Tests.Scenarios.Words;
+using static RotatingSequencer.Tests.Scenarios.PuppetMessages;
 
 namespace RotatingSequencer.Tests.Scenarios;
 
-/// <summary>What has to work without further traffic: tail loss, idle knowledge, quiescence, and reading.</summary>
+/// <summary>What must work without further traffic: tail loss, acknowledgements, quiescence, and reads.</summary>
 public sealed class KnowledgeTests
 {
     /// <summary>
-    /// "With one single request and no more traffic, the submitting member learns at once that a majority holds it; the others soon after."
+    /// "With one single request and no more traffic, the submitting member learns at once that a majority holds it; the
+    /// others soon after."
     /// </summary>
     [Theory]
     [InlineData(2)]
@@ -14,7 +15,7 @@ public sealed class KnowledgeTests
     [InlineData(4)]
     [InlineData(5)]
     [InlineData(7)]
-    public void A_lone_request_is_acknowledged_at_once_by_as_many_as_lack_to_a_majority_with_submitter_and_sequencer(int members)
+    public void A_lone_request_is_acknowledged_at_once_by_the_members_that_complete_a_majority(int members)
     {
         var script = new Script(members);
         var submitter = members - 1;
@@ -26,15 +27,16 @@ public sealed class KnowledgeTests
         }
 
         Assert.Equal([$"all: Sequence 0 = ⟨{submitter},0⟩"], script.Act(0));
-        var lacking = (members / 2) + 1 - 2;
+        // Submitter and sequencer count already.
+        var needed = (members / 2) + 1 - 2;
         for (var m = 1; m < members; m++)
         {
             script.Pass(0, m);
             script.Act(m);
-            Assert.Equal(m <= lacking ? [submitter] : [], script.SentTo(m));
+            Assert.Equal(m <= needed ? [submitter] : [], script.SentTo(m));
         }
 
-        for (var m = 1; m <= lacking; m++)
+        for (var m = 1; m <= needed; m++)
         {
             Assert.Empty(script.Delivered(submitter));
             script.Pass(m, submitter);
@@ -83,7 +85,10 @@ public sealed class KnowledgeTests
         Assert.InRange(sent[^1].At - began, 0, 10_000);
     }
 
-    /// <summary>"The last Request or the last Sequence of a burst is lost and nothing follows that would reveal the gap. It is still delivered everywhere, soon."</summary>
+    /// <summary>
+    /// "The last Request or the last Sequence of a burst is lost and nothing follows that would reveal the gap. It is
+    /// still delivered everywhere, soon."
+    /// </summary>
     [Theory]
     [InlineData("Request", 1)]
     [InlineData("Sequence", 1)]
@@ -96,7 +101,10 @@ public sealed class KnowledgeTests
         script.Submit(3, "last");
         var losses = 0;
 
-        var sent = script.RunUntilSilent((sent, to) => sent.To < 0 && sent.Messages.StartsWith(lost, StringComparison.Ordinal) && losses++ < receivers);
+        var sent = script.RunUntilSilent(
+            (sent, to) =>
+                sent.To < 0 && sent.Messages.StartsWith(lost, StringComparison.Ordinal) && losses++ < receivers
+        );
 
         Assert.True(losses >= receivers);
         Assert.All(Enumerable.Range(0, 5), m => Assert.Equal(0, script[m].Dropped));
@@ -115,7 +123,9 @@ public sealed class KnowledgeTests
         Assert.All(Enumerable.Range(0, 3), m => Assert.Equal(0, script[m].Dropped));
     }
 
-    /// <summary>"Once everything is delivered everywhere, and known to be, the group falls silent but for a slow heartbeat."</summary>
+    /// <summary>
+    /// "Once everything is delivered everywhere, and known to be, the group falls silent but for a slow heartbeat."
+    /// </summary>
     [Fact]
     public void A_settled_group_sends_a_heartbeat_a_second_and_member()
     {
@@ -150,15 +160,15 @@ public sealed class KnowledgeTests
     public void A_read_barrier_takes_the_highest_of_a_majoritys_answers()
     {
         var script = new Script(5);
-        script.Submit(0, "so that number 0 is given out");
+        script.Submit(0, "so that number 0 is assigned");
         script.Act(0);
         script[0].StartBarrier(script.Now);
         Assert.Equal(["all: Retransmit asks"], script.Act(0));
         var question = script.QuestionOf(0);
 
-        script.Say(1, to: 0, Holds(4, 0, -1, 7, -1, -1), Answers(question));
+        script.Send(1, to: 0, Holds(4, 0, -1, 7, -1, -1), Answers(question));
         Assert.False(script[0].TryFinishBarrier(out _));
-        script.Say(2, to: 0, Holds(3, 0, -1, 7, -1, -1), Answers(question));
+        script.Send(2, to: 0, Holds(3, 0, -1, 7, -1, -1), Answers(question));
 
         Assert.True(script[0].TryFinishBarrier(out var target));
         Assert.Equal(4, target);
@@ -171,14 +181,14 @@ public sealed class KnowledgeTests
         script[0].StartBarrier(script.Now);
         script.Act(0);
         var earlier = script.QuestionOf(0);
-        script.Say(1, to: 0, Answers(earlier));
+        script.Send(1, to: 0, Answers(earlier));
         Assert.True(script[0].TryFinishBarrier(out _));
         script[0].StartBarrier(script.Now);
         script.Act(0);
 
-        script.Say(2, to: 0, Answers(earlier));
+        script.Send(2, to: 0, Answers(earlier));
         Assert.False(script[0].TryFinishBarrier(out _));
-        script.Say(2, to: 0, Answers(script.QuestionOf(0)));
+        script.Send(2, to: 0, Answers(script.QuestionOf(0)));
 
         Assert.True(script[0].TryFinishBarrier(out _));
     }
@@ -189,7 +199,7 @@ public sealed class KnowledgeTests
         var script = new Script(5);
         script[0].StartBarrier(script.Now);
         script.Act(0);
-        script.Say(3, to: 0, Answers(script.QuestionOf(0)));
+        script.Send(3, to: 0, Answers(script.QuestionOf(0)));
         script.Wait(10_000);
 
         Assert.Equal(["1: Retransmit asks", "2: Retransmit asks", "4: Retransmit asks"], script.Act(0));

@@ -1,12 +1,13 @@
 using System.Buffers;
 using RotatingSequencer.Journal;
-using static RotatingSequencer.Tests.Scenarios.Words;
+using static RotatingSequencer.Tests.Scenarios.PuppetMessages;
 
 namespace RotatingSequencer.Tests.Scenarios;
 
 /// <summary>
-/// "A member keeps a journal on disk of what it holds: it never claims in metadata, nor sends as its own Request or Sequence, what is not on
-/// disk, so a member killed at any instant and started again goes on as if it had only been slow."
+/// "A member keeps a journal on disk of what it holds: it never claims in metadata, nor sends as its own Request or
+/// Sequence, what is not on disk, so a member killed at any instant and started again goes on as if it had only been
+/// slow."
 /// </summary>
 public sealed class RestartTests
 {
@@ -26,7 +27,7 @@ public sealed class RestartTests
     public void An_own_Sequence_is_sent_when_it_is_on_disk()
     {
         var script = new Script(3, journal: true);
-        script.Say(2, to: 0, Request(2, 0));
+        script.Send(2, to: 0, Request(2, 0));
         Assert.Empty(script.Act(0));
 
         script.Sync(0);
@@ -56,7 +57,7 @@ public sealed class RestartTests
     public void Claims_name_only_what_is_on_disk()
     {
         var script = new Script(3, journal: true);
-        script.Say(0, to: 1, Request(0, 0), Sequence(0, 0, 0), Asks());
+        script.Send(0, to: 1, Request(0, 0), Sequence(0, 0, 0), Asks());
         script.Act(1);
         Assert.Equal(["holds -1, sequences -1, locals -1 -1 -1"], script.ClaimsSent(1));
 
@@ -70,8 +71,8 @@ public sealed class RestartTests
     public void Only_what_is_on_disk_here_is_delivered_here()
     {
         var script = new Script(3, journal: true);
-        script.Say(0, to: 1, Holds(0, 0, -1, -1), Request(0, 0), Sequence(0, 0, 0));
-        script.Say(2, to: 1, Holds(0, 0, -1, -1));
+        script.Send(0, to: 1, Holds(0, 0, -1, -1), Request(0, 0), Sequence(0, 0, 0));
+        script.Send(2, to: 1, Holds(0, 0, -1, -1));
         script.Act(1);
         Assert.Empty(script.Delivered(1));
 
@@ -117,42 +118,64 @@ public sealed class RestartTests
     public void It_delivers_again_from_where_the_application_had_made_its_state_durable()
     {
         var script = new Script(3, journal: true);
-        script.Restart(1, JournalOf(1, state =>
-        {
-            state.Requests.AddRange([(new(0, 0), [2]), (new(0, 1), [2])]);
-            state.Sequences.AddRange([(0, new(0, 0)), (1, new(0, 1))]);
-        }));
+        script.Restart(
+            1,
+            JournalOf(
+                1,
+                state =>
+                {
+                    state.Requests.AddRange([(new(0, 0), [2]), (new(0, 1), [2])]);
+                    state.Sequences.AddRange([(0, new(0, 0)), (1, new(0, 1))]);
+                }
+            )
+        );
         script.Act(1);
         Assert.Empty(script.Delivered(1));
 
-        script.Say(0, to: 1, Holds(1, 1, -1, -1));
+        script.Send(0, to: 1, Holds(1, 1, -1, -1));
         script.Act(1);
 
         Assert.Equal(["0 = ⟨0,0⟩", "1 = ⟨0,1⟩"], script.Delivered(1));
     }
 
     [Fact]
-    public void A_checkpoint_holds_what_is_not_dropped_and_begins_where_the_application_stands()
+    public void A_checkpoint_holds_the_applications_position_and_what_is_not_dropped()
     {
         var script = new Script(3, journal: true);
-        script.Say(0, to: 1, Holds(0, 1, -1, -1), Request(0, 0), Request(0, 1), Sequence(0, 0, 0));
+        script.Send(0, to: 1, Holds(0, 1, -1, -1), Request(0, 0), Request(0, 1), Sequence(0, 0, 0));
         script.Act(1);
         script.Sync(1);
         Assert.Equal(["all: Sequence 1 = ⟨0,1⟩"], script.Act(1));
-        script.Say(2, to: 1, Request(2, 0), Holds(0, 0, -1, 0));
+        script.Send(2, to: 1, Request(2, 0), Holds(0, 0, -1, 0));
         script.Act(1);
         script.Apply(1);
         script.Act(1);
         var journal = new ArrayBufferWriter<byte>();
 
-        script[1].BeginCheckpoint(journal, position: 0, [[], [], [7, 7]]);
+        script[1]
+            .BeginCheckpoint(
+                journal,
+                position: 0,
+                [
+                    [],
+                    [],
+                    [7, 7],
+                ]
+            );
 
         var state = JournalFormat.Read(journal.WrittenSpan, out _)!;
         Assert.Equal((0, 0, 0), (state.Dropped, state.Applied, state.Position));
         Assert.Equal([0, -1, -1], state.DroppedLocals);
         Assert.Equal([new(0, 1), new(2, 0)], state.Requests.Select(r => r.Id));
         Assert.Equal([(1, new(0, 1))], state.Sequences);
-        Assert.Equal([[], [], [7, 7]], state.Partial);
+        Assert.Equal(
+            [
+                [],
+                [],
+                [7, 7],
+            ],
+            state.Partial
+        );
         Assert.Equal([Script.Incarnation(0), Script.Incarnation(1), Script.Incarnation(2)], state.Incarnations);
     }
 

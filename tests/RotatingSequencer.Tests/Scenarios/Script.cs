@@ -1,73 +1,88 @@
+using RotatingSequencer.Core;
 using RotatingSequencer.Journal;
-using RotatingSequencer.Protocol;
 using RotatingSequencer.Simulation;
 using RotatingSequencer.Wire;
-using Core = RotatingSequencer.Protocol.Protocol;
 
 namespace RotatingSequencer.Tests.Scenarios;
 
-/// <summary>Something that a member says, put into a datagram.</summary>
-internal delegate void Said(Outbox outbox, Claims claims, int to);
-
 /// <summary>
-/// A group whose clock and network the test moves by hand. A test lets the real members act, or speaks in place of some of them; what is
-/// said, and what is expected, reads as in <see cref="DatagramText"/>.
+/// A group whose clock and network the test moves by hand. A test lets the real members act, or sends messages in place
+/// of some. The expected messages are texts of <see cref="DatagramText"/>.
 /// </summary>
 internal sealed class Script
 {
-    private readonly ProtocolOptions[] _options;
-    private readonly Core[] _cores;
+    private readonly CoreOptions[] _options;
+    private readonly BroadcastCore[] _cores;
     private readonly (Outbox Outbox, Claims Claims)[] _puppets;
     private readonly List<(int To, byte[] Bytes)>[] _sent;
 
-    public Script(int members, bool journal = false, Func<ProtocolOptions, ProtocolOptions>? configure = null)
+    public Script(int members, bool journal = false, Func<CoreOptions, CoreOptions>? configure = null)
     {
         _options =
         [
-            .. Enumerable.Range(0, members).Select(self =>
-            {
-                var options = new ProtocolOptions { Self = self, Members = members, Journal = journal, Seed = 1, FirstToken = 1 };
-                return configure?.Invoke(options) ?? options;
-            }),
+            .. Enumerable
+                .Range(0, members)
+                .Select(self =>
+                {
+                    var options = new CoreOptions
+                    {
+                        Self = self,
+                        Members = members,
+                        Journal = journal,
+                        Seed = 1,
+                        FirstToken = 1,
+                    };
+                    return configure?.Invoke(options) ?? options;
+                }),
         ];
-        _cores = [.. _options.Select(options => new Core(options, JournalState.Fresh(options.Self, members, Incarnation(options.Self)), 0))];
+        _cores =
+        [
+            .. _options.Select(options => new BroadcastCore(
+                options,
+                JournalState.Fresh(options.Self, members, Incarnation(options.Self)),
+                0
+            )),
+        ];
         _puppets = [.. _options.Select(options => Puppet(options, Incarnation(options.Self)))];
         _sent = [.. _options.Select(_ => new List<(int, byte[])>())];
         Begin();
     }
 
-    /// <summary>What a datagram takes, there and back.</summary>
+    /// <summary>Time of a datagram and its answer.</summary>
     public const long RoundTrip = 200;
 
     public long Now { get; private set; }
 
-    public Core this[int member] => _cores[member];
+    public BroadcastCore this[int member] => _cores[member];
 
     public static long Incarnation(int member) => 1_000 + member;
 
     public void Wait(long microseconds) => Now += microseconds;
 
-    public void Submit(int member, string payload) => _cores[member].Submit(System.Text.Encoding.UTF8.GetBytes(payload));
+    public void Submit(int member, string payload) =>
+        _cores[member].Submit(System.Text.Encoding.UTF8.GetBytes(payload));
 
     public void Submit(int member, int length) => _cores[member].Submit(new byte[length]);
 
-    /// <summary>Someone says something to a member, in place of the real one. Its claims stay until it says others.</summary>
-    public void Say(int from, int to, params Said[] words)
+    /// <summary>
+    /// Sends messages to a member in place of another. Claims stay until others are sent.
+    /// </summary>
+    public void Send(int from, int to, params PuppetMessage[] messages)
     {
-        foreach (var datagram in Datagrams(from, to, words))
+        foreach (var datagram in Datagrams(from, to, messages))
         {
             _cores[to].Receive(datagram, Now);
         }
     }
 
-    /// <summary>The datagrams of <see cref="Say"/>, to spoil them first.</summary>
-    public List<byte[]> Datagrams(int from, int to, params Said[] words)
+    /// <summary>The datagrams of <see cref="Send"/>, for tests that alter them.</summary>
+    public List<byte[]> Datagrams(int from, int to, params PuppetMessage[] messages)
     {
         var (outbox, claims) = _puppets[from];
         outbox.AddClaims(to);
-        foreach (var word in words)
+        foreach (var add in messages)
         {
-            word(outbox, claims, to);
+            add(outbox, claims, to);
         }
 
         var datagrams = outbox.Close().Select(d => d.Bytes.ToArray()).ToList();
@@ -75,7 +90,10 @@ internal sealed class Script
         return datagrams;
     }
 
-    /// <summary>Lets a member act; returns the messages that it sends, and to whom, those to all first. Claims that travel alone are not among them.</summary>
+    /// <summary>
+    /// Lets a member act. Returns the messages that it sends, and to whom; those to all come first. Claims that travel
+    /// alone are not among them.
+    /// </summary>
     public List<string> Act(int member)
     {
         _sent[member].Clear();
@@ -88,17 +106,24 @@ internal sealed class Script
         _cores[member].Outbox.Clear();
         return
         [
-            .. _sent[member].OrderBy(d => d.To).SelectMany(d => DatagramText.DescribeMessages(d.Bytes, _cores.Length).Select(text => $"{(d.To == Outbox.All ? "all" : d.To)}: {text}")),
+            .. _sent[member]
+                .OrderBy(d => d.To)
+                .SelectMany(d =>
+                    DatagramText
+                        .DescribeMessages(d.Bytes, _cores.Length)
+                        .Select(text => $"{(d.To == Outbox.All ? "all" : d.To)}: {text}")
+                ),
         ];
     }
 
     /// <summary>What the datagrams of a member's last act claimed.</summary>
-    public List<string> ClaimsSent(int member) => [.. _sent[member].Select(d => DatagramText.DescribeClaims(d.Bytes, _cores.Length))];
+    public List<string> ClaimsSent(int member) =>
+        [.. _sent[member].Select(d => DatagramText.DescribeClaims(d.Bytes, _cores.Length))];
 
     /// <summary>To whom the datagrams of a member's last act went.</summary>
     public List<int> SentTo(int member) => [.. _sent[member].Select(d => d.To)];
 
-    /// <summary>The token of the question that a member asked when it acted last.</summary>
+    /// <summary>The token of the question that a member asked in its last act.</summary>
     public long QuestionOf(int member)
     {
         foreach (var (_, bytes) in _sent[member])
@@ -116,7 +141,7 @@ internal sealed class Script
         throw new InvalidOperationException("It asked nothing.");
     }
 
-    /// <summary>What a member sent when it acted last reaches another.</summary>
+    /// <summary>The datagrams of a member's last act reach another member.</summary>
     public void Pass(int from, int to)
     {
         foreach (var (destination, bytes) in _sent[from])
@@ -128,7 +153,7 @@ internal sealed class Script
         }
     }
 
-    /// <summary>What a member delivers since this was asked last.</summary>
+    /// <summary>What a member has delivered since the last call.</summary>
     public List<string> Delivered(int member)
     {
         var delivered = _cores[member].Deliveries.Select(d => $"{d.Number} = {d.Id}").ToList();
@@ -136,14 +161,14 @@ internal sealed class Script
         return delivered;
     }
 
-    /// <summary>The application is done with all that was delivered.</summary>
+    /// <summary>The application applies everything that was delivered.</summary>
     public void Apply(int member)
     {
         _cores[member].Deliveries.Clear();
         _cores[member].OnApplied(_cores[member].Delivered);
     }
 
-    /// <summary>The disk writes and syncs what was recorded.</summary>
+    /// <summary>The disk writes and syncs all records.</summary>
     public void Sync(int member)
     {
         if (_cores[member].Records.WrittenCount > 0)
@@ -153,32 +178,51 @@ internal sealed class Script
         }
     }
 
-    /// <summary>A member begins anew with what a journal holds.</summary>
+    /// <summary>A member starts again with the content of a journal.</summary>
     public void Restart(int member, JournalState state) =>
-        _cores[member] = new Core(_options[member] with { FirstToken = _options[member].FirstToken + 1_000_000 }, state, Now);
+        _cores[member] = new BroadcastCore(
+            _options[member] with
+            {
+                FirstToken = _options[member].FirstToken + 1_000_000,
+            },
+            state,
+            Now
+        );
 
     /// <summary>
-    /// Everyone acts whenever there is something to do, and each datagram takes a while unless it is lost; until for half a second nothing
-    /// but heartbeats was sent. Returns what was sent before.
+    /// Every member acts when there is something to do, and each datagram takes a while, unless it is lost. Ends when
+    /// for half a second only heartbeats were sent; returns what was sent before.
     /// </summary>
     public List<Sent> RunUntilSilent(Func<Sent, int, bool>? loses = null, long delay = 50)
     {
-        const int LongestRun = 100_000;
+        const int MaxRounds = 100_000;
         var underWay = new PriorityQueue<(int To, byte[] Bytes), (long At, int Order)>();
         var all = new List<Sent>();
         var news = 0;
         for (var round = 0; all.Count == 0 || Now < all[news].At + 500_000; round++)
         {
-            Assert.True(round < LongestRun, "the group does not fall silent");
+            Assert.True(round < MaxRounds, "the group does not fall silent");
             for (var m = 0; m < _cores.Length; m++)
             {
                 foreach (var (to, bytes) in ActAndApply(m))
                 {
                     var sent = new Sent(
-                        Now, m, to, string.Join(" | ", DatagramText.DescribeMessages(bytes, _cores.Length)), DatagramText.DescribeClaims(bytes, _cores.Length));
-                    news = sent.Messages.Length > 0 || all.FindLast(s => s.From == m)?.Claims != sent.Claims ? all.Count : news;
+                        Now,
+                        m,
+                        to,
+                        string.Join(" | ", DatagramText.DescribeMessages(bytes, _cores.Length)),
+                        DatagramText.DescribeClaims(bytes, _cores.Length)
+                    );
+                    news =
+                        sent.Messages.Length > 0 || all.FindLast(s => s.From == m)?.Claims != sent.Claims
+                            ? all.Count
+                            : news;
                     all.Add(sent);
-                    foreach (var receiver in Enumerable.Range(0, _cores.Length).Where(r => r != m && (to == r || to == Outbox.All)))
+                    foreach (
+                        var receiver in Enumerable
+                            .Range(0, _cores.Length)
+                            .Where(r => r != m && (to == r || to == Outbox.All))
+                    )
                     {
                         if (!(loses?.Invoke(sent, receiver) ?? false))
                         {
@@ -188,7 +232,13 @@ internal sealed class Script
                 }
             }
 
-            Now = Math.Max(Now + 1, Math.Min(_cores.Min(c => c.WakeAt), underWay.TryPeek(out _, out var arrival) ? arrival.At : Now + 1_000_000));
+            Now = Math.Max(
+                Now + 1,
+                Math.Min(
+                    _cores.Min(c => c.WakeAt),
+                    underWay.TryPeek(out _, out var arrival) ? arrival.At : Now + 1_000_000
+                )
+            );
             while (underWay.TryPeek(out var datagram, out arrival) && arrival.At <= Now)
             {
                 underWay.Dequeue();
@@ -199,7 +249,7 @@ internal sealed class Script
         return all[..(news + 1)];
     }
 
-    /// <summary>An application and a disk that take no time.</summary>
+    /// <summary>Acts, with an application and a disk that take no time.</summary>
     private List<(int To, byte[] Bytes)> ActAndApply(int member)
     {
         var sent = new List<(int, byte[])>();
@@ -211,13 +261,14 @@ internal sealed class Script
             sent.AddRange(_sent[member]);
             Apply(member);
             Sync(member);
-        }
-        while (_sent[member].Count > 0 || _cores[member].Applied > applied);
+        } while (_sent[member].Count > 0 || _cores[member].Applied > applied);
 
         return sent;
     }
 
-    /// <summary>All begin with a heartbeat and a question, which makes them known to each other and the round trips measured.</summary>
+    /// <summary>
+    /// All members begin with a heartbeat and a question, so that they know each other and their round trips.
+    /// </summary>
     private void Begin()
     {
         for (var exchange = 0; exchange < 2; exchange++)
@@ -239,47 +290,12 @@ internal sealed class Script
         }
     }
 
-    private static (Outbox, Claims) Puppet(ProtocolOptions options, long incarnation)
+    private static (Outbox, Claims) Puppet(CoreOptions options, long incarnation)
     {
         var claims = new Claims(options.Members);
-        return (new Outbox(options.Self, incarnation, options.MaximumDatagram, claims), claims);
+        return (new Outbox(options.Self, incarnation, options.MaxDatagram, claims), claims);
     }
 
     /// <summary>A datagram that was sent during a run.</summary>
     internal sealed record Sent(long At, int From, int To, string Messages, string Claims);
-}
-
-/// <summary>What a member may say.</summary>
-internal static class Words
-{
-    public static Said Request(int sender, long local, string body = "x") =>
-        (outbox, _, to) => outbox.AddRequest(to, new(sender, local), Body(body));
-
-    public static Said Sequence(long number, int sender, long local) => (outbox, _, to) => outbox.AddSequence(to, number, new(sender, local));
-
-    public static Said AsksForRequests(int sender, long first, long count) =>
-        (outbox, _, to) => outbox.AddRetransmit(to, ask: 7, answer: 0, [new(sender, first, count)]);
-
-    public static Said AsksForSequence(long number) =>
-        (outbox, _, to) => outbox.AddRetransmit(to, ask: 7, answer: 0, [new(MissingRange.Sequences, number, 1)]);
-
-    public static Said Asks() => (outbox, _, to) => outbox.AddRetransmit(to, ask: 7, answer: 0, []);
-
-    public static Said Answers(long token) => (outbox, _, to) => outbox.AddRetransmit(to, ask: 0, answer: token, []);
-
-    /// <summary>Claims everything up to a number, and Requests of each member up to another.</summary>
-    public static Said Holds(long held, params long[] locals) => HoldsSequences(held, held, locals);
-
-    public static Said HoldsSequences(long held, long sequences, params long[] locals) => (_, claims, _) =>
-    {
-        (claims.Held, claims.Sequences) = (held, sequences);
-        locals.CopyTo(claims.Locals, 0);
-    };
-
-    /// <summary>A body with one whole payload.</summary>
-    private static byte[] Body(string payload)
-    {
-        var bytes = System.Text.Encoding.UTF8.GetBytes(payload);
-        return [(byte)((bytes.Length * 4) + 2), .. bytes];
-    }
 }

@@ -1,16 +1,21 @@
-using RotatingSequencer.Protocol;
-using static RotatingSequencer.Tests.Scenarios.Words;
+using RotatingSequencer.Core;
+using static RotatingSequencer.Tests.Scenarios.PuppetMessages;
 
 namespace RotatingSequencer.Tests.Scenarios;
 
-/// <summary>Everybody waits for the next sequencer: what it needs reaches it soon, even when nothing shows it that something is missing.</summary>
+/// <summary>
+/// Everybody waits for the next sequencer. What it needs reaches it soon, even when nothing shows it that something is
+/// missing.
+/// </summary>
 public sealed class TurnTests
 {
-    /// <summary>What the script's round trips of 200 µs lead to, whose variation is not known yet: 200 + 4 · 100.</summary>
+    /// <summary>
+    /// The timeout after the script's round trips of 200 µs, whose variation is not known yet: 200 + 4 · 100.
+    /// </summary>
     private const long Timeout = 600;
 
     [Fact]
-    public void A_Request_that_the_next_sequencer_does_not_show_is_sent_to_it_again()
+    public void A_Request_that_the_next_sequencer_does_not_claim_is_sent_to_it_again()
     {
         var script = new Script(5);
         script.Submit(3, "lost on the way to member 0");
@@ -27,7 +32,7 @@ public sealed class TurnTests
     public void The_last_Sequence_is_sent_to_the_next_sequencer_again_while_a_Request_waits()
     {
         var script = new Script(5);
-        script.Say(3, to: 0, Request(3, 0), Request(3, 1), HoldsSequences(-1, -1, -1, -1, -1, 1, -1));
+        script.Send(3, to: 0, Request(3, 0), Request(3, 1), HoldsSequences(-1, -1, -1, -1, -1, 1, -1));
         Assert.Equal(["all: Sequence 0 = ⟨3,0⟩"], script.Act(0));
 
         script.Wait(Timeout);
@@ -36,7 +41,7 @@ public sealed class TurnTests
     }
 
     [Fact]
-    public void It_is_repeated_with_pauses_that_grow_until_the_next_sequencer_shows_it()
+    public void It_is_repeated_with_pauses_that_grow_until_the_next_sequencer_claims_it()
     {
         var script = new Script(5);
         script.Submit(3, "x");
@@ -54,7 +59,7 @@ public sealed class TurnTests
         Assert.InRange(repeated.Count, 3, 5);
         Assert.All(repeated.Zip(repeated.Skip(1), (one, next) => next - one), pause => Assert.True(pause >= Timeout));
 
-        script.Say(0, to: 3, HoldsSequences(-1, -1, -1, -1, -1, 0, -1));
+        script.Send(0, to: 3, HoldsSequences(-1, -1, -1, -1, -1, 0, -1));
         for (var i = 0; i < 100; i++)
         {
             script.Wait(100);
@@ -66,7 +71,7 @@ public sealed class TurnTests
     public void Nobody_but_the_sender_repeats_anything()
     {
         var script = new Script(5);
-        script.Say(3, to: 2, Request(3, 0));
+        script.Send(3, to: 2, Request(3, 0));
         script.Act(2);
         for (var i = 0; i < 100; i++)
         {
@@ -79,12 +84,18 @@ public sealed class TurnTests
     public void A_restarted_member_repeats_nothing_that_all_had_dropped()
     {
         var script = new Script(3);
-        // Number 0 was this member's and is dropped everywhere; whether the next sequencer knows it cannot be seen from the journal.
-        var state = new Journal.JournalState(0, 3) { Dropped = 0, Applied = 0, Position = 0 };
+        // Number 0 was this member's and is dropped everywhere. The journal does not show that the next sequencer knows
+        // it.
+        var state = new Journal.JournalState(0, 3)
+        {
+            Dropped = 0,
+            Applied = 0,
+            Position = 0,
+        };
         state.DroppedLocals[1] = 0;
         state.Incarnations[0] = Script.Incarnation(0);
         script.Restart(0, state);
-        script.Say(2, to: 0, Request(2, 0));
+        script.Send(2, to: 0, Request(2, 0));
         script.Act(0);
         for (var i = 0; i < 100; i++)
         {
@@ -93,7 +104,9 @@ public sealed class TurnTests
         }
     }
 
-    /// <summary>An estimate from the start of the processes is far too high, and would make each loss cost as much.</summary>
+    /// <summary>
+    /// An estimate from the start of the processes is far too high, and would make each repair as slow.
+    /// </summary>
     [Fact]
     public void A_round_trip_that_was_slow_at_first_is_measured_again_under_load_and_comes_down_at_once()
     {
@@ -106,7 +119,7 @@ public sealed class TurnTests
     }
 
     [Fact]
-    public void Under_load_a_question_goes_along_with_what_goes_to_all_but_never_by_itself()
+    public void Under_load_a_question_travels_with_datagrams_to_all_but_never_alone()
     {
         var script = new Script(3);
         script.Wait(1_000_000);

@@ -1,0 +1,46 @@
+namespace Agora.Chaos;
+
+/// <summary>What is done to processes or to the network.</summary>
+internal enum ChaosFaultKind
+{
+    /// <summary>kill −9; the supervisor restarts them at once.</summary>
+    Kill,
+
+    /// <summary>kill −9; they stay dead for a while.</summary>
+    KillAndHold,
+
+    /// <summary>SIGSTOP, and SIGCONT after a while: alive, with all connections open, and silent.</summary>
+    Freeze,
+
+    /// <summary>Nothing passes between them and all others.</summary>
+    Cut,
+
+    /// <summary>Nothing passes between them and some others.</summary>
+    CutFrom,
+
+    /// <summary>Nothing that they send arrives.</summary>
+    BlockOutgoing,
+
+    /// <summary>The network loses, delays, doubles, reorders, resets and stalls.</summary>
+    BadNetwork,
+
+    /// <summary>kill −9 of every process at once; the supervisor restarts them.</summary>
+    KillEverything,
+}
+
+/// <summary>Names kinds of faults for people.</summary>
+internal static class ChaosFaultKinds
+{
+    public static string Text(this ChaosFaultKind kind) =>
+        kind switch
+        {
+            ChaosFaultKind.Kill => "kill",
+            ChaosFaultKind.KillAndHold => "kill and hold",
+            ChaosFaultKind.Freeze => "freeze",
+            ChaosFaultKind.Cut => "cut",
+            ChaosFaultKind.CutFrom => "cut from some",
+            ChaosFaultKind.BlockOutgoing => "block outgoing",
+            ChaosFaultKind.BadNetwork => "bad network",
+            _ => "kill everything",
+        };
+}

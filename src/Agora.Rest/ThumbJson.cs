@@ -1,0 +1,3 @@
+namespace Agora.Rest;
+
+internal sealed class ThumbJson() : TwoWordsJson<Thumb>((Thumb.Up, "up"), (Thumb.Down, "down"));

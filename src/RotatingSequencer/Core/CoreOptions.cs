@@ -1,0 +1,43 @@
+namespace RotatingSequencer.Core;
+
+/// <summary>The options of a <see cref="BroadcastCore"/>. Times are in microseconds.</summary>
+internal sealed record CoreOptions
+{
+    public required int Self { get; init; }
+    public required int Members { get; init; }
+
+    /// <summary>Longest datagram, seal included.</summary>
+    public int MaxDatagram { get; init; } = 1_400;
+
+    /// <summary>How many Requests of one member may be under way, that is, not known to be held by all.</summary>
+    public int Window { get; init; } = 256;
+
+    /// <summary>How many own Requests go out without numbers before waiting payloads share a Request.</summary>
+    public int Pipeline { get; init; } = 4;
+
+    /// <summary>How long claims that nobody waits for wait for something to travel with.</summary>
+    public long AcknowledgeDelay { get; init; } = 2_000;
+
+    /// <summary>Shortest time from noticing a gap to asking: reordering is not loss.</summary>
+    public long Grace { get; init; } = 100;
+
+    /// <summary>Longest pause between two questions to a member that does not answer.</summary>
+    public long MaxPause { get; init; } = 500_000;
+
+    /// <summary>Time between heartbeats of a silent member.</summary>
+    public long Heartbeat { get; init; } = 1_000_000;
+
+    /// <summary>
+    /// Whether records go to a journal. Without one, what is held counts as durable at once, and members must not fail.
+    /// </summary>
+    public bool Journal { get; init; }
+
+    /// <summary>Seed of the jitter.</summary>
+    public required ulong Seed { get; init; }
+
+    /// <summary>
+    /// The tokens of this start's questions are higher. It is random, so that no answer to a question of an earlier
+    /// start is mistaken for one to a question of this start.
+    /// </summary>
+    public required long FirstToken { get; init; }
+}

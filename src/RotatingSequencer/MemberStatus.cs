@@ -1,0 +1,17 @@
+namespace RotatingSequencer;
+
+/// <summary>What a member knows of itself and its group. All numbers are global numbers, −1 for none.</summary>
+/// <param name="Applied">The application here has stored everything up to here.</param>
+/// <param name="Stable">A majority is known to hold everything up to here.</param>
+/// <param name="Received">This member holds everything up to here.</param>
+/// <param name="Known">The highest number that is known to be assigned.</param>
+/// <param name="IsNextSequencer">Whether this member assigns the next number.</param>
+/// <param name="ReachableMembers">Members heard from during the last three seconds, this one included.</param>
+public readonly record struct MemberStatus(
+    long Applied,
+    long Stable,
+    long Received,
+    long Known,
+    bool IsNextSequencer,
+    int ReachableMembers
+);

@@ -1,0 +1,26 @@
+namespace RotatingSequencer.Wire;
+
+/// <summary>A message of a datagram, as read. A Request's body points into the datagram.</summary>
+internal ref struct Message
+{
+    public MessageKind Kind;
+    public RequestId Id;
+
+    /// <summary>Global number of a Sequence.</summary>
+    public long Number;
+
+    /// <summary>Body of a Request.</summary>
+    public ReadOnlySpan<byte> Body;
+
+    /// <summary>In a Retransmit request, the token of its question, 0 when it asks nothing.</summary>
+    public long Ask;
+
+    /// <summary>In a Retransmit request, the token of the question that it answers, 0 for none.</summary>
+    public long Answer;
+
+    /// <summary>
+    /// In a Retransmit request, its <see cref="MissingRange"/>s, still encoded; <see cref="DatagramReader"/> checked
+    /// them.
+    /// </summary>
+    public ReadOnlySpan<byte> Missing;
+}

@@ -1,0 +1,256 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Agora.Cluster;
+using Agora.Contracts.Replication;
+using Agora.EndToEnd.Tests;
+using Agora.Launcher;
+using Agora.Testing;
+using Grpc.Net.Client;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(RunningMarketplace))]
+
+namespace Agora.EndToEnd.Tests;
+
+/// <summary>
+/// A whole marketplace of real processes, on its own ports and in its own directory, operated with <c>./agora</c> as a
+/// person does. Its logs are kept in <c>artifacts/cluster-logs</c>.
+/// </summary>
+public class RunningMarketplace : IAsyncLifetime
+{
+    /// <summary>The collection of tests that kill processes, which must not run beside each other.</summary>
+    public const string OneAtATime = "one at a time";
+
+    /// <summary>Only a bug reaches this limit, even on a busy machine.</summary>
+    public static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
+
+    private static readonly string s_root = FindRoot();
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("agora-cluster-").FullName;
+
+    private readonly string[] _options;
+    private ComponentIdentity? _operator;
+
+    private Dictionary<string, string> _environment = new()
+    {
+        ["DOTNET_STARTUP_HOOKS"] = typeof(StartupHook).Assembly.Location,
+    };
+
+    public RunningMarketplace()
+        : this(ClusterFile.Default) { }
+
+    /// <param name="shape">The numbers of replicas, and the settings.</param>
+    /// <param name="options">Further options of <c>agora up</c>.</param>
+    protected RunningMarketplace(ClusterFile shape, params string[] options) =>
+        (Cluster, _options) = (OnFreePorts(shape), options);
+
+    public ClusterFile Cluster { get; private init; }
+
+    /// <summary>The cluster file that clients use.</summary>
+    public virtual ClusterFile Clients => Cluster;
+
+    public string Data => Path.Combine(_directory, "data");
+    public TradeLedger Ledger { get; } = new();
+    public ClusterSecrets Secrets => new DataDirectory(Data).Secrets;
+    private string ClusterPath => Path.Combine(_directory, "cluster.json");
+
+    public async ValueTask InitializeAsync()
+    {
+        await File.WriteAllTextAsync(ClusterPath, Cluster.ToJson());
+        await UpAsync();
+        _operator = Secrets.OfOperator(DateTimeOffset.UtcNow);
+    }
+
+    /// <summary>Starts a second marketplace, with another shape or other environment variables.</summary>
+    public static async Task<RunningMarketplace> StartAnotherAsync(
+        ClusterFile cluster,
+        Dictionary<string, string> environment
+    )
+    {
+        RunningMarketplace other = new()
+        {
+            Cluster = cluster,
+            _environment = environment,
+            IsOther = true,
+        };
+        await other.InitializeAsync();
+        return other;
+    }
+
+    private bool IsOther { get; init; }
+
+    public async ValueTask DisposeAsync()
+    {
+        await RunAsync("down", "--data", Data);
+        if (!IsOther)
+        {
+            KeepLogs();
+        }
+
+        _operator?.Dispose();
+        Directory.Delete(_directory, recursive: true);
+        GC.SuppressFinalize(this);
+    }
+
+    public Task UpAsync() => AgoraAsync(["up", "--detach", "--cluster", ClusterPath, "--data", Data, .. _options]);
+
+    public Task DownAsync() => AgoraAsync("down", "--data", Data);
+
+    public Task<string> CommandAsync(params string[] arguments) => AgoraAsync([.. arguments, "--data", Data]);
+
+    internal async Task<ClusterStatus> StatusAsync()
+    {
+        var output = await UntilAsync(
+            "the supervisor answers",
+            async () =>
+                (await RunAsync("status", "--json", "--data", Data)).Output is { Length: > 0 } answer ? answer : null
+        );
+        return JsonSerializer.Deserialize(output, LauncherJson.Default.ClusterStatus)!;
+    }
+
+    /// <summary>Waits until every process runs and every function is served.</summary>
+    internal Task<ClusterStatus> AllRunningAsync() =>
+        UntilAsync(
+            "every process runs and every function is served",
+            async () =>
+            {
+                var status = await StatusAsync();
+                return status.NotReadyReason is null ? status : null;
+            }
+        );
+
+    /// <summary>Checks that all replicas of each database have applied and hold the same.</summary>
+    public async Task ReplicasAgreeAsync()
+    {
+        foreach (var database in new[] { Cluster.Customers, Cluster.Products })
+        {
+            var component = database == Cluster.Customers ? Components.Customers : Components.Products;
+            GrpcChannel[] channels = [.. database.Replicas.Select((_, i) => Channel(component, i))];
+            try
+            {
+                var digests = await UntilAsync(
+                    "all replicas have applied the same",
+                    async () =>
+                    {
+                        var replies = await Task.WhenAll(
+                            channels.Select(async c =>
+                                await new Replica.ReplicaClient(c).GetDigestAsync(
+                                    new DigestRequest(),
+                                    deadline: DateTime.UtcNow.AddSeconds(30)
+                                )
+                            )
+                        );
+                        return replies.Select(r => r.Position).Distinct().Count() == 1 ? replies : null;
+                    }
+                );
+                Assert.Single(digests.Select(d => d.Digest).Distinct());
+                Assert.True(digests[0].Position > 0);
+            }
+            finally
+            {
+                Array.ForEach(channels, c => c.Dispose());
+            }
+        }
+    }
+
+    /// <summary>A gRPC channel to a replica, with the operator's identity.</summary>
+    public GrpcChannel Channel(string component, int replica)
+    {
+        var address = (component == Components.Customers ? Cluster.Customers : Cluster.Products).Replicas[replica];
+        return ReplicaChannel.Open(address, _operator!.ClientOptions(component, replica), (_, _) => { });
+    }
+
+    /// <summary>Waits for a condition, never for a time.</summary>
+    public static async Task<T> UntilAsync<T>(string what, Func<Task<T?>> condition)
+        where T : class
+    {
+        Evaluation.PollDeadline deadline = new(Timeout);
+        while (true)
+        {
+            if (await condition() is { } result)
+            {
+                return result;
+            }
+
+            if (deadline.HasPassed())
+            {
+                throw new TimeoutException($"still not so: {what}");
+            }
+
+            await Task.Delay(100, TestContext.Current.CancellationToken);
+        }
+    }
+
+    private async Task<string> AgoraAsync(params string[] arguments)
+    {
+        (var code, var output, var error) = await RunAsync(arguments);
+        Assert.True(
+            code == 0,
+            $"agora {string.Join(' ', arguments)} ended with {code}:\n{output}{error}\n{(code == 0 ? "" : Tails())}"
+        );
+        return output;
+    }
+
+    private async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        ProcessStartInfo start = new(Path.Combine(s_root, "agora"), arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetTempPath(),
+        };
+        foreach ((var name, var value) in _environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using var process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(),
+            error = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(5));
+        return (process.ExitCode, await output, await error);
+    }
+
+    private string Tails() =>
+        string.Join(
+            '\n',
+            Directory.Exists(Path.Combine(Data, "logs"))
+                ? Directory
+                    .GetFiles(Path.Combine(Data, "logs"))
+                    .Order()
+                    .Select(f => $"--- {Path.GetFileName(f)}\n{string.Join('\n', File.ReadLines(f).TakeLast(5))}")
+                : []
+        );
+
+    private void KeepLogs()
+    {
+        var kept = Path.Combine(s_root, "artifacts", "cluster-logs", GetType().Name);
+        Directory.CreateDirectory(kept);
+        Array.ForEach(Directory.GetFiles(kept), File.Delete);
+        foreach (var log in Directory.GetFiles(Path.Combine(Data, "logs")))
+        {
+            File.Copy(log, Path.Combine(kept, Path.GetFileName(log)));
+        }
+    }
+
+    private static string FindRoot()
+    {
+        var directory = AppContext.BaseDirectory;
+        while (directory is not null && !File.Exists(Path.Combine(directory, "Agora.slnx")))
+        {
+            directory = Path.GetDirectoryName(directory);
+        }
+
+        return directory ?? throw new InvalidOperationException("these tests run from a build inside the repository");
+    }
+
+    public static ClusterFile OnFreePorts(ClusterFile all)
+    {
+        Queue<int> ports = new(FreePorts.Take(all.Processes().Sum(p => p.Endpoints.Count)));
+        var file = all.WithAddresses(
+            (_, _, address) => address with { Port = ports.Dequeue() },
+            (_, _, address) => address with { GrpcPort = ports.Dequeue(), PeerPort = ports.Dequeue() }
+        );
+        return file with { Web = new(), Payments = file.Payments with { Seed = 1 } };
+    }
+}

@@ -1,0 +1,26 @@
+using RotatingSequencer.Wire;
+
+namespace RotatingSequencer.Simulation;
+
+/// <summary>Datagrams whose sender claims to hold one number more than it does.</summary>
+internal static class ExaggeratedClaims
+{
+    /// <summary>A copy of the datagram with higher claims, as long as these fit one byte each.</summary>
+    public static byte[] Of(ReadOnlySpan<byte> datagram)
+    {
+        const int MaxOneByteValue = 0x7F;
+        var exaggerated = datagram.ToArray();
+        var (held, sequences) = (Datagram.HeaderLength, Datagram.HeaderLength + 1);
+        if (
+            exaggerated.Length > sequences
+            && exaggerated[held] < MaxOneByteValue
+            && exaggerated[sequences] < MaxOneByteValue
+        )
+        {
+            exaggerated[held]++;
+            exaggerated[sequences]++;
+        }
+
+        return exaggerated;
+    }
+}
