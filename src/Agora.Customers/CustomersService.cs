@@ -180,19 +180,22 @@ internal sealed class CustomersService(
 
         // A replica whose clock is behind would take sessions for alive that have ended: the commands' time is a bound.
         var now = Math.Max(time.GetUtcNow().ToUnixTimeMilliseconds(), store.Time);
-        var answer = await ReadAsync(
+        var (answer, unrecorded) = await ReadAsync<(T? Answer, long? Unrecorded)>(
             tables =>
                 tables.Sessions.Find(named) switch
                 {
-                    null => refuse(CustomersError.NotLoggedIn),
-                    { } session when Sessions.IsFresh(session, now) || Uses.TryNote(named, session, now) => query(
-                        tables,
-                        session
-                    ),
-                    _ => null,
+                    null => (refuse(CustomersError.NotLoggedIn), null),
+                    { } session when Sessions.IsFresh(session, now) => (query(tables, session), null),
+                    { } session when Uses.IsAlive(session, now) => (query(tables, session), session.Id),
+                    _ => (null, null),
                 },
             context.CancellationToken
         );
+        if (unrecorded is { } used)
+        {
+            Uses.Note(named, used, now);
+        }
+
         if (answer is not null)
         {
             return answer;

@@ -25,34 +25,38 @@ internal sealed class SessionUses(Func<Session, long, CancellationToken, Task> r
         public int IsUnderWay;
     }
 
-    /// <summary>Notes that a session is used now, and orders that behind the caller's back.</summary>
-    /// <param name="named">The session as its caller names it.</param>
+    /// <summary>
+    /// Whether a session is alive as far as this replica knows: its last use, recorded or noted here, is not long ago,
+    /// and does not lie ahead of this replica's clock.
+    /// </summary>
     /// <param name="session">The session as recorded.</param>
     /// <param name="now">This replica's time, not below that of any command.</param>
-    /// <returns>False where the commands' time has to decide whether it is alive: its last use is long ago, or lies
-    /// ahead of this replica's clock, or too many sessions wait to be recorded.</returns>
-    public bool TryNote(Session named, SessionRow session, long now)
+    public bool IsAlive(SessionRow session, long now)
     {
-        _uses.TryGetValue(session.Id, out var use);
-        var last = Math.Max(session.LastUse, use is null ? 0 : Volatile.Read(ref use.At));
-        if (now < last - Sessions.RenewAfter || now > last + Sessions.LiveFor)
-        {
-            return false;
-        }
+        var noted = _uses.TryGetValue(session.Id, out var use) ? Volatile.Read(ref use.At) : 0;
+        var last = Math.Max(session.LastUse, noted);
+        return now >= last - Sessions.RenewAfter && now <= last + Sessions.LiveFor;
+    }
 
-        use ??= Add(session.Id, now);
-        if (use is null)
+    /// <summary>
+    /// Notes a use, and orders it unless one of this session is being ordered already. With too many sessions waiting
+    /// it is not noted: a later read comes again.
+    /// </summary>
+    /// <param name="named">The session as its caller names it.</param>
+    /// <param name="session">Its id.</param>
+    /// <param name="now">When it was used.</param>
+    public void Note(Session named, long session, long now)
+    {
+        if (!_uses.TryGetValue(session, out var use) && (use = Add(session, now)) is null)
         {
-            return false;
+            return;
         }
 
         Volatile.Write(ref use.At, now);
         if (Interlocked.Exchange(ref use.IsUnderWay, 1) == 0)
         {
-            _ = RecordAsync(named, session.Id, use);
+            _ = RecordAsync(named, session, use);
         }
-
-        return true;
     }
 
     private Use? Add(long session, long now)
@@ -79,6 +83,9 @@ internal sealed class SessionUses(Func<Session, long, CancellationToken, Task> r
         catch (Exception e) when (e is ReplicaUnavailableException or OperationCanceledException)
         {
             // Nothing can be ordered now. The next read of this session tries again.
+        }
+        finally
+        {
             Volatile.Write(ref use.IsUnderWay, 0);
         }
     }

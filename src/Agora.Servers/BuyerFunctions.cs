@@ -71,10 +71,13 @@ internal sealed class BuyerFunctions(
         };
         if (query.Refusal is { } invalid)
         {
-            return await UnlessNotLoggedInAsync(call, invalid);
+            return await customers.UnlessNotLoggedInAsync(call, invalid);
         }
 
-        var (session, page) = await BothAsync(CheckSessionAsync(call), products.SearchAsync(search, call.Deadline));
+        var (session, page) = await BothAsync(
+            customers.CheckSessionAsync(call),
+            products.SearchAsync(search, call.Deadline)
+        );
         return session != CustomersError.None ? Refusal.Of(session)
             : page.Error != ProductsError.None ? Refusal.Of(page.Error, "")
             : TypedResults.Ok(page.ToPage());
@@ -82,7 +85,7 @@ internal sealed class BuyerFunctions(
 
     public async Task<Results<Ok<Item>, StatusCodeHttpResult, Refusal>> GetItem(Call call, string itemId)
     {
-        var (session, found) = await BothAsync(CheckSessionAsync(call), FindItemAsync(itemId, call.Deadline));
+        var (session, found) = await BothAsync(customers.CheckSessionAsync(call), FindItemAsync(itemId, call.Deadline));
         return session != CustomersError.None ? Refusal.Of(session)
             : found.Error != ProductsError.None ? Refusal.Of(found.Error, itemId)
             : call.IsNotModified(found.Item.Version) ? TypedResults.StatusCode(304)
@@ -100,13 +103,13 @@ internal sealed class BuyerFunctions(
         };
         if (body.Refusal is { } invalid)
         {
-            return await UnlessNotLoggedInAsync(call, invalid);
+            return await customers.UnlessNotLoggedInAsync(call, invalid);
         }
 
         var found = await products.GetItemAsync(add.ItemId, call.Deadline);
         if (found.Error != ProductsError.None)
         {
-            return await UnlessNotLoggedInAsync(call, Refusal.Of(found.Error, add.ItemId));
+            return await customers.UnlessNotLoggedInAsync(call, Refusal.Of(found.Error, add.ItemId));
         }
 
         // A cart holds at most so many of an item, whatever its seller has: no total can then be beyond what a buyer
@@ -137,12 +140,12 @@ internal sealed class BuyerFunctions(
 
         if (query.Refusal is { } invalid)
         {
-            return await UnlessNotLoggedInAsync(call, invalid);
+            return await customers.UnlessNotLoggedInAsync(call, invalid);
         }
 
         return ItemIdFormat.IsValid(itemId)
             ? await ChangeCartAsync(call, new() { RemoveFromCart = remove }, query)
-            : await UnlessNotLoggedInAsync(call, Refusal.NotInCart);
+            : await customers.UnlessNotLoggedInAsync(call, Refusal.NotInCart);
     }
 
     public Task<Results<Ok<Cart>, Refusal>> SaveCart(Call call) =>
@@ -174,7 +177,7 @@ internal sealed class BuyerFunctions(
         var expected = body.OptionalTotal("expectedTotal");
         if (body.Refusal is { } invalid)
         {
-            return await UnlessNotLoggedInAsync(call, invalid);
+            return await customers.UnlessNotLoggedInAsync(call, invalid);
         }
 
         var order = Order.Of(card, expected, call.Key);
@@ -216,12 +219,12 @@ internal sealed class BuyerFunctions(
         };
         if (body.Refusal is { } invalid)
         {
-            return await UnlessNotLoggedInAsync(call, invalid);
+            return await customers.UnlessNotLoggedInAsync(call, invalid);
         }
 
         if (!ItemIdFormat.IsValid(itemId))
         {
-            return await UnlessNotLoggedInAsync(call, Refusal.NoSuchItem(itemId));
+            return await customers.UnlessNotLoggedInAsync(call, Refusal.NoSuchItem(itemId));
         }
 
         var requestId = call.RequestId(call.ClaimedAccountId);
@@ -262,7 +265,7 @@ internal sealed class BuyerFunctions(
         var items = new SellerItemsQuery { Limit = query.Limit(), Cursor = query.Cursor() ?? "" };
         if (query.Refusal is { } invalid)
         {
-            return await UnlessNotLoggedInAsync(call, invalid);
+            return await customers.UnlessNotLoggedInAsync(call, invalid);
         }
 
         var (seller, refusal) = await FindSellerAsync(call, sellerId);
@@ -288,7 +291,7 @@ internal sealed class BuyerFunctions(
     {
         if (PurchaseSaga.ParseId(purchaseId) is not { } id)
         {
-            return await UnlessNotLoggedInAsync(call, Refusal.NoSuchPurchase);
+            return await customers.UnlessNotLoggedInAsync(call, Refusal.NoSuchPurchase);
         }
 
         var found = await customers.GetPurchaseAsync(new() { Session = call.Session, PurchaseId = id }, call.Deadline);
@@ -308,7 +311,7 @@ internal sealed class BuyerFunctions(
         };
         if (query.Refusal is { } invalid)
         {
-            return await UnlessNotLoggedInAsync(call, invalid);
+            return await customers.UnlessNotLoggedInAsync(call, invalid);
         }
 
         var page = await customers.GetPurchasesAsync(purchases, call.Deadline);
@@ -354,7 +357,7 @@ internal sealed class BuyerFunctions(
     {
         if (!Digits.TryParse(sellerId, long.MaxValue, out var id))
         {
-            return (new(), await UnlessNotLoggedInAsync(call, Refusal.NoSuchSeller));
+            return (new(), await customers.UnlessNotLoggedInAsync(call, Refusal.NoSuchSeller));
         }
 
         var seller = await customers.GetRatingAsync(
@@ -364,18 +367,10 @@ internal sealed class BuyerFunctions(
         return (seller, seller.Error != CustomersError.None ? Refusal.Of(seller.Error) : null);
     }
 
-    // A visitor has no session, which is no error.
-    private async Task<CustomersError> CheckSessionAsync(Call call) =>
-        call.HasSession ? (await customers.GetSessionAsync(call.Session, call.Deadline)).Error : CustomersError.None;
-
     private Task<ItemReply> FindItemAsync(string itemId, CancellationToken cancellationToken) =>
         ItemIdFormat.IsValid(itemId)
             ? products.GetItemAsync(itemId, cancellationToken)
             : Task.FromResult(new ItemReply { Error = ProductsError.NoSuchItem });
-
-    // A refusal found before the customers database was asked. A caller without a session gets 401 instead.
-    private async Task<Refusal> UnlessNotLoggedInAsync(Call call, Refusal refusal) =>
-        await CheckSessionAsync(call) is var error and not CustomersError.None ? Refusal.Of(error) : refusal;
 
     private static async Task<(T1, T2)> BothAsync<T1, T2>(Task<T1> first, Task<T2> second)
     {

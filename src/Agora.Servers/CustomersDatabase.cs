@@ -56,6 +56,16 @@ internal sealed class CustomersDatabase(DatabaseGroup group, int server, Databas
             cancellationToken
         );
 
+    /// <summary>Whether the caller's session is alive. A visitor has none, which is no error.</summary>
+    public async Task<CustomersError> CheckSessionAsync(Call call) =>
+        call.HasSession ? (await GetSessionAsync(call.Session, call.Deadline)).Error : CustomersError.None;
+
+    /// <summary>
+    /// A refusal that was found before this database was asked. A caller whose session is dead gets 401 instead.
+    /// </summary>
+    public async Task<Refusal> UnlessNotLoggedInAsync(Call call, Refusal refusal) =>
+        await CheckSessionAsync(call) is var error and not CustomersError.None ? Refusal.Of(error) : refusal;
+
     public Task<RatingReply> GetRatingAsync(RatingQuery query, CancellationToken cancellationToken) =>
         CallAsync(
             false,

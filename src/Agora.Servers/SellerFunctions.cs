@@ -58,7 +58,7 @@ internal sealed class SellerFunctions(AccountFunctions accounts, CustomersDataba
         };
         if (body.Refusal is { } invalid)
         {
-            return await UnlessNotLoggedInAsync(call, invalid);
+            return await customers.UnlessNotLoggedInAsync(call, invalid);
         }
 
         var session = await customers.GetSessionAsync(call.Session, call.Deadline);
@@ -159,7 +159,7 @@ internal sealed class SellerFunctions(AccountFunctions accounts, CustomersDataba
         };
         if (query.Refusal is { } invalid)
         {
-            return await UnlessNotLoggedInAsync(call, invalid);
+            return await customers.UnlessNotLoggedInAsync(call, invalid);
         }
 
         var page = await customers.GetSalesAsync(sales, call.Deadline);
@@ -178,7 +178,7 @@ internal sealed class SellerFunctions(AccountFunctions accounts, CustomersDataba
         var items = new SellerItemsQuery { Limit = query.Limit(), Cursor = query.Cursor() ?? "" };
         if (query.Refusal is { } invalid)
         {
-            return await UnlessNotLoggedInAsync(call, invalid);
+            return await customers.UnlessNotLoggedInAsync(call, invalid);
         }
 
         var session = await customers.GetSessionAsync(call.Session, call.Deadline);
@@ -204,7 +204,7 @@ internal sealed class SellerFunctions(AccountFunctions accounts, CustomersDataba
     {
         if (body.Refusal is { } invalid)
         {
-            return await UnlessNotLoggedInAsync(call, invalid);
+            return await customers.UnlessNotLoggedInAsync(call, invalid);
         }
 
         var session = await customers.GetSessionAsync(call.Session, call.Deadline);
@@ -237,10 +237,4 @@ internal sealed class SellerFunctions(AccountFunctions accounts, CustomersDataba
         call.IsNotModified(reply.Item.Version);
         return TypedResults.Ok(reply.Item.ToItem());
     }
-
-    // A refusal found before the customers database was asked. A caller without a session gets 401 instead.
-    private async Task<Refusal> UnlessNotLoggedInAsync(Call call, Refusal refusal) =>
-        (await customers.GetSessionAsync(call.Session, call.Deadline)).Error is var error and not CustomersError.None
-            ? Refusal.Of(error)
-            : refusal;
 }

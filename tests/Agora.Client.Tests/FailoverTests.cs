@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using Agora.Rest;
-using Agora.Testing;
 using Microsoft.AspNetCore.Http;
 using Xunit;
 using static Agora.Testing.ScriptedServer;
@@ -11,22 +10,8 @@ namespace Agora.Client.Tests;
 /// "When it is disconnected or gets 503, it goes on with another server and the same Idempotency-Key, so that nothing
 /// happens twice. The user sees at most a pause."
 /// </summary>
-public sealed class FailoverTests : IAsyncDisposable
+public sealed class FailoverTests : ReplicaListScenario
 {
-    private const string EmptyCart = """{"lines":[],"total":0.00}""";
-    private static readonly TimeSpan s_generous = TimeSpan.FromSeconds(30);
-
-    private readonly List<ScriptedServer> _servers = [];
-    private readonly List<ReplicaChange> _changes = [];
-
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var server in _servers)
-        {
-            await server.DisposeAsync();
-        }
-    }
-
     public static TheoryData<string> Failures =>
         ["refuses connections", "dies", "dies while answering", "hangs", "503", "502"];
 
@@ -38,7 +23,7 @@ public sealed class FailoverTests : IAsyncDisposable
         var good = await StartAsync(Responds(200, EmptyCart));
         using var client = Client(
             [bad, good],
-            new() { AttemptTimeout = failure == "hangs" ? TimeSpan.FromMilliseconds(300) : s_generous }
+            new() { AttemptTimeout = failure == "hangs" ? TimeSpan.FromMilliseconds(300) : Generous }
         );
         client.Token = "token";
         if (failure == "refuses connections")
@@ -59,7 +44,7 @@ public sealed class FailoverTests : IAsyncDisposable
             Assert.Equal(served, Assert.Single(bad.Requests));
         }
 
-        var change = Assert.Single(_changes);
+        var change = Assert.Single(Changes);
         Assert.Equal((bad.Address, good.Address, TimeSpan.Zero), (change.From, change.To, change.Pause));
     }
 
@@ -71,7 +56,7 @@ public sealed class FailoverTests : IAsyncDisposable
         var good = await StartAsync(Responds(200, EmptyCart));
         using var client = Client(
             [bad, good],
-            new() { AttemptTimeout = failure == "hangs" ? TimeSpan.FromMilliseconds(300) : s_generous }
+            new() { AttemptTimeout = failure == "hangs" ? TimeSpan.FromMilliseconds(300) : Generous }
         );
         if (failure == "refuses connections")
         {
@@ -146,7 +131,7 @@ public sealed class FailoverTests : IAsyncDisposable
         var failure = await Assert.ThrowsAsync<AgoraException>(() =>
             client
                 .ClearCartAsync(cancellationToken: TestContext.Current.CancellationToken)
-                .WaitAsync(s_generous, TestContext.Current.CancellationToken)
+                .WaitAsync(Generous, TestContext.Current.CancellationToken)
         );
 
         Assert.True(failure.IsTransient);
@@ -178,7 +163,7 @@ public sealed class FailoverTests : IAsyncDisposable
         // The full pauses are 0, 100, 200, 400 and 800 ms, and jitter halves them at most.
         Assert.InRange(servers.Sum(s => s.Requests.Count), 1, 7);
         Assert.All(
-            _changes.Zip(_changes.Skip(2)),
+            Changes.Zip(Changes.Skip(2)),
             pair => Assert.True(pair.Second.Pause >= pair.First.Pause, "pauses shrink")
         );
     }
@@ -191,10 +176,10 @@ public sealed class FailoverTests : IAsyncDisposable
         using (var client = Client([bad, good]))
         {
             await client.DisplayCartAsync(TestContext.Current.CancellationToken);
-            Assert.Equal(TimeSpan.Zero, Assert.Single(_changes).Pause);
+            Assert.Equal(TimeSpan.Zero, Assert.Single(Changes).Pause);
         }
 
-        _changes.Clear();
+        Changes.Clear();
         using (var client = Client([bad]))
         {
             bad.Answer = context =>
@@ -204,7 +189,7 @@ public sealed class FailoverTests : IAsyncDisposable
                         : Responds(200, EmptyCart)
                 )(context);
             await client.DisplayCartAsync(TestContext.Current.CancellationToken);
-            Assert.Equal(TimeSpan.FromSeconds(1), Assert.Single(_changes).Pause);
+            Assert.Equal(TimeSpan.FromSeconds(1), Assert.Single(Changes).Pause);
         }
     }
 
@@ -216,7 +201,7 @@ public sealed class FailoverTests : IAsyncDisposable
         var failure = await Assert.ThrowsAsync<AgoraException>(() =>
             client
                 .DisplayCartAsync(TestContext.Current.CancellationToken)
-                .WaitAsync(s_generous, TestContext.Current.CancellationToken)
+                .WaitAsync(Generous, TestContext.Current.CancellationToken)
         );
         Assert.Equal((503, TimeSpan.FromHours(1)), (failure.Status, failure.RetryAfter));
         Assert.Single(bad.Requests);
@@ -239,7 +224,7 @@ public sealed class FailoverTests : IAsyncDisposable
         Assert.Equal(3, limiting.Requests.Count);
         Assert.Single(limiting.Requests.Select(r => r.Key).Distinct());
         Assert.Empty(other.Requests);
-        Assert.All(_changes, change => Assert.Equal((change.From, TimeSpan.FromSeconds(1)), (change.To, change.Pause)));
+        Assert.All(Changes, change => Assert.Equal((change.From, TimeSpan.FromSeconds(1)), (change.To, change.Pause)));
     }
 
     [Fact]
@@ -252,98 +237,7 @@ public sealed class FailoverTests : IAsyncDisposable
         );
         Assert.Equal((429, "slow down", TimeSpan.FromMinutes(1)), (refusal.Status, refusal.Detail, refusal.RetryAfter));
         Assert.Single(limiting.Requests);
-        Assert.Empty(_changes);
-    }
-
-    [Fact]
-    public async Task A_call_that_is_cancelled_names_its_key_and_says_whether_it_may_have_happened()
-    {
-        var server = await StartAsync(Hangs);
-        using var client = Client([server]);
-        using var cancel = new CancellationTokenSource();
-        server.Answer = async context =>
-        {
-            await cancel.CancelAsync();
-            await Hangs(context);
-        };
-        var cancelled = await Assert.ThrowsAsync<CallCanceledException>(() =>
-            client.SaveCartAsync(cancellationToken: cancel.Token)
-        );
-        Assert.Equal((true, server.Requests.Single().Key), (cancelled.OutcomeUnknown, cancelled.IdempotencyKey));
-    }
-
-    [Fact]
-    public async Task A_call_that_is_cancelled_between_two_attempts_that_no_server_got_is_known_not_to_have_happened()
-    {
-        var gone = await StartAsync(Dies);
-        await gone.StopAsync();
-        using var cancel = new CancellationTokenSource();
-        // Cancels in the pause before the next attempt.
-        using var client = new BuyerClient([gone.Address], new() { OnChange = _ => cancel.Cancel() });
-        var cancelled = await Assert.ThrowsAsync<CallCanceledException>(() =>
-            client.SaveCartAsync("mine", cancel.Token)
-        );
-        Assert.Equal((false, "mine"), (cancelled.OutcomeUnknown, cancelled.IdempotencyKey));
-    }
-
-    [Fact]
-    public async Task A_server_that_failed_in_the_middle_of_a_change_may_have_made_it()
-    {
-        var server = await StartAsync(Refuses(500, "internal", "a fault of ours"));
-        using var client = Client([server]);
-        var failure = await Assert.ThrowsAsync<AgoraException>(() =>
-            client.SaveCartAsync("mine", TestContext.Current.CancellationToken)
-        );
-        Assert.Equal((true, "mine"), (failure.OutcomeUnknown, failure.IdempotencyKey));
-    }
-
-    [Theory]
-    [InlineData(429, "too-many-requests", "60")]
-    [InlineData(429, "too-many-requests", null)]
-    [InlineData(401, "not-logged-in", null)]
-    [InlineData(400, "invalid-request", null)]
-    [InlineData(413, "too-large", null)]
-    [InlineData(415, "unsupported-media-type", null)]
-    [InlineData(404, "no-such-resource", null)]
-    [InlineData(405, "method-not-allowed", null)]
-    [InlineData(409, "purchase-pending", "5")]
-    [InlineData(422, "key-expired", null)]
-    [InlineData(500, "internal", null)]
-    [InlineData(418, "unheard-of", null)]
-    public async Task A_refusal_that_decides_nothing_under_the_key_leaves_an_earlier_attempts_outcome_unknown(
-        int status,
-        string code,
-        string? retryAfter
-    )
-    {
-        var failure = await RefusedAfterABreakAsync(status, code, retryAfter);
-        Assert.Equal((status, true, "mine"), (failure.Status, failure.OutcomeUnknown, failure.IdempotencyKey));
-    }
-
-    [Theory]
-    [InlineData(402, "payment-declined")]
-    [InlineData(403, "not-yours")]
-    [InlineData(404, "not-in-cart")]
-    [InlineData(409, "not-enough-units")]
-    [InlineData(409, "purchase-abandoned")]
-    [InlineData(412, "changed-meanwhile")]
-    [InlineData(422, "key-reused")]
-    public async Task A_refusal_by_the_function_itself_settles_what_became_of_earlier_attempts(int status, string code)
-    {
-        var failure = await RefusedAfterABreakAsync(status, code);
-        Assert.Equal((status, false), (failure.Status, failure.OutcomeUnknown));
-    }
-
-    [Fact]
-    public async Task Wrong_credentials_settle_what_became_of_an_earlier_attempt_to_log_in()
-    {
-        var breaking = await StartAsync(Dies);
-        var refusing = await StartAsync(Refuses(401, "not-logged-in", "The username or the password is wrong."));
-        using var client = Client([breaking, refusing]);
-        var failure = await Assert.ThrowsAsync<AgoraException>(() =>
-            client.LoginAsync("bob", "pw", cancellationToken: TestContext.Current.CancellationToken)
-        );
-        Assert.Equal((401, false), (failure.Status, failure.OutcomeUnknown));
+        Assert.Empty(Changes);
     }
 
     [Fact]
@@ -437,9 +331,9 @@ public sealed class FailoverTests : IAsyncDisposable
         var call = client.DisplayCartAsync(cancel.Token);
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            call.WaitAsync(s_generous, TestContext.Current.CancellationToken)
+            call.WaitAsync(Generous, TestContext.Current.CancellationToken)
         );
-        Assert.Empty(_changes);
+        Assert.Empty(Changes);
     }
 
     [Fact]
@@ -519,26 +413,5 @@ public sealed class FailoverTests : IAsyncDisposable
             _calls++ == 0
                 ? Task.FromException<HttpResponseMessage>(new SocketException((int)SocketError.NotConnected))
                 : base.SendAsync(request, cancellationToken);
-    }
-
-    private async Task<AgoraException> RefusedAfterABreakAsync(int status, string code, string? retryAfter = null)
-    {
-        var breaking = await StartAsync(Dies);
-        var refusing = await StartAsync(Refuses(status, code, "no", retryAfter));
-        using var client = Client([breaking, refusing]);
-        client.Token = "token";
-        return await Assert.ThrowsAsync<AgoraException>(() =>
-            client.SaveCartAsync("mine", TestContext.Current.CancellationToken)
-        );
-    }
-
-    private BuyerClient Client(ScriptedServer[] servers, ReplicaOptions? options = null) =>
-        new(servers.Select(s => s.Address), (options ?? new()) with { Start = 0, OnChange = _changes.Add });
-
-    private async Task<ScriptedServer> StartAsync(Func<HttpContext, Task> answer)
-    {
-        var server = await ScriptedServer.StartAsync(answer);
-        _servers.Add(server);
-        return server;
     }
 }

@@ -17,7 +17,13 @@ service = client.service
 merchants_session = requests.Session()
 merchants_session.auth = ("merchant", sys.argv[2])
 merchant = connect(merchants_session).service
-card = {"cardholderName": "Ann Ödegård <a&b>", "cardNumber": "4111111111111111", "expirationDate": "12/30", "securityCode": "123", "amountInCents": 1250}
+card = {
+    "cardholderName": "Ann Ödegård <a&b>",
+    "cardNumber": "4111111111111111",
+    "expirationDate": "12/30",
+    "securityCode": "123",
+    "amountInCents": 1250,
+}
 
 
 def refused_cancel():
@@ -29,10 +35,12 @@ def refused_cancel():
 
 def fault(operation="Charge", **changes):
     try:
-        return service[operation](**(changes if operation != "Charge" else {"transactionId": "refused", **card, **changes}))
+        arguments = changes if operation != "Charge" else {"transactionId": "refused", **card, **changes}
+        return service[operation](**arguments)
     except zeep.exceptions.Fault as e:
         detail = {etree.QName(field).localname: field.text for field in e.detail[0]}
-        return [e.code.split(":")[-1], etree.QName(e.detail[0]).localname, detail["Field"], detail["Reason"] in e.message]
+        kind = etree.QName(e.detail[0]).localname
+        return [e.code.split(":")[-1], kind, detail["Field"], detail["Reason"] in e.message]
 
 
 answers = {

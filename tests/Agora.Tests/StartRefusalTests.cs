@@ -53,13 +53,7 @@ public sealed class StartRefusalTests : IDisposable
         "No other replica holds a copy"
     )]
     [InlineData("customers", "customers-0/journal", "text", "Not a directory", "move it away")]
-    [InlineData(
-        "payments",
-        "payments-0/payments.db",
-        "text",
-        "file is not a database",
-        "restore it from a backup"
-    )]
+    [InlineData("payments", "payments-0/payments.db", "text", "file is not a database", "restore it from a backup")]
     [InlineData("payments", "payments-0", "text", "cannot be written", "move it away")]
     [InlineData(
         "products",

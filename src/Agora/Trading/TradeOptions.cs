@@ -39,7 +39,7 @@ internal sealed class TradeOptions
     };
 
     // The name of --timeout in earlier versions.
-    private readonly Option<double?> _patience = new("--patience")
+    private readonly Option<double?> _oldTimeout = new("--patience")
     {
         Hidden = true,
         Recursive = true,
@@ -85,7 +85,7 @@ internal sealed class TradeOptions
 
     public void AddTo(Command command)
     {
-        Option[] options = [_servers, _cluster, _profile, Json, _timeout, _patience];
+        Option[] options = [_servers, _cluster, _profile, Json, _timeout, _oldTimeout];
         Array.ForEach(options, command.Add);
     }
 
@@ -104,7 +104,7 @@ internal sealed class TradeOptions
             new ReplicaOptions
             {
                 Deadline = TimeSpan.FromSeconds(
-                    parse.GetValue(_timeout) ?? parse.GetValue(_patience) ?? DefaultTimeout
+                    parse.GetValue(_timeout) ?? parse.GetValue(_oldTimeout) ?? DefaultTimeout
                 ),
                 Authority = cluster?.Https?.Authority,
                 OnChange = change => notify(Notice(change)),

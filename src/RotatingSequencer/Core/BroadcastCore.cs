@@ -16,14 +16,17 @@ namespace RotatingSequencer.Core;
 /// </para>
 /// <para>
 /// The rules, named as in the specification:
-/// 1. Member k mod n sends Sequence k for Request ⟨s,q⟩ only when (a) it holds every Sequence below k and every Request
-/// that these name, and (b) every Request of s below q has a number. 2. A member delivers g only when (a) it has
-/// delivered everything below g, and (b) it knows that a majority, itself included, holds everything up to g. 3. Claims
-/// name only what would survive a crash.
 /// </para>
+/// <list type="number">
+/// <item>Member k mod n sends Sequence k for Request ⟨s,q⟩ only when (a) it holds every Sequence below k and every
+/// Request that these name, and (b) every Request of s below q has a number.</item>
+/// <item>A member delivers g only when (a) it has delivered everything below g, and (b) it knows that a majority, itself
+/// included, holds everything up to g.</item>
+/// <item>Claims name only what would survive a crash.</item>
+/// </list>
 /// <para>
-/// The watermarks, all global numbers: Dropped ≤ Applied ≤ Delivered ≤ Stable, Delivered ≤ claims.Held ≤ Received ≤
-/// sequences.Contiguous.
+/// The watermarks, all global numbers:
+/// Dropped ≤ Applied ≤ Delivered ≤ Stable, Delivered ≤ claims.Held ≤ Received ≤ sequences.Contiguous.
 /// </para>
 /// </summary>
 internal sealed partial class BroadcastCore

@@ -1,45 +1,13 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Agora.Testing;
 using Xunit;
 using static Agora.Testing.ScriptedServer;
 
 namespace Agora.Tests.Trading;
 
 /// <summary>What a person and a program learn when a command does not do what it was asked.</summary>
-public sealed class FailureTests : IAsyncLifetime
+public sealed class FailureTests : TradingScenario
 {
-    private const string Cart =
-        """{"lines":[{"itemId":"3-17","quantity":2,"name":"Bike","unitPrice":12.50,"available":5}],"total":25.00}""";
-
-    private readonly Cli _cli = new();
-    private ScriptedServer _server = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        _server = await StartAsync(
-            Responds(201, """{"token":"t-1","buyerId":9,"sellerId":9,"expiresInSeconds":300}""")
-        );
-        foreach (var role in new[] { "buyer", "seller" })
-        {
-            Assert.Equal(
-                0,
-                (
-                    await _cli.RunAsync(role, "--server", _server.Address.ToString(), "login", "-u", "ann", "-p", "pw")
-                ).Status
-            );
-        }
-
-        _server.Answer = Responds(200, Cart);
-        _server.Requests.Clear();
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        _cli.Dispose();
-        await _server.DisposeAsync();
-    }
-
     [Theory]
     [InlineData("search")]
     [InlineData("search", "-c", "three")]
@@ -71,13 +39,13 @@ public sealed class FailureTests : IAsyncLifetime
         ];
         foreach (var command in places)
         {
-            var result = await _cli.BuyerAsync(_server, command);
+            var result = await Cli.BuyerAsync(Server, command);
             Assert.Equal((1, ""), (result.Status, result.Output));
             Assert.NotEmpty(Problem(result.Error)["code"]!.GetValue<string>());
             Assert.NotEmpty(Problem(result.Error)["detail"]!.GetValue<string>());
         }
 
-        Assert.Empty(_server.Requests);
+        Assert.Empty(Server.Requests);
     }
 
     [Theory]
@@ -86,7 +54,7 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData("rate", "3-17", "sideways")]
     public async Task A_wrong_command_is_reported_in_a_few_lines_without_the_whole_help(params string[] arguments)
     {
-        var result = await _cli.BuyerAsync(_server, arguments);
+        var result = await Cli.BuyerAsync(Server, arguments);
         Assert.Equal((1, ""), (result.Status, result.Output));
         Assert.InRange(result.Error.Split('\n').Length, 2, 4);
         Assert.Contains("--help", result.Error, StringComparison.Ordinal);
@@ -96,20 +64,20 @@ public sealed class FailureTests : IAsyncLifetime
     public async Task A_mistyped_command_is_reported_with_the_one_that_was_meant() =>
         Assert.Contains(
             "Did you mean search?",
-            (await _cli.BuyerAsync(_server, "serach")).Error,
+            (await Cli.BuyerAsync(Server, "serach")).Error,
             StringComparison.Ordinal
         );
 
     [Fact]
     public async Task Under_json_the_prompt_answers_in_JSON_too()
     {
-        _cli.Terminal = new();
+        Cli.Terminal = new();
         foreach (var line in new[] { "cart", "serach", "cart add 3-17 x", "login -u bob" })
         {
-            _cli.Terminal.Lines.Enqueue(line);
+            Cli.Terminal.Lines.Enqueue(line);
         }
 
-        var result = await _cli.BuyerAsync(_server, "--json");
+        var result = await Cli.BuyerAsync(Server, "--json");
         Assert.Equal(1, result.Status);
         Assert.Equal(Cart, result.Output.Trim());
         Assert.All(
@@ -124,9 +92,9 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData("500")]
     public async Task Under_json_a_change_whose_outcome_is_not_known_names_its_key(string failure)
     {
-        _server.Answer = failure == "dies" ? Dies : Refuses(500, "internal", "a fault of ours");
-        var result = await _cli.SellerAsync(
-            _server,
+        Server.Answer = failure == "dies" ? Dies : Refuses(500, "internal", "a fault of ours");
+        var result = await Cli.SellerAsync(
+            Server,
             "--json",
             "--timeout",
             "0.2",
@@ -139,7 +107,7 @@ public sealed class FailureTests : IAsyncLifetime
             "5"
         );
         var problem = Problem(result.Error);
-        Assert.Equal(_server.Requests.Last().Key, problem["idempotencyKey"]!.GetValue<string>());
+        Assert.Equal(Server.Requests.Last().Key, problem["idempotencyKey"]!.GetValue<string>());
         Assert.True(problem["outcomeUnknown"]!.GetValue<bool>());
     }
 
@@ -150,10 +118,10 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData(401, "not-logged-in", true)]
     public async Task A_refusal_after_an_attempt_that_broke_still_names_the_key(int status, string code, bool isJson)
     {
-        _server.Answer = context =>
-            (_server.Requests.Count == 1 ? Dies : Refuses(status, code, "not now", retryAfter: "600"))(context);
-        var result = await _cli.BuyerAsync(_server, [.. isJson ? (string[])["--json"] : [], "cart", "add", "3-17"]);
-        var key = _server.Requests.Last().Key!;
+        Server.Answer = context =>
+            (Server.Requests.Count == 1 ? Dies : Refuses(status, code, "not now", retryAfter: "600"))(context);
+        var result = await Cli.BuyerAsync(Server, [.. isJson ? (string[])["--json"] : [], "cart", "add", "3-17"]);
+        var key = Server.Requests.Last().Key!;
         if (isJson)
         {
             var problem = Problem(result.Error);
@@ -176,9 +144,9 @@ public sealed class FailureTests : IAsyncLifetime
     [Fact]
     public async Task A_key_that_has_expired_is_not_offered_for_a_repeat()
     {
-        _server.Answer = context =>
-            (_server.Requests.Count == 1 ? Dies : Refuses(422, "key-expired", "Look whether it happened."))(context);
-        var result = await _cli.BuyerAsync(_server, "cart", "add", "3-17", "--idempotency-key", "old");
+        Server.Answer = context =>
+            (Server.Requests.Count == 1 ? Dies : Refuses(422, "key-expired", "Look whether it happened."))(context);
+        var result = await Cli.BuyerAsync(Server, "cart", "add", "3-17", "--idempotency-key", "old");
         Assert.Contains("Look whether it happened.", result.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("--idempotency-key", result.Error, StringComparison.Ordinal);
     }
@@ -188,90 +156,25 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData(true)]
     public async Task A_login_is_not_offered_for_a_repeat_under_its_key_which_it_ignores(bool isStopped)
     {
-        _server.Answer = async context =>
+        Server.Answer = async context =>
         {
             if (isStopped)
             {
-                _cli.Terminal.ControlC!();
+                Cli.Terminal.ControlC!();
             }
 
             await Dies(context);
         };
-        var result = await _cli.BuyerAsync(_server, "--timeout", "0.2", "login", "-u", "bob", "-p", "pw");
+        var result = await Cli.BuyerAsync(Server, "--timeout", "0.2", "login", "-u", "bob", "-p", "pw");
         Assert.Equal(isStopped ? 130 : 2, result.Status);
         Assert.DoesNotContain("idempotency-key", result.Error, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("buy", "--total", "25", "--card-stdin")]
-    [InlineData("login", "-u", "bob", "--password-stdin")]
-    public async Task Control_C_ends_the_wait_for_a_secret_on_standard_input(params string[] arguments)
-    {
-        using SemaphoreSlim never = new(0);
-        _cli.Terminal = new()
-        {
-            OnReadLine = () =>
-            {
-                _cli.Terminal.ControlC!();
-                never.Wait(TestContext.Current.CancellationToken);
-            },
-        };
-        var result = await Task.Run(() => _cli.BuyerAsync(_server, arguments))
-            .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
-        never.Release();
-        Assert.Equal((130, "Stopped."), (result.Status, result.Error.Trim()));
-    }
-
-    [Theory]
-    [InlineData("buy", "--total", "25", "--card-file")]
-    [InlineData("login", "-u", "bob", "--password-file")]
-    public async Task Control_C_ends_the_wait_for_a_secret_from_a_pipe_that_nobody_writes_to(params string[] arguments)
-    {
-        if (!OperatingSystem.IsLinux())
-        {
-            return;
-        }
-
-        var pipe = await MakePipeAsync();
-        var command = Task.Run(() => _cli.BuyerAsync(_server, [.. arguments, pipe]));
-        Action? stop;
-        while ((stop = _cli.Terminal.ControlC) is null)
-        {
-            await Task.Yield();
-        }
-
-        stop();
-        var result = await command.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
-        Assert.Equal((130, "Stopped."), (result.Status, result.Error.Trim()));
-        // A writer that comes and goes, itself not waiting for a reader, ends the read that is left behind.
-        await using FileStream writer = new(pipe, FileMode.Open, FileAccess.ReadWrite);
-    }
-
-    [Fact]
-    public async Task A_login_file_that_is_a_pipe_is_refused_with_what_helps()
-    {
-        if (!OperatingSystem.IsLinux())
-        {
-            return;
-        }
-
-        var pipe = await MakePipeAsync();
-        File.Move(pipe, _cli.LoginFile, overwrite: true);
-        var result = await Task.Run(() => _cli.BuyerAsync(_server, "cart"))
-            .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
-        Assert.Equal(1, result.Status);
-        Assert.Contains(
-            $"{_cli.LoginFile}, which should hold the logins, is not a regular file: name another file with",
-            result.Error,
-            StringComparison.Ordinal
-        );
     }
 
     [Fact]
     public async Task A_wrong_value_is_told_on_one_line_with_all_right_ones() =>
         Assert.Contains(
             "Must be one of: 'down', 'up'",
-            (await _cli.BuyerAsync(_server, "rate", "3-17", "sideways")).Error.Replace(
+            (await Cli.BuyerAsync(Server, "rate", "3-17", "sideways")).Error.Replace(
                 "'up', 'down'",
                 "'down', 'up'",
                 StringComparison.Ordinal
@@ -282,8 +185,8 @@ public sealed class FailureTests : IAsyncLifetime
     [Fact]
     public async Task Under_json_a_limit_says_when_to_come_back()
     {
-        _server.Answer = Refuses(429, "too-many-requests", "slow down", retryAfter: "600");
-        var result = await _cli.BuyerAsync(_server, "--json", "cart", "save");
+        Server.Answer = Refuses(429, "too-many-requests", "slow down", retryAfter: "600");
+        var result = await Cli.BuyerAsync(Server, "--json", "cart", "save");
         var problem = Problem(result.Error);
         Assert.Equal(
             (2, 600, false),
@@ -294,9 +197,9 @@ public sealed class FailureTests : IAsyncLifetime
     [Fact]
     public async Task Under_json_a_purchase_whose_outcome_is_not_known_names_the_total_to_repeat_it_with()
     {
-        _server.Answer = context => (context.Request.Method == "GET" ? Responds(200, Cart) : Dies)(context);
-        var result = await _cli.BuyerAsync(
-            _server,
+        Server.Answer = context => (context.Request.Method == "GET" ? Responds(200, Cart) : Dies)(context);
+        var result = await Cli.BuyerAsync(
+            Server,
             "--json",
             "--timeout",
             "0.2",
@@ -315,58 +218,14 @@ public sealed class FailureTests : IAsyncLifetime
         Assert.Contains("\"expectedTotal\":25.00", result.Error, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Control_C_in_the_middle_of_a_change_says_that_it_may_have_happened_and_names_the_key(bool isJson)
-    {
-        _server.Answer = async context =>
-        {
-            _cli.Terminal.ControlC!();
-            await Hangs(context);
-        };
-        var result = await _cli.BuyerAsync(_server, [.. isJson ? (string[])["--json"] : [], "cart", "add", "3-17"]);
-        Assert.Equal((130, ""), (result.Status, result.Output));
-        var key = _server.Requests.Single().Key!;
-        if (isJson)
-        {
-            var problem = Problem(result.Error);
-            Assert.Equal(
-                ("interrupted", key, true),
-                (
-                    problem["code"]!.GetValue<string>(),
-                    problem["idempotencyKey"]!.GetValue<string>(),
-                    problem["outcomeUnknown"]!.GetValue<bool>()
-                )
-            );
-        }
-        else
-        {
-            Assert.Contains("it may have happened all the same", result.Error, StringComparison.Ordinal);
-            Assert.Contains($"--idempotency-key {key}", result.Error, StringComparison.Ordinal);
-        }
-    }
-
-    [Fact]
-    public async Task Control_C_in_the_middle_of_a_read_says_only_that_it_stopped()
-    {
-        _server.Answer = async context =>
-        {
-            _cli.Terminal.ControlC!();
-            await Hangs(context);
-        };
-        var result = await _cli.BuyerAsync(_server, "cart");
-        Assert.Equal((130, "Stopped."), (result.Status, result.Error.Trim()));
-    }
-
     [Fact]
     public async Task What_begins_with_an_at_sign_is_a_value()
     {
-        var file = Path.Combine(Path.GetDirectoryName(_cli.LoginFile)!, "secret");
+        var file = Path.Combine(Path.GetDirectoryName(Cli.LoginFile)!, "secret");
         await File.WriteAllTextAsync(file, "content", TestContext.Current.CancellationToken);
-        _server.Answer = Responds(201, """{"itemId":"3-17"}""");
-        await _cli.SellerAsync(
-            _server,
+        Server.Answer = Responds(201, """{"itemId":"3-17"}""");
+        await Cli.SellerAsync(
+            Server,
             "sell",
             "--name",
             "@" + file,
@@ -377,13 +236,13 @@ public sealed class FailureTests : IAsyncLifetime
             "--price",
             "1"
         );
-        Assert.Contains($"\"name\":\"@{file}\"", _server.Requests.Single().Body, StringComparison.Ordinal);
-        Assert.Contains("\"@none\"", _server.Requests.Single().Body, StringComparison.Ordinal);
+        Assert.Contains($"\"name\":\"@{file}\"", Server.Requests.Single().Body, StringComparison.Ordinal);
+        Assert.Contains("\"@none\"", Server.Requests.Single().Body, StringComparison.Ordinal);
 
-        _cli.Terminal = new();
-        _cli.Terminal.Lines.Enqueue($"sell --name @{file} --category 3 --price 1");
-        await _cli.SellerAsync(_server);
-        Assert.Contains($"\"name\":\"@{file}\"", _server.Requests.Last().Body, StringComparison.Ordinal);
+        Cli.Terminal = new();
+        Cli.Terminal.Lines.Enqueue($"sell --name @{file} --category 3 --price 1");
+        await Cli.SellerAsync(Server);
+        Assert.Contains($"\"name\":\"@{file}\"", Server.Requests.Last().Body, StringComparison.Ordinal);
     }
 
     /// <summary>Every answer, with a null in every possible place.</summary>
@@ -428,11 +287,11 @@ public sealed class FailureTests : IAsyncLifetime
     [MemberData(nameof(Nulls))]
     public async Task A_null_where_something_must_be_is_no_answer(string command, string answer)
     {
-        _server.Answer = Responds(200, answer);
-        var result = await _cli.BuyerAsync(_server, command.Split(' '));
+        Server.Answer = Responds(200, answer);
+        var result = await Cli.BuyerAsync(Server, command.Split(' '));
         Assert.Equal((1, ""), (result.Status, result.Output));
         Assert.StartsWith("invalid-answer: ", result.Error, StringComparison.Ordinal);
-        var json = await _cli.BuyerAsync(_server, ["--json", .. command.Split(' ')]);
+        var json = await Cli.BuyerAsync(Server, ["--json", .. command.Split(' ')]);
         Assert.Equal("invalid-answer", Problem(json.Error)["code"]!.GetValue<string>());
     }
 
@@ -442,7 +301,7 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData("""{"status":409,"code":"x","detail":"d","errors":{"name":[null]}}""")]
     public async Task A_refusal_with_a_null_in_it_is_a_refusal_all_the_same(string problem)
     {
-        _server.Answer = Responds(409, problem, "application/problem+json");
+        Server.Answer = Responds(409, problem, "application/problem+json");
         foreach (
             var command in (string[][])
                 [
@@ -451,89 +310,17 @@ public sealed class FailureTests : IAsyncLifetime
                 ]
         )
         {
-            var result = await _cli.BuyerAsync(_server, command);
+            var result = await Cli.BuyerAsync(Server, command);
             Assert.Equal((1, ""), (result.Status, result.Output));
             Assert.NotEmpty(result.Error);
         }
     }
 
-    [Theory]
-    [InlineData("{")]
-    [InlineData("")]
-    [InlineData("null")]
-    [InlineData("[null]")]
-    [InlineData("{}")]
-    [InlineData("[{}]")]
-    [InlineData("""[{"role":"buyer","profile":"","servers":null,"username":"a","token":"t"}]""")]
-    [InlineData("""[{"role":"buyer","profile":"","servers":[null],"username":"a","token":"t"}]""")]
-    [InlineData("""[{"role":"buyer","profile":"","servers":["SERVER"],"username":"a","token":"t\n2"}]""")]
-    [InlineData("""[{"role":"buyer","profile":"","servers":["SERVER"],"username":"a","token":7}]""")]
-    [InlineData("""[{"role":"buyer","profile":"","servers":["SERVER"],"username":"a"}]""")]
-    [InlineData("\u0000\u0001")]
-    public async Task A_damaged_login_file_is_reported_in_one_line_with_its_fix(string content)
-    {
-        await File.WriteAllTextAsync(
-            _cli.LoginFile,
-            content.Replace("SERVER", _server.Address.ToString().TrimEnd('/'), StringComparison.Ordinal),
-            TestContext.Current.CancellationToken
-        );
-        foreach (
-            var command in (string[][])
-                [
-                    ["cart"],
-                    ["login", "-u", "bob", "-p", "pw"],
-                    ["logout"],
-                ]
-        )
-        {
-            var result = await _cli.BuyerAsync(_server, command);
-            Assert.Equal(
-                (1, $"agora: {_cli.LoginFile} does not hold logins any more: delete it and log in again."),
-                (result.Status, result.Error.Trim())
-            );
-        }
-
-        Assert.Equal(
-            "local-failure",
-            Problem((await _cli.BuyerAsync(_server, "--json", "cart")).Error)["code"]!.GetValue<string>()
-        );
-        Assert.Empty(_server.Requests);
-    }
-
-    [Fact]
-    public async Task A_directory_in_place_of_the_login_file_is_reported_in_one_line()
-    {
-        File.Delete(_cli.LoginFile);
-        Directory.CreateDirectory(_cli.LoginFile);
-        var result = await _cli.BuyerAsync(_server, "cart");
-        Assert.Equal(1, result.Status);
-        Assert.Contains("is a directory", Assert.Single(result.Error.Trim().Split('\n')), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_login_file_that_others_can_read_is_closed_to_them_and_its_owner_is_warned()
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            return;
-        }
-
-        File.SetUnixFileMode(
-            _cli.LoginFile,
-            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead
-        );
-        var result = await _cli.BuyerAsync(_server, "cart");
-        Assert.Equal(0, result.Status);
-        Assert.Contains("was open to others", result.Error, StringComparison.Ordinal);
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_cli.LoginFile));
-        Assert.Equal("", (await _cli.BuyerAsync(_server, "cart")).Error);
-    }
-
     [Fact]
     public async Task An_item_that_is_not_in_the_cart_is_named_by_its_id()
     {
-        _server.Answer = Refuses(404, "not-in-cart", "whatever");
-        var result = await _cli.BuyerAsync(_server, "cart", "remove", "3-17");
+        Server.Answer = Refuses(404, "not-in-cart", "whatever");
+        var result = await Cli.BuyerAsync(Server, "cart", "remove", "3-17");
         Assert.Equal(
             (1, "not-in-cart: The cart does not hold 3-17. What it holds: agora buyer cart"),
             (result.Status, result.Error.Trim())
@@ -548,39 +335,24 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData("items-of", "9")]
     public async Task A_visitor_may_look_around_even_if_a_saved_session_has_ended(params string[] arguments)
     {
-        _server.Answer = Refuses(404, "no-such-item", "not here");
-        await _cli.BuyerAsync(_server, ["--profile", "nobody", .. arguments]);
-        Assert.Null(Assert.Single(_server.Requests).Authorization);
+        Server.Answer = Refuses(404, "no-such-item", "not here");
+        await Cli.BuyerAsync(Server, ["--profile", "nobody", .. arguments]);
+        Assert.Null(Assert.Single(Server.Requests).Authorization);
 
-        _server.Requests.Clear();
-        _server.Answer = context =>
+        Server.Requests.Clear();
+        Server.Answer = context =>
             (
                 context.Request.Headers.Authorization.Count > 0
                     ? Refuses(401, "not-logged-in", "ended")
                     : Responds(200, """{"items":[]}""")
             )(context);
-        var result = await _cli.BuyerAsync(_server, arguments);
-        Assert.Equal(["Bearer t-1", null], _server.Requests.Select(r => r.Authorization));
+        var result = await Cli.BuyerAsync(Server, arguments);
+        Assert.Equal(["Bearer t-1", null], Server.Requests.Select(r => r.Authorization));
         if (arguments[0] is "search" or "items-of")
         {
             Assert.Equal((0, "No items."), (result.Status, result.Output.Trim()));
             Assert.Contains("Your session has ended", result.Error, StringComparison.Ordinal);
         }
-    }
-
-    private async Task<string> MakePipeAsync()
-    {
-        var pipe = _cli.LoginFile + ".pipe";
-        using var mkfifo = System.Diagnostics.Process.Start("mkfifo", [pipe]);
-        await mkfifo.WaitForExitAsync(TestContext.Current.CancellationToken);
-        Assert.Equal(0, mkfifo.ExitCode);
-        return pipe;
-    }
-
-    private static JsonObject Problem(string line)
-    {
-        Assert.Single(line.Trim().Split('\n'));
-        return JsonNode.Parse(line)!.AsObject();
     }
 
     /// <summary>The paths to every value below a node.</summary>
