@@ -20,8 +20,8 @@ namespace RotatingSequencer.Core;
 /// <list type="number">
 /// <item>Member k mod n sends Sequence k for Request ⟨s,q⟩ only when (a) it holds every Sequence below k and every
 /// Request that these name, and (b) every Request of s below q has a number.</item>
-/// <item>A member delivers g only when (a) it has delivered everything below g, and (b) it knows that a majority, itself
-/// included, holds everything up to g.</item>
+/// <item>A member delivers g only when (a) it has delivered everything below g, and (b) it knows that a majority,
+/// itself included, holds everything up to g.</item>
 /// <item>Claims name only what would survive a crash.</item>
 /// </list>
 /// <para>
