@@ -70,6 +70,46 @@ public sealed class ReplicaList : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
+    /// <summary>
+    /// Whether any of the servers says that it is alive. Asks all of them at once; cancelling ends the wait with false.
+    /// </summary>
+    public async Task<bool> AnyAnswersAsync(CancellationToken cancellationToken = default)
+    {
+        using var found = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task<bool>[] asked = [.. _servers.Select(server => IsAliveAsync(server, found.Token))];
+        var any = false;
+        await foreach (var answer in Task.WhenEach(asked).ConfigureAwait(false))
+        {
+            if (await answer.ConfigureAwait(false) && !any)
+            {
+                any = true;
+                // The other answers no longer matter, but no request may be left running.
+                await found.CancelAsync().ConfigureAwait(false);
+            }
+        }
+
+        return any;
+    }
+
+    private async Task<bool> IsAliveAsync(Uri server, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var answer = await _http
+                .GetAsync(
+                    new Uri(server, "health/live"),
+                    HttpCompletionOption.ResponseHeadersRead,
+                    cancellationToken
+                )
+                .ConfigureAwait(false);
+            return answer.StatusCode == HttpStatusCode.OK;
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Sends a call and reads its answer.</summary>
     internal async Task<T> SendAsync<T>(RestCall call, JsonTypeInfo<T> type, CancellationToken cancellationToken)
     {

@@ -9,7 +9,7 @@ namespace Agora.Cluster;
 public sealed record ClusterFile
 {
     /// <summary>The storefront and operations pages.</summary>
-    public ServerGroup Web { get; init; } = new();
+    public WebGroup Web { get; init; } = new();
 
     /// <summary>The financial-transactions service.</summary>
     public PaymentsGroup Payments { get; init; } = new();
@@ -51,6 +51,9 @@ public sealed record ClusterFile
 
     /// <summary>The limits that the seller and buyer servers set for their users.</summary>
     public LimitSettings Limits { get; init; } = new();
+
+    /// <summary>What the web pages call the categories, in the order in which they show them.</summary>
+    public IReadOnlyList<CategoryName> Categories { get; init; } = CategoryName.Defaults;
 
     /// <summary>Everything on 127.0.0.1 with the documented ports; used if no file is named.</summary>
     public static ClusterFile Default { get; } = Local(servers: 4, databaseReplicas: 5);

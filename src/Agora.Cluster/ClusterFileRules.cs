@@ -20,12 +20,13 @@ internal static class ClusterFileRules
         Replicas(problems, "buyerServers", file.BuyerServers.Replicas);
         Replicas(problems, "customers", file.Customers.Replicas);
         Replicas(problems, "products", file.Products.Replicas);
+        Entries(problems, "categories", file.Categories);
+        Entries(problems, "web.hosts", file.Web.Hosts);
         if (problems.Count > 0)
         {
             return problems;
         }
 
-        One(problems, "web", file.Web.Replicas.Count);
         One(problems, "payments", file.Payments.Replicas.Count);
         Odd(problems, "customers", file.Customers.Replicas.Count);
         Odd(problems, "products", file.Products.Replicas.Count);
@@ -58,9 +59,80 @@ internal static class ClusterFileRules
         Limit(problems, "idempotencyKeyMinutes", file.Limits.IdempotencyKeyMinutes, 1, 7 * 24 * 60);
         Limit(problems, "failedLoginsPerMinute", file.Limits.FailedLoginsPerMinute, 1, 1_000_000);
         Limit(problems, "loginsPerMinute", file.Limits.LoginsPerMinute, 1, 1_000_000);
+        WebHosts(problems, file.Web.Hosts);
+        Categories(problems, file.Categories);
         Endpoints(problems, file);
         Vias(problems, file);
         return problems;
+    }
+
+    private static void Entries<T>(List<string> problems, string list, IReadOnlyList<T> entries)
+    {
+        for (var i = 0; i < entries.Count; i++)
+        {
+            if (entries[i] is null)
+            {
+                problems.Add(string.Create(CultureInfo.InvariantCulture, $"{list}[{i}]: missing; write it or remove it"));
+            }
+        }
+    }
+
+    private static void WebHosts(List<string> problems, IReadOnlyList<string> hosts)
+    {
+        for (var i = 0; i < hosts.Count; i++)
+        {
+            if (HostProblem(hosts[i]) is { } problem)
+            {
+                problems.Add(string.Create(CultureInfo.InvariantCulture, $"web.hosts[{i}]: {problem}"));
+            }
+        }
+    }
+
+    private static void Categories(List<string> problems, IReadOnlyList<CategoryName> categories)
+    {
+        if (categories.Count > CategoryName.MaxCategories)
+        {
+            problems.Add(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"categories: {categories.Count} names; write at most {CategoryName.MaxCategories}"
+                )
+            );
+        }
+
+        HashSet<int> named = [];
+        for (var i = 0; i < categories.Count; i++)
+        {
+            var place = string.Create(CultureInfo.InvariantCulture, $"categories[{i}]");
+            var category = categories[i];
+            if (category.Number < 0)
+            {
+                problems.Add(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{place}.number: {category.Number} is no category; write 0 or more"
+                    )
+                );
+            }
+            else if (!named.Add(category.Number))
+            {
+                problems.Add(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{place}.number: {category.Number} has a name already; remove one of them"
+                    )
+                );
+            }
+
+            if (
+                string.IsNullOrWhiteSpace(category.Name)
+                || category.Name.Length > CategoryName.MaxLength
+                || category.Name.Any(char.IsControl)
+            )
+            {
+                problems.Add($"{place}.name: write a name of 1 to {CategoryName.MaxLength} characters");
+            }
+        }
     }
 
     private static void Replicas<T>(

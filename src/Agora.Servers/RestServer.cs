@@ -1,17 +1,12 @@
 using System.Diagnostics;
-using System.Net;
 using Agora.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Rest;
 using Grpc.Core.Interceptors;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
 
@@ -35,26 +30,17 @@ internal static class RestServer
         string title
     )
     {
-        var address = group.Replicas[replica];
-        var certificate = cluster.Https is { } https ? new UsersCertificate(https, TimeProvider.System) : null;
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = settings.Limits.BodyBytes;
-            // Kestrel refuses without a body. So it accepts somewhat more than is allowed, and the pipeline refuses.
-            kestrel.Limits.MaxRequestHeadersTotalSize = settings.Limits.HeaderBytes + RequestSize.OversizeBytes;
-            kestrel.Limits.MaxRequestHeaderCount = 4 * RequestSize.MaxHeaders;
-            kestrel.Limits.MaxRequestLineSize = settings.Limits.UrlBytes + RequestSize.OversizeBytes;
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-            kestrel.Limits.MaxConcurrentConnections = settings.Limits.Connections;
-            kestrel.Limits.KeepAliveTimeout = ConnectionLimits.KeepAliveTimeout;
-            Listen(kestrel, address, certificate);
-        });
+        UsersListener.AddTo(
+            builder,
+            cluster,
+            group.Replicas[replica],
+            settings.Limits,
+            EarlyRefusals.UseProblems
+        );
         var services = builder.Services;
         services.AddRouting();
         services.ConfigureHttpJsonOptions(json => AgoraJson.Configure(json.SerializerOptions));
         services.AddMetrics();
-        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(_ => settings);
         services.AddSingleton<ServerMetrics>();
         services.AddSingleton(provider => new DatabaseClientSetup(
@@ -83,19 +69,6 @@ internal static class RestServer
         services.AddSingleton(provider => ReadinessPart.WriteOf(provider.GetRequiredService<ProductsDatabase>()));
         services.AddSingleton<Readiness>();
         services.AddSingleton<Passwords>();
-        services.AddSingleton(provider =>
-        {
-            var logger = provider.GetRequiredService<ILogger<RefusalLog>>();
-            return new RefusalLog(
-                provider.GetRequiredService<TimeProvider>(),
-                line => logger.LogWarning("Refused, {Refused}", line)
-            );
-        });
-        services.AddSingleton(provider => new ConnectionLimits(
-            settings.Limits,
-            provider.GetRequiredService<RefusalLog>()
-        ));
-        services.AddSingleton(provider => new RateLimits(settings.Limits, provider.GetRequiredService<TimeProvider>()));
         services
             .AddOpenTelemetry()
             .WithMetrics(metrics =>
@@ -154,43 +127,5 @@ internal static class RestServer
         app.MapPrometheusScrapingEndpoint("/metrics").WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
         var document = new PublishedDocument(app.Services, settings.Limits.IdempotencyKeyMinutes);
         app.MapGet("/openapi/v1.json", (HttpContext http) => document.AnswerAsync(http)).ExcludeFromDescription();
-    }
-
-    private static void Listen(KestrelServerOptions kestrel, ServerAddress address, UsersCertificate? certificate)
-    {
-        void Http1(ListenOptions listen)
-        {
-            listen.Protocols = HttpProtocols.Http1;
-            var connections = listen.ApplicationServices.GetRequiredService<ConnectionLimits>();
-            connections.UseConnectionCount(listen);
-            if (certificate is not null)
-            {
-                var logger = listen.ApplicationServices.GetRequiredService<ILogger<UsersCertificate>>();
-                certificate.WarnIfItEndsSoon(logger);
-                listen.UseHttps(
-                    new TlsHandshakeCallbackOptions
-                    {
-                        OnConnection = _ => ValueTask.FromResult(certificate.Options(logger)),
-                    }
-                );
-            }
-
-            ConnectionLimits.UseFirstByteTimeout(listen);
-            EarlyRefusals.UseProblems(listen);
-        }
-
-        if (IPAddress.TryParse(address.Host, out var ip))
-        {
-            kestrel.Listen(ip, address.Port, Http1);
-        }
-        else if (string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase))
-        {
-            kestrel.ListenLocalhost(address.Port, Http1);
-        }
-        else
-        {
-            // A name may be an address that only clients see, as with a container's published port.
-            kestrel.ListenAnyIP(address.Port, Http1);
-        }
     }
 }

@@ -33,7 +33,7 @@ public sealed class ClusterSecretsTests : IDisposable
             "authority.key",
             "customers.key",
             "payments.secret",
-            .. Runnable(ClusterFile.Default)
+            .. ClusterFile.Default.Processes()
                 .Select(p => p.Name.Replace('/', '-'))
                 .Append("operator")
                 .SelectMany(n => new[] { n + ".crt", n + ".key" }),
@@ -50,7 +50,7 @@ public sealed class ClusterSecretsTests : IDisposable
         Assert.Equal(32, new FileInfo(Path.Combine(_secrets.Directory, "customers.key")).Length);
         Assert.Matches("^[0-9a-f]{64}\n$", File.ReadAllText(_secrets.PaymentsSecret()));
         Assert.All(
-            Runnable(ClusterFile.Default),
+            ClusterFile.Default.Processes(),
             process =>
             {
                 using var identity = _secrets.Of(process, s_now);
@@ -69,7 +69,7 @@ public sealed class ClusterSecretsTests : IDisposable
         await _secrets.MakeAsync(ClusterFile.Default, s_now, renew: false, CancellationToken);
         File.Delete(Path.Combine(_secrets.Directory, "customers-3.crt"));
         Assert.All(
-            Runnable(ClusterFile.Default),
+            ClusterFile.Default.Processes(),
             p => Assert.Equal(p.Name != "customers/3", _secrets.SufficeFor(ClusterFile.Default, p))
         );
 
@@ -79,7 +79,7 @@ public sealed class ClusterSecretsTests : IDisposable
         File.Delete(_secrets.PaymentsSecret());
         Assert.Equal(
             ["buyer-server", "payments"],
-            Runnable(ClusterFile.Default)
+            ClusterFile.Default.Processes()
                 .Where(p => p.Component is not (Components.Customers or Components.Products))
                 .Where(p => !_secrets.SufficeFor(ClusterFile.Default, p))
                 .Select(p => p.Component)
@@ -136,7 +136,7 @@ public sealed class ClusterSecretsTests : IDisposable
         var cluster = Spread("a", "b", "c");
         await _secrets.MakeAsync(cluster, s_now, renew: false, CancellationToken);
 
-        foreach (var host in Runnable(cluster).GroupBy(p => p.Host))
+        foreach (var host in cluster.Processes().GroupBy(p => p.Host))
         {
             ClusterSecrets copied = new(Path.Combine(_secrets.Directory, host.Key));
             Assert.False(copied.CanMake);
@@ -178,8 +178,8 @@ public sealed class ClusterSecretsTests : IDisposable
             );
         }
 
-        Assert.All(Runnable(cluster), process => _secrets.Of(process, s_now).Dispose());
-        using var watching = _secrets.OfWatcher(Runnable(cluster), s_now)!;
+        Assert.All(cluster.Processes(), process => _secrets.Of(process, s_now).Dispose());
+        using var watching = _secrets.OfWatcher(cluster.Processes(), s_now)!;
         Assert.Equal(ClusterSecrets.Operator, watching.Name);
     }
 
@@ -197,7 +197,7 @@ public sealed class ClusterSecretsTests : IDisposable
                 )
         );
 
-        Assert.All(Runnable(ClusterFile.Default), process => _secrets.Of(process, s_now).Dispose());
+        Assert.All(ClusterFile.Default.Processes(), process => _secrets.Of(process, s_now).Dispose());
     }
 
     [Fact]
@@ -257,10 +257,6 @@ public sealed class ClusterSecretsTests : IDisposable
             (_, replica, address) => address with { Host = hosts[replica % hosts.Length] },
             (_, replica, address) => address with { Host = hosts[replica % hosts.Length] }
         );
-
-    /// <summary>The processes that this version runs, and that therefore have keys.</summary>
-    private static ClusterProcess[] Runnable(ClusterFile cluster) =>
-        [.. cluster.Processes().Where(p => p.Component != Components.Web)];
 
     private Dictionary<string, string> Contents() =>
         Directory

@@ -20,7 +20,7 @@ public sealed class MarketplaceTests(RunningMarketplace marketplace)
         var status = await marketplace.AllRunningAsync();
 
         Assert.Equal(marketplace.Cluster.Processes().Select(p => p.Name), status.Processes.Select(p => p.Name));
-        Assert.Equal(19, status.Processes.Select(p => p.Pid).Distinct().Count());
+        Assert.Equal(20, status.Processes.Select(p => p.Pid).Distinct().Count());
         Assert.All(status.Processes, p => Assert.True(p.MemoryBytes > 0));
         Assert.Single(status.Processes, p => p is { Component: Components.Products, Role: "leader" });
         Assert.Equal(4, status.Processes.Count(p => p is { Component: Components.Products, Role: "follower" }));

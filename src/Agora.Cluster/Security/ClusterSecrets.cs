@@ -123,8 +123,7 @@ public sealed class ClusterSecrets
             SecretFiles.MakeDirectory(Directory);
             await using var held = await SecretFiles.LockAsync(Path.Combine(Directory, ".lock"), cancellationToken);
 
-            // Nothing runs as web in this version, so a key for it would only be one more key to steal.
-            ClusterProcess[] processes = [.. cluster.Processes().Where(p => p.Component != Components.Web)];
+            var processes = cluster.Processes();
             string[] hosts = [.. processes.Select(p => p.Host).Distinct()];
             MakeGroupKey(groupKey, hosts);
             using var authority = MakeAuthority(now);

@@ -4,6 +4,7 @@ using Agora.Customers;
 using Agora.Payments;
 using Agora.Products;
 using Agora.Servers;
+using Agora.Web;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -29,7 +30,14 @@ internal static class ComponentHost
 
     /// <summary>The components that this program can run.</summary>
     public static IReadOnlyList<string> Runnable { get; } =
-    [Components.Payments, Components.SellerServer, Components.BuyerServer, Components.Customers, Components.Products];
+    [
+        Components.Web,
+        Components.Payments,
+        Components.SellerServer,
+        Components.BuyerServer,
+        Components.Customers,
+        Components.Products,
+    ];
 
     /// <summary>False for components that a cluster file may name but that do not exist yet.</summary>
     public static bool CanRun(ClusterProcess process) => Runnable.Contains(process.Component);
@@ -129,6 +137,7 @@ internal static class ComponentHost
     ) =>
         process.Component switch
         {
+            Components.Web => WebServer.Build(builder, cluster, process.Replica, directory, identity),
             Components.Payments => PaymentsHost.Build(builder, cluster, process.Replica, directory, identity),
             Components.SellerServer => SellerServer.Build(builder, cluster, process.Replica, identity),
             Components.BuyerServer => BuyerServer.Build(builder, cluster, process.Replica, identity),
