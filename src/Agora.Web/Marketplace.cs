@@ -7,7 +7,9 @@ namespace Agora.Web;
 /// The seller and buyer servers, and the connections to them that all users of this process share. A client of one user
 /// is an object without connections of its own, made for one request.
 /// </summary>
-internal sealed class Marketplace(ClusterFile cluster) : IDisposable
+/// <param name="cluster">Names the servers.</param>
+/// <param name="deadline">How long a page waits for the marketplace; <see cref="Deadline"/> by default.</param>
+internal sealed class Marketplace(ClusterFile cluster, TimeSpan? deadline = null) : IDisposable
 {
     /// <summary>
     /// To the server in use; further calls wait for one of them. A page makes several calls at once.
@@ -21,10 +23,10 @@ internal sealed class Marketplace(ClusterFile cluster) : IDisposable
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(12);
 
     /// <summary>The buyer servers.</summary>
-    public ReplicaList Buyers { get; } = new(cluster.AddressesOf(cluster.BuyerServers), Options(cluster));
+    public ReplicaList Buyers { get; } = new(cluster.AddressesOf(cluster.BuyerServers), Options(cluster, deadline));
 
     /// <summary>The seller servers.</summary>
-    public ReplicaList Sellers { get; } = new(cluster.AddressesOf(cluster.SellerServers), Options(cluster));
+    public ReplicaList Sellers { get; } = new(cluster.AddressesOf(cluster.SellerServers), Options(cluster, deadline));
 
     /// <summary>A buyer's view, or a visitor's if there is no token.</summary>
     public BuyerClient Buyer(string? token) => new(Buyers) { Token = token };
@@ -39,11 +41,11 @@ internal sealed class Marketplace(ClusterFile cluster) : IDisposable
         Sellers.Dispose();
     }
 
-    private static ReplicaOptions Options(ClusterFile cluster) =>
+    private static ReplicaOptions Options(ClusterFile cluster, TimeSpan? deadline) =>
         new()
         {
             Connections = MaxConnections,
-            Deadline = Deadline,
+            Deadline = deadline ?? Deadline,
             Authority = cluster.Https?.Authority,
         };
 }

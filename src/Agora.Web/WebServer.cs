@@ -9,6 +9,7 @@ using Agora.Web.Security;
 using Agora.Web.Shop;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Agora.Web;
 
@@ -40,7 +41,7 @@ public static class WebServer
         services.AddResponseCompression(compression => compression.EnableForHttps = true);
         services.AddSingleton(cluster);
         services.AddSingleton(_ => new AllowedHosts(cluster.Web));
-        services.AddSingleton(_ => new Marketplace(cluster));
+        services.TryAddSingleton(_ => new Marketplace(cluster));
         services.AddSingleton<WebReadiness>();
         services.AddOperations(cluster, replica, directory, identity);
         services.AddProtocol();

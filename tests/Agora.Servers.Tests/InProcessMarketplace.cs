@@ -131,6 +131,15 @@ public class InProcessMarketplace : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Ends a server at once, without letting it finish its calls.</summary>
+    internal async Task KillAsync(HttpClient server)
+    {
+        var app = _apps.Single(a => new Uri(a.Urls.First()) == server.BaseAddress);
+        _apps.Remove(app);
+        await app.StopAsync(new CancellationToken(canceled: true));
+        await app.DisposeAsync();
+    }
+
     /// <summary>A name that no other test uses.</summary>
     public static string NewName(string prefix) =>
         string.Create(CultureInfo.InvariantCulture, $"{prefix}{Interlocked.Increment(ref s_names)}");

@@ -1,1 +1,2 @@
 [assembly: AssemblyFixture(typeof(Agora.Web.Tests.BrowserFixture))]
+[assembly: AssemblyFixture(typeof(Agora.Web.Tests.WebMarketplace))]

@@ -71,7 +71,10 @@ internal sealed class Seeding(ClusterFile cluster, Catalogue catalogue, int seed
                 + string.Join(
                     ", ",
                     Catalogue.Categories.Select(c =>
-                        string.Create(CultureInfo.InvariantCulture, $"{c.Number} {c.Name}")
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{c.Number} {CategoryName.Of(cluster.Categories, c.Number)}"
+                        )
                     )
                 )
                 + "."
