@@ -1,6 +1,7 @@
 using Agora.Servers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Agora.Web;
@@ -10,7 +11,7 @@ internal static class HealthEndpoints
 {
     public static void MapHealth(this WebApplication app)
     {
-        app.MapGet(RestServer.LivePath, (RequestDelegate)(http => Json(200, """{"status":"live"}""").ExecuteAsync(http)));
+        app.MapGet(RestServer.LivePath, (RequestDelegate)(http => Json("""{"status":"live"}""").ExecuteAsync(http)));
         var readiness = app.Services.GetRequiredService<WebReadiness>();
         app.MapGet(
             "/health/ready",
@@ -18,16 +19,15 @@ internal static class HealthEndpoints
                 async http =>
                 {
                     var missing = await readiness.MissingAsync(http.RequestAborted);
-                    IResult answer =
+                    var answer =
                         missing.Length > 0
-                            ? Refusal.NotReady(string.Join(" and ", missing))
-                            : Json(200, """{"status":"ready"}""");
+                            ? (IResult)Refusal.NotReady(string.Join(" and ", missing))
+                            : Json("""{"status":"ready"}""");
                     await answer.ExecuteAsync(http);
                 }
             )
         );
     }
 
-    private static IResult Json(int status, string body) =>
-        TypedResults.Text(body, "application/json", statusCode: status);
+    private static ContentHttpResult Json(string body) => TypedResults.Text(body, "application/json");
 }

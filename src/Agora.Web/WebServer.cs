@@ -1,9 +1,7 @@
-using Agora.Client;
 using Agora.Cluster;
 using Agora.Servers;
 using Agora.Web.Assets;
 using Agora.Web.Operations;
-using Agora.Web.Page;
 using Agora.Web.Protocol;
 using Agora.Web.Security;
 using Agora.Web.Shop;

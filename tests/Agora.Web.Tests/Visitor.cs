@@ -38,6 +38,9 @@ internal sealed class Visitor : IDisposable
 
     public IHtmlDocument Page { get; private set; } = null!;
 
+    /// <summary>The page's text as it came.</summary>
+    public string Source { get; private set; } = "";
+
     public HttpStatusCode Status { get; private set; }
 
     /// <summary>The statuses of the redirects on the way to the page.</summary>
@@ -154,7 +157,7 @@ internal sealed class Visitor : IDisposable
             }
 
             var html = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-            (Url, Status, Page) = (url, answer.StatusCode, Html.Parse(html));
+            (Url, Status, Source, Page) = (url, answer.StatusCode, html, Html.Parse(html));
             return this;
         }
     }

@@ -52,9 +52,9 @@ internal static class CoverArt
     {
         Add(
             svg,
-            $"<svg class=\"cover hue-{category % Hues}\" viewBox=\"0 0 {Width} {height}\" aria-hidden=\"true\" "
-                + $"focusable=\"false\"><rect class=\"ground\" width=\"{Width}\" height=\"{height}\"/>"
+            $"<svg class=\"cover hue-{category % Hues}\" viewBox=\"0 0 {Width} {height}\" aria-hidden=\"true\">"
         );
+        Add(svg, $"<rect class=\"ground\" width=\"{Width}\" height=\"{height}\"/>");
     }
 
     // One path for each of two tones holds the shapes of all cells.

@@ -54,7 +54,7 @@ internal static class DeskItemPages
             return ErrorPages.OfStatus(StatusCodes.Status404NotFound);
         }
 
-        string? error = "Write the price as a number, like 12.50.";
+        var error = "Write the price as a number, like 12.50.";
         if (Money.Parse(typed) is { } price)
         {
             try
@@ -89,7 +89,7 @@ internal static class DeskItemPages
             return ErrorPages.OfStatus(StatusCodes.Status404NotFound);
         }
 
-        string? error = "How many? Write a number from 1 up.";
+        var error = "How many? Write a number from 1 up.";
         if (form.Number(StockForm.UnitsField) is > 0 and var units)
         {
             try

@@ -26,7 +26,7 @@ internal sealed class PostedForm
 
     /// <summary>All fields, in the order of their names.</summary>
     public IEnumerable<(string Name, string Value)> All =>
-        _fields.SelectMany(field => field.Value.Select(value => (field.Key, value ?? "")));
+        _fields.SelectMany(entry => entry.Value.Select(value => (entry.Key, value ?? "")));
 
     public static string NewKey() => Guid.NewGuid().ToString("N");
 

@@ -1,7 +1,4 @@
-using Agora.Client;
 using Agora.Cluster;
-using Agora.Rest;
-using Agora.Web.Page;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;

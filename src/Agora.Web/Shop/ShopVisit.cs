@@ -1,7 +1,6 @@
 using Agora.Client;
 using Agora.Cluster;
 using Agora.Rest;
-using Agora.Web.Page;
 using Microsoft.AspNetCore.Http;
 
 namespace Agora.Web.Shop;

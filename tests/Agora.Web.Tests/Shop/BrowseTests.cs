@@ -109,7 +109,7 @@ public class BrowseTests(WebMarketplace marketplace)
         using var visitor = await marketplace.NewVisitor().GetAsync("/items?category=3&q=armchairs+a+b+c+d+e");
 
         Assert.Contains("searched for armchair, a, b, c, d.", visitor.Main, StringComparison.Ordinal);
-        Assert.Equal("armchairs a b c d e", visitor.One("#search-words").GetAttribute("value"));
+        Assert.Equal("armchairs a b c d e", visitor.One("#q").GetAttribute("value"));
     }
 
     [Fact]

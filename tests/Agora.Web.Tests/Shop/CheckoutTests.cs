@@ -207,7 +207,7 @@ public class CheckoutTests(WebMarketplace marketplace)
         await shopper.GetAsync($"/items/{item}");
         Assert.Equal(
             ["1 voted for it", "0 voted against it"],
-            shopper.All(".item-page > div > .facts .votes > span").Select(v => v.TextContent)
+            shopper.All(".item-page > div > .facts .votes > span").Select(v => v.TextContent.Trim())
         );
     }
 

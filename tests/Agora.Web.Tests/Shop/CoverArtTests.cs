@@ -16,8 +16,8 @@ public class CoverArtTests
 
     [Theory]
     [InlineData("Red bike", "Red bike")]
-    [InlineData("Vintage orange wooden cargo bike", "Vintage orange|wooden cargo bike")]
-    [InlineData("WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW", "WWWWWWWWWWWWWW…")]
+    [InlineData("Vintage orange wooden cargo bike", "Vintage orange wooden|cargo bike")]
+    [InlineData("WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW", "WWWWWWWWWWWWWWW…")]
     [InlineData("自転車自転車自転車自転車 自転車自転車自転車自転車 自転車", "自転車自転車自転車自…|自転車自転車自転車自…")]
     [InlineData("a b", "a b")]
     public void A_name_takes_at_most_two_lines(string name, string lines) =>
