@@ -37,6 +37,9 @@ public interface IReplicator : IAsyncDisposable
 
     /// <summary>What this replica knows of itself and the group, now; never waits.</summary>
     ReplicatorStatus Status { get; }
+
+    /// <summary>What people who watch want to know besides; never waits.</summary>
+    ReplicatorDetails Details { get; }
 }
 
 /// <summary>What a replica knows of itself and the group.</summary>

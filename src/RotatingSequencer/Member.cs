@@ -12,6 +12,9 @@ namespace RotatingSequencer;
 /// </summary>
 public sealed class Member : IAsyncDisposable
 {
+    /// <summary>A member that was not heard from for this long counts as unreachable.</summary>
+    public static readonly TimeSpan ReachableWithin = TimeSpan.FromSeconds(3);
+
     private readonly MemberLoop _loop;
 
     private Member(MemberLoop loop) => _loop = loop;
@@ -55,6 +58,9 @@ public sealed class Member : IAsyncDisposable
 
     /// <summary>What this member knows now.</summary>
     public MemberStatus Status => _loop.Status;
+
+    /// <summary>What this member knows of the others, and what it has counted since its start.</summary>
+    public MemberDetails Details => _loop.Details;
 
     /// <summary>
     /// Broadcasts a payload. It completes with the handler's result once the payload is delivered here; then a majority

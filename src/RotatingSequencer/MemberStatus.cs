@@ -6,7 +6,8 @@ namespace RotatingSequencer;
 /// <param name="Received">This member holds everything up to here.</param>
 /// <param name="Known">The highest number that is known to be assigned.</param>
 /// <param name="IsNextSequencer">Whether this member assigns the next number.</param>
-/// <param name="ReachableMembers">Members heard from during the last three seconds, this one included.</param>
+/// <param name="ReachableMembers">Members heard from during the last <see cref="Member.ReachableWithin"/>, this one
+/// included.</param>
 public readonly record struct MemberStatus(
     long Applied,
     long Stable,

@@ -115,6 +115,8 @@ public sealed class SessionUsesTests : IDisposable
     /// <summary>Orders what it is given at once, or nothing.</summary>
     private sealed class OneReplica(ReplicatedStore store) : IReplicator
     {
+        public ReplicatorDetails Details => new(null, 0, 0, 0, 0, []);
+
         public bool Orders { get; set; } = true;
 
         public TaskCompletionSource? Hold { get; set; }

@@ -90,6 +90,18 @@ public sealed class CallersTests
         );
     }
 
+    /// <summary>The pages show the databases' status. What is in the databases they get from the servers.</summary>
+    [Fact]
+    public void A_web_server_asks_for_the_status_and_nothing_else()
+    {
+        Assert.Equal(
+            ["/agora.replication.Replica/GetStatus"],
+            Callers.Methods.Where(m => m.Value.Contains(Components.Web)).Select(m => m.Key)
+        );
+        Assert.DoesNotContain(Callers.CustomersCommands, c => c.Value.Contains(Components.Web));
+        Assert.DoesNotContain(Callers.ProductsCommands, c => c.Value.Contains(Components.Web));
+    }
+
     [Fact]
     public void Servers_see_accounts_of_their_own_kind_only()
     {

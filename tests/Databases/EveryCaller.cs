@@ -24,6 +24,7 @@ internal sealed class EveryCaller(string database, LoneReplica replica) : IAsync
         Components.Products,
         Components.SellerServer,
         Components.BuyerServer,
+        Components.Web,
         ClusterSecrets.Operator,
     ];
 
@@ -146,12 +147,20 @@ internal sealed class EveryCaller(string database, LoneReplica replica) : IAsync
                 HttpHandler = new SocketsHttpHandler
                 {
                     UseProxy = false,
-                    SslOptions = Identity(component == ClusterSecrets.Operator ? component : $"{component}/1")
-                        .ClientOptions(database, 0),
+                    SslOptions = Identity(NameOf(component)).ClientOptions(database, 0),
                 },
                 DisposeHttpClient = true,
             }
         );
+
+    // A replica that does not call itself; of the web servers there is only one.
+    private static string NameOf(string component) =>
+        component switch
+        {
+            ClusterSecrets.Operator => component,
+            Components.Web => $"{component}/0",
+            _ => $"{component}/1",
+        };
 
     private ComponentIdentity Identity(string name)
     {

@@ -68,6 +68,37 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
         }
     }
 
+    /// <inheritdoc/>
+    public ReplicatorDetails Details
+    {
+        get
+        {
+            if (_member is not { } member)
+            {
+                return new ReplicatorDetails(null, _store.Applied, 0, 0, 0, []);
+            }
+
+            var details = member.Details;
+            return new ReplicatorDetails(
+                Term: null,
+                member.Status.Stable,
+                details.RepairsAsked,
+                details.RepairsAnswered,
+                Resyncs: 0,
+                [
+                    .. details.Peers.Select(p => new ReplicatorPeer(
+                        p.Member,
+                        p.HeardAgo < Member.ReachableWithin,
+                        p.HeardAgo,
+                        p.RoundTrip,
+                        p.Received,
+                        p.Sent
+                    )),
+                ]
+            );
+        }
+    }
+
     long IDeliveryHandler.Applied => _store.Applied;
 
     /// <inheritdoc/>

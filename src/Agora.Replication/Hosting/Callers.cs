@@ -19,6 +19,7 @@ internal static class Callers
 
     private const string Seller = Components.SellerServer;
     private const string Buyer = Components.BuyerServer;
+    private const string Web = Components.Web;
     private const string Operator = ClusterSecrets.Operator;
 
     private const string Customers = "/agora.customers.Customers/";
@@ -27,10 +28,10 @@ internal static class Callers
     private const string RaftPeer = "/agora.replication.RaftPeer/";
 
     // Replicas of either database may ask for a status, so that the supervisor of a host that has nothing else knows
-    // when all serves.
+    // when all serves. The pages show it, and read nothing else of the databases.
     private static readonly FrozenDictionary<string, string[]> s_methods = new Dictionary<string, string[]>
     {
-        [Replica + "GetStatus"] = [Seller, Buyer, Components.Customers, Components.Products, Operator],
+        [Replica + "GetStatus"] = [Seller, Buyer, Web, Components.Customers, Components.Products, Operator],
         [Replica + "GetDigest"] = [Operator],
         [RaftPeer + "GetStanding"] = [Peers],
         [RaftPeer + "GetRestorePoint"] = [Peers],
@@ -86,7 +87,7 @@ internal static class Callers
 
     /// <summary>The components that may connect to a database's gRPC port at all.</summary>
     public static IReadOnlyList<string> OfPort { get; } =
-    [Components.Customers, Components.Products, Seller, Buyer, Operator];
+    [Components.Customers, Components.Products, Seller, Buyer, Web, Operator];
 
     /// <summary>Every method but those that take commands.</summary>
     public static IReadOnlyDictionary<string, string[]> Methods => s_methods;

@@ -17,6 +17,7 @@ internal sealed class ReplicaService(IReplicator replicator, ReplicatedStore sto
             Known = status.Known,
             Ready = status.Ready,
             Durable = store.Durable,
+            Details = Details(replicator.Details),
         };
         if (status.Leader is int leader)
         {
@@ -24,6 +25,55 @@ internal sealed class ReplicaService(IReplicator replicator, ReplicatedStore sto
         }
 
         return Task.FromResult(reply);
+    }
+
+    private static ReplicaDetails Details(ReplicatorDetails details)
+    {
+        ReplicaDetails reply = new()
+        {
+            Committed = details.Committed,
+            RepairsAsked = details.RepairsAsked,
+            RepairsAnswered = details.RepairsAnswered,
+            Resyncs = details.Resyncs,
+        };
+        if (details.Term is { } term)
+        {
+            reply.Term = term;
+        }
+
+        reply.Peers.AddRange(details.Peers.Select(Peer));
+        return reply;
+    }
+
+    private static PeerStatus Peer(ReplicatorPeer peer)
+    {
+        PeerStatus reply = new() { Replica = peer.Replica };
+        if (peer.Reaches is { } reaches)
+        {
+            reply.Reaches = reaches;
+        }
+
+        if (peer.HeardAgo is { } heard)
+        {
+            reply.HeardMillisecondsAgo = (long)heard.TotalMilliseconds;
+        }
+
+        if (peer.RoundTrip is { } roundTrip)
+        {
+            reply.RoundTripMicroseconds = (long)roundTrip.TotalMicroseconds;
+        }
+
+        if (peer.Received is { } received)
+        {
+            reply.Received = received;
+        }
+
+        if (peer.Sent is { } sent)
+        {
+            reply.Sent = sent;
+        }
+
+        return reply;
     }
 
     public override async Task<DigestReply> GetDigest(DigestRequest request, ServerCallContext context)

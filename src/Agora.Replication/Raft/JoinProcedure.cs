@@ -57,6 +57,11 @@ internal sealed class JoinProcedure(
     // answered.
     private readonly long?[] _terms = new long?[peers.Others.Count()];
 
+    private int _resyncs;
+
+    /// <summary>How often the state was fetched.</summary>
+    public int Resyncs => Volatile.Read(ref _resyncs);
+
     private bool HasHeardAll => Array.TrueForAll(_terms, term => term is not null);
 
     /// <summary>Begins a group: an empty log and a ballot without promises.</summary>
@@ -126,6 +131,7 @@ internal sealed class JoinProcedure(
     )
     {
         var (log, term) = await _transfer.RestoreAsync(leader, cancellationToken);
+        Interlocked.Increment(ref _resyncs);
         if (ballot is not null)
         {
             ballot.Write(ballot.State with { NeedsState = false });

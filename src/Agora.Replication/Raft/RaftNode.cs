@@ -66,6 +66,9 @@ internal sealed class RaftNode : IAsyncDisposable
     /// </summary>
     public long Term => _ballot?.State.Term ?? 0;
 
+    /// <summary>How often it fetched the state from another replica since its start.</summary>
+    public int Resyncs => _join.Resyncs;
+
     /// <summary>The replica that leads, as far as known here; itself only while it may serve.</summary>
     public int? Leader => _current?.Leader;
 

@@ -61,6 +61,11 @@ internal sealed class RaftPeers : IDisposable
     public bool IsSilent(int replica) => _links[replica].IsSilent;
 
     /// <summary>
+    /// How long ago another replica's last report came, and how long it had taken; null if none has come.
+    /// </summary>
+    public (TimeSpan? Ago, TimeSpan? RoundTrip) LastReport(int replica) => _links[replica].LastAnswer;
+
+    /// <summary>
     /// What each of the others holds, which leader it knows and which term it has reached; null for each that does not
     /// answer.
     /// </summary>

@@ -97,6 +97,38 @@ internal sealed class RaftReplicator : IReplicator
     }
 
     /// <inheritdoc/>
+    public ReplicatorDetails Details
+    {
+        get
+        {
+            var member = _node.Current;
+            return new ReplicatorDetails(
+                _node.Term,
+                member?.State.CommitIndex ?? _store.Applied,
+                RepairsAsked: 0,
+                RepairsAnswered: 0,
+                _node.Resyncs,
+                [
+                    .. _peers
+                        .Others.Order()
+                        .Select(other =>
+                        {
+                            var (answeredAgo, roundTrip) = _peers.LastReport(other);
+                            return new ReplicatorPeer(
+                                other,
+                                member?.Reaches(other),
+                                answeredAgo,
+                                roundTrip,
+                                Received: null,
+                                Sent: null
+                            );
+                        }),
+                ]
+            );
+        }
+    }
+
+    /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await _node.StartAsync(cancellationToken);

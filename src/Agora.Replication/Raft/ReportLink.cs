@@ -26,6 +26,21 @@ internal sealed class ReportLink(Func<CancellationToken, Task<Stream>> connect, 
     private long _asked; // Number of the latest question,
     private long _written; // and of the latest that was written.
     private bool _disposed;
+    private long _askedAt;
+    private long _answeredAt;
+    private TimeSpan? _roundTrip;
+
+    /// <summary>How long ago the last answer came, and how long it had taken; null if none has come.</summary>
+    public (TimeSpan? Ago, TimeSpan? RoundTrip) LastAnswer
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _roundTrip is null ? default : (time.GetElapsedTime(_answeredAt), _roundTrip);
+            }
+        }
+    }
 
     /// <summary>The latest question is not answered yet, or could not be asked.</summary>
     public bool IsSilent => Volatile.Read(ref _open) is not null;
@@ -58,6 +73,7 @@ internal sealed class ReportLink(Func<CancellationToken, Task<Stream>> connect, 
             }
 
             _asked++;
+            _askedAt = time.GetTimestamp();
             if (_connection is null)
             {
                 _connection = new Connection { SilentSince = time.GetTimestamp() };
@@ -116,6 +132,8 @@ internal sealed class ReportLink(Func<CancellationToken, Task<Stream>> connect, 
                     if (_connection == connection && number == _asked && _open is { } question)
                     {
                         _open = null;
+                        _answeredAt = time.GetTimestamp();
+                        _roundTrip = time.GetElapsedTime(_askedAt, _answeredAt);
                         question.TrySetResult(report);
                     }
                 }

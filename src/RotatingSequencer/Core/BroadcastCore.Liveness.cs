@@ -314,6 +314,7 @@ internal sealed partial class BroadcastCore
         var token = ++_token;
         Outbox.AddRetransmit(destination, ask: token, answer: 0, missing);
         Counters.Asked++;
+        Counters.RepairsAsked += missing.Length > 0 ? 1 : 0;
         _askedAt[token % _askedAt.Length] = now;
     }
 

@@ -27,6 +27,7 @@ internal sealed partial class BroadcastCore
         }
 
         Counters.Datagrams++;
+        Counters.From[from]++;
         _lastHeard[from] = now;
         if (_incoming.Locals[_self] > _requests[_self].Contiguous)
         {

@@ -221,6 +221,16 @@ internal sealed partial class BroadcastCore
         return count;
     }
 
+    /// <summary>
+    /// What this member knows of another. Any thread may ask: each value is one that the loop's thread wrote, though
+    /// perhaps not all in the same step.
+    /// </summary>
+    public (long LastHeard, long? RoundTrip) KnownOf(int member)
+    {
+        var roundTrip = _roundTrips[member];
+        return (Volatile.Read(ref _lastHeard[member]), roundTrip.IsMeasured ? roundTrip.Smoothed : null);
+    }
+
     /// <summary>Broadcasts a payload; it must not change before it is delivered here.</summary>
     public void Submit(ReadOnlyMemory<byte> payload) => _submissions.Add(payload);
 

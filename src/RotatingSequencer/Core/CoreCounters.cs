@@ -4,6 +4,13 @@ namespace RotatingSequencer.Core;
 internal sealed class CoreCounters
 {
     public long Datagrams;
+
+    /// <summary>Datagrams of each member, among <see cref="Datagrams"/>.</summary>
+    public readonly long[] From = new long[MemberOptions.MaxMembers];
+
+    /// <summary>Datagrams sent to each member, among <see cref="Sent"/>.</summary>
+    public readonly long[] To = new long[MemberOptions.MaxMembers];
+
     public long Unauthentic;
     public long Oversized;
     public long Sent;
@@ -15,6 +22,10 @@ internal sealed class CoreCounters
     public long Requests;
     public long Sequences;
     public long Asked;
+
+    /// <summary>Retransmit requests that name something missing, among <see cref="Asked"/>.</summary>
+    public long RepairsAsked;
+
     public long AnsweredMessages;
     public long Repeated;
     public long Syncs;

@@ -20,7 +20,6 @@ internal sealed class MemberLoop
     /// <summary>Most datagrams received before the core acts, so that a flood cannot keep it from acting.</summary>
     private const int MaxDatagramsPerRound = 128;
 
-    private const long ReachableWithin = 3_000_000;
     private const int MaxSleep = 1_000_000;
 
     /// <summary>
@@ -130,6 +129,8 @@ internal sealed class MemberLoop
             }
         }
     }
+
+    public MemberDetails Details => MemberDetails.Of(_core, _options.Id, _options.Members.Count, Now);
 
     public static MemberLoop Start(
         MemberOptions options,
@@ -371,6 +372,7 @@ internal sealed class MemberLoop
         {
             _socket.SendTo(bytes, SocketFlags.None, _addresses[member]);
             _core.Counters.Sent++;
+            _core.Counters.To[member]++;
             _core.Counters.SentBytes += bytes.Length;
         }
         catch (SocketException)
@@ -429,7 +431,7 @@ internal sealed class MemberLoop
             _core.Received,
             _core.Known,
             _core.IsNextSequencer,
-            _core.HeardSince(now - ReachableWithin)
+            _core.HeardSince(now - (long)Member.ReachableWithin.TotalMicroseconds)
         );
 
     private void Publish(long now)

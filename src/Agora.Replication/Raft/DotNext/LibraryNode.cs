@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using Agora.Cluster;
+using DotNext.Net.Cluster;
 using DotNext.Net.Cluster.Consensus.Raft;
 using Microsoft.Extensions.Logging;
 
@@ -58,6 +59,23 @@ internal sealed class LibraryNode : IAsyncDisposable
             var index = _members.IndexOf(_cluster.Leader?.EndPoint);
             return index < 0 || (index == _replica && !Leads) ? null : index;
         }
+    }
+
+    /// <summary>
+    /// Whether this replica and another reach each other. The leader sends to all the time, so it knows; a follower
+    /// knows it of its leader alone. Null where it does not know.
+    /// </summary>
+    public bool? Reaches(int replica)
+    {
+        if (Leader is not { } leader || (leader != _replica && leader != replica))
+        {
+            return null;
+        }
+
+        // A follower that no longer hears its leader has forgotten it after an election timeout.
+        return leader == replica
+            || ((IRaftCluster)_cluster).Members.FirstOrDefault(m => _members.IndexOf(m.EndPoint) == replica)
+                is { Status: ClusterMemberStatus.Available };
     }
 
     // Null once the library has given up, which ends nothing else.
