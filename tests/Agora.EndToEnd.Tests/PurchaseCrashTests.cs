@@ -9,7 +9,6 @@ using Agora.Cluster;
 using Agora.Contracts.Customers;
 using Agora.Contracts.Payments;
 using Agora.Contracts.Products;
-using Agora.Launcher;
 using Agora.Payments;
 using Agora.Rest;
 using Agora.Servers;

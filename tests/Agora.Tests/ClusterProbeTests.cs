@@ -110,6 +110,11 @@ public sealed class ClusterProbeTests
         var absent = Scratch.Process(Components.SellerServer);
         var status = await probe.StatusAsync([absent], _ => null, brief: false, TestContext.Current.CancellationToken);
         Assert.Equal(["seller-server: none answers"], status.Missing);
+
+        // So much a brief status says too.
+        status = await probe.StatusAsync([absent], _ => null, brief: true, TestContext.Current.CancellationToken);
+        Assert.Equal(["seller-server: none answers"], status.Missing);
+        Assert.False(status.Ready);
     }
 
     [Fact]

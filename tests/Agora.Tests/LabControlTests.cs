@@ -102,7 +102,7 @@ public sealed class LabControlTests : IAsyncDisposable
             l => Assert.Equal(l.From == "customers/2" || l.To == "customers/2" ? 0.3 : 0, l.Conditions.Loss)
         );
         Assert.All(_lab.Network.Links, l => Assert.Equal(10, l.Conditions.Delay.TotalMilliseconds));
-        Assert.Contains("  but customers/2 (24 links): 30% loss, 10 ms delay", LabCommand.Describe(_control.Status()));
+        Assert.Contains("  but customers/2 (26 links): 30% loss, 10 ms delay", LabCommand.Describe(_control.Status()));
     }
 
     [Theory]
@@ -177,7 +177,7 @@ public sealed class LabControlTests : IAsyncDisposable
             _control.CutAsync(new LabCut(["products/7"], null, false, false), CancellationToken)
         );
         Assert.Contains(
-            "there is no products/7 in the lab; there are payments/0, ",
+            "there is no products/7 in the lab; there are web/0, payments/0, ",
             e.Message,
             StringComparison.Ordinal
         );

@@ -213,8 +213,9 @@ public sealed class StartRefusalTests : IDisposable
     public async Task Status_does_not_wait_for_a_supervisor_that_does_not_answer_and_shows_what_it_finds_itself()
     {
         await using var held = await _data.TakeAsync(s_cluster, fresh: false, TestContext.Current.CancellationToken);
-        new ProcessExit(DateTime.UtcNow, 1, null, "no luck").Write(
-            _data.ExitFileOf(s_cluster.Processes().First(p => p.Name == "products/0"))
+        ExitFile.Write(
+            _data.ExitFileOf(s_cluster.Processes().First(p => p.Name == "products/0")),
+            new ProcessExit(DateTime.UtcNow, 1, null, "no luck")
         );
         using Socket silent = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         silent.Bind(new UnixDomainSocketEndPoint(_data.ControlSocket!));

@@ -129,16 +129,37 @@ public sealed class StatusReportTests
     public void The_JSON_is_as_documented()
     {
         var status = Report(
-            p => p.Replica == 1 ? new LocalView(4711, ProcessState.Starting, 2, 1, s_exit) : null,
+            p => p.Replica == 1 ? new LocalView(4711, ProcessState.Starting, 2, 1, s_exit, s_exit.At) : null,
             default,
             new ProbeAnswer(
                 true,
                 new StatusReply
                 {
+                    Engine = "raft",
                     Role = "leader",
                     Applied = 1234,
                     Known = 1234,
-                }
+                    Ready = true,
+                    Leader = 1,
+                    Details = new ReplicaDetails
+                    {
+                        Term = 8,
+                        Committed = 1230,
+                        Resyncs = 2,
+                        Peers =
+                        {
+                            new PeerStatus
+                            {
+                                Replica = 0,
+                                Reaches = true,
+                                HeardMillisecondsAgo = 12,
+                                RoundTripMicroseconds = 310,
+                            },
+                            new PeerStatus { Replica = 2 },
+                        },
+                    },
+                },
+                s_exit.At.AddSeconds(1)
             ),
             default
         );
@@ -151,7 +172,12 @@ public sealed class StatusReportTests
                 + """4711,"state":"running","restarts":2,"role":"leader","applied":"""
                 + """1234,"lag":0,"memoryBytes":1,"addresses":"""
                 + """{"grpc":"127.0.0.1:8151","raft":"127.0.0.1:8161"},"lastExit":"""
-                + """{"at":"2026-01-02T03:04:05Z","code":1,"signal":null,"reason":"x"}}""",
+                + """{"at":"2026-01-02T03:04:05Z","code":1,"signal":null,"reason":"x"}"""
+                + ""","startedAt":"2026-01-02T03:04:05Z","answeredAt":"2026-01-02T03:04:06Z","database":"""
+                + """{"engine":"raft","ready":true,"leader":1,"term":8,"known":1234,"committed":1230,"repairsAsked":"""
+                + """0,"repairsAnswered":0,"resyncs":2,"peers":[{"replica":0,"reaches":true,"heardMillisecondsAgo":"""
+                + """12,"roundTripMicroseconds":310,"received":null,"sent":null},{"replica":2,"reaches":null"""
+                + ""","heardMillisecondsAgo":null,"roundTripMicroseconds":null,"received":null,"sent":null}]}}""",
             JsonSerializer.Serialize(json.GetProperty("processes")[1])
         );
     }

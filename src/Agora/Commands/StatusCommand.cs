@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Agora.Cluster;
 using Agora.Launcher;
 using Agora.Trading;
 
@@ -100,6 +101,24 @@ internal static class StatusCommand
         ];
     }
 
+    /// <summary>A line for each database: who leads in which term, and how far a majority is.</summary>
+    private static IEnumerable<string> Groups(ClusterStatus status)
+    {
+        foreach (var group in status.Processes.Where(p => p.Database is not null).GroupBy(p => p.Component))
+        {
+            var leader = group.Where(p => p.Role == "leader").MaxBy(p => p.Database!.Term);
+            var term = leader?.Database!.Term ?? group.Max(p => p.Database!.Term);
+            var leads =
+                term is null ? ""
+                : leader is null ? string.Create(CultureInfo.InvariantCulture, $"no leader in term {term}, ")
+                : string.Create(CultureInfo.InvariantCulture, $"{leader.Name} leads in term {term}, ");
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"{group.Key}: {leads}a majority holds up to {group.Max(p => p.Database!.Committed)}"
+            );
+        }
+    }
+
     private static string Ago(TimeSpan since) =>
         since.TotalSeconds < 120 ? string.Create(CultureInfo.InvariantCulture, $"{since.TotalSeconds:0} s ago")
         : since.TotalMinutes < 120 ? string.Create(CultureInfo.InvariantCulture, $"{since.TotalMinutes:0} min ago")
@@ -160,6 +179,7 @@ internal static class StatusCommand
         return
         [
             .. table.Lines(width, isStyled),
+            .. Groups(status),
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{(status.Ready ? "ready" : "not ready")}: {up} of {status.Processes.Count} running"

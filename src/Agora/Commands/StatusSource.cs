@@ -99,7 +99,7 @@ internal sealed class StatusSource(DataDirectory data, string? clusterPath, stri
                 [
                     .. status.Processes.Zip(
                         processes,
-                        (row, process) => row with { LastExit = ProcessExit.Read(data.ExitFileOf(process)) }
+                        (row, process) => row with { LastExit = ExitFile.Read(data.ExitFileOf(process)) }
                     ),
                 ],
             };

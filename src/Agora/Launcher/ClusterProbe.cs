@@ -9,11 +9,6 @@ using Grpc.Net.Client;
 
 namespace Agora.Launcher;
 
-/// <summary>The answer of one process over the network.</summary>
-/// <param name="Answers">It answers at all.</param>
-/// <param name="Replica">The status that a database replica reports.</param>
-internal readonly record struct ProbeAnswer(bool Answers, StatusReply? Replica);
-
 /// <summary>
 /// Asks the processes of a cluster for their status over the network, as their users reach them: servers and payments
 /// for their health over HTTP, database replicas for their status over gRPC. Never waits longer than its deadline, and
@@ -44,30 +39,82 @@ internal sealed class ClusterProbe : IDisposable
     /// <param name="local">What the supervisor knows of a process without asking it.</param>
     /// <param name="brief">Leaves out whether every function is served, which takes longer to find out.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public async Task<ClusterStatus> StatusAsync(
+    public Task<ClusterStatus> StatusAsync(
         IReadOnlyList<ClusterProcess> processes,
         Func<ClusterProcess, LocalView?> local,
         bool brief,
+        CancellationToken cancellationToken
+    ) => StatusAsync(processes, local, new StatusQuestion(brief), cancellationToken);
+
+    /// <inheritdoc cref="StatusAsync(IReadOnlyList{ClusterProcess}, Func{ClusterProcess, LocalView?}, bool,
+    /// CancellationToken)"/>
+    public async Task<ClusterStatus> StatusAsync(
+        IReadOnlyList<ClusterProcess> processes,
+        Func<ClusterProcess, LocalView?> local,
+        StatusQuestion question,
         CancellationToken cancellationToken
     )
     {
         var answers = await Task.WhenAll(
             processes.Select(p =>
-                local(p) is { IsUp: false } ? Task.FromResult(default(ProbeAnswer)) : AskAsync(p, cancellationToken)
+                local(p) is { IsUp: false }
+                    ? Task.FromResult(default(ProbeAnswer))
+                    : AskAsync(p, question, cancellationToken)
             )
         );
-        return StatusReport.Of(
-            processes,
-            answers,
-            local,
-            brief ? null : await MissingAsync(processes, answers, cancellationToken)
-        );
+        return question.Brief
+            ? StatusReport.Of(processes, answers, local, missing: null) with
+            {
+                // The answers say this much without a further question.
+                Missing = [.. MissingDatabases(processes, answers), .. MissingServers(processes, answers)],
+            }
+            : StatusReport.Of(processes, answers, local, await MissingAsync(processes, answers, cancellationToken));
     }
 
-    private Task<ProbeAnswer> AskAsync(ClusterProcess process, CancellationToken cancellationToken) =>
-        IsDatabase(process.Component)
-            ? AskDatabaseAsync(process, cancellationToken)
-            : AskLiveAsync(process, cancellationToken);
+    private async Task<ProbeAnswer> AskAsync(
+        ClusterProcess process,
+        StatusQuestion question,
+        CancellationToken cancellationToken
+    )
+    {
+        var deadline = question.Deadline ?? _deadline;
+        var functions =
+            question.Functions && process.Component is Components.SellerServer or Components.BuyerServer
+                ? AskFunctionsAsync(process, deadline, cancellationToken)
+                : Task.FromResult<IReadOnlyList<FunctionCounts>?>(null);
+        var answer = IsDatabase(process.Component)
+            ? await AskDatabaseAsync(process, deadline, cancellationToken)
+            : await AskLiveAsync(process, deadline, cancellationToken);
+        return answer.Answers
+            ? answer with
+            {
+                At = TimeProvider.System.GetUtcNow().UtcDateTime,
+                Functions = await functions,
+            }
+            : answer;
+    }
+
+    private IEnumerable<string> MissingServers(IReadOnlyList<ClusterProcess> processes, ProbeAnswer[] answers) =>
+        processes
+            .Zip(answers, (process, answer) => (Process: process, Answer: answer))
+            .GroupBy(p => p.Process.Component)
+            .Where(g => !IsDatabase(g.Key) && g.Any(p => MayAsk(p.Process)) && g.All(p => !p.Answer.Answers))
+            .Select(g => NoneAnswers(g.Key));
+
+    private static string NoneAnswers(string component) => $"{component}: none answers";
+
+    private string[] MissingDatabases(IReadOnlyList<ClusterProcess> processes, ProbeAnswer[] answers) =>
+        _identity is null
+            ? []
+            :
+            [
+                .. processes
+                    .Zip(answers, (process, answer) => (Process: process, Answer: answer))
+                    .GroupBy(p => p.Process.Component)
+                    .Where(g => IsDatabase(g.Key))
+                    .Select(g => MissingIn(g.Key, [.. g]))
+                    .OfType<string>(),
+            ];
 
     /// <summary>
     /// What is not served; empty if at least one replica of every component says that it is ready. A server is ready
@@ -84,9 +131,7 @@ internal sealed class ClusterProbe : IDisposable
         [
             .. processes.Zip(answers, (process, answer) => (process, answer)).GroupBy(p => p.process.Component),
         ];
-        string[] databases = _identity is null
-            ? []
-            : [.. groups.Where(g => IsDatabase(g.Key)).Select(g => MissingIn(g.Key, [.. g])).OfType<string>()];
+        var databases = MissingDatabases(processes, answers);
         if (databases.Length > 0)
         {
             return databases;
@@ -160,7 +205,7 @@ internal sealed class ClusterProbe : IDisposable
     {
         if (processes.Count == 0)
         {
-            return $"{component}: none answers";
+            return NoneAnswers(component);
         }
 
         using var found = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -194,8 +239,37 @@ internal sealed class ClusterProbe : IDisposable
 
     private static bool IsDatabase(string component) => component is Components.Customers or Components.Products;
 
-    private async Task<ProbeAnswer> AskLiveAsync(ClusterProcess process, CancellationToken cancellationToken) =>
-        new((await AskHealthAsync(process, "/health/live", _deadline, cancellationToken)).IsOk, null);
+    private async Task<ProbeAnswer> AskLiveAsync(
+        ClusterProcess process,
+        TimeSpan deadline,
+        CancellationToken cancellationToken
+    ) => new((await AskHealthAsync(process, "/health/live", deadline, cancellationToken)).IsOk, null);
+
+    // Null if the server does not say, because it is too busy or because a limit refuses the question.
+    private async Task<IReadOnlyList<FunctionCounts>?> AskFunctionsAsync(
+        ClusterProcess process,
+        TimeSpan deadline,
+        CancellationToken cancellationToken
+    )
+    {
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bound.CancelAfter(deadline);
+        try
+        {
+            var endpoint = process.Endpoints[0];
+            return FunctionMetrics.Parse(
+                await ClientOf(process)
+                    .GetStringAsync(new Uri($"{endpoint.Name}://{endpoint.Address}/metrics"), bound.Token)
+            );
+        }
+        catch (Exception e)
+            when (e is HttpRequestException or IOException
+                || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            )
+        {
+            return null;
+        }
+    }
 
     private async Task<Health> AskHealthAsync(
         ClusterProcess process,
@@ -248,7 +322,11 @@ internal sealed class ClusterProbe : IDisposable
 
     private readonly record struct Health(bool IsOk, string? Detail);
 
-    private async Task<ProbeAnswer> AskDatabaseAsync(ClusterProcess process, CancellationToken cancellationToken)
+    private async Task<ProbeAnswer> AskDatabaseAsync(
+        ClusterProcess process,
+        TimeSpan deadline,
+        CancellationToken cancellationToken
+    )
     {
         if (_identity is null)
         {
@@ -267,7 +345,7 @@ internal sealed class ClusterProbe : IDisposable
         {
             var reply = await new Replica.ReplicaClient(channel).GetStatusAsync(
                 new StatusRequest(),
-                deadline: DateTime.UtcNow + _deadline,
+                deadline: DateTime.UtcNow + deadline,
                 cancellationToken: cancellationToken
             );
             return new ProbeAnswer(true, reply);

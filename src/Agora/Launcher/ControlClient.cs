@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
@@ -49,13 +50,47 @@ internal sealed class ControlClient : IDisposable
 
     /// <summary>The same; a brief status leaves out whether every function is served.</summary>
     public Task<ClusterStatus?> StatusAsync(bool brief, CancellationToken cancellationToken) =>
+        StatusAsync(new StatusQuestion(brief), cancellationToken);
+
+    /// <summary>The same, with what is asked.</summary>
+    public Task<ClusterStatus?> StatusAsync(StatusQuestion question, CancellationToken cancellationToken) =>
         AskAsync(() =>
             _http.GetFromJsonAsync(
-                brief ? "status?brief=true" : "status",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"status?brief={Word(question.Brief)}&functions={Word(question.Functions)}"
+                )
+                    + (
+                        question.Deadline is { } deadline
+                            ? string.Create(CultureInfo.InvariantCulture, $"&deadline={deadline.TotalMilliseconds:0}")
+                            : ""
+                    ),
                 LauncherJson.Default.ClusterStatus,
                 cancellationToken
             )
         );
+
+    /// <summary>What has happened after an event, oldest first; null if no supervisor is up.</summary>
+    public Task<MarketplaceEvent[]?> EventsAsync(long after, CancellationToken cancellationToken) =>
+        AskAsync(() =>
+            _http.GetFromJsonAsync(
+                string.Create(CultureInfo.InvariantCulture, $"events?after={after}"),
+                EventJson.Default.MarketplaceEventArray,
+                cancellationToken
+            )
+        );
+
+    /// <summary>Has the supervisor note an event; null if no supervisor is up.</summary>
+    public Task<ControlAnswer?> NoteAsync(string kind, string text, CancellationToken cancellationToken) =>
+        AskAsync(() =>
+            PostAsync(
+                "events",
+                cancellationToken,
+                JsonContent.Create(new NewEvent(kind, text), EventJson.Default.NewEvent)
+            )
+        );
+
+    private static string Word(bool value) => value ? "true" : "false";
 
     /// <summary>Stops, kills, starts, freezes or thaws a process; null if no supervisor is up.</summary>
     public Task<ControlAnswer?> CommandAsync(
@@ -67,7 +102,7 @@ internal sealed class ControlClient : IDisposable
         AskAsync(() =>
             PostAsync(
                 $"processes/{string.Join('/', process.Split('/').Select(Uri.EscapeDataString))}/{command}"
-                    + $"?restart={(restart ? "true" : "false")}",
+                    + $"?restart={Word(restart)}",
                 cancellationToken
             )
         );

@@ -1,3 +1,5 @@
+using System.Globalization;
+using Agora.Cluster;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -28,7 +30,7 @@ internal static class ControlServer
             "/status",
             async (HttpContext http) =>
                 await http.Response.WriteAsJsonAsync(
-                    await supervisor.StatusAsync(http.Request.Query["brief"] == "true", http.RequestAborted),
+                    await supervisor.StatusAsync(Question(http.Request.Query), http.RequestAborted),
                     LauncherJson.Default.ClusterStatus,
                     cancellationToken: http.RequestAborted
                 )
@@ -65,8 +67,56 @@ internal static class ControlServer
             }
         );
 
-        LabControl.Map(app, lab is null ? null : new LabControl(lab, supervisor.FindAsync));
+        app.MapGet(
+            "/events",
+            (HttpContext http) =>
+                http.Response.WriteAsJsonAsync(
+                    [
+                        .. supervisor.Events.After(
+                            long.TryParse(
+                                http.Request.Query["after"],
+                                NumberStyles.None,
+                                CultureInfo.InvariantCulture,
+                                out var number
+                            )
+                                ? number
+                                : 0
+                        ),
+                    ],
+                    EventJson.Default.MarketplaceEventArray,
+                    cancellationToken: http.RequestAborted
+                )
+        );
+        app.MapPost(
+            "/events",
+            async (HttpContext http) =>
+            {
+                var added = await http.Request.ReadFromJsonAsync(EventJson.Default.NewEvent, http.RequestAborted);
+                supervisor.Note(added!.Kind, added.Text);
+                await http.Response.WriteAsJsonAsync(
+                    new ControlAnswer(true, "noted"),
+                    LauncherJson.Default.ControlAnswer,
+                    cancellationToken: http.RequestAborted
+                );
+            }
+        );
+
+        LabControl.Map(
+            app,
+            lab is null
+                ? null
+                : new LabControl(lab, supervisor.FindAsync, what => supervisor.Note(EventKinds.Network, what))
+        );
         await app.StartAsync(cancellationToken);
         return app;
     }
+
+    private static StatusQuestion Question(IQueryCollection query) =>
+        new(
+            query["brief"] == "true",
+            query["functions"] == "true",
+            int.TryParse(query["deadline"], NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+                ? TimeSpan.FromMilliseconds(milliseconds)
+                : null
+        );
 }

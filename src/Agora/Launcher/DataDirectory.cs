@@ -13,6 +13,7 @@ namespace Agora.Launcher;
 /// cluster.json                       the cluster file of the last `up`
 /// &lt;component&gt;-&lt;replica&gt;/              a replica's data
 /// logs/&lt;component&gt;-&lt;replica&gt;.log      a replica's log
+/// logs/events.jsonl                  what has happened, for the operations page
 /// secrets/                           the cluster's keys, unless they are elsewhere
 /// lab/                               while up with --lab: the cluster file of each process, and of the clients
 /// run/                               while up: lock, process ids, control socket (or its path)
@@ -42,6 +43,9 @@ internal sealed partial class DataDirectory
         get => File.Exists(SecretsNote) ? new ClusterSecrets(File.ReadAllText(SecretsNote)) : Secrets;
         set => File.WriteAllText(SecretsNote, value.Directory);
     }
+
+    /// <summary>The supervisor's log of events, for the operations page.</summary>
+    public string EventLog => Path.Combine(Logs, "events.jsonl");
 
     public string SupervisorLog => Path.Combine(Logs, "supervisor.log");
     private string Marker => Path.Combine(Root, "agora-data.json");

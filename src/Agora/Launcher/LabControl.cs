@@ -7,7 +7,14 @@ using Microsoft.AspNetCore.Routing;
 namespace Agora.Launcher;
 
 /// <summary>Carries out the commands for the lab.</summary>
-internal sealed class LabControl(LabNetwork lab, Func<string, string, CancellationToken, Task<string?>> findProcess)
+/// <param name="lab">The lab.</param>
+/// <param name="findProcess">Finds a process by component and number or role.</param>
+/// <param name="note">Receives a sentence for each change.</param>
+internal sealed class LabControl(
+    LabNetwork lab,
+    Func<string, string, CancellationToken, Task<string?>> findProcess,
+    Action<string>? note = null
+)
 {
     /// <summary>Adds the lab's commands to a control channel; without a lab they say how to get one.</summary>
     public static void Map(IEndpointRouteBuilder routes, LabControl? control)
@@ -74,6 +81,10 @@ internal sealed class LabControl(LabNetwork lab, Func<string, string, Cancellati
                 answer = control is null
                     ? new(false, "this marketplace is not in the lab; start it with 'agora up --lab'")
                     : await carryOut(http.RequestAborted);
+                if (answer.Done)
+                {
+                    control?.Note($"network: {answer.Message}");
+                }
             }
             catch (CommandFailedException e)
             {
@@ -87,6 +98,8 @@ internal sealed class LabControl(LabNetwork lab, Func<string, string, Cancellati
             );
         }
     }
+
+    private void Note(string what) => note?.Invoke(what);
 
     public LabStatus Status()
     {

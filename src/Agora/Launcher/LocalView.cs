@@ -1,3 +1,5 @@
+using Agora.Cluster;
+
 namespace Agora.Launcher;
 
 /// <summary>What a supervisor knows of its own process without asking it.</summary>
@@ -6,12 +8,14 @@ namespace Agora.Launcher;
 /// <param name="Restarts">How often it was restarted.</param>
 /// <param name="MemoryBytes">Resident memory while it is up.</param>
 /// <param name="LastExit">How it ended last; null if it never has.</param>
+/// <param name="StartedAt">When it was started, while it is up.</param>
 internal readonly record struct LocalView(
     int? Pid,
     string State,
     int Restarts,
     long? MemoryBytes,
-    ProcessExit? LastExit
+    ProcessExit? LastExit,
+    DateTime? StartedAt = null
 )
 {
     /// <summary>The process exists and should be up.</summary>

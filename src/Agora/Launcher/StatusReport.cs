@@ -1,4 +1,5 @@
 using Agora.Cluster;
+using Agora.Contracts.Replication;
 
 namespace Agora.Launcher;
 
@@ -44,12 +45,45 @@ internal static class StatusReport
                             : null,
                         view?.MemoryBytes,
                         process.Endpoints.ToDictionary(e => e.Name, e => e.Address),
-                        view?.LastExit
-                    );
+                        view?.LastExit,
+                        view?.StartedAt,
+                        answer.At,
+                        answer.Replica is { } reply ? Database(reply) : null
+                    )
+                    {
+                        Functions = answer.Functions,
+                    };
                 }
             ),
         ];
         return new ClusterStatus(missing is { Count: 0 }, rows) { Missing = missing ?? [] };
+    }
+
+    private static DatabaseStatus Database(StatusReply reply)
+    {
+        // A replica of an earlier version reports no details.
+        var details = reply.Details ?? new ReplicaDetails { Committed = reply.Applied };
+        return new DatabaseStatus(
+            reply.Engine,
+            reply.Ready,
+            reply.HasLeader ? reply.Leader : null,
+            details.HasTerm ? details.Term : null,
+            Math.Max(reply.Known, reply.Applied),
+            details.Committed,
+            details.RepairsAsked,
+            details.RepairsAnswered,
+            details.Resyncs,
+            [
+                .. details.Peers.Select(p => new PeerLink(
+                    p.Replica,
+                    p.HasReaches ? p.Reaches : null,
+                    p.HasHeardMillisecondsAgo ? p.HeardMillisecondsAgo : null,
+                    p.HasRoundTripMicroseconds ? p.RoundTripMicroseconds : null,
+                    p.HasReceived ? p.Received : null,
+                    p.HasSent ? p.Sent : null
+                )),
+            ]
+        );
     }
 
     private static string State(LocalView? view, ProbeAnswer answer) =>

@@ -30,6 +30,7 @@ internal sealed class SupervisedProcess : IDisposable
     private string _downState = ProcessState.Stopped;
     private int _restarts;
     private ProcessExit? _lastExit;
+    private DateTime _startedAt;
     private long _logStart;
     private TaskCompletionSource _down = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -46,7 +47,7 @@ internal sealed class SupervisedProcess : IDisposable
         _howToStart = howToStart;
         _time = time;
         _announce = announce;
-        _lastExit = ProcessExit.Read(data.ExitFileOf(process));
+        _lastExit = ExitFile.Read(data.ExitFileOf(process));
         _down.SetResult();
     }
 
@@ -66,19 +67,23 @@ internal sealed class SupervisedProcess : IDisposable
                     !_wanted ? ProcessState.Stopping
                     : _answered ? ProcessState.Unresponsive
                     : ProcessState.Starting;
-                return new LocalView(process.Id, state, _restarts, Memory(process), _lastExit);
+                return new LocalView(process.Id, state, _restarts, Memory(process), _lastExit, _startedAt);
             }
 
             return new LocalView(null, _wanted ? ProcessState.Restarting : _downState, _restarts, null, _lastExit);
         }
     }
 
-    /// <summary>Notes that the process with this id has answered, so that it no longer counts as starting.</summary>
-    public void MarkAnswered(int pid)
+    /// <summary>
+    /// Notes that the process with this id has answered, so that it no longer counts as starting. True if that is new.
+    /// </summary>
+    public bool MarkAnswered(int pid)
     {
         lock (_gate)
         {
-            _answered |= _process is { HasExited: false } process && process.Id == pid;
+            var isNew = !_answered && _process is { HasExited: false } process && process.Id == pid;
+            _answered |= isNew;
+            return isNew;
         }
     }
 
@@ -235,6 +240,7 @@ internal sealed class SupervisedProcess : IDisposable
                 LogFiles.KeepSmall(_data.LogOf(Process));
                 _logStart = LogFiles.Length(_data.LogOf(Process));
                 _answered = false;
+                _startedAt = _time.GetUtcNow().UtcDateTime;
                 _process = System.Diagnostics.Process.Start(_howToStart(Process))!;
 
                 // If the supervisor dies between these two steps, or if the file cannot be written, the process still
@@ -296,7 +302,7 @@ internal sealed class SupervisedProcess : IDisposable
     private void Keep(ProcessExit exit)
     {
         _lastExit = exit;
-        exit.Write(_data.ExitFileOf(Process));
+        ExitFile.Write(_data.ExitFileOf(Process), exit);
     }
 
     // Without the process's name, because every message names the process first.

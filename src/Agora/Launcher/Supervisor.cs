@@ -11,13 +11,20 @@ namespace Agora.Launcher;
 internal sealed class Supervisor : IAsyncDisposable
 {
     private static readonly TimeSpan s_logCheck = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_watchInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_watchTime = TimeSpan.FromMinutes(1);
 
     private readonly IReadOnlyList<ClusterProcess> _all;
     private readonly DataDirectory _data;
     private readonly Dictionary<string, SupervisedProcess> _own;
     private readonly ClusterProbe _probe;
+    private readonly LeaderChanges _leaders = new();
     private readonly CancellationTokenSource _end = new();
     private readonly List<Task> _loops = [];
+    private readonly SemaphoreSlim _somethingHappened = new(0, 1);
+    private readonly Lock _noting = new();
+    private readonly TimeProvider _time;
+    private readonly DateTime _began;
 
     /// <param name="all">Every process of the cluster, for status.</param>
     /// <param name="local">The processes of this host.</param>
@@ -38,9 +45,28 @@ internal sealed class Supervisor : IAsyncDisposable
     {
         _all = all;
         _data = data;
+        _time = time;
+        _began = time.GetUtcNow().UtcDateTime;
         _probe = new ClusterProbe(identity);
-        _own = local.ToDictionary(p => p.Name, p => new SupervisedProcess(p, data, howToStart, time, announce));
+        Events = new EventLog(data.EventLog, time);
+        _own = local.ToDictionary(
+            p => p.Name,
+            p => new SupervisedProcess(
+                p,
+                data,
+                howToStart,
+                time,
+                what =>
+                {
+                    announce(what);
+                    Note(EventKinds.Down, what);
+                }
+            )
+        );
     }
+
+    /// <summary>What has happened, for the operations page.</summary>
+    public EventLog Events { get; }
 
     /// <summary>Completes when a command asks to stop everything.</summary>
     public TaskCompletionSource DownRequested { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -58,6 +84,24 @@ internal sealed class Supervisor : IAsyncDisposable
         }
 
         _loops.Add(KeepLogsSmallAsync(_end.Token));
+        _loops.Add(WatchAsync(_end.Token));
+        Events.Add(EventKinds.Act, string.Create(CultureInfo.InvariantCulture, $"{_own.Count} processes are started"));
+    }
+
+    /// <summary>
+    /// Notes an event. What follows from it is watched for a while, so that a new leader is noted when it leads, and
+    /// not when somebody looks.
+    /// </summary>
+    public void Note(string kind, string text)
+    {
+        Events.Add(kind, text);
+        lock (_noting)
+        {
+            if (_somethingHappened.CurrentCount == 0)
+            {
+                _somethingHappened.Release();
+            }
+        }
     }
 
     /// <summary>Stops everything in order: servers, then payments, then databases; parallel inside a tier.</summary>
@@ -74,7 +118,11 @@ internal sealed class Supervisor : IAsyncDisposable
         StatusAsync(brief: false, cancellationToken);
 
     /// <summary>The same; a brief status leaves out whether every function is served.</summary>
-    public async Task<ClusterStatus> StatusAsync(bool brief, CancellationToken cancellationToken)
+    public Task<ClusterStatus> StatusAsync(bool brief, CancellationToken cancellationToken) =>
+        StatusAsync(new StatusQuestion(brief), cancellationToken);
+
+    /// <summary>The same, with what is asked.</summary>
+    public async Task<ClusterStatus> StatusAsync(StatusQuestion question, CancellationToken cancellationToken)
     {
         // The supervisor's own view comes first. A process that dies in between then shows as not answering, never as
         // up without an id.
@@ -82,12 +130,30 @@ internal sealed class Supervisor : IAsyncDisposable
         var status = await _probe.StatusAsync(
             _all,
             p => views.TryGetValue(p.Name, out var view) ? view : null,
-            brief,
+            question,
             cancellationToken
         );
         foreach (var process in status.Processes.Where(p => p is { State: ProcessState.Running, Pid: not null }))
         {
-            _own[process.Name].MarkAnswered(process.Pid!.Value);
+            if (
+                _own[process.Name].MarkAnswered(process.Pid!.Value)
+                && process is { LastExit.At: var ended, AnsweredAt: { } answered }
+                && ended >= _began
+            )
+            {
+                Events.Add(
+                    EventKinds.Up,
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{process.Name} serves again, {(answered - ended).TotalSeconds:0.0} s after its end"
+                    )
+                );
+            }
+        }
+
+        foreach (var change in _leaders.See(status))
+        {
+            Events.Add(EventKinds.Leader, change);
         }
 
         return status;
@@ -128,7 +194,22 @@ internal sealed class Supervisor : IAsyncDisposable
             return new ControlAnswer(false, $"{name} runs on another host; run this command there");
         }
 
-        return command switch
+        var answer = await CommandAsync(command, name, process, restart);
+        if (answer.Done)
+        {
+            Note(EventKinds.Act, $"{answer.Message}, as '{command} {component}/{which}' asked");
+        }
+
+        return answer;
+    }
+
+    private static async Task<ControlAnswer> CommandAsync(
+        string command,
+        string name,
+        SupervisedProcess process,
+        bool restart
+    ) =>
+        command switch
         {
             "stop" => await process.StopAsync() ? new(true, $"{name} is stopped") : new(true, $"{name} was not up"),
             "kill" => await process.KillAsync(restart)
@@ -140,7 +221,6 @@ internal sealed class Supervisor : IAsyncDisposable
                 : new(false, $"{name} is not up"),
             _ => new(false, $"there is no command {command}"),
         };
-    }
 
     /// <summary>
     /// The name of a process, found by number, or by the role that it reports; null if there is none.
@@ -152,9 +232,34 @@ internal sealed class Supervisor : IAsyncDisposable
             return _all.FirstOrDefault(p => p.Component == component && p.Replica == replica)?.Name;
         }
 
-        var status = await StatusAsync(cancellationToken);
-        return status.Processes.FirstOrDefault(p => p.Component == component && p.Role == which)?.Name;
+        // Of two replicas that say that they lead, the one with the higher term does.
+        var status = await StatusAsync(brief: true, cancellationToken);
+        return status
+            .Processes.Where(p => p.Component == component && p.Role == which)
+            .MaxBy(p => p.Database?.Term ?? 0)
+            ?.Name;
     }
+
+    private async Task WatchAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await _somethingHappened.WaitAsync(cancellationToken);
+            var began = _time.GetTimestamp();
+            do
+            {
+                await Task.Delay(s_watchInterval, _time, cancellationToken);
+            } while (!IsSettled(await StatusAsync(brief: true, cancellationToken)) && IsRecent(began));
+        }
+
+        bool IsRecent(long began) => _time.GetElapsedTime(began) < s_watchTime;
+    }
+
+    private static bool IsSettled(ClusterStatus status) =>
+        status.Missing.Count == 0
+        && status.Processes.All(p =>
+            p.State is ProcessState.Running or ProcessState.Stopped or ProcessState.Killed or ProcessState.Unreachable
+        );
 
     private async Task KeepLogsSmallAsync(CancellationToken cancellationToken)
     {
@@ -194,6 +299,7 @@ internal sealed class Supervisor : IAsyncDisposable
         }
 
         _probe.Dispose();
+        _somethingHappened.Dispose();
         _end.Dispose();
     }
 }

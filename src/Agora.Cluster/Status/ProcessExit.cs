@@ -1,18 +1,16 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace Agora.Launcher;
+namespace Agora.Cluster;
 
 /// <summary>
-/// How a process ended last. It is also kept in a file, so that the next supervisor, or a command without one, knows
-/// it.
+/// How a process ended last. The supervisor also keeps it in a file.
 /// </summary>
 /// <param name="At">When it ended, in UTC.</param>
 /// <param name="Code">Its exit code; null if a signal ended it, or if it did not start.</param>
 /// <param name="Signal">The signal that ended it.</param>
 /// <param name="Reason">Why it ended, in its own words; null if it said nothing.</param>
-internal sealed record ProcessExit(DateTime At, int? Code, int? Signal, string? Reason)
+public sealed record ProcessExit(DateTime At, int? Code, int? Signal, string? Reason)
 {
     private const int SigTerm = 15;
 
@@ -27,31 +25,6 @@ internal sealed record ProcessExit(DateTime At, int? Code, int? Signal, string? 
         exitCode > 128
             ? new(at.UtcDateTime, null, exitCode - 128, reason)
             : new(at.UtcDateTime, exitCode, null, reason);
-
-    /// <summary>Reads what <see cref="Write"/> wrote; null if there is nothing.</summary>
-    public static ProcessExit? Read(string path)
-    {
-        try
-        {
-            return File.Exists(path)
-                ? JsonSerializer.Deserialize(File.ReadAllText(path), LauncherJson.Default.ProcessExit)
-                : null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>Writes it to a file if possible. On a full disk it is lost, which does no harm.</summary>
-    public void Write(string path)
-    {
-        try
-        {
-            File.WriteAllText(path, JsonSerializer.Serialize(this, LauncherJson.Default.ProcessExit));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
-    }
 
     /// <summary>For people, to follow the process's name.</summary>
     public override string ToString()

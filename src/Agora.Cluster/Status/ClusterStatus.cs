@@ -1,15 +1,15 @@
 using System.Text.Json.Serialization;
 
-namespace Agora.Launcher;
+namespace Agora.Cluster;
 
 /// <summary>The status of a cluster; <c>agora status --json</c> prints it.</summary>
 /// <param name="Ready">Every function of the marketplace is served.</param>
 /// <param name="Processes">Every process of the cluster file.</param>
-internal sealed record ClusterStatus(bool Ready, IReadOnlyList<ProcessStatus> Processes)
+public sealed record ClusterStatus(bool Ready, IReadOnlyList<ProcessStatus> Processes)
 {
     /// <summary>
-    /// What is not served, and what it waits for, if that is known. Empty if everything is served, or if the question
-    /// was not asked.
+    /// What is not served, and what it waits for, if that is known. Where the servers were not asked, it is only what
+    /// the answers show without that, and empty does not mean that everything is served.
     /// </summary>
     public IReadOnlyList<string> Missing { get; init; } = [];
 

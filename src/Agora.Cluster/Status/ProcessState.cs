@@ -1,7 +1,7 @@
-namespace Agora.Launcher;
+namespace Agora.Cluster;
 
 /// <summary>States of a process, as status prints them.</summary>
-internal static class ProcessState
+public static class ProcessState
 {
     /// <summary>The process exists, but has not answered yet.</summary>
     public const string Starting = "starting";

@@ -1,4 +1,6 @@
-namespace Agora.Launcher;
+using System.Text.Json.Serialization;
+
+namespace Agora.Cluster;
 
 /// <summary>One process.</summary>
 /// <param name="Name">E.g. <c>products/3</c>.</param>
@@ -13,7 +15,10 @@ namespace Agora.Launcher;
 /// <param name="MemoryBytes">Resident memory.</param>
 /// <param name="Addresses">Where it listens, by protocol.</param>
 /// <param name="LastExit">How it ended last; null if it never has, or if no supervisor here knows.</param>
-internal sealed record ProcessStatus(
+/// <param name="StartedAt">When it was started, in UTC; null if it is down, or if no supervisor here knows.</param>
+/// <param name="AnsweredAt">When its answer came on which the rest is based, in UTC; null if it did not answer.</param>
+/// <param name="Database">A database replica's view of its group; null for servers, and if it does not answer.</param>
+public sealed record ProcessStatus(
     string Name,
     string Component,
     int Replica,
@@ -25,9 +30,19 @@ internal sealed record ProcessStatus(
     long? Lag,
     long? MemoryBytes,
     IReadOnlyDictionary<string, string> Addresses,
-    ProcessExit? LastExit = null
+    ProcessExit? LastExit = null,
+    DateTime? StartedAt = null,
+    DateTime? AnsweredAt = null,
+    DatabaseStatus? Database = null
 )
 {
+    /// <summary>
+    /// What a server has served since its start, by function. Only those who ask for it get it; it is no part of the
+    /// JSON of <c>agora status</c>.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<FunctionCounts>? Functions { get; init; }
+
     /// <summary>
     /// How it ended last, if it is down or has restarted only a moment ago; null otherwise.
     /// </summary>
