@@ -41,7 +41,7 @@ public static class WebServer
         services.AddSingleton(_ => new AllowedHosts(cluster.Web));
         services.TryAddSingleton(_ => new Marketplace(cluster));
         services.AddSingleton<WebReadiness>();
-        services.AddOperations(cluster, replica, directory, identity);
+        services.AddOperations(cluster, replica, directory);
         services.AddProtocol();
         var app = builder.Build();
         app.UseWebPipeline(cluster.Limits);

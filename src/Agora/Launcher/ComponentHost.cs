@@ -1,10 +1,12 @@
 using System.Net.Sockets;
 using Agora.Cluster;
 using Agora.Customers;
+using Agora.Operations;
 using Agora.Payments;
 using Agora.Products;
 using Agora.Servers;
 using Agora.Web;
+using Agora.Web.Operations;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -77,6 +79,17 @@ internal static class ComponentHost
 
             builder.Configuration["Agora:GroupKeyFile"] ??= secrets.GroupKey(process);
             builder.Configuration[MerchantSecret.FileSetting] ??= secrets.PaymentsSecret(process);
+            if (process.Component == Components.Web)
+            {
+                builder.Services.AddSingleton<IControlRoom>(services => new ControlRoom(
+                    data,
+                    cluster,
+                    identity,
+                    TimeProvider.System,
+                    services.GetRequiredService<ILogger<ControlRoom>>()
+                ));
+            }
+
             app = Build(builder, cluster, process, directory, identity);
             var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Agora");
             identity.Refused += why => logger.LogWarning("TLS: {Why}", why);

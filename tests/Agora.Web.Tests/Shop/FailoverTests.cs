@@ -1,5 +1,4 @@
 using System.Net;
-using Agora.Servers.Tests;
 
 namespace Agora.Web.Tests.Shop;
 
