@@ -1,10 +1,10 @@
-using RotatingSequencer.Simulation.Exhaustive;
+using RotatingSequencer.Campaigns.Exhaustive;
 
 namespace RotatingSequencer.Tests;
 
 /// <summary>
 /// "For n = 2 and 3 and two or three requests, every order of delivery, loss and duplication up to a bound." For larger
-/// bounds, run <c>dotnet run --project tests/RotatingSequencer.Simulation -- --exhaustive</c>.
+/// bounds, run <c>dotnet run --project tests/RotatingSequencer.Campaigns -- --exhaustive</c>.
 /// </summary>
 public sealed class ExhaustiveTests
 {

@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
+using RotatingSequencer.Campaigns;
 using RotatingSequencer.Simulation;
 
 namespace RotatingSequencer.Tests;
 
 /// <summary>
 /// Whole groups in virtual time, with every fault. For more of them, run <c>dotnet run --project
-/// tests/RotatingSequencer.Simulation</c>.
+/// tests/RotatingSequencer.Campaigns</c>.
 /// </summary>
 public sealed class SimulationTests
 {

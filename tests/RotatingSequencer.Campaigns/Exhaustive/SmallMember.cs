@@ -1,0 +1,142 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using RotatingSequencer.Core;
+using RotatingSequencer.Journal;
+using RotatingSequencer.Simulation;
+
+namespace RotatingSequencer.Campaigns.Exhaustive;
+
+/// <summary>
+/// One member of a <see cref="SmallWorld"/>: its core, its disk with the current write, and its application's position.
+/// </summary>
+internal sealed class SmallMember
+{
+    private readonly ArrayBufferWriter<byte> _synced = new(64);
+    private readonly CoreOptions _options;
+    private readonly int _members;
+    private byte[]? _writing;
+    private int _lives;
+    private long _barrierFloor;
+
+    /// <summary>
+    /// The last number that the application has applied. It is stored with the effects, so it survives.
+    /// </summary>
+    private long _position = -1;
+
+    public SmallMember(int id, SearchBounds bounds, int maxDatagram, RuleObserver observer)
+    {
+        _members = bounds.Members;
+        _options = new CoreOptions
+        {
+            Self = id,
+            Members = bounds.Members,
+            MaxDatagram = maxDatagram,
+            Window = bounds.Window,
+            Journal = bounds.Journal,
+            Seed = (ulong)id,
+            FirstToken = 0,
+        };
+        JournalFormat.WriteCheckpoint(_synced, JournalState.Fresh(id, bounds.Members, incarnation: id + 1));
+        Core = Begin(now: 0, observer);
+    }
+
+    public int Id => _options.Self;
+
+    public BroadcastCore Core { get; private set; }
+
+    public bool IsWriting => _writing is not null;
+
+    public void BeginWrite()
+    {
+        _writing = Core.Records.WrittenSpan.ToArray();
+        Core.BeginSync();
+    }
+
+    public void CompleteWrite(RuleObserver observer)
+    {
+        _synced.Write(_writing);
+        observer.Synced(Id, _writing, replaces: false);
+        _writing = null;
+        Core.SyncCompleted();
+    }
+
+    /// <summary>
+    /// Acts, always with the same jitter: otherwise equal states would differ in how often it was drawn.
+    /// </summary>
+    public void Act(long now)
+    {
+        RandomOf(Core) = (ulong)Id;
+        Core.Act(now);
+    }
+
+    /// <summary>Hands all deliveries to the application, which applies them at once.</summary>
+    public bool Apply(RuleObserver observer)
+    {
+        var any = false;
+        while (Core.Deliveries.TryDequeue(out var request))
+        {
+            any = true;
+            observer.Delivers(Id, request);
+            if (request.Number > _position)
+            {
+                var payloads = new List<ReadOnlyMemory<byte>>();
+                new Assembler(_members).Take(request.Id.Sender, request.Body, payloads);
+                foreach (var payload in payloads)
+                {
+                    observer.Applies(Id, request.Number, request.Id.Sender, payload.Span);
+                }
+
+                _position = request.Number;
+            }
+
+            Core.OnApplied(request.Number);
+        }
+
+        return any;
+    }
+
+    /// <summary>
+    /// Dies, and starts again from its journal, with or without the current write.
+    /// </summary>
+    public void Restart(bool keepsWriting, long now, RuleObserver observer)
+    {
+        if (keepsWriting)
+        {
+            _synced.Write(_writing);
+        }
+
+        _writing = null;
+        observer.History.Crash(Id);
+        Core = Begin(now, observer);
+    }
+
+    public void StartBarrier(long now, RuleObserver observer)
+    {
+        _barrierFloor = observer.DeliveredAnywhere;
+        Core.StartBarrier(now);
+    }
+
+    public void FinishBarrier()
+    {
+        if (Core.TryFinishBarrier(out var target))
+        {
+            BrokenRule.Unless(
+                target >= _barrierFloor,
+                "a read sees what was delivered before it began",
+                $"member {Id} would read at {target}, not {_barrierFloor}"
+            );
+        }
+    }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_random")]
+    private static extern ref ulong RandomOf(BroadcastCore core);
+
+    private BroadcastCore Begin(long now, RuleObserver observer)
+    {
+        var state = JournalFormat.Read(_synced.WrittenSpan, out _)!;
+        var core = new BroadcastCore(_options with { FirstToken = 1_000 * ++_lives }, state, now);
+        observer.Begins(Id, state, core);
+        observer.ApplicationGoesOn(Id, _position);
+        return core;
+    }
+}
