@@ -96,11 +96,7 @@ public sealed class ReplicaList : IDisposable
         try
         {
             using var answer = await _http
-                .GetAsync(
-                    new Uri(server, "health/live"),
-                    HttpCompletionOption.ResponseHeadersRead,
-                    cancellationToken
-                )
+                .GetAsync(new Uri(server, "health/live"), HttpCompletionOption.ResponseHeadersRead, cancellationToken)
                 .ConfigureAwait(false);
             return answer.StatusCode == HttpStatusCode.OK;
         }

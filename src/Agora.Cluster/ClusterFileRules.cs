@@ -72,7 +72,9 @@ internal static class ClusterFileRules
         {
             if (entries[i] is null)
             {
-                problems.Add(string.Create(CultureInfo.InvariantCulture, $"{list}[{i}]: missing; write it or remove it"));
+                problems.Add(
+                    string.Create(CultureInfo.InvariantCulture, $"{list}[{i}]: missing; write it or remove it")
+                );
             }
         }
     }

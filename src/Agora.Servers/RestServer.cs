@@ -30,13 +30,7 @@ internal static class RestServer
         string title
     )
     {
-        UsersListener.AddTo(
-            builder,
-            cluster,
-            group.Replicas[replica],
-            settings.Limits,
-            EarlyRefusals.UseProblems
-        );
+        UsersListener.AddTo(builder, cluster, group.Replicas[replica], settings.Limits, EarlyRefusals.UseProblems);
         var services = builder.Services;
         services.AddRouting();
         services.ConfigureHttpJsonOptions(json => AgoraJson.Configure(json.SerializerOptions));

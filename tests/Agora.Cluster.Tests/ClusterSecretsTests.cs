@@ -33,7 +33,8 @@ public sealed class ClusterSecretsTests : IDisposable
             "authority.key",
             "customers.key",
             "payments.secret",
-            .. ClusterFile.Default.Processes()
+            .. ClusterFile
+                .Default.Processes()
                 .Select(p => p.Name.Replace('/', '-'))
                 .Append("operator")
                 .SelectMany(n => new[] { n + ".crt", n + ".key" }),
@@ -79,7 +80,8 @@ public sealed class ClusterSecretsTests : IDisposable
         File.Delete(_secrets.PaymentsSecret());
         Assert.Equal(
             ["buyer-server", "payments"],
-            ClusterFile.Default.Processes()
+            ClusterFile
+                .Default.Processes()
                 .Where(p => p.Component is not (Components.Customers or Components.Products))
                 .Where(p => !_secrets.SufficeFor(ClusterFile.Default, p))
                 .Select(p => p.Component)

@@ -74,7 +74,7 @@ public sealed partial class WebTests(RunningMarketplace marketplace)
             Timeout = RunningMarketplace.Timeout,
         };
 
-    private Task RegisterAsync(HttpClient browser, string path, string username) =>
+    private Task<Uri> RegisterAsync(HttpClient browser, string path, string username) =>
         SendAsync(
             browser,
             path,
@@ -97,9 +97,7 @@ public sealed partial class WebTests(RunningMarketplace marketplace)
             {
                 using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Web, path));
                 request.Headers.Add("Sec-Fetch-Site", "same-origin");
-                request.Content = new FormUrlEncodedContent(
-                    fields.Select(f => KeyValuePair.Create(f.Name, f.Value))
-                );
+                request.Content = new FormUrlEncodedContent(fields.Select(f => KeyValuePair.Create(f.Name, f.Value)));
                 using var answer = await TryAsync(browser, request);
                 return answer?.StatusCode switch
                 {

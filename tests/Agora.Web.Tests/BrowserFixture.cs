@@ -46,12 +46,7 @@ public sealed class BrowserFixture : IAsyncLifetime
     }
 
     /// <summary>A browser window of its own, without cookies, which collects what its pages complain of.</summary>
-    public async Task<BrowserWindow> OpenAsync(
-        Uri server,
-        bool script = true,
-        bool dark = false,
-        bool phone = false
-    )
+    public async Task<BrowserWindow> OpenAsync(Uri server, bool script = true, bool dark = false, bool phone = false)
     {
         Assert.SkipWhen(_browser is null, $"{Chromium} is not installed");
         var (_, width, height) = Screens[phone ? 1 : 0];
@@ -101,9 +96,7 @@ public sealed class BrowserWindow : IAsyncDisposable
 
     /// <summary>Keeps a picture of the whole page under <c>artifacts/screenshots</c>.</summary>
     public async Task ScreenshotAsync(string name) =>
-        await Page.ScreenshotAsync(
-            new() { Path = Path.Combine(Screenshots, name + ".png"), FullPage = true }
-        );
+        await Page.ScreenshotAsync(new() { Path = Path.Combine(Screenshots, name + ".png"), FullPage = true });
 
     /// <summary>
     /// Asserts that the page complains of nothing, and that axe finds nothing serious. Axe is a script, so it runs

@@ -10,7 +10,12 @@ namespace Agora.Web.Tests;
 public class SecurityTests(WebMarketplace marketplace)
 {
     private static readonly HttpClient s_http = new(
-        new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, UseCookies = false }
+        new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseProxy = false,
+            UseCookies = false,
+        }
     );
 
     private static CancellationToken CancellationToken => TestContext.Current.CancellationToken;
@@ -131,7 +136,11 @@ public class SecurityTests(WebMarketplace marketplace)
         await stream.WriteAsync(Encoding.ASCII.GetBytes(request), CancellationToken);
         using StreamReader reader = new(stream);
 
-        Assert.StartsWith($"HTTP/1.1 {status} ", await reader.ReadToEndAsync(CancellationToken), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"HTTP/1.1 {status} ",
+            await reader.ReadToEndAsync(CancellationToken),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -147,7 +156,10 @@ public class SecurityTests(WebMarketplace marketplace)
         );
         Assert.Equal(HttpStatusCode.BadRequest, many.StatusCode);
 
-        using var url = await s_http.GetAsync(new Uri(marketplace.Web, $"/items?q={new string('x', 5000)}"), CancellationToken);
+        using var url = await s_http.GetAsync(
+            new Uri(marketplace.Web, $"/items?q={new string('x', 5000)}"),
+            CancellationToken
+        );
         Assert.Equal(HttpStatusCode.RequestUriTooLong, url.StatusCode);
     }
 

@@ -64,7 +64,11 @@ internal sealed class Visitor : IDisposable
     /// <param name="selector">The form.</param>
     /// <param name="values">What is written into which fields.</param>
     /// <param name="button">The button that is pressed; the first one if null.</param>
-    public Task<Visitor> SubmitAsync(string selector, (string Name, string Value)[]? values = null, string? button = null)
+    public Task<Visitor> SubmitAsync(
+        string selector,
+        (string Name, string Value)[]? values = null,
+        string? button = null
+    )
     {
         var (method, target, fields) = Filled(selector, values ?? [], button);
         return SendAsync(method, target, fields);
@@ -88,7 +92,8 @@ internal sealed class Visitor : IDisposable
             var written = values.FirstOrDefault(v => v.Name == name);
             switch (element)
             {
-                case IHtmlInputElement { Type: "radio" } radio when written.Name is null ? !radio.IsChecked : radio.Value != written.Value:
+                case IHtmlInputElement { Type: "radio" } radio
+                    when written.Name is null ? !radio.IsChecked : radio.Value != written.Value:
                 case IHtmlButtonElement when element != pressed:
                     break;
                 case IHtmlInputElement input:

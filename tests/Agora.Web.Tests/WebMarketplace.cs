@@ -108,10 +108,7 @@ public class WebMarketplace : InProcessMarketplace, IAsyncLifetime
         var visitor = NewVisitor(web);
         var buyer = await NewBuyerAsync();
         await visitor.GetAsync("/login");
-        await visitor.SubmitAsync(
-            "form.stacked",
-            [("login-username", buyer.Username), ("login-password", Password)]
-        );
+        await visitor.SubmitAsync("form.stacked", [("login-username", buyer.Username), ("login-password", Password)]);
         return visitor;
     }
 

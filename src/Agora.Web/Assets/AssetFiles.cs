@@ -69,7 +69,11 @@ public static class AssetFiles
                 var text = Encoding.UTF8.GetString(content);
                 foreach (var other in files)
                 {
-                    text = text.Replace($"url(\"{other.Name}\")", $"url(\"{other.HashedName}\")", StringComparison.Ordinal);
+                    text = text.Replace(
+                        $"url(\"{other.Name}\")",
+                        $"url(\"{other.HashedName}\")",
+                        StringComparison.Ordinal
+                    );
                 }
 
                 content = Encoding.UTF8.GetBytes(text);

@@ -19,26 +19,14 @@ internal static class ErrorPages
                 "This came from another site",
                 "A change must be asked for on a page of this shop. Open the page here and press the button again."
             ),
-            404 => (
-                "There is no such page",
-                "The address may be mistyped, or what it named is gone."
-            ),
-            405 => (
-                "This address takes no such request",
-                "Open the page that leads here, and use its buttons."
-            ),
-            413 => (
-                "This is too long",
-                "The form holds more than any form here needs. Go back and shorten it."
-            ),
+            404 => ("There is no such page", "The address may be mistyped, or what it named is gone."),
+            405 => ("This address takes no such request", "Open the page that leads here, and use its buttons."),
+            413 => ("This is too long", "The form holds more than any form here needs. Go back and shorten it."),
             414 or 431 => (
                 "This address is too long",
                 "The browser sent an address or headers that are longer than any page here needs."
             ),
-            421 => (
-                "This shop has another name",
-                "The browser asked for a host that is not served here."
-            ),
+            421 => ("This shop has another name", "The browser asked for a host that is not served here."),
             500 => (
                 "Something went wrong here",
                 "The fault is ours and is written to the log. Going back and trying again is safe: nothing "
@@ -48,10 +36,7 @@ internal static class ErrorPages
                 "One moment",
                 "A part of the marketplace does not answer just now. Nothing is lost. Try again in a few seconds."
             ),
-            _ => (
-                "This did not work",
-                "Go back and try again."
-            ),
+            _ => ("This did not work", "Go back and try again."),
         };
         return Of(status, title, text);
     }

@@ -42,7 +42,8 @@ internal sealed class WebPipeline(
 
             await next(http);
             // Routing and Kestrel refuse without a body: this adds it.
-            return http.Response is { HasStarted: false, StatusCode: >= 400, ContentType: null, ContentLength: null or 0 }
+            return
+                http.Response is { HasStarted: false, StatusCode: >= 400, ContentType: null, ContentLength: null or 0 }
                 ? ErrorPages.OfStatus(http.Response.StatusCode)
                 : null;
         }

@@ -221,9 +221,5 @@ internal static class AccountPages
         );
 
     private static IResult Form(ShopHeader header, AccountForm account, int status) =>
-        Pages.Render<AccountView>(
-            status,
-            (nameof(AccountView.Header), header),
-            (nameof(AccountView.Form), account)
-        );
+        Pages.Render<AccountView>(status, (nameof(AccountView.Header), header), (nameof(AccountView.Form), account));
 }

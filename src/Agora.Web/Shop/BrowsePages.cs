@@ -31,7 +31,9 @@ internal static class BrowsePages
         var count = visit.Categories.Count;
         CategoryName[] inTurn =
         [
-            .. Enumerable.Range(0, Math.Min(count, MaxCategoriesSearched)).Select(i => visit.Categories[(hour + i) % count]),
+            .. Enumerable
+                .Range(0, Math.Min(count, MaxCategoriesSearched))
+                .Select(i => visit.Categories[(hour + i) % count]),
         ];
         var shelves = await ShelvesAsync(visit, inTurn[..Math.Min(ShelvesShown, inTurn.Length)]);
         if (shelves.Length == 0)

@@ -58,7 +58,9 @@ internal static class CartPages
         }
         catch (AgoraException e) when (e.Code == ErrorCodes.CartFull)
         {
-            return await RefusedAsync("Your cart holds as many different items as a cart can. Buy or remove some first.");
+            return await RefusedAsync(
+                "Your cart holds as many different items as a cart can. Buy or remove some first."
+            );
         }
 
         Task<IResult> RefusedAsync(string error, long? instead = null) =>

@@ -50,10 +50,7 @@ internal static class CoverArt
 
     private static void Begin(StringBuilder svg, int category, int height)
     {
-        Add(
-            svg,
-            $"<svg class=\"cover hue-{category % Hues}\" viewBox=\"0 0 {Width} {height}\" aria-hidden=\"true\">"
-        );
+        Add(svg, $"<svg class=\"cover hue-{category % Hues}\" viewBox=\"0 0 {Width} {height}\" aria-hidden=\"true\">");
         Add(svg, $"<rect class=\"ground\" width=\"{Width}\" height=\"{height}\"/>");
     }
 
@@ -91,12 +88,7 @@ internal static class CoverArt
     {
         // The corners of the cell, beginning with the one that the shape is turned to.
         ReadOnlySpan<(int X, int Y)> corners = [(x, y), (x + Cell, y), (x + Cell, y + Cell), (x, y + Cell)];
-        var (a, b, c, d) = (
-            corners[turn],
-            corners[(turn + 1) % 4],
-            corners[(turn + 2) % 4],
-            corners[(turn + 3) % 4]
-        );
+        var (a, b, c, d) = (corners[turn], corners[(turn + 1) % 4], corners[(turn + 2) % 4], corners[(turn + 3) % 4]);
         const int Half = Cell / 2;
         var (middleX, middleY) = (x + Half, y + Half);
         switch (kind)
@@ -118,13 +110,17 @@ internal static class CoverArt
             case 4: // Half a disc, standing on one edge.
                 Add(path, $"M{a.X} {a.Y}L{b.X} {b.Y}A{Half} {Half} 0 0 1 {a.X} {a.Y}Z");
                 break;
-            default: // A bar along one edge or the other.
-                Add(
-                    path,
-                    turn % 2 == 0
-                        ? $"M{x} {y + 8 * turn + 4}h{Cell}v12h{-Cell}Z"
-                        : (FormattableString)$"M{x + 8 * turn - 4} {y}v{Cell}h12v{-Cell}Z"
-                );
+            default: // Three bars, which lie or stand, as in a basket.
+                for (var bar = 4; bar < Cell; bar += 12)
+                {
+                    Add(
+                        path,
+                        turn % 2 == 0
+                            ? $"M{x} {y + bar}h{Cell}v8h{-Cell}Z"
+                            : (FormattableString)$"M{x + bar} {y}v{Cell}h8v{-Cell}Z"
+                    );
+                }
+
                 break;
         }
     }

@@ -38,7 +38,12 @@ internal static class DeskPages
 
             Item[] sorted = [.. items.OrderBy(item => item.Quantity)];
             var pages = Math.Max(1, (sorted.Length + RowsOnPage - 1) / RowsOnPage);
-            var shown = int.TryParse(visit.Query("page"), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            var shown = int.TryParse(
+                visit.Query("page"),
+                NumberStyles.None,
+                CultureInfo.InvariantCulture,
+                out var number
+            )
                 ? Math.Clamp(number, 1, pages)
                 : 1;
             // A row with an error is shown, wherever the list is open.
@@ -51,7 +56,10 @@ internal static class DeskPages
                 status,
                 (nameof(StockView.Account), await account),
                 (nameof(StockView.Categories), visit.Categories),
-                (nameof(StockView.Items), sorted[((shown - 1) * RowsOnPage)..Math.Min(shown * RowsOnPage, sorted.Length)]),
+                (
+                    nameof(StockView.Items),
+                    sorted[((shown - 1) * RowsOnPage)..Math.Min(shown * RowsOnPage, sorted.Length)]
+                ),
                 (nameof(StockView.Count), sorted.Length),
                 (nameof(StockView.IsComplete), cursor is null),
                 (nameof(StockView.SoldOut), sorted.Count(item => item.Quantity == 0)),

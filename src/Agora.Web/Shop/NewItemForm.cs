@@ -60,7 +60,9 @@ public sealed class NewItemForm
             Keywords = [],
             Condition = Condition,
             Price = Money.Parse(Price) ?? 0,
-            Quantity = long.TryParse(Quantity, NumberStyles.None, CultureInfo.InvariantCulture, out var units) ? units : 1,
+            Quantity = long.TryParse(Quantity, NumberStyles.None, CultureInfo.InvariantCulture, out var units)
+                ? units
+                : 1,
             SellerId = 0,
             Feedback = new() { ThumbsUp = 0, ThumbsDown = 0 },
         };

@@ -24,12 +24,8 @@ internal sealed class ShopRoutes(IEndpointRouteBuilder app, Marketplace marketpl
     /// <param name="change">Does it.</param>
     /// <param name="back">The page that has the form, for a user whose form can no longer be used.</param>
     /// <param name="role">Who must be logged in for it.</param>
-    public void Post(
-        string path,
-        Func<ShopVisit, Task<IResult>> change,
-        string back,
-        ShopRole role = ShopRole.Buyer
-    ) => app.MapPost(path, (RequestDelegate)(http => ServeAsync(http, change, role, back)));
+    public void Post(string path, Func<ShopVisit, Task<IResult>> change, string back, ShopRole role = ShopRole.Buyer) =>
+        app.MapPost(path, (RequestDelegate)(http => ServeAsync(http, change, role, back)));
 
     private async Task ServeAsync(HttpContext http, Func<ShopVisit, Task<IResult>> page, ShopRole role, string? back)
     {

@@ -48,7 +48,10 @@ public class AccountTests(WebMarketplace marketplace)
         var buyer = await marketplace.NewBuyerAsync();
         using var visitor = await marketplace.NewVisitor().GetAsync("/login");
 
-        await visitor.SubmitAsync("form.stacked", [("login-username", buyer.Username), ("login-password", "wrong-horse")]);
+        await visitor.SubmitAsync(
+            "form.stacked",
+            [("login-username", buyer.Username), ("login-password", "wrong-horse")]
+        );
 
         Assert.Equal(HttpStatusCode.UnprocessableEntity, visitor.Status);
         Assert.Equal("The username or the password is wrong.", visitor.One("#login-password-error").TextContent);

@@ -7,12 +7,7 @@ internal static class Checkout
 {
     /// <summary>A card that the bank of these tests approves.</summary>
     public static (string Name, string Value)[] Card(string number = FakePayments.GoodCard) =>
-        [
-            ("cardholderName", "Bea Buyer"),
-            ("cardNumber", number),
-            ("expirationDate", "12/39"),
-            ("securityCode", "123"),
-        ];
+        [("cardholderName", "Bea Buyer"), ("cardNumber", number), ("expirationDate", "12/39"), ("securityCode", "123")];
 
     /// <summary>Puts units of an item into the cart, and opens the page that pays.</summary>
     public static async Task<Visitor> OpenCheckoutAsync(this Visitor shopper, string itemId, int quantity = 1)

@@ -18,7 +18,10 @@ public class CoverArtTests
     [InlineData("Red bike", "Red bike")]
     [InlineData("Vintage orange wooden cargo bike", "Vintage orange wooden|cargo bike")]
     [InlineData("WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW", "WWWWWWWWWWWWWWW…")]
-    [InlineData("自転車自転車自転車自転車 自転車自転車自転車自転車 自転車", "自転車自転車自転車自…|自転車自転車自転車自…")]
+    [InlineData(
+        "自転車自転車自転車自転車 自転車自転車自転車自転車 自転車",
+        "自転車自転車自転車自…|自転車自転車自転車自…"
+    )]
     [InlineData("a b", "a b")]
     public void A_name_takes_at_most_two_lines(string name, string lines) =>
         Assert.Equal(lines, string.Join('|', CoverArt.Lines(name)));
@@ -26,7 +29,9 @@ public class CoverArtTests
     [Fact]
     public void A_cover_is_well_formed_whatever_the_name()
     {
-        foreach (var name in (string[])["<b>&\"'</b>", "]]>", "\u202eevil", "🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲", "é"])
+        foreach (
+            var name in (string[])["<b>&\"'</b>", "]]>", "\u202eevil", "🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲🚲", "é"]
+        )
         {
             for (var category = 0; category < 12; category++)
             {

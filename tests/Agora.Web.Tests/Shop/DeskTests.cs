@@ -30,7 +30,11 @@ public class DeskTests(WebMarketplace marketplace)
         Assert.Contains("3 on sale at 14.00.", seller.Main, StringComparison.Ordinal);
         await seller.SubmitAsync($"form[action='/desk/items/{item}/units']", [("units", "4")], "button[value=add]");
         Assert.Contains("7 on sale at 14.00.", seller.Main, StringComparison.Ordinal);
-        await seller.SubmitAsync($"form[action='/desk/items/{item}/units']", [("units", "2")], "button[value=withdraw]");
+        await seller.SubmitAsync(
+            $"form[action='/desk/items/{item}/units']",
+            [("units", "2")],
+            "button[value=withdraw]"
+        );
         Assert.Contains("5 on sale at 14.00.", seller.Main, StringComparison.Ordinal);
 
         using var visitor = await marketplace.NewVisitor().GetAsync("/items?category=9&q=wind");
@@ -90,7 +94,7 @@ public class DeskTests(WebMarketplace marketplace)
         await seller.SubmitAsync("tbody form[action$=price]", [("price", "dear")]);
         Assert.Equal(HttpStatusCode.UnprocessableEntity, seller.Status);
         Assert.Equal("Write the price as a number, like 12.50.", seller.One("#row-error").TextContent);
-        Assert.Equal("dear", seller.One("tr.marked input[name=price]").GetAttribute("value"));
+        Assert.Equal("dear", seller.One("tr.wrong input[name=price]").GetAttribute("value"));
     }
 
     [Fact]

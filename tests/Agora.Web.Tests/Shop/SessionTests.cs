@@ -18,7 +18,10 @@ public class SessionTests(WebMarketplace marketplace)
         Assert.Equal(HttpStatusCode.Forbidden, shopper.Status);
         Assert.Contains("You were logged out", shopper.Main, StringComparison.Ordinal);
 
-        await shopper.SubmitAsync("form.stacked", [("login-username", buyer.Username), ("login-password", "wrong-horse")]);
+        await shopper.SubmitAsync(
+            "form.stacked",
+            [("login-username", buyer.Username), ("login-password", "wrong-horse")]
+        );
         Assert.Contains("is wrong", shopper.Main, StringComparison.Ordinal);
 
         await shopper.SubmitAsync(
