@@ -24,7 +24,8 @@ public class RunningMarketplace : IAsyncLifetime
     /// <summary>Only a bug reaches this limit, even on a busy machine.</summary>
     public static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
 
-    private static readonly string s_root = FindRoot();
+    /// <summary>The root of the repository.</summary>
+    public static readonly string Root = FindRoot();
 
     private readonly string _directory = Directory.CreateTempSubdirectory("agora-cluster-").FullName;
 
@@ -61,18 +62,22 @@ public class RunningMarketplace : IAsyncLifetime
         _operator = Secrets.OfOperator(DateTimeOffset.UtcNow);
     }
 
+    /// <summary>A second marketplace that has not started, with another shape or other environment variables.</summary>
+    public static RunningMarketplace Another(ClusterFile cluster, Dictionary<string, string> environment) =>
+        new()
+        {
+            Cluster = cluster,
+            _environment = environment,
+            IsOther = true,
+        };
+
     /// <summary>Starts a second marketplace, with another shape or other environment variables.</summary>
     public static async Task<RunningMarketplace> StartAnotherAsync(
         ClusterFile cluster,
         Dictionary<string, string> environment
     )
     {
-        RunningMarketplace other = new()
-        {
-            Cluster = cluster,
-            _environment = environment,
-            IsOther = true,
-        };
+        var other = Another(cluster, environment);
         await other.InitializeAsync();
         return other;
     }
@@ -93,6 +98,15 @@ public class RunningMarketplace : IAsyncLifetime
     }
 
     public Task UpAsync() => AgoraAsync(["up", "--detach", "--cluster", ClusterPath, "--data", Data, .. _options]);
+
+    /// <summary>Runs one process in the foreground, which must fail; returns what it says.</summary>
+    public async Task<string> RunFailsAsync(string component, string replica)
+    {
+        await File.WriteAllTextAsync(ClusterPath, Cluster.ToJson());
+        (var code, _, var error) = await RunAsync("run", component, replica, "--cluster", ClusterPath, "--data", Data);
+        Assert.NotEqual(0, code);
+        return error;
+    }
 
     public Task DownAsync() => AgoraAsync("down", "--data", Data);
 
@@ -193,7 +207,7 @@ public class RunningMarketplace : IAsyncLifetime
 
     private async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
     {
-        ProcessStartInfo start = new(Path.Combine(s_root, "agora"), arguments)
+        ProcessStartInfo start = new(Path.Combine(Root, "agora"), arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -224,7 +238,7 @@ public class RunningMarketplace : IAsyncLifetime
 
     private void KeepLogs()
     {
-        var kept = Path.Combine(s_root, "artifacts", "cluster-logs", GetType().Name);
+        var kept = Path.Combine(Root, "artifacts", "cluster-logs", GetType().Name);
         Directory.CreateDirectory(kept);
         Array.ForEach(Directory.GetFiles(kept), File.Delete);
         foreach (var log in Directory.GetFiles(Path.Combine(Data, "logs")))
@@ -244,13 +258,7 @@ public class RunningMarketplace : IAsyncLifetime
         return directory ?? throw new InvalidOperationException("these tests run from a build inside the repository");
     }
 
-    public static ClusterFile OnFreePorts(ClusterFile all)
-    {
-        Queue<int> ports = new(FreePorts.Take(all.Processes().Sum(p => p.Endpoints.Count)));
-        var file = all.WithAddresses(
-            (_, _, address) => address with { Port = ports.Dequeue() },
-            (_, _, address) => address with { GrpcPort = ports.Dequeue(), PeerPort = ports.Dequeue() }
-        );
-        return file with { Web = new(), Payments = file.Payments with { Seed = 1 } };
-    }
+    /// <summary>The same cluster on free ports, without web pages, whose bank decides from a seed.</summary>
+    public static ClusterFile OnFreePorts(ClusterFile all) =>
+        (all with { Web = new(), Payments = all.Payments with { Seed = 1 } }).OnFreePorts();
 }

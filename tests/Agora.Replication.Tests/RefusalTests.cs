@@ -11,6 +11,7 @@ public sealed class RefusalTests
 {
     [Theory]
     [InlineData("raft/000000000001.log", 3, "has a damaged header")]
+    [InlineData("raft/000000000001.log", 7, "is of version 254, and this program reads 1; or it is damaged")]
     [InlineData("raft/ballot", 20, "is damaged: this replica no longer knows what it promised", 532)]
     [InlineData("state.db", 3, "file is not a database")]
     [InlineData("state.db", 100, "database disk image is malformed")]

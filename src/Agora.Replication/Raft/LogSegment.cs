@@ -23,8 +23,10 @@ internal sealed class LogSegment : IDisposable
     private const int HeaderSize = 24;
     private const int Alignment = 8;
 
-    // "agralog" and the version of the form.
-    private const ulong Magic = 0x0167_6F6C_6172_6761;
+    // The first eight bytes: "agralog" and the version of the form.
+    private const ulong Magic = 0x00_67_6F6C_6172_6761;
+    private const int VersionShift = 56;
+    private const byte Version = 1;
 
     private readonly string _path;
 
@@ -155,6 +157,14 @@ internal sealed class LogSegment : IDisposable
     {
         var path = PathOf(directory, number);
         var content = System.IO.File.ReadAllBytes(path);
+        if (OtherVersion(content) is { } version)
+        {
+            throw new LogDamagedException(
+                path,
+                $"is of version {version}, and this program reads {Version}; or it is damaged"
+            );
+        }
+
         if (!TryDecodeHeader(content, out var baseIndex, out var terms, out var at))
         {
             throw new LogDamagedException(path, "has a damaged header");
@@ -248,7 +258,7 @@ internal sealed class LogSegment : IDisposable
     private static byte[] EncodeHeader(long baseIndex, ReadOnlySpan<TermRun> terms)
     {
         var header = new byte[HeaderSize + (terms.Length * 16)];
-        BinaryPrimitives.WriteUInt64LittleEndian(header, Magic);
+        BinaryPrimitives.WriteUInt64LittleEndian(header, Magic | ((ulong)Version << VersionShift));
         BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(12), terms.Length);
         BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(16), baseIndex);
         for (var i = 0; i < terms.Length; i++)
@@ -261,6 +271,19 @@ internal sealed class LogSegment : IDisposable
         return header;
     }
 
+    /// <summary>The version in a header that is one of ours, when it is not <see cref="Version"/>.</summary>
+    private static byte? OtherVersion(ReadOnlySpan<byte> content)
+    {
+        if (content.Length < sizeof(ulong))
+        {
+            return null;
+        }
+
+        var first = BinaryPrimitives.ReadUInt64LittleEndian(content);
+        var version = (byte)(first >> VersionShift);
+        return first << 8 == Magic << 8 && version is not (0 or Version) ? version : null;
+    }
+
     private static bool TryDecodeHeader(
         ReadOnlySpan<byte> content,
         out long baseIndex,
@@ -269,7 +292,10 @@ internal sealed class LogSegment : IDisposable
     )
     {
         (baseIndex, terms, length) = (0, [], HeaderSize);
-        if (content.Length < HeaderSize || BinaryPrimitives.ReadUInt64LittleEndian(content) != Magic)
+        if (
+            content.Length < HeaderSize
+            || BinaryPrimitives.ReadUInt64LittleEndian(content) != (Magic | ((ulong)Version << VersionShift))
+        )
         {
             return false;
         }

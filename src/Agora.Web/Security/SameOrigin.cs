@@ -26,8 +26,8 @@ internal static class SameOrigin
             return site == "same-origin" || site == "none";
         }
 
-        // Browsers send Sec-Fetch-Site only over HTTPS and to the same machine, but all of them send Origin with a POST.
-        // The scheme is not compared, because a proxy may speak HTTPS with the browser and HTTP with us.
+        // Browsers send Sec-Fetch-Site only over HTTPS and to the same machine, but all of them send Origin with a
+        // POST. The scheme is not compared, because a proxy may speak HTTPS with the browser and HTTP with us.
         return request.Headers.Origin is [{ } origin]
             && Uri.TryCreate(origin, UriKind.Absolute, out var uri)
             && string.Equals(Authority(uri), request.Host.Value, StringComparison.OrdinalIgnoreCase);
