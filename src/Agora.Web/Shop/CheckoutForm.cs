@@ -44,7 +44,9 @@ public sealed class CheckoutForm
     /// <summary>What is wrong.</summary>
     public FormErrors Errors { get; } = new();
 
-    /// <summary>What has happened to a purchase that did not come about, in a sentence or two; null if nothing.</summary>
+    /// <summary>
+    /// What has happened to a purchase that did not come about, in a sentence or two; null if nothing.
+    /// </summary>
     public string? Refusal { get; init; }
 
     /// <summary>What each item cost when the user last saw it, by its id.</summary>

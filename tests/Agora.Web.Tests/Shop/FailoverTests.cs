@@ -2,7 +2,9 @@ using System.Net;
 
 namespace Agora.Web.Tests.Shop;
 
-/// <summary>A shopper at work while servers end. The marketplace is this class's own, since it does not survive.</summary>
+/// <summary>
+/// A shopper at work while servers end. The marketplace is this class's own, since it does not survive.
+/// </summary>
 public class FailoverTests(FailoverTests.OwnMarketplace marketplace) : IClassFixture<FailoverTests.OwnMarketplace>
 {
     [Fact]
