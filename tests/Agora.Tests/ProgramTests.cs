@@ -313,7 +313,7 @@ public sealed class ProgramTests : IDisposable
     }
 
     [Theory]
-    [InlineData("run customers 9", "the cluster file has no customers/9; it has payments/0, ")]
+    [InlineData("run customers 9", "the cluster file has no customers/9; it has web/0, payments/0, ")]
     [InlineData("kill products/1", "nothing is up on ")]
     [InlineData("kill products", "'products' names no process; write COMPONENT/REPLICA")]
     public async Task A_process_or_marketplace_that_does_not_exist_is_reported(string command, string message)
