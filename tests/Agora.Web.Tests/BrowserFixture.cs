@@ -11,6 +11,9 @@ public sealed class BrowserFixture : IAsyncLifetime
 {
     private const string Chromium = "/usr/bin/chromium";
 
+    // Only a bug reaches this limit, even on a busy machine. Milliseconds.
+    private const float MaxWait = 60_000;
+
     private IPlaywright? _playwright;
     private IBrowser? _browser;
 
@@ -24,6 +27,7 @@ public sealed class BrowserFixture : IAsyncLifetime
             return;
         }
 
+        Assertions.SetDefaultExpectTimeout(MaxWait);
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(
             new()
@@ -61,7 +65,7 @@ public sealed class BrowserFixture : IAsyncLifetime
                 ReducedMotion = ReducedMotion.Reduce,
             }
         );
-        context.SetDefaultTimeout(15_000);
+        context.SetDefaultTimeout(MaxWait);
         return new BrowserWindow(context, await context.NewPageAsync(), script);
     }
 }
