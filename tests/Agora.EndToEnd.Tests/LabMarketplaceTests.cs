@@ -12,6 +12,7 @@ public sealed class LabMarketplaceTests
 {
     private static readonly ClusterFile s_small = ClusterFile.Default with
     {
+        Web = new(),
         SellerServers = new() { Replicas = [.. ClusterFile.Default.SellerServers.Replicas.Take(2)] },
         BuyerServers = new() { Replicas = [.. ClusterFile.Default.BuyerServers.Replicas.Take(2)] },
         Customers = ClusterFile.Default.Customers with

@@ -258,7 +258,7 @@ public class RunningMarketplace : IAsyncLifetime
         return directory ?? throw new InvalidOperationException("these tests run from a build inside the repository");
     }
 
-    /// <summary>The same cluster on free ports, without web pages, whose bank decides from a seed.</summary>
+    /// <summary>The same cluster on free ports, whose bank decides from a seed.</summary>
     public static ClusterFile OnFreePorts(ClusterFile all) =>
-        (all with { Web = new(), Payments = all.Payments with { Seed = 1 } }).OnFreePorts();
+        (all with { Payments = all.Payments with { Seed = 1 } }).OnFreePorts();
 }
