@@ -77,9 +77,8 @@ internal static class CheckoutPages
     private static string? Refusal(AgoraException e) =>
         e.Code switch
         {
-            ErrorCodes.PaymentDeclined =>
-                "The bank declined the card. Nothing was bought and nothing was charged. "
-                    + "Try again, or use another card.",
+            ErrorCodes.PaymentDeclined => "The bank declined the card. Nothing was bought and nothing was charged. "
+                + "Try again, or use another card.",
             ErrorCodes.PriceChanged =>
                 "A price has changed since you opened this page. Nothing was bought and nothing was charged. "
                     + "Look at the new total, then decide.",
