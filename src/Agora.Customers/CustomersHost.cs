@@ -27,7 +27,14 @@ public static class CustomersHost
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(cluster);
-        builder.AddReplica(cluster.Customers, replica, directory, new CustomersStateMachine(), identity);
+        builder.AddReplica(
+            cluster.Customers,
+            Components.Customers,
+            replica,
+            directory,
+            new CustomersStateMachine(),
+            identity
+        );
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(cluster.Limits);
         builder.Services.AddSingleton<CustomersService>();

@@ -27,7 +27,14 @@ public static class ProductsHost
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(cluster);
-        builder.AddReplica(cluster.Products, replica, directory, new ProductsStateMachine(), identity);
+        builder.AddReplica(
+            cluster.Products,
+            Components.Products,
+            replica,
+            directory,
+            new ProductsStateMachine(),
+            identity
+        );
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(cluster.Limits);
         builder.Services.AddSingleton<ProductsService>();

@@ -23,15 +23,17 @@ public sealed class ReplicatedStore : IDisposable
     private const string AdviceWithoutEngine = "Put it back from a copy of the same moment";
 
     private readonly IStateMachine _stateMachine;
-    private readonly FileStream _directoryLock;
+    private readonly FileStream? _directoryLock; // Null where the caller holds it.
     private readonly string _path;
     private readonly string _whenDamaged;
+    private readonly ReplicaOwner? _owner;
     private readonly SqliteConnection _connection;
     private readonly SqliteConnection _checkpointer;
     private readonly StoreWriter _writer;
     private readonly StoreReaders _readers;
     private readonly AppliedPosition _applied = new();
     private readonly Lock _flushing = new();
+    private readonly TaskCompletionSource<string> _damage = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private long _durable = -1; // On disk: durable ≤ applied. Written under _flushing only.
     private bool _failed;
@@ -42,18 +44,24 @@ public sealed class ReplicatedStore : IDisposable
         IStateMachine stateMachine,
         int readers,
         string whenDamaged,
-        KeptRepliesBounds bounds
+        KeptRepliesBounds bounds,
+        ReplicaOwner? owner,
+        bool takesLock
     )
     {
-        _stateMachine = stateMachine;
+        (_stateMachine, _whenDamaged, _owner) = (stateMachine, whenDamaged, owner);
         _path = Path.GetFullPath(Path.Combine(directory, FileName));
-        _whenDamaged = whenDamaged;
         _connection = StoreFile.Connection(_path, SqliteOpenMode.ReadWriteCreate);
         _writer = new StoreWriter(_connection, stateMachine, bounds);
         _checkpointer = StoreFile.Connection(_path, SqliteOpenMode.ReadWrite);
         _readers = new StoreReaders(_path, readers);
-        _directoryLock = LockDirectory(directory);
+        _directoryLock = takesLock ? DirectoryLock.Take(directory) : null;
     }
+
+    /// <summary>
+    /// Completes, with what was found, when the file turns out to be damaged while it is used: the process must end.
+    /// </summary>
+    internal Task<string> Damage => _damage.Task;
 
     /// <summary>Position up to which the committed state reflects the log; −1 at the start.</summary>
     public long Applied => _applied.Value;
@@ -83,13 +91,23 @@ public sealed class ReplicatedStore : IDisposable
         IStateMachine stateMachine,
         int readers = 8,
         string whenDamaged = AdviceWithoutEngine
-    ) => Open(directory, stateMachine, readers, whenDamaged, new KeptRepliesBounds());
+    ) => OpenAlone(directory, stateMachine, readers, whenDamaged, new KeptRepliesBounds());
 
     /// <summary>For tests: bounds that are within reach. All replicas of a group have the same.</summary>
     internal static ReplicatedStore Open(string directory, IStateMachine stateMachine, KeptRepliesBounds bounds) =>
-        Open(directory, stateMachine, 8, AdviceWithoutEngine, bounds);
+        OpenAlone(directory, stateMachine, 8, AdviceWithoutEngine, bounds);
 
-    private static ReplicatedStore Open(
+    /// <summary>Opens the database of a replica, or begins an empty one, for the holder of the directory's lock.</summary>
+    /// <exception cref="ReplicaDamagedException">The file is damaged, or another's.</exception>
+    /// <exception cref="FixableException">The directory or the file cannot be used.</exception>
+    internal static ReplicatedStore Open(
+        string directory,
+        IStateMachine stateMachine,
+        string whenDamaged,
+        ReplicaOwner owner
+    ) => Open(directory, stateMachine, 8, whenDamaged, new KeptRepliesBounds(), owner, takesLock: false);
+
+    private static ReplicatedStore OpenAlone(
         string directory,
         IStateMachine stateMachine,
         int readers,
@@ -98,11 +116,31 @@ public sealed class ReplicatedStore : IDisposable
     )
     {
         ArgumentNullException.ThrowIfNull(stateMachine);
+        try
+        {
+            return Open(directory, stateMachine, readers, whenDamaged, bounds, owner: null, takesLock: true);
+        }
+        catch (ReplicaDamagedException e)
+        {
+            throw e.With(whenDamaged);
+        }
+    }
+
+    private static ReplicatedStore Open(
+        string directory,
+        IStateMachine stateMachine,
+        int readers,
+        string whenDamaged,
+        KeptRepliesBounds bounds,
+        ReplicaOwner? owner,
+        bool takesLock
+    )
+    {
         ReplicatedStore? store = null;
         try
         {
             Directory.CreateDirectory(directory);
-            store = new ReplicatedStore(directory, stateMachine, readers, whenDamaged, bounds);
+            store = new ReplicatedStore(directory, stateMachine, readers, whenDamaged, bounds, owner, takesLock);
             store.Initialize();
             return store;
         }
@@ -110,9 +148,22 @@ public sealed class ReplicatedStore : IDisposable
         {
             store?.Dispose();
             var path = Path.GetFullPath(directory);
-            throw e is SqliteException sqlite
-                ? FileFault.OfSqlite(Path.Combine(path, FileName), sqlite.SqliteErrorCode, sqlite, whenDamaged)
-                : FileFault.Of(path, e);
+            throw e switch
+            {
+                ReplicaDamagedException => e,
+                SqliteException damage when StoreFile.IsDamageAtOpen(damage) => new ReplicaDamagedException(
+                    Path.Combine(path, FileName),
+                    StoreFile.WordsOf(damage),
+                    damage
+                ),
+                SqliteException other => FileFault.OfSqlite(
+                    Path.Combine(path, FileName),
+                    other.SqliteErrorCode,
+                    other,
+                    whenDamaged
+                ),
+                _ => FileFault.Of(path, e),
+            };
         }
     }
 
@@ -154,7 +205,7 @@ public sealed class ReplicatedStore : IDisposable
         }
         catch (SqliteException e) when (StoreFile.IsAtFault(e))
         {
-            throw FileFault.OfSqlite(_path, e.SqliteErrorCode, e, _whenDamaged);
+            throw Fault(e);
         }
 
         _failed = false;
@@ -173,7 +224,14 @@ public sealed class ReplicatedStore : IDisposable
     {
         ArgumentNullException.ThrowIfNull(query);
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return _readers.Read(query);
+        try
+        {
+            return _readers.Read(query);
+        }
+        catch (SqliteException e) when (Notice(e))
+        {
+            throw;
+        }
     }
 
     /// <summary>
@@ -214,7 +272,7 @@ public sealed class ReplicatedStore : IDisposable
             }
             catch (SqliteException e) when (StoreFile.IsAtFault(e))
             {
-                throw FileFault.OfSqlite(_path, e.SqliteErrorCode, e, _whenDamaged);
+                throw Fault(e);
             }
 
             return applied;
@@ -230,7 +288,7 @@ public sealed class ReplicatedStore : IDisposable
         using (var source = StoreFile.Connect(_path, SqliteOpenMode.ReadWrite))
         using (Statement copy = new(source, "VACUUM INTO ?1"))
         {
-            copy.Run(path);
+            Noticing(() => copy.Run(path));
         }
 
         using (FileStream file = new(path, FileMode.Open, FileAccess.ReadWrite))
@@ -256,7 +314,7 @@ public sealed class ReplicatedStore : IDisposable
         long position;
         try
         {
-            using (var snapshot = StoreFile.Connect(path, SqliteOpenMode.ReadOnly))
+            using (var snapshot = StoreFile.Connect(path, SqliteOpenMode.ReadWrite))
             {
                 using (Statement version = new(snapshot, "PRAGMA user_version"))
                 {
@@ -264,6 +322,12 @@ public sealed class ReplicatedStore : IDisposable
                     {
                         throw new IOException($"{path} is not a snapshot of format {StoreFile.FormatVersion}");
                     }
+                }
+
+                // It comes from another replica. In one step with its content it becomes this one's.
+                if (_owner is not null)
+                {
+                    StateOwner.Write(snapshot, _owner);
                 }
 
                 snapshot.BackupDatabase(_connection);
@@ -297,7 +361,13 @@ public sealed class ReplicatedStore : IDisposable
     public StateDigest Digest()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        var connection = StoreFile.Connect(_path, SqliteOpenMode.ReadOnly);
+        return Noticing(() => DigestOf(_path));
+    }
+
+    /// <summary>The digest of a file that <see cref="Snapshot"/> wrote.</summary>
+    internal static StateDigest DigestOf(string path)
+    {
+        var connection = StoreFile.Connect(path, SqliteOpenMode.ReadOnly);
         try
         {
             return StoreReaders.ReadAtOnePosition(connection, StateDigest.Compute);
@@ -326,28 +396,43 @@ public sealed class ReplicatedStore : IDisposable
 
         (_stateMachine as IDisposable)?.Dispose();
         _connection.CloseWithStatements();
-        _directoryLock.Dispose();
+        _directoryLock?.Dispose();
     }
 
-    // Two processes on one directory would apply the log twice. The lock ends with the process, however that ends.
-    private static FileStream LockDirectory(string directory)
+    private T Noticing<T>(Func<T> query)
     {
-        var file = Path.Combine(directory, "lock");
         try
         {
-            return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return query();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (SqliteException e) when (Notice(e))
         {
-            throw FileFault.Of(Path.GetFullPath(file), e);
+            throw;
         }
+    }
+
+    // Damage is passed on, whoever meets it first. Never handles the exception.
+    private bool Notice(SqliteException e)
+    {
+        if (StoreFile.IsDamage(e))
+        {
+            _damage.TrySetResult(StoreFile.WordsOf(e));
+        }
+
+        return false;
+    }
+
+    private FixableException Fault(SqliteException e)
+    {
+        Notice(e);
+        return FileFault.OfSqlite(_path, e.SqliteErrorCode, e, _whenDamaged);
     }
 
     private void Initialize()
     {
         StoreFile.OpenForWriting(_connection);
         StoreFile.OpenForWriting(_checkpointer);
-        StoreFile.Prepare(_connection, _path, _stateMachine.Schema);
+        StoreFile.Prepare(_connection, _path, _stateMachine.Schema, _owner);
         _applied.Set(_writer.Load());
     }
 }

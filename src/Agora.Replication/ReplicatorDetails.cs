@@ -14,7 +14,22 @@ public sealed record ReplicatorDetails(
     long RepairsAnswered,
     long Resyncs,
     IReadOnlyList<ReplicatorPeer> Peers
-);
+)
+{
+    /// <summary>How far it is with joining its group; null while it takes part.</summary>
+    public ReplicatorJoining? Joining { get; init; }
+
+    /// <summary>
+    /// What an operator should know, as sentences: replicas that it refuses, files that it has set aside.
+    /// </summary>
+    public IReadOnlyList<string> Problems { get; init; } = [];
+}
+
+/// <summary>A replica that joins its group fetches the state from another one.</summary>
+/// <param name="Reason">Why it joins, for people.</param>
+/// <param name="Fetched">Bytes of the state that have come.</param>
+/// <param name="Total">How many there are; null while none is being fetched.</param>
+public readonly record struct ReplicatorJoining(string Reason, long Fetched, long? Total);
 
 /// <summary>What a replica knows of another one.</summary>
 /// <param name="Replica">Its replica number.</param>

@@ -29,7 +29,6 @@ internal static class SetAside
     /// <summary>How many are kept.</summary>
     public const int MaxKept = 5;
 
-    private const string LockName = "lock";
     private const string Unfinished = ".unfinished";
 
     // A reason is one line, and read back for the status.
@@ -89,7 +88,7 @@ internal static class SetAside
         foreach (var entry in Directory.GetFileSystemEntries(directory))
         {
             var name = Path.GetFileName(entry);
-            if (name is not (LockName or DirectoryName))
+            if (name is not (DirectoryLock.FileName or DirectoryName))
             {
                 // A name that is there already belongs to something that this replica made after a crash within the
                 // move; both are kept.

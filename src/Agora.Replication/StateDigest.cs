@@ -12,7 +12,7 @@ public readonly record struct StateDigest(long Position, string Sha256)
 {
     // Tables by name, rows by primary key, values with their types: the layout of the file does not count. SQLite's own
     // tables and those in which a full-text index keeps itself are left out: both depend on the history of
-    // transactions.
+    // transactions. So is the owner's table, which differs by its purpose.
     internal static StateDigest Compute(SqliteConnection connection)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -33,6 +33,7 @@ public readonly record struct StateDigest(long Position, string Sha256)
                 """
                 SELECT name FROM pragma_table_list
                 WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite\_%' ESCAPE '\'
+                    AND name <> 'replication_owner'
                 ORDER BY name
                 """
             )

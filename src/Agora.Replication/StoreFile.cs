@@ -7,7 +7,7 @@ namespace Agora.Replication;
 internal static class StoreFile
 {
     /// <summary>Counts up with every change of a schema, the store's own or a state machine's.</summary>
-    public const int FormatVersion = 5;
+    public const int FormatVersion = 6;
 
     // 32 MiB. The engine checkpoints beside the writer before that. Under a load in which it never catches up, the
     // writer checkpoints itself.
@@ -47,35 +47,74 @@ internal static class StoreFile
         Set(connection, "PRAGMA synchronous = NORMAL");
     }
 
-    /// <summary>Checks the file's format on the open writer, and makes the tables that are missing.</summary>
+    /// <summary>
+    /// Checks the file's format and owner on the open writer, and makes the tables that are missing.
+    /// </summary>
+    /// <param name="writer">The connection.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="stateMachineSchema">The state machine's tables.</param>
+    /// <param name="owner">Whose the file must be; null where it does not matter.</param>
     /// <exception cref="FixableException">The file has another format.</exception>
-    public static void Prepare(SqliteConnection writer, string path, string stateMachineSchema)
+    /// <exception cref="ReplicaDamagedException">The file is another's.</exception>
+    public static void Prepare(SqliteConnection writer, string path, string stateMachineSchema, ReplicaOwner? owner)
     {
         var version = writer.Prepared("PRAGMA user_version").Number() ?? 0;
         if (version is not (0 or FormatVersion))
         {
-            throw new FixableException(
-                path,
-                $"is of format {version}, and this program reads {FormatVersion}",
-                "Use the version of the program that wrote it, or begin empty elsewhere"
-            );
+            throw StateOwner.IsOfTodaysFormat(writer)
+                ? new ReplicaDamagedException(path, $"has a damaged header: it names format {version}")
+                : new FixableException(
+                    path,
+                    $"is of format {version}, and this program reads {FormatVersion}",
+                    "Use the version of the program that wrote it, or begin empty elsewhere"
+                );
         }
 
-        using var create = writer.CreateCommand();
-#pragma warning disable CA2100 // The schema is the state machine's constant.
-        create.CommandText = $"""
+        if (version == FormatVersion && owner is not null)
+        {
+            StateOwner.Check(writer, owner, path);
+        }
+
+        Execute(
+            writer,
+            $"""
             PRAGMA wal_autocheckpoint = {PagesBeforeWriterCheckpoints};
             PRAGMA cache_size = -8192;
             BEGIN IMMEDIATE;
             {OwnSchema}
+            {StateOwner.Schema}
             {KeptReplies.Schema}
             {stateMachineSchema};
             PRAGMA user_version = {FormatVersion};
-            COMMIT;
-            """;
-#pragma warning restore CA2100
-        create.ExecuteNonQuery();
+            """
+        );
+        if (version == 0 && owner is not null)
+        {
+            StateOwner.Write(writer, owner);
+        }
+
+        Execute(writer, "COMMIT");
     }
+
+    /// <summary>Whether an error says that the file does not hold what was written to it.</summary>
+    public static bool IsDamage(SqliteException e) =>
+        e.SqliteErrorCode is SQLitePCL.raw.SQLITE_CORRUPT or SQLitePCL.raw.SQLITE_NOTADB;
+
+    /// <summary>
+    /// The same for a file that is being opened: its schema may be what is damaged, and then a statement that is right
+    /// fails.
+    /// </summary>
+    public static bool IsDamageAtOpen(SqliteException e) =>
+        IsDamage(e)
+        || e.SqliteErrorCode
+            is SQLitePCL.raw.SQLITE_ERROR
+                or SQLitePCL.raw.SQLITE_FORMAT
+                or SQLitePCL.raw.SQLITE_SCHEMA
+                or SQLitePCL.raw.SQLITE_MISMATCH;
+
+    /// <summary>SQLite's own words, as in "database disk image is malformed".</summary>
+    public static string WordsOf(SqliteException e) =>
+        e.Message.Split('\'') is [_, var words, ..] ? words : e.Message.TrimEnd('.');
 
     /// <summary>
     /// Whether an error comes from the disk or from what is on it. All other errors come from the statement.
@@ -98,6 +137,15 @@ internal static class StoreFile
         _ = SQLitePCL.raw.sqlite3_busy_timeout(connection.Handle, 5000);
         Set(connection, "PRAGMA temp_store = MEMORY");
         return connection;
+    }
+
+    private static void Execute(SqliteConnection writer, string sql)
+    {
+        using var command = writer.CreateCommand();
+#pragma warning disable CA2100 // The schema is the state machine's constant.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        command.ExecuteNonQuery();
     }
 
     private static void Set(SqliteConnection connection, string pragma)

@@ -19,6 +19,9 @@ namespace Agora.Replication.Tests;
 /// </summary>
 internal sealed class Group : IAsyncDisposable
 {
+    /// <summary>The name of the database.</summary>
+    public const string Database = "ledger";
+
     private static readonly TimeSpan s_maxWait = TimeSpan.FromSeconds(30);
 
     private readonly TemporaryDirectory _directory = new();
@@ -103,6 +106,7 @@ internal sealed class Group : IAsyncDisposable
         ReplicaHosting.AddReplica(
             builder,
             _relays?.SeenBy(replica) ?? Definition,
+            Database,
             replica,
             _directory[$"{replica}"],
             new Ledger(),

@@ -183,7 +183,7 @@ public sealed class LogAdapterTests : IAsyncDisposable
         CommandApplier applier = new(_store);
         RaftState state = new(
             RaftLog.Create(path, 0, [], options),
-            Ballot.Create(path, ballot ?? new BallotState(), options.Disk),
+            Ballot.Create(path, ballot ?? new BallotState(), options),
             applier,
             members: 3,
             applied: -1

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
+using Agora.Cluster;
 using Agora.Replication.Raft;
 using CsCheck;
 using Microsoft.Win32.SafeHandles;
@@ -138,7 +140,7 @@ public sealed class RaftLogTests : IDisposable
         var content = File.ReadAllBytes(file);
         content[650] ^= 1;
         File.WriteAllBytes(file, content);
-        var refusal = Assert.Throws<LogDamagedException>(() => RaftLog.Open(_directory["log"], Small));
+        var refusal = Assert.Throws<ReplicaDamagedException>(() => RaftLog.Open(_directory["log"], Small));
         Assert.Contains(file, refusal.Message, StringComparison.Ordinal);
     }
 
@@ -176,30 +178,123 @@ public sealed class RaftLogTests : IDisposable
     }
 
     [Fact]
-    public void A_ballot_that_was_torn_while_it_was_written_is_the_one_before()
+    public void What_is_found_after_a_failed_sync_is_on_disk_before_it_is_claimed()
     {
-        Directory.CreateDirectory(_directory["ballot"]);
-        using (var ballot = Ballot.Create(_directory["ballot"], new BallotState { Term = 3 }, LogDisk.System))
+        ForgetfulDisk disk = new();
+        var options = new RaftLogOptions { SegmentBytes = 1 << 16, Disk = disk };
+        using (var log = Create(options))
         {
-            ballot.Write(new BallotState { Term = 4, NeedsState = true });
+            for (var i = 1; i <= 10; i++)
+            {
+                log.Append(i, [Entry(1)]);
+                log.Sync();
+            }
+
+            log.Append(11, [Entry(1), Entry(1)]);
+            disk.SyncsBeforeFailure = 0;
+            Assert.Throws<IOException>(log.Sync);
+            Assert.Equal(10, log.DurableIndex);
         }
 
-        var path = Ballot.PathIn(_directory["ballot"]);
-        var content = File.ReadAllBytes(path);
-        for (var i = 0; i < content.Length; i++)
+        // The kernel still shows what never reached the disk, and reports no error any more.
+        long claimed;
+        using (var log = RaftLog.Open(_directory["log"], options))
         {
-            var torn = content.ToArray();
-            torn[i] ^= 1;
-            File.WriteAllBytes(path, torn);
-            using var again = Ballot.Open(_directory["ballot"], LogDisk.System);
-            Assert.InRange(again!.State.Term, 3, 4);
+            claimed = log.DurableIndex;
         }
 
-        File.WriteAllBytes(path, content);
-        using var whole = Ballot.Open(_directory["ballot"], LogDisk.System);
-        Assert.Equal(new BallotState { Term = 4, NeedsState = true }, whole!.State);
-        File.WriteAllBytes(path, new byte[content.Length]);
-        Assert.Throws<LogDamagedException>(() => Ballot.Open(_directory["ballot"], LogDisk.System));
+        disk.LosePower();
+        using var again = RaftLog.Open(_directory["log"], options);
+        Assert.Equal(12, claimed);
+        Assert.Equal(claimed, again.LastIndex);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Damage_of_the_last_record_does_not_pass_for_a_torn_end_once_a_mark_was_written(bool byRestart)
+    {
+        var options = new RaftLogOptions { SegmentBytes = 1 << 16 };
+        var log = Create(options);
+        log.Append(1, [Entry(1), Entry(1)]);
+        log.Sync();
+        if (byRestart)
+        {
+            log.Dispose();
+            log = RaftLog.Open(_directory["log"], options);
+        }
+        else
+        {
+            log.Mark();
+            log.Mark();
+        }
+
+        log.Dispose();
+        var file = Directory.GetFiles(_directory["log"], "*.log")[^1];
+        var whole = File.ReadAllBytes(file);
+        var records = whole.AsSpan().LastIndexOfAnyExcept((byte)0) + 1;
+        for (var i = 0; i < records; i++)
+        {
+            var damaged = whole.ToArray();
+            damaged[i] ^= 1;
+            File.WriteAllBytes(file, damaged);
+            try
+            {
+                using var opened = RaftLog.Open(_directory["log"], options);
+
+                // Only the mark at the end, which holds nothing, or what is ignored.
+                Assert.Equal(2, opened.LastIndex);
+            }
+            catch (ReplicaDamagedException)
+            {
+                Assert.Equal(damaged, File.ReadAllBytes(file));
+            }
+        }
+    }
+
+    [Fact]
+    public void A_log_that_was_marked_is_not_written_when_it_is_opened()
+    {
+        ForgetfulDisk disk = new();
+        var options = new RaftLogOptions { SegmentBytes = 1 << 16, Disk = disk };
+        using (var log = Create(options))
+        {
+            log.Append(1, [Entry(1)]);
+            log.Sync();
+            log.Mark();
+        }
+
+        RaftLog.Open(_directory["log"], options).Dispose();
+        var before = disk.Syncs;
+        RaftLog.Open(_directory["log"], options).Dispose();
+        Assert.Equal(before, disk.Syncs);
+    }
+
+    [Fact]
+    public void A_file_of_another_replica_s_log_is_not_opened()
+    {
+        Create().Dispose();
+        var refusal = Assert.Throws<ReplicaDamagedException>(() =>
+            RaftLog.Open(_directory["log"], Small with { Owner = new OwnerMark(1) })
+        );
+        Assert.Equal("is of the log of another replica", refusal.What);
+    }
+
+    [Fact]
+    public void A_file_of_another_version_is_refused_and_not_taken_for_a_damaged_one()
+    {
+        Create().Dispose();
+        var file = Directory.GetFiles(_directory["log"], "*.log").Single();
+        var header = new byte[24];
+        "agralog"u8.CopyTo(header);
+        header[7] = 1;
+        BinaryPrimitives.WriteUInt32LittleEndian(
+            header.AsSpan(8),
+            RotatingSequencer.Journal.Crc32C.Compute(header.AsSpan(12))
+        );
+        File.WriteAllBytes(file, header);
+        var refusal = Assert.Throws<FixableException>(() => RaftLog.Open(_directory["log"], Small));
+        Assert.Contains("is of version 1, and this program reads 2", refusal.Message, StringComparison.Ordinal);
     }
 
     private static RaftLogOptions Small => new() { SegmentBytes = 1000, CacheBytes = 200 };

@@ -21,7 +21,7 @@ public sealed class RaftStateTests : IDisposable
         RaftLogOptions options = new() { Disk = _disk };
         _state = new RaftState(
             RaftLog.Create(_directory["log"], 0, [], options),
-            Ballot.Create(_directory["log"], new BallotState(), options.Disk),
+            Ballot.Create(_directory["log"], new BallotState(), options),
             new CommandApplier(_store),
             members: 3,
             applied: -1
@@ -143,7 +143,7 @@ public sealed class RaftStateTests : IDisposable
         _state.ReachTerm(2, keepVote: false);
         Assert.Null(_state.Ballot.State.Vote);
         _state.Vote(s_other);
-        using var again = Ballot.Open(_directory["log"], LogDisk.System);
+        using var again = Ballot.Open(_directory["log"], new RaftLogOptions());
         Assert.Equal(new BallotState { Term = 2, Vote = s_other }, again!.State);
     }
 

@@ -6,6 +6,7 @@ using Agora.Cluster;
 using Agora.Contracts.Replication;
 using Agora.Replication.Broadcast;
 using Agora.Replication.Hosting;
+using Agora.Replication.Raft;
 using Agora.Testing;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -57,6 +58,7 @@ public sealed class ReplicaHostingTests
         var refusal = await Assert.ThrowsAsync<RpcException>(async () =>
             await new RaftPeer.RaftPeerClient(channel).GetRestorePointAsync(
                 new RestorePointRequest(),
+                new Metadata { { GroupCheck.Header, ((RaftReplicator)group.Replicator(follower)).Check.Mark } },
                 cancellationToken: Cancelled
             )
         );
@@ -133,7 +135,7 @@ public sealed class ReplicaHostingTests
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         Group.AddKey(builder, directory);
-        builder.AddReplica(group, 0, directory["replica"], new Ledger(), null);
+        builder.AddReplica(group, Group.Database, 0, directory["replica"], new Ledger(), null);
         await using var host = builder.Build();
         var refusal = await Assert.ThrowsAsync<FixableException>(() => host.StartAsync(Cancelled));
         Assert.Contains($"peer port {port}", refusal.Message, StringComparison.Ordinal);
@@ -188,7 +190,7 @@ public sealed class ReplicaHostingTests
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Configuration[GroupKey.FileSetting] = file;
-        builder.AddReplica(group, 0, directory["replica"], new Ledger(), null);
+        builder.AddReplica(group, Group.Database, 0, directory["replica"], new Ledger(), null);
         await using var host = builder.Build();
 
         var refusal = await Assert.ThrowsAsync<FixableException>(() => host.StartAsync(Cancelled));

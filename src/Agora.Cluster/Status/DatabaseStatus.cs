@@ -26,4 +26,10 @@ public sealed record DatabaseStatus(
 {
     /// <summary>The name of Raft as an engine.</summary>
     public const string Raft = "raft";
+
+    /// <summary>How far it is with joining its group; null while it takes part.</summary>
+    public JoiningProgress? Joining { get; init; }
+
+    /// <summary>What an operator should know of it, as sentences.</summary>
+    public IReadOnlyList<string> Problems { get; init; } = [];
 }

@@ -20,11 +20,19 @@ namespace Agora.Replication.Hosting;
 public static class ReplicaHosting
 {
     /// <summary>
+    /// Configuration key of the cluster's id, which its replicas write into their files. Without one, as in tests, it
+    /// is empty.
+    /// </summary>
+    public const string ClusterIdSetting = "Agora:ClusterId";
+
+    /// <summary>
     /// Adds one replica of a database: <see cref="ReplicatedStore"/> and <see cref="IReplicator"/> to the services,
     /// gRPC over HTTP/2 on the replica's port. The store is opened at once.
     /// </summary>
-    /// <param name="builder">The process's builder.</param>
+    /// <param name="builder">The process's builder. Its configuration names the cluster
+    /// (<see cref="ClusterIdSetting"/>).</param>
     /// <param name="group">The database in the cluster file.</param>
+    /// <param name="database">The database's name.</param>
     /// <param name="replica">The replica's number in it.</param>
     /// <param name="directory">The replica's own directory; made if missing.</param>
     /// <param name="stateMachine">What applies the commands.</param>
@@ -34,15 +42,17 @@ public static class ReplicaHosting
     public static WebApplicationBuilder AddReplica(
         this WebApplicationBuilder builder,
         DatabaseGroup group,
+        string database,
         int replica,
         string directory,
         IStateMachine stateMachine,
         ComponentIdentity? identity
-    ) => AddReplica(builder, group, replica, directory, stateMachine, identity, new RaftSettings());
+    ) => AddReplica(builder, group, database, replica, directory, stateMachine, identity, new RaftSettings());
 
     internal static WebApplicationBuilder AddReplica(
         WebApplicationBuilder builder,
         DatabaseGroup group,
+        string database,
         int replica,
         string directory,
         IStateMachine stateMachine,
@@ -94,24 +104,27 @@ public static class ReplicaHosting
 
         // Opened now, so that an unusable directory is reported before anything runs. Registered by a factory, so that
         // the container closes it.
-        var store = ReplicatedStore.Open(
-            directory,
-            stateMachine,
-            whenDamaged: ReplicaAdvice.ForState(group, directory)
+        ReplicaOwner owner = new(
+            builder.Configuration[ClusterIdSetting] ?? "",
+            database,
+            group.Engine,
+            replica,
+            group.Replicas.Count
         );
-        builder.Services.AddSingleton(_ => store);
-        if (group.Engine == ReplicationEngine.Raft)
+        var opened = OpenedReplica.Open(directory, owner, group, stateMachine, raft.Log);
+        builder.Services.AddSingleton(_ => opened);
+        builder.Services.AddSingleton(services => services.GetRequiredService<OpenedReplica>().Directory);
+        builder.Services.AddSingleton(services => services.GetRequiredService<OpenedReplica>().Store);
+        if (opened.Files is { } files)
         {
-            builder.Services.AddSingleton(services =>
-                CreateRaft(services, group, replica, directory, store, identity, raft)
-            );
+            builder.Services.AddSingleton(services => CreateRaft(services, group, opened, files, identity, raft));
             builder.Services.AddSingleton<IReplicator>(services => services.GetRequiredService<RaftReplicator>());
             builder.Logging.AddFilter(LibraryNode.LogCategory, LogLevel.Critical);
         }
         else
         {
             builder.Services.AddSingleton<IReplicator>(services =>
-                CreateBroadcast(services, group, replica, directory, store)
+                CreateBroadcast(services, group, replica, directory, opened.Store)
             );
         }
 
@@ -141,18 +154,16 @@ public static class ReplicaHosting
     private static RaftReplicator CreateRaft(
         IServiceProvider services,
         DatabaseGroup group,
-        int replica,
-        string directory,
-        ReplicatedStore store,
+        OpenedReplica opened,
+        ReplicaFiles files,
         ComponentIdentity? identity,
         RaftSettings raft
     ) =>
         new(
             group,
-            replica,
-            Path.Combine(directory, "raft"),
-            store,
-            new RaftPeers(group, replica, identity),
+            opened.Directory,
+            files,
+            opened.Store,
             raft with
             {
                 Election = ElectionTimes.Parse(services.GetRequiredService<IConfiguration>()[ElectionTimes.Setting]),

@@ -6,11 +6,13 @@ namespace Agora.Replication.Hosting;
 
 /// <summary>
 /// Starts the replicator before the listener opens and stops it after that has closed. Ends the process when the
-/// replicator had to stop: a replica whose log or state is broken must not serve.
+/// replicator had to stop, or when what the replica holds turns out to be of no use: a replica whose log or state is
+/// broken must not serve. Its next start sets that aside.
 /// </summary>
 internal sealed class ReplicaLifetime(
     IReplicator replicator,
     ReplicatedStore store,
+    ReplicaDirectory directory,
     IHostApplicationLifetime application,
     ILogger<ReplicaLifetime> logger
 ) : IHostedService
@@ -19,6 +21,7 @@ internal sealed class ReplicaLifetime(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        directory.LogStart(logger);
         await replicator.StartAsync(cancellationToken);
         logger.LogInformation("Replica started, applied up to {Position}", store.Applied);
 
@@ -26,6 +29,8 @@ internal sealed class ReplicaLifetime(
         // which ends them, must begin to stop first. StopAsync awaits it.
         _stopping = application.ApplicationStopping.Register(() => _ = replicator.DisposeAsync().AsTask());
         _ = EndProcessOnFailureAsync();
+        _ = CondemnOnDamageAsync();
+        _ = EndProcessWhenCondemnedAsync();
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -35,8 +40,43 @@ internal sealed class ReplicaLifetime(
 
         // Throws what stopped the replicator, if something did: the process then ends with a failure.
         await replicator.Completion.WaitAsync(cancellationToken);
+        if (directory.Condemned.IsCompleted)
+        {
+            throw OfNoUse(await directory.Condemned);
+        }
+
         store.Flush();
         logger.LogInformation("Replica stopped, applied up to {Position}", store.Applied);
+    }
+
+    private FixableException OfNoUse(string reason) =>
+        new(
+            directory.Path,
+            reason,
+            directory.ComesBack
+                ? "The next start sets it aside, and the replica fetches the state from the others"
+                : "No other replica can give it back: put it back from a copy of the same moment"
+        );
+
+    private async Task CondemnOnDamageAsync()
+    {
+        var damage = await store.Damage;
+        try
+        {
+            directory.Condemn($"{Path.Combine(directory.Path, ReplicatedStore.FileName)}: {damage}");
+        }
+        catch (Exception e)
+        {
+            logger.LogCritical(e, "The state is damaged ({Damage}), and that cannot be noted", damage);
+            application.StopApplication();
+        }
+    }
+
+    private async Task EndProcessWhenCondemnedAsync()
+    {
+        var reason = await directory.Condemned;
+        logger.LogCritical("What this replica holds is of no use, and it ends: {Reason}", reason);
+        application.StopApplication();
     }
 
     private async Task EndProcessOnFailureAsync()

@@ -41,6 +41,16 @@ internal sealed class ReplicaService(IReplicator replicator, ReplicatedStore sto
             reply.Term = term;
         }
 
+        if (details.Joining is { } joining)
+        {
+            reply.Joining = new JoiningStatus { Reason = joining.Reason, Fetched = joining.Fetched };
+            if (joining.Total is { } total)
+            {
+                reply.Joining.Total = total;
+            }
+        }
+
+        reply.Problems.AddRange(details.Problems);
         reply.Peers.AddRange(details.Peers.Select(Peer));
         return reply;
     }

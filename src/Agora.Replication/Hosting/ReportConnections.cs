@@ -67,10 +67,10 @@ internal static class ReportConnections
     )
     {
         var (input, output) = (connection.Transport.Input, connection.Transport.Output);
-        var preface = await input.ReadAtLeastAsync(ReportWire.Preface.Length, timeout.Token);
-        if (ReportWire.IsPreface(preface.Buffer))
+        var preface = await input.ReadAtLeastAsync(ReportWire.PrefaceSize, timeout.Token);
+        if (ReportWire.IsPreface(preface.Buffer, raft.Preface))
         {
-            input.AdvanceTo(preface.Buffer.GetPosition(ReportWire.Preface.Length));
+            input.AdvanceTo(preface.Buffer.GetPosition(ReportWire.PrefaceSize));
             await raft.AnswerReportsAsync(input, output, connection.ConnectionClosed);
         }
     }

@@ -1,32 +1,40 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
+using Agora.Cluster;
 using Microsoft.Win32.SafeHandles;
 using RotatingSequencer.Journal;
 
 namespace Agora.Replication.Raft;
 
 /// <summary>
-/// One file of the log. Its header says behind which entry it begins and in which terms the entries before that were
-/// made; its records follow in the order in which they were written, and nothing is ever written in place.
+/// One file of the log. Its header says whose it is, behind which entry it begins and in which terms the entries before
+/// that were made; its records follow in the order in which they were written, and nothing else is ever written in
+/// place.
 /// </summary>
 /// <remarks>
-/// A record is checksum (4 bytes), length of the payload (4), index (8), term (8), how much of the file was on disk
+/// <para>A record is checksum (4 bytes), length of the payload (4), index (8), term (8), how much of the file was on disk
 /// when it was written (8), payload, zeros to a multiple of eight; little endian, CRC-32C over what follows the
-/// checksum. The space is allocated at the beginning: a disk that is full says so there, and a sync writes no metadata.
+/// checksum. The space is allocated at the beginning: a disk that is full says so there, and a sync writes no
+/// metadata.</para>
+/// <para>A record of index 0 without payload is a mark: it holds nothing, and only says how much was on disk. It is
+/// written when nothing else is. Without one, damage of the last records that were synced would pass for a torn
+/// end.</para>
 /// </remarks>
 internal sealed class LogSegment : IDisposable
 {
     public const int RecordHeader = 32;
 
     private const string Suffix = ".log";
-    private const int HeaderSize = 24;
+    private const int OwnerOffset = 24;
+    private const int HeaderSize = OwnerOffset + OwnerMark.Size;
+    private const int ChecksumOffset = 8;
     private const int Alignment = 8;
 
     // The first eight bytes: "agralog" and the version of the form.
     private const ulong Magic = 0x00_67_6F6C_6172_6761;
     private const int VersionShift = 56;
-    private const byte Version = 1;
+    private const byte Version = 2;
 
     private readonly string _path;
 
@@ -78,12 +86,12 @@ internal sealed class LogSegment : IDisposable
         long number,
         long baseIndex,
         ReadOnlySpan<TermRun> terms,
-        int size,
         int firstRecord,
-        LogDisk disk
+        RaftLogOptions options
     )
     {
-        var header = EncodeHeader(baseIndex, terms);
+        var (size, disk) = (options.SegmentBytes, options.Disk);
+        var header = EncodeHeader(options.Owner, baseIndex, terms);
         var capacity = Math.Max(size, header.Length + firstRecord);
         var path = PathOf(directory, number);
         var begun = path + ".begun";
@@ -99,7 +107,7 @@ internal sealed class LogSegment : IDisposable
         try
         {
             RandomAccess.SetLength(file, capacity);
-            RandomAccess.Write(file, header, 0);
+            disk.Write(file, path, header, 0);
             disk.Sync(file, path);
             System.IO.File.Move(begun, path);
             disk.SyncDirectory(directory);
@@ -144,14 +152,20 @@ internal sealed class LogSegment : IDisposable
     /// A crash may have torn what was written last, which nobody relied on: what is behind the last good record is cut
     /// off. An earlier file was complete on disk before the next one began.
     /// </param>
-    /// <param name="disk">How the cut is made durable.</param>
+    /// <param name="options">Owner and disk.</param>
     /// <param name="found">Index, term, offset and length of the payload.</param>
-    /// <exception cref="IOException">Damaged in a part that was on disk once.</exception>
+    /// <remarks>
+    /// When this returns, all that it has found is on disk: what no record proves to be there is written again. The
+    /// same bytes go to the same place, so a crash on the way leaves what was there or what was read.
+    /// </remarks>
+    /// <exception cref="ReplicaDamagedException">Damaged in a part that was on disk once, or of another
+    /// replica.</exception>
+    /// <exception cref="FixableException">Written by another version of the program.</exception>
     public static LogSegment Open(
         string directory,
         long number,
         bool last,
-        LogDisk disk,
+        RaftLogOptions options,
         Action<LogSegment, long, long, int, int> found
     )
     {
@@ -159,38 +173,60 @@ internal sealed class LogSegment : IDisposable
         var content = System.IO.File.ReadAllBytes(path);
         if (OtherVersion(content) is { } version)
         {
-            throw new LogDamagedException(
+            throw new FixableException(
                 path,
-                $"is of version {version}, and this program reads {Version}; or it is damaged"
+                $"is of version {version}, and this program reads {Version}",
+                "Use the version of the program that wrote it, or begin empty elsewhere"
             );
         }
 
-        if (!TryDecodeHeader(content, out var baseIndex, out var terms, out var at))
+        if (!TryDecodeHeader(content, out var owner, out var baseIndex, out var terms, out var at))
         {
-            throw new LogDamagedException(path, "has a damaged header");
+            throw new ReplicaDamagedException(path, "has a damaged header");
+        }
+
+        if (owner != options.Owner)
+        {
+            throw new ReplicaDamagedException(path, "is of the log of another replica");
         }
 
         var file = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
         LogSegment segment = new(path, file, number, baseIndex, terms, content.Length, at);
         try
         {
-            while (TryReadRecord(content, at, out var index, out var term, out _, out var length))
+            var proven = at;
+            while (TryReadRecord(content, at, out var index, out var term, out var synced, out var length))
             {
-                found(segment, index, term, at + RecordHeader, length);
+                proven = (int)Math.Max(proven, Math.Min(synced, at));
+                if (index > 0)
+                {
+                    found(segment, index, term, at + RecordHeader, length);
+                }
+                else if (proven == at)
+                {
+                    // A mark itself need not be on disk: it holds nothing.
+                    proven += RecordHeader;
+                }
+
                 at += SizeOf(length);
             }
 
             if (at < content.Length && (!last || WasOnDiskOnce(content, at)))
             {
-                throw new LogDamagedException(path, $"is damaged at byte {at}");
+                throw new ReplicaDamagedException(path, $"is damaged at byte {at}");
             }
 
             if (at < content.Length)
             {
-                // Nothing is written behind torn records, which could pass for new ones there: the next record goes to
+                // Nothing is written behind torn records, which could pass for new ones there: the next entry goes to
                 // a new file.
                 RandomAccess.SetLength(file, at);
-                disk.Sync(file, path);
+                options.Disk.Sync(file, path);
+            }
+
+            if (last && proven < at)
+            {
+                at = segment.Prove(content.AsSpan(0, at), proven, options.Disk);
             }
 
             (segment.Length, segment.SyncedLength, segment.Capacity) = (at, at, at);
@@ -202,6 +238,9 @@ internal sealed class LogSegment : IDisposable
             throw;
         }
     }
+
+    /// <summary>Encodes a mark, which says that all before it is on disk; returns its size.</summary>
+    public int EncodeMark(IBufferWriter<byte> output) => Encode(output, index: 0, term: 0, payload: []);
 
     /// <summary>Encodes a record that comes at the end of this file; returns its size.</summary>
     public int Encode(IBufferWriter<byte> output, long index, long term, ReadOnlySpan<byte> payload)
@@ -220,9 +259,9 @@ internal sealed class LogSegment : IDisposable
     }
 
     /// <summary>Writes encoded records at the end; they are not on disk yet.</summary>
-    public void Write(ReadOnlySpan<byte> records)
+    public void Write(ReadOnlySpan<byte> records, LogDisk disk)
     {
-        RandomAccess.Write(File, records, Length);
+        disk.Write(File, _path, records, Length);
         Length += records.Length;
     }
 
@@ -240,7 +279,7 @@ internal sealed class LogSegment : IDisposable
     {
         if (RandomAccess.Read(File, payload, offset) < payload.Length)
         {
-            throw new LogDamagedException(_path, "ends within a record");
+            throw new ReplicaDamagedException(_path, "ends within a record");
         }
     }
 
@@ -252,10 +291,23 @@ internal sealed class LogSegment : IDisposable
 
     public void Dispose() => File.Dispose();
 
+    // Writes again what no record proves to be on disk, and then a mark that does. Returns where that ends.
+    private int Prove(ReadOnlySpan<byte> records, int proven, LogDisk disk)
+    {
+        disk.Write(File, _path, records[proven..], proven);
+        disk.Sync(File, _path);
+        (Length, SyncedLength) = (records.Length, records.Length);
+        ArrayBufferWriter<byte> mark = new(RecordHeader);
+        EncodeMark(mark);
+        Write(mark.WrittenSpan, disk);
+        disk.Sync(File, _path);
+        return Length;
+    }
+
     private static string PathOf(string directory, long number) =>
         Path.Combine(directory, number.ToString("D12", CultureInfo.InvariantCulture) + Suffix);
 
-    private static byte[] EncodeHeader(long baseIndex, ReadOnlySpan<TermRun> terms)
+    private static byte[] EncodeHeader(OwnerMark owner, long baseIndex, ReadOnlySpan<TermRun> terms)
     {
         var header = new byte[HeaderSize + (terms.Length * 16)];
         BinaryPrimitives.WriteUInt64LittleEndian(header, Magic | ((ulong)Version << VersionShift));
@@ -267,31 +319,59 @@ internal sealed class LogSegment : IDisposable
             BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(HeaderSize + (i * 16) + 8), terms[i].Term);
         }
 
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(8), Crc32C.Compute(header.AsSpan(12)));
+        owner.Write(header.AsSpan(OwnerOffset));
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(ChecksumOffset), ChecksumOf(header));
         return header;
     }
 
-    /// <summary>The version in a header that is one of ours, when it is not <see cref="Version"/>.</summary>
+    // Over the whole header but the checksum itself.
+    private static uint ChecksumOf(ReadOnlySpan<byte> header)
+    {
+        var copy = header.ToArray();
+        copy.AsSpan(ChecksumOffset, sizeof(uint)).Clear();
+        return Crc32C.Compute(copy);
+    }
+
+    /// <summary>
+    /// The version in a header that is one of ours, when it is not <see cref="Version"/>. A damaged header has a wrong
+    /// checksum, and is not taken for one of another version.
+    /// </summary>
     private static byte? OtherVersion(ReadOnlySpan<byte> content)
     {
-        if (content.Length < sizeof(ulong))
+        const int OldHeaderSize = 24;
+        if (content.Length < OldHeaderSize)
         {
             return null;
         }
 
         var first = BinaryPrimitives.ReadUInt64LittleEndian(content);
         var version = (byte)(first >> VersionShift);
-        return first << 8 == Magic << 8 && version is not (0 or Version) ? version : null;
+        if (first << 8 != Magic << 8 || version is 0 or Version)
+        {
+            return null;
+        }
+
+        var size =
+            (version == 1 ? OldHeaderSize : HeaderSize) + (16L * BinaryPrimitives.ReadInt32LittleEndian(content[12..]));
+        if (size < OldHeaderSize || size > content.Length)
+        {
+            return null;
+        }
+
+        var header = content[..(int)size];
+        var checksum = version == 1 ? Crc32C.Compute(header[12..]) : ChecksumOf(header);
+        return BinaryPrimitives.ReadUInt32LittleEndian(content[ChecksumOffset..]) == checksum ? version : null;
     }
 
     private static bool TryDecodeHeader(
         ReadOnlySpan<byte> content,
+        out OwnerMark owner,
         out long baseIndex,
         out TermRun[] terms,
         out int length
     )
     {
-        (baseIndex, terms, length) = (0, [], HeaderSize);
+        (owner, baseIndex, terms, length) = (default, 0, [], HeaderSize);
         if (
             content.Length < HeaderSize
             || BinaryPrimitives.ReadUInt64LittleEndian(content) != (Magic | ((ulong)Version << VersionShift))
@@ -308,6 +388,7 @@ internal sealed class LogSegment : IDisposable
 
         length += count * 16;
         baseIndex = BinaryPrimitives.ReadInt64LittleEndian(content[16..]);
+        owner = OwnerMark.Read(content[OwnerOffset..]);
         terms = new TermRun[count];
         for (var i = 0; i < count; i++)
         {
@@ -318,7 +399,7 @@ internal sealed class LogSegment : IDisposable
             );
         }
 
-        return BinaryPrimitives.ReadUInt32LittleEndian(content[8..]) == Crc32C.Compute(content[12..length]);
+        return BinaryPrimitives.ReadUInt32LittleEndian(content[ChecksumOffset..]) == ChecksumOf(content[..length]);
     }
 
     private static bool TryReadRecord(
@@ -341,8 +422,7 @@ internal sealed class LogSegment : IDisposable
         index = BinaryPrimitives.ReadInt64LittleEndian(record[8..]);
         term = BinaryPrimitives.ReadInt64LittleEndian(record[16..]);
         synced = BinaryPrimitives.ReadInt64LittleEndian(record[24..]);
-        return index > 0
-            && length >= 0
+        return (index > 0 ? length >= 0 : index == 0 && length == 0 && synced > 0)
             && length <= record.Length - RecordHeader
             && SizeOf(length) <= record.Length
             && BinaryPrimitives.ReadUInt32LittleEndian(record) == Crc32C.Compute(record[4..(RecordHeader + length)]);

@@ -15,7 +15,8 @@ namespace Agora.Replication.Raft;
 /// this entry is no part of the log.</item>
 /// <item>What was there when <see cref="Sync"/> was called is found again once it has returned. Of what was written
 /// since, any part may be: recovery takes the records up to the first torn one, which gives a state that the log went
-/// through.</item>
+/// through. It writes again what may not be on disk of that, so what an opened log holds is on disk, also where a sync
+/// has failed before (<see cref="LogDisk"/>).</item>
 /// <item>Every file but the last is complete on disk and ends with its last record. The next one begins behind an entry
 /// which it holds. All records of a file are above its base.</item>
 /// <item>The log is cut by removing whole files from its beginning. What remains begins behind the base of the first
@@ -38,11 +39,15 @@ internal sealed class RaftLog : IDisposable
     private long _written; // Bytes appended since the process began,
     private long _synced; // and how many of them are on disk: synced ≤ written.
     private long _lowest; // Lowest end of the log since the sync that is under way began.
+    private bool _isMarked; // The last record is a mark.
     private bool _failed;
     private bool _closed;
 
     private RaftLog(string directory, RaftLogOptions options) =>
         (_directory, _options, _disk) = (directory, options, options.Disk);
+
+    /// <summary>The directory of its files.</summary>
+    public string Location => _directory;
 
     /// <summary>Entries up to here are gone.</summary>
     public long BaseIndex => _index.Base;
@@ -151,7 +156,7 @@ internal sealed class RaftLog : IDisposable
             }
 
             // Memory and file differ until the end: whatever throws in between leaves it set.
-            _failed = true;
+            (_failed, _isMarked) = (true, false);
             Truncate(first - 1);
             Write(first, entries);
             _failed = false;
@@ -199,6 +204,37 @@ internal sealed class RaftLog : IDisposable
                 Volatile.Write(ref _durable, Math.Max(_durable, _lowest));
             }
         }
+    }
+
+    /// <summary>
+    /// Where everything is on disk, writes a mark that says so: from then on no damage of it passes for a torn end. For
+    /// times at which nothing else is written; where something is, the next record says it.
+    /// </summary>
+    public void Mark()
+    {
+        lock (_gate)
+        {
+            var tail = _segments[^1];
+            if (
+                _failed
+                || _closed
+                || _isMarked
+                || _synced != _written
+                || tail.Length == tail.First
+                || tail.Length + LogSegment.RecordHeader > tail.Capacity
+            )
+            {
+                return;
+            }
+
+            _failed = true;
+            _buffer.ResetWrittenCount();
+            _written += tail.EncodeMark(_buffer);
+            tail.Write(_buffer.WrittenSpan, _disk);
+            (_failed, _isMarked) = (false, true);
+        }
+
+        Sync();
     }
 
     /// <summary>
@@ -295,7 +331,7 @@ internal sealed class RaftLog : IDisposable
         var numbers = LogSegment.Find(_directory);
         if (numbers.Count == 0)
         {
-            throw new LogDamagedException(_directory, "the log is gone");
+            throw new ReplicaDamagedException(_directory, "the log is gone");
         }
 
         // Files are removed from the beginning; one that comes back after a loss of power has a gap behind it, or one
@@ -316,7 +352,7 @@ internal sealed class RaftLog : IDisposable
                 _directory,
                 number,
                 number == numbers[^1],
-                _disk,
+                _options,
                 (from, index, term, offset, length) =>
                 {
                     Begin(from, ref fresh);
@@ -346,7 +382,7 @@ internal sealed class RaftLog : IDisposable
             }
             else if (segment.Base > _index.Last)
             {
-                throw new LogDamagedException(
+                throw new ReplicaDamagedException(
                     _directory,
                     $"file {segment.Number} of the log begins behind entry {segment.Base}, "
                         + $"where it holds {_index.Base + 1} to {_index.Last}"
@@ -363,7 +399,7 @@ internal sealed class RaftLog : IDisposable
     {
         if (index <= segment.Base || index > _index.Last + 1)
         {
-            throw new LogDamagedException(
+            throw new ReplicaDamagedException(
                 _directory,
                 $"file {segment.Number} of the log has entry {index} where {_index.Last + 1} belongs"
             );
@@ -388,7 +424,7 @@ internal sealed class RaftLog : IDisposable
             var size = LogSegment.SizeOf(entry.Payload.Length);
             if (tail.Length + _buffer.WrittenCount + size > tail.Capacity)
             {
-                tail.Write(_buffer.WrittenSpan);
+                tail.Write(_buffer.WrittenSpan, _disk);
                 _buffer.ResetWrittenCount();
                 BeginSegment(size);
                 tail = _segments[^1];
@@ -406,7 +442,7 @@ internal sealed class RaftLog : IDisposable
             _written += tail.Encode(_buffer, first++, entry.Term, entry.Payload);
         }
 
-        tail.Write(_buffer.WrittenSpan);
+        tail.Write(_buffer.WrittenSpan, _disk);
         if (_buffer.Capacity > 4 << 20)
         {
             _buffer.Clear();
@@ -424,17 +460,7 @@ internal sealed class RaftLog : IDisposable
         }
 
         var number = _segments.Count > 0 ? _segments[^1].Number + 1 : 1;
-        _segments.Add(
-            LogSegment.Create(
-                _directory,
-                number,
-                _index.Last,
-                _index.LatestTerms(),
-                _options.SegmentBytes,
-                firstRecord,
-                _disk
-            )
-        );
+        _segments.Add(LogSegment.Create(_directory, number, _index.Last, _index.LatestTerms(), firstRecord, _options));
     }
 
     private void Truncate(long last)

@@ -1,6 +1,6 @@
 namespace Agora.Replication.Raft;
 
-/// <summary>The log's sizes.</summary>
+/// <summary>Sizes, disk and owner of log and ballot.</summary>
 internal sealed record RaftLogOptions
 {
     public int SegmentBytes { get; init; } = 16 << 20;
@@ -9,4 +9,7 @@ internal sealed record RaftLogOptions
     public long CacheBytes { get; init; } = 8 << 20;
 
     public LogDisk Disk { get; init; } = LogDisk.System;
+
+    /// <summary>Whose the files are: written into each, and compared when one is opened.</summary>
+    public OwnerMark Owner { get; init; }
 }

@@ -20,6 +20,7 @@ internal sealed class RaftNode : IAsyncDisposable
     private readonly ComponentIdentity? _identity;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
+    private readonly ReplicaDirectory _directory;
     private readonly ReplicaFiles _files;
     private readonly JoinProcedure _join;
     private readonly CancellationTokenSource _stop = new();
@@ -31,8 +32,8 @@ internal sealed class RaftNode : IAsyncDisposable
 
     public RaftNode(
         DatabaseGroup group,
-        int replica,
-        string directory,
+        ReplicaDirectory directory,
+        ReplicaFiles files,
         ReplicatedStore store,
         CommandApplier applier,
         RaftPeers peers,
@@ -41,11 +42,11 @@ internal sealed class RaftNode : IAsyncDisposable
         ILoggerFactory loggers
     )
     {
-        (_group, _replica, _store, _applier) = (group, replica, store, applier);
+        (_group, _replica, _directory, _files) = (group, directory.Owner.Replica, directory, files);
+        (_store, _applier) = (store, applier);
         (_settings, _identity, _loggers) = (settings, identity, loggers);
         _logger = loggers.CreateLogger<RaftNode>();
-        _files = new ReplicaFiles(group, directory, store, settings.Log, _logger);
-        _join = new JoinProcedure(LibraryMembers.IdOf(group, replica), store, _files, peers, _logger);
+        _join = new JoinProcedure(LibraryMembers.IdOf(group, _replica), directory, store, files, peers, _logger);
     }
 
     /// <summary>What this replica takes part with; null while it is out of the group.</summary>
@@ -58,7 +59,7 @@ internal sealed class RaftNode : IAsyncDisposable
     public bool IsEmpty =>
         _current is { State: { } state }
             ? state.Ballot.State.Term == 0 && state.Log.LastIndex == 0
-            : _ballot is null && _store.Applied <= 0;
+            : _ballot is null && _store.Applied <= 0 && !_directory.HoldsSetAside;
 
     /// <summary>
     /// The term that it has reached; 0 while it has no ballot. Every candidacy of its own is of this term or an earlier
@@ -68,6 +69,9 @@ internal sealed class RaftNode : IAsyncDisposable
 
     /// <summary>How often it fetched the state from another replica since its start.</summary>
     public int Resyncs => _join.Resyncs;
+
+    /// <summary>How far it is with joining; null while it takes part.</summary>
+    public JoinProgress? Joining => _current is null ? _join.Progress : null;
 
     /// <summary>The replica that leads, as far as known here; itself only while it may serve.</summary>
     public int? Leader => _current?.Leader;
@@ -95,11 +99,11 @@ internal sealed class RaftNode : IAsyncDisposable
         var own = HostNames.PeerOf(_group.Replicas[_replica]);
         try
         {
-            _files.Prepare();
-            _ballot = _files.OpenBallot();
-            if (_ballot is { State.NeedsState: false } ballot)
+            _files.WarnOfStrays(_logger);
+            (var log, _ballot) = _files.Take();
+            if (log is not null && _ballot is { } ballot)
             {
-                await TakePartAsync(_files.OpenLog(), ballot, cancellationToken);
+                await TakePartAsync(log, ballot, cancellationToken);
             }
             else if (_group.Replicas.Count == 1)
             {
@@ -174,8 +178,8 @@ internal sealed class RaftNode : IAsyncDisposable
     {
         if (!IsEmpty)
         {
-            throw new LogDamagedException(
-                _files.Root,
+            throw new ReplicaDamagedException(
+                _files.Location,
                 $"the state is at {_store.Applied}, and the log that it comes from is gone"
             );
         }
@@ -189,8 +193,8 @@ internal sealed class RaftNode : IAsyncDisposable
         _ballot = ballot;
         var node = await LibraryNode.StartAsync(
             _group,
-            _replica,
-            _files.Root,
+            _directory.Owner,
+            _files.Location,
             new RaftState(log, ballot, _applier, _group.Replicas.Count, _store.Applied),
             _applier,
             _settings.Election,
@@ -209,6 +213,7 @@ internal sealed class RaftNode : IAsyncDisposable
             _current = null;
             await node.LeaveAsync();
             await _applier.DrainAsync();
+            node.State.Log.Mark();
             await node.DisposeAsync();
         }
     }

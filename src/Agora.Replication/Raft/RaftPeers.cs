@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Security;
 using System.Net.Sockets;
 using Agora.Cluster;
@@ -14,18 +15,24 @@ internal sealed class RaftPeers : IDisposable
 {
     private static readonly TimeSpan s_answerTimeout = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan s_firstComparison = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_maxComparisonPause = TimeSpan.FromSeconds(15);
+
     private static readonly TimeSpan s_keepAlive = TimeSpan.FromSeconds(3);
 
     // Enough for a state of several gigabytes on a slow network. A replica that is stopped gives up at once.
     private static readonly TimeSpan s_fetchTimeout = TimeSpan.FromMinutes(10);
 
     private readonly int _self;
+    private readonly GroupCheck _check;
+    private readonly string _name;
     private readonly Lazy<GrpcChannel>[] _channels;
     private readonly ReportLink[] _links;
 
-    public RaftPeers(DatabaseGroup group, int self, ComponentIdentity? identity)
+    public RaftPeers(DatabaseGroup group, GroupCheck check, ComponentIdentity? identity)
     {
-        _self = self;
+        (_self, _check, _name) = (check.Place.Replica, check, check.Place.Database);
+        var preface = ReportWire.PrefaceOf(check.Mark);
         _channels =
         [
             .. group.Replicas.Select((r, number) => new Lazy<GrpcChannel>(() => Connect(r, number, identity))),
@@ -39,6 +46,7 @@ internal sealed class RaftPeers : IDisposable
                             ConnectForReportsAsync(
                                 r.Dial(),
                                 identity?.ClientOptions(identity.Component, number),
+                                preface,
                                 cancellationToken
                             ),
                         TimeProvider.System
@@ -66,30 +74,48 @@ internal sealed class RaftPeers : IDisposable
     public (TimeSpan? Ago, TimeSpan? RoundTrip) LastReport(int replica) => _links[replica].LastAnswer;
 
     /// <summary>
-    /// What each of the others holds, which leader it knows and which term it has reached; null for each that does not
-    /// answer.
+    /// What each of the others holds and which leader it knows; null for each that does not answer, or belongs to
+    /// another group.
     /// </summary>
     public Task<StandingReply?[]> GetStandingsAsync(CancellationToken cancellationToken) =>
-        Task.WhenAll(
-            Others.Select(async other =>
-            {
-                try
-                {
-                    return (StandingReply?)
-                        await Client(other)
-                            .GetStandingAsync(
-                                new StandingRequest(),
-                                null,
-                                Deadline(s_answerTimeout),
-                                cancellationToken
-                            );
-                }
-                catch (RpcException)
-                {
-                    return null;
-                }
-            })
-        );
+        Task.WhenAll(Others.Select(other => GetStandingAsync(other, cancellationToken)));
+
+    /// <summary>
+    /// Compares groups with every other replica, once each, however late it comes. What is different then is
+    /// refused in any case; this finds out what it is.
+    /// </summary>
+    public async Task CompareGroupsAsync(CancellationToken cancellationToken)
+    {
+        for (var pause = s_firstComparison; Others.Any(o => !_check.IsConfirmed(o)); )
+        {
+            await Task.Delay(pause, cancellationToken);
+            await Task.WhenAll(
+                Others.Where(o => !_check.IsConfirmed(o)).Select(o => GetStandingAsync(o, cancellationToken))
+            );
+            pause = pause * 2 < s_maxComparisonPause ? pause * 2 : s_maxComparisonPause;
+        }
+    }
+
+    private async Task<StandingReply?> GetStandingAsync(int other, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var reply = await Client(other)
+                .GetStandingAsync(
+                    new StandingRequest { Place = _check.Place },
+                    null,
+                    Deadline(s_answerTimeout),
+                    cancellationToken
+                );
+            return _check.Compare(string.Create(CultureInfo.InvariantCulture, $"{_name}/{other}"), reply.Place)
+                ? reply
+                : null;
+        }
+        catch (RpcException)
+        {
+            return null;
+        }
+    }
 
     /// <exception cref="RpcException">The replica does not answer or cannot prove that it leads.</exception>
     public async Task<RestorePointReply> GetRestorePointAsync(
@@ -98,29 +124,43 @@ internal sealed class RaftPeers : IDisposable
         CancellationToken cancellationToken
     ) =>
         await Client(leader)
-            .GetRestorePointAsync(new RestorePointRequest(), null, Deadline(timeout), cancellationToken);
+            .GetRestorePointAsync(new RestorePointRequest(), Group, Deadline(timeout), cancellationToken);
 
-    /// <summary>Writes another's state to a file.</summary>
+    /// <summary>Writes another's state to a file; returns what it is and the digest that was sent with it.</summary>
+    /// <param name="replica">The other.</param>
+    /// <param name="atLeast">The lowest position that is of use.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="progress">Gets how many bytes have come, and of how many.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="RpcException">The replica does not answer, or not to the end.</exception>
-    public async Task<StateHeader> FetchStateAsync(
+    public async Task<(StateHeader Header, string Digest)> FetchStateAsync(
         int replica,
         long atLeast,
         string path,
+        Action<long, long> progress,
         CancellationToken cancellationToken
     )
     {
         using var call = Client(replica)
-            .FetchState(new FetchStateRequest { AtLeast = atLeast }, null, Deadline(s_fetchTimeout), cancellationToken);
+            .FetchState(
+                new FetchStateRequest { AtLeast = atLeast },
+                Group,
+                Deadline(s_fetchTimeout),
+                cancellationToken
+            );
         StateHeader? header = null;
+        var digest = "";
         await using var file = new FileStream(path, FileMode.Create, FileAccess.Write);
         await foreach (var part in call.ResponseStream.ReadAllAsync(cancellationToken))
         {
             header ??= part.Header;
+            digest = part.Digest;
             await file.WriteAsync(part.Content.Memory, cancellationToken);
+            progress(file.Position, header?.Length ?? 0);
         }
 
         return header is not null && header.Length == file.Length && header.Position >= atLeast
-            ? header
+            ? (header, digest)
             : throw new RpcException(
                 new Status(
                     StatusCode.DataLoss,
@@ -158,6 +198,7 @@ internal sealed class RaftPeers : IDisposable
     private static async Task<Stream> ConnectForReportsAsync(
         DatabaseAddress address,
         SslClientAuthenticationOptions? tls,
+        ReadOnlyMemory<byte> preface,
         CancellationToken cancellationToken
     )
     {
@@ -173,7 +214,7 @@ internal sealed class RaftPeers : IDisposable
                 stream = secured;
             }
 
-            await stream.WriteAsync(ReportWire.Preface.ToArray(), cancellationToken);
+            await stream.WriteAsync(preface, cancellationToken);
             return stream;
         }
         catch
@@ -182,6 +223,8 @@ internal sealed class RaftPeers : IDisposable
             throw;
         }
     }
+
+    private Metadata Group => new() { { GroupCheck.Header, _check.Mark } };
 
     private RaftPeer.RaftPeerClient Client(int replica) => new(_channels[replica].Value);
 

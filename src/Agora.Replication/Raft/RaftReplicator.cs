@@ -11,17 +11,21 @@ namespace Agora.Replication.Raft;
 internal sealed class RaftReplicator : IReplicator
 {
     private const string Engine = "raft";
+    private const string Joining = "joining";
     private const int ChecksPerFlush = 5;
 
     private static readonly TimeSpan s_applyTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_restorePointTimeout = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan s_drainTimeout = TimeSpan.FromMilliseconds(500);
 
     // A host that dies does not close its connections. A peer that merely had nothing to ask connects again.
     private static readonly TimeSpan s_idleReportTimeout = TimeSpan.FromMinutes(5);
 
     private readonly int _replica;
-    private readonly string _directory;
+    private readonly ReplicaDirectory _directory;
+    private readonly ReplicaFiles _files;
     private readonly ReplicatedStore _store;
+    private readonly GroupCheck _check;
     private readonly RaftPeers _peers;
     private readonly RaftSettings _settings;
     private readonly ILogger _logger;
@@ -36,25 +40,29 @@ internal sealed class RaftReplicator : IReplicator
 
     private Task _batching = Task.CompletedTask;
     private Task _watching = Task.CompletedTask;
+    private Task _comparing = Task.CompletedTask;
     private Task? _stopped;
 
     public RaftReplicator(
         DatabaseGroup group,
-        int replica,
-        string directory,
+        ReplicaDirectory directory,
+        ReplicaFiles files,
         ReplicatedStore store,
-        RaftPeers peers,
         RaftSettings settings,
         ComponentIdentity? identity,
         ILoggerFactory loggers
     )
     {
-        (_replica, _directory, _store, _peers, _settings) = (replica, directory, store, peers, settings);
+        (_replica, _directory, _files, _store) = (directory.Owner.Replica, directory, files, store);
+        _settings = settings;
         _logger = loggers.CreateLogger<RaftReplicator>();
+        _check = new GroupCheck(directory.Owner, _logger);
+        _peers = new RaftPeers(group, _check, identity);
+        Preface = ReportWire.PrefaceOf(_check.Mark);
         _applier = new CommandApplier(store);
-        _node = new RaftNode(group, replica, directory, store, _applier, peers, settings, identity, loggers);
+        _node = new RaftNode(group, directory, files, store, _applier, _peers, settings, identity, loggers);
         _batcher = new CommandBatcher(_node, _applier, Fail, _stop.Token);
-        _readPositions = new ReadPositions(_node, peers, group.Replicas.Count, _stop.Token);
+        _readPositions = new ReadPositions(_node, _peers, group.Replicas.Count, _stop.Token);
     }
 
     /// <inheritdoc/>
@@ -63,8 +71,11 @@ internal sealed class RaftReplicator : IReplicator
     /// <summary>It has never promised anything and holds nothing: it is new, or has lost everything.</summary>
     public bool IsEmpty => _node.IsEmpty;
 
-    /// <summary>The term that it has reached; 0 while it has no ballot.</summary>
-    public long Term => _node.Term;
+    /// <summary>What a connection for reports begins with, if a replica of the same group made it.</summary>
+    public byte[] Preface { get; }
+
+    /// <summary>Compares groups with another replica that has come to ask.</summary>
+    public GroupCheck Check => _check;
 
     /// <summary>How often the group was asked for a read position.</summary>
     public long ReadRounds => _readPositions.Begun;
@@ -76,7 +87,7 @@ internal sealed class RaftReplicator : IReplicator
         {
             if (_node.Current is not { } member || _stopped is not null)
             {
-                return new ReplicatorStatus(Engine, "candidate", _store.Applied, _store.Applied, false, null);
+                return new ReplicatorStatus(Engine, Joining, _store.Applied, _store.Applied, false, null);
             }
 
             var leader = member.Leader;
@@ -124,7 +135,13 @@ internal sealed class RaftReplicator : IReplicator
                             );
                         }),
                 ]
-            );
+            )
+            {
+                Joining = _node.Joining is { } joining
+                    ? new ReplicatorJoining(joining.Reason, joining.Fetched, joining.Total)
+                    : null,
+                Problems = Problems(),
+            };
         }
     }
 
@@ -134,6 +151,7 @@ internal sealed class RaftReplicator : IReplicator
         await _node.StartAsync(cancellationToken);
         _batching = Task.Run(_batcher.RunAsync, CancellationToken.None);
         _watching = Task.Run(WatchAsync, CancellationToken.None);
+        _comparing = CompareAsync();
         _ = FailWithAsync(_applier.Failed);
         _ = FailWithAsync(_node.Failed);
     }
@@ -198,20 +216,32 @@ internal sealed class RaftReplicator : IReplicator
     }
 
     /// <summary>
-    /// Leader only: its last entry at the time of the call, once that is committed, and the term in which it has proved
-    /// to lead since the call. See <see cref="JoinProcedure"/>.
+    /// Leader only: a position at or above an entry that it has appended since the call and that a majority holds, and
+    /// the term in which it has done so. The caller takes no part meanwhile. See <see cref="JoinProcedure"/>.
     /// </summary>
-    public async Task<(long Position, long Term)> ConfirmRestorePointAsync(CancellationToken cancellationToken)
+    public async Task<(long Position, long Term)> MakeRestorePointAsync(CancellationToken cancellationToken)
     {
-        var state = Leading().State;
-        var (position, term) = (state.Log.LastIndex, state.Ballot.State.Term);
-        await _readPositions.JoinAsync(cancellationToken);
-        await WaitForApplyAsync(position, cancellationToken);
-
-        // It led in this term before and after the round, so the round proved its own leadership.
-        return Leading().State == state && state.Ballot.State.Term == term
-            ? (position, term)
-            : throw new ReplicaUnavailableException("This replica lost its leadership.", _node.Leader);
+        var member = Leading();
+        CommandBatch nothing = new(member.State.Ballot.State.Term, [], []);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
+        timeout.CancelAfter(s_restorePointTimeout);
+        try
+        {
+            await member.ReplicateAsync(nothing, timeout.Token);
+            return (member.State.CommitIndex, nothing.Term);
+        }
+        catch (LeadershipLostException e)
+        {
+            throw new ReplicaUnavailableException("This replica lost its leadership.", _node.Leader, e);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ReplicaUnavailableException("No majority holds a new entry.", _node.Leader, e);
+        }
+        finally
+        {
+            _applier.Forget(nothing);
+        }
     }
 
     /// <summary>
@@ -225,7 +255,7 @@ internal sealed class RaftReplicator : IReplicator
         {
             var state =
                 _node.Current?.State ?? throw new ReplicaUnavailableException("This replica is not in the group.");
-            var path = Path.Combine(_directory, $"outgoing-{Guid.NewGuid():N}.db");
+            var path = Path.Combine(_files.Location, $"outgoing-{Guid.NewGuid():N}.db");
             var position = _store.Snapshot(path);
             FileStream file = new(
                 path,
@@ -306,6 +336,7 @@ internal sealed class RaftReplicator : IReplicator
     private async Task CheckAsync(LibraryNode member, bool flush)
     {
         await member.CheckAsync(_stop.Token);
+        member.State.Log.Mark();
         if (flush)
         {
             // The log is bounded, even while a replica is away: one that needs what is cut here fetches the state.
@@ -325,11 +356,36 @@ internal sealed class RaftReplicator : IReplicator
         }
     }
 
+    private async Task CompareAsync()
+    {
+        try
+        {
+            await _peers.CompareGroupsAsync(_stop.Token);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Stopped in order.
+        }
+    }
+
+    private string[] Problems() =>
+        [
+            .. _check.Problems,
+            .. _directory.SetAsideReason is { } reason
+                ? [$"it came back without what it held, which is in {_directory.SetAsideIn}: {reason}"]
+                : (string[])[],
+        ];
+
     private void Fail(Exception exception)
     {
         var failure = _node.Explain(exception);
         if (_completion.TrySetException(failure))
         {
+            if (exception is ReplicaDamagedException damage)
+            {
+                _directory.Condemn(damage.Message);
+            }
+
             _logger.LogCritical(
                 failure is FixableException ? null : exception,
                 "The Raft replica has failed: {Reason}",
@@ -352,6 +408,7 @@ internal sealed class RaftReplicator : IReplicator
         await _stop.CancelAsync();
         await _batching;
         await _watching;
+        await _comparing;
         await _node.DisposeAsync();
         await _applier.DrainAsync();
         _peers.Dispose();

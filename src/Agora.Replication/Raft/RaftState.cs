@@ -158,6 +158,7 @@ internal sealed class RaftState : IDisposable
 
                 // Committed entries are the same at every leader: they are not written again.
                 var committed = (int)Math.Clamp(CommitIndex - first + 1, 0, records.Length);
+                ThrowIfDiverged(first, records[..committed], term);
                 if (committed < records.Length)
                 {
                     Log.Append(first + committed, records[committed..]);
@@ -292,6 +293,24 @@ internal sealed class RaftState : IDisposable
     {
         Log.Dispose();
         Ballot.Dispose();
+    }
+
+    // Two replicas that hold different entries as committed were in two groups at some time, or one of them lost what it
+    // had promised. This one can no longer prove that its history is the group's.
+    private void ThrowIfDiverged(long first, ReadOnlySpan<LogRecord> committed, long leaderTerm)
+    {
+        for (var i = 0; i < committed.Length; i++)
+        {
+            var own = Log.TermAt(first + i);
+            if (own >= 0 && own != committed[i].Term)
+            {
+                throw new ReplicaDamagedException(
+                    Log.Location,
+                    $"entry {first + i}, which is committed here, is of term {own}, and the leader of term {leaderTerm} "
+                        + $"has one of term {committed[i].Term} there: the two are not of one history"
+                );
+            }
+        }
     }
 
     private void CommitUpTo(long index)

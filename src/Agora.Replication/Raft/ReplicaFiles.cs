@@ -6,63 +6,80 @@ namespace Agora.Replication.Raft;
 /// <summary>
 /// The directory of a replica's log and ballot: what is opened and made there, and what is wrong with it.
 /// </summary>
-internal sealed class ReplicaFiles(
-    DatabaseGroup group,
-    string directory,
-    ReplicatedStore store,
-    RaftLogOptions options,
-    ILogger logger
-)
+internal sealed class ReplicaFiles(DatabaseGroup group, string root, ReplicatedStore store, RaftLogOptions options)
+    : IDisposable
 {
-    public string Root => directory;
+    private readonly string _directory = Path.Combine(root, "raft");
+    private RaftLog? _log;
+    private Ballot? _ballot;
+
+    /// <summary>Where log and ballot are.</summary>
+    public string Location => _directory;
 
     /// <summary>Where a state that is being fetched is written.</summary>
-    public string IncomingState => Path.Combine(directory, "incoming.db");
+    public string IncomingState => Path.Combine(_directory, "incoming.db");
 
-    /// <summary>Makes the directory, or tidies it.</summary>
-    public void Prepare()
+    /// <summary>
+    /// Opens what is there, after it has proved to belong together. Nothing is changed before that but the torn end of
+    /// the log.
+    /// </summary>
+    /// <exception cref="ReplicaDamagedException">It is damaged, another's, or does not belong together.</exception>
+    public void Open()
     {
-        Directory.CreateDirectory(directory);
-        foreach (var left in Directory.GetFiles(directory, "*.db"))
+        Directory.CreateDirectory(_directory);
+        foreach (var left in Directory.GetFiles(_directory, "*.db"))
         {
             File.Delete(left);
         }
 
-        WarnOfStrays();
+        // The library's own log, which holds nothing: what a crash or damage left of it does not matter.
+        if (LogAdapter.UnusedLogIn(_directory) is var unused && Directory.Exists(unused))
+        {
+            Directory.Delete(unused, recursive: true);
+        }
+
+        try
+        {
+            _ballot = Ballot.Open(_directory, options);
+            if (_ballot is { State.NeedsState: false } ballot)
+            {
+                _log = OpenLog(ballot);
+            }
+            else if (_ballot is null)
+            {
+                ThrowIfOnlyTheBallotIsGone();
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
-    /// <summary>The ballot; null where there is none.</summary>
-    public Ballot? OpenBallot() => Ballot.Open(directory, options.Disk);
+    /// <summary>
+    /// Hands over what was opened. Without a ballot the replica has promised nothing, or lost it; without a log it needs
+    /// the state.
+    /// </summary>
+    public (RaftLog? Log, Ballot? Ballot) Take()
+    {
+        var taken = (_log, _ballot);
+        (_log, _ballot) = (null, null);
+        return taken;
+    }
 
     /// <summary>The ballot, which was there before.</summary>
     public Ballot ReopenBallot() =>
-        OpenBallot()
-        ?? throw new LogDamagedException(
-            Ballot.PathIn(directory),
+        Ballot.Open(_directory, options)
+        ?? throw new ReplicaDamagedException(
+            Ballot.PathIn(_directory),
             "is gone: this replica no longer knows what it promised"
         );
 
-    public Ballot CreateBallot(BallotState state) => Ballot.Create(directory, state, options.Disk);
-
-    /// <summary>The log, which fits the state.</summary>
-    public RaftLog OpenLog()
-    {
-        var log = RaftLog.Open(directory, options);
-        if (store.Applied <= log.LastIndex && Math.Max(store.Applied, 0) >= log.BaseIndex)
-        {
-            return log;
-        }
-
-        log.Dispose();
-        throw new LogDamagedException(
-            directory,
-            $"the log holds entries {log.BaseIndex + 1} to {log.LastIndex}, while the state is at {store.Applied}: "
-                + "they do not belong together"
-        );
-    }
+    public Ballot CreateBallot(BallotState state) => Ballot.Create(_directory, state, options);
 
     public RaftLog CreateLog(long baseIndex, ReadOnlySpan<TermRun> terms) =>
-        RaftLog.Create(directory, baseIndex, terms, options);
+        RaftLog.Create(_directory, baseIndex, terms, options);
 
     /// <summary>
     /// Which of the replica's files is at fault and what helps; the exception itself where no file is.
@@ -70,25 +87,21 @@ internal sealed class ReplicaFiles(
     public Exception Explain(Exception e) =>
         e switch
         {
-            LogDamagedException damaged => new FixableException(
-                Path.GetFullPath(damaged.File),
-                damaged.What,
-                ReplicaAdvice.ForLog(group, Path.GetDirectoryName(Path.GetFullPath(directory))!),
-                e
-            ),
-            IOException or UnauthorizedAccessException => FileFault.Of(Path.GetFullPath(directory), e),
+            ReplicaDamagedException damaged => damaged.With(ReplicaAdvice.ForLog(group, root)),
+            IOException or UnauthorizedAccessException => FileFault.Of(Path.GetFullPath(_directory), e),
             _ => e,
         };
 
-    private void WarnOfStrays()
+    /// <summary>Says which files here are no part of the log.</summary>
+    public void WarnOfStrays(ILogger logger)
     {
         string[] strays =
         [
             .. Directory
-                .GetFileSystemEntries(directory)
+                .GetFileSystemEntries(_directory)
                 .Where(f =>
-                    f != Ballot.PathIn(directory)
-                    && f != LogAdapter.UnusedLogIn(directory)
+                    f != Ballot.PathIn(_directory)
+                    && f != LogAdapter.UnusedLogIn(_directory)
                     && LogSegment.NumberOf(f) is null
                     && !f.EndsWith(".begun", StringComparison.Ordinal)
                 )
@@ -98,8 +111,62 @@ internal sealed class ReplicaFiles(
         {
             logger.LogWarning(
                 "{Directory} also holds {Files}, which is no part of the log and left alone; keep it elsewhere",
-                directory,
+                _directory,
                 string.Join(", ", strays)
+            );
+        }
+    }
+
+    public void Dispose()
+    {
+        _log?.Dispose();
+        _ballot?.Dispose();
+        (_log, _ballot) = (null, null);
+    }
+
+    // The log, which fits the state and the ballot.
+    private RaftLog OpenLog(Ballot ballot)
+    {
+        var log = RaftLog.Open(_directory, options);
+        var term = log.TermAt(log.LastIndex);
+        var misfit =
+            store.Applied > log.LastIndex || Math.Max(store.Applied, 0) < log.BaseIndex
+                ? new ReplicaDamagedException(
+                    _directory,
+                    $"the log holds entries {log.BaseIndex + 1} to {log.LastIndex}, while the state is at "
+                        + $"{store.Applied}: they do not belong together"
+                )
+            : ballot.State.Term < term
+                ? new ReplicaDamagedException(
+                    Ballot.PathIn(_directory),
+                    $"is at term {ballot.State.Term}, while the log beside it has entries of term {term}: "
+                        + "this replica no longer knows what it promised"
+                )
+            : null;
+        if (misfit is not null)
+        {
+            log.Dispose();
+            throw misfit;
+        }
+
+        return log;
+    }
+
+    // A crash while this replica joins, or while a group begins, leaves a log without entries and no ballot yet.
+    private void ThrowIfOnlyTheBallotIsGone()
+    {
+        if (LogSegment.Find(_directory).Count == 0)
+        {
+            return;
+        }
+
+        using var log = RaftLog.Open(_directory, options);
+        if (log.LastIndex > log.BaseIndex)
+        {
+            throw new ReplicaDamagedException(
+                Ballot.PathIn(_directory),
+                $"is gone, while the log beside it has entries up to {log.LastIndex}: "
+                    + "this replica no longer knows what it promised"
             );
         }
     }

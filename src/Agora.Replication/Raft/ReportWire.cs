@@ -1,11 +1,13 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Text;
 
 namespace Agora.Replication.Raft;
 
 /// <summary>
 /// How replicas ask each other for a <see cref="TermReport"/>: on a connection of its own to the gRPC port, in the same
-/// TLS. It begins with <see cref="Preface"/>; then questions go one way and answers the other, of fixed sizes.
+/// TLS. It begins with <see cref="Preface"/> and the mark of the asker's group, as 32 hexadecimal digits; a replica of
+/// another group closes the connection. Then questions go one way and answers the other, of fixed sizes.
 /// Little-endian.
 /// </summary>
 /// <remarks>
@@ -20,19 +22,26 @@ internal static class ReportWire
     /// <summary>Bytes of an answer: the question's number, the term, and the commit index or −1.</summary>
     public const int AnswerSize = 3 * sizeof(long);
 
-    /// <summary>HTTP/2 begins with another byte.</summary>
-    public static ReadOnlySpan<byte> Preface => "views/1\n"u8;
+    /// <summary>Bytes of the beginning: <see cref="Preface"/> and the mark.</summary>
+    public const int PrefaceSize = 8 + (2 * OwnerMark.Size);
 
-    public static bool IsPreface(ReadOnlySequence<byte> bytes)
+    /// <summary>HTTP/2 begins with another byte.</summary>
+    public static ReadOnlySpan<byte> Preface => "views/2\n"u8;
+
+    /// <summary>What a connection of a group's replica begins with.</summary>
+    public static byte[] PrefaceOf(string mark) => [.. Preface, .. Encoding.ASCII.GetBytes(mark)];
+
+    /// <summary>Whether bytes begin as a connection of a group's replica does.</summary>
+    public static bool IsPreface(ReadOnlySequence<byte> bytes, ReadOnlySpan<byte> ofGroup)
     {
-        Span<byte> first = stackalloc byte[Preface.Length];
+        Span<byte> first = stackalloc byte[PrefaceSize];
         if (bytes.Length < first.Length)
         {
             return false;
         }
 
         bytes.Slice(0, first.Length).CopyTo(first);
-        return first.SequenceEqual(Preface);
+        return first.SequenceEqual(ofGroup);
     }
 
     public static void WriteQuestion(Span<byte> question, long number) =>

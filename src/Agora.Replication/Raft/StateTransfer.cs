@@ -1,19 +1,34 @@
 using Agora.Contracts.Replication;
 using Grpc.Core;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 
 namespace Agora.Replication.Raft;
 
 /// <summary>
-/// Fetches the state of another replica and puts it in the place of this one's, with an empty log behind it.
+/// Fetches the state of another replica, verifies it, and puts it in the place of this one's, with an empty log behind
+/// it.
 /// </summary>
-internal sealed class StateTransfer(ReplicatedStore store, ReplicaFiles files, RaftPeers peers, ILogger logger)
+internal sealed class StateTransfer(
+    ReplicaOwner owner,
+    ReplicatedStore store,
+    ReplicaFiles files,
+    RaftPeers peers,
+    ILogger logger
+)
 {
     private static readonly TimeSpan s_restorePointTimeout = TimeSpan.FromSeconds(5);
 
+    private long _fetched;
+    private long _total = -1;
+
+    /// <summary>How much has come.</summary>
+    public JoinProgress Progress =>
+        new("", Volatile.Read(ref _fetched), Volatile.Read(ref _total) is >= 0 and var total ? total : null);
+
     /// <summary>
-    /// Restores the state at or above the leader's last entry at the time of the call, and returns the log behind it
-    /// and the term in which that leader has proved to lead since.
+    /// Restores the state at or above an entry that the leader commits for this replica, and returns the log behind it
+    /// and the leader's term. See <see cref="JoinProcedure"/>.
     /// </summary>
     /// <remarks>
     /// A crash on the way leaves a state and a log that may not fit together. The ballot says until afterwards that
@@ -25,7 +40,6 @@ internal sealed class StateTransfer(ReplicatedStore store, ReplicaFiles files, R
     {
         var point = await peers.GetRestorePointAsync(leader, s_restorePointTimeout, cancellationToken);
         var header = await FetchAsync(leader, point.Position, cancellationToken);
-        logger.LogInformation("Fetched the state at {Position}, {Bytes} bytes", header.Position, header.Length);
         store.Restore(files.IncomingState);
         File.Delete(files.IncomingState);
         TermRun[] terms = [.. header.Terms.Select(t => new TermRun(t.First, t.Term))];
@@ -39,14 +53,87 @@ internal sealed class StateTransfer(ReplicatedStore store, ReplicaFiles files, R
         {
             try
             {
-                return await peers.FetchStateAsync(follower, position, files.IncomingState, cancellationToken);
+                return await FetchFromAsync(follower, position, cancellationToken);
             }
             catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
             {
-                logger.LogDebug(e, "Replica {Replica} does not send its state", follower);
+                // One that sends what it should not is news; one that is down is not.
+                logger.Log(
+                    e.StatusCode == StatusCode.DataLoss ? LogLevel.Warning : LogLevel.Debug,
+                    "Replica {Replica} does not send its state: {Reason}",
+                    follower,
+                    e.Status.Detail
+                );
             }
         }
 
-        return await peers.FetchStateAsync(leader, position, files.IncomingState, cancellationToken);
+        return await FetchFromAsync(leader, position, cancellationToken);
+    }
+
+    private async Task<StateHeader> FetchFromAsync(int replica, long position, CancellationToken cancellationToken)
+    {
+        Volatile.Write(ref _fetched, 0);
+        Volatile.Write(ref _total, -1);
+        var (header, digest) = await peers.FetchStateAsync(
+            replica,
+            position,
+            files.IncomingState,
+            (fetched, total) =>
+            {
+                Volatile.Write(ref _total, total);
+                Volatile.Write(ref _fetched, fetched);
+            },
+            cancellationToken
+        );
+        if (await Task.Run(() => FaultOf(header, digest), cancellationToken) is { } fault)
+        {
+            throw new RpcException(new Status(StatusCode.DataLoss, $"its state is not used: {fault}"));
+        }
+
+        logger.LogInformation(
+            "Fetched the state at {Position} from replica {Replica}, {Bytes} bytes, and verified its digest",
+            header.Position,
+            replica,
+            header.Length
+        );
+        return header;
+    }
+
+    // What is wrong with the file that came; null if nothing is.
+    private string? FaultOf(StateHeader header, string digest)
+    {
+        try
+        {
+            using (var file = StoreFile.Connect(files.IncomingState, SqliteOpenMode.ReadOnly))
+            {
+                using Statement check = new(file, "PRAGMA quick_check(1)");
+                using (var rows = check.Query())
+                {
+                    if (!rows.Read() || rows.Text(0) != "ok")
+                    {
+                        return $"SQLite finds: {rows.Text(0)}";
+                    }
+                }
+
+                if (StateOwner.Read(file) is not { } from)
+                {
+                    return "it does not say whose it is";
+                }
+
+                if (owner.GroupDifference(from) is { } difference)
+                {
+                    return difference;
+                }
+            }
+
+            var found = ReplicatedStore.DigestOf(files.IncomingState);
+            return found.Position != header.Position ? $"it is at {found.Position} instead of {header.Position}"
+                : found.Sha256 != digest ? "its digest is not the one that was sent with it"
+                : null;
+        }
+        catch (SqliteException e)
+        {
+            return StoreFile.WordsOf(e);
+        }
     }
 }

@@ -95,6 +95,10 @@ internal static class StatusCommand
         [
             .. status.Missing.Select(what => $"not served: {what}"),
             .. status
+                .Processes.Where(p => p.Database?.Joining is not null)
+                .Select(p => $"{p.Name} {p.Database!.Joining}"),
+            .. status.Processes.SelectMany(p => (p.Database?.Problems ?? []).Select(why => $"{p.Name}: {why}")),
+            .. status
                 .Processes.Select(p => (p.Name, Exit: p.Trouble(now)))
                 .Where(p => p.Exit is not null)
                 .Select(p => $"{p.Name} {p.Exit} ({Ago(now.UtcDateTime - p.Exit!.At)})"),

@@ -83,7 +83,13 @@ internal static class StatusReport
                     p.HasSent ? p.Sent : null
                 )),
             ]
-        );
+        )
+        {
+            Joining = details.Joining is { } joining
+                ? new JoiningProgress(joining.Reason, joining.Fetched, joining.HasTotal ? joining.Total : null)
+                : null,
+            Problems = [.. details.Problems],
+        };
     }
 
     private static string State(LocalView? view, ProbeAnswer answer) =>

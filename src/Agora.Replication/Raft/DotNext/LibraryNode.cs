@@ -97,7 +97,7 @@ internal sealed class LibraryNode : IAsyncDisposable
 
     /// <summary>Takes part in the group.</summary>
     /// <param name="group">The group.</param>
-    /// <param name="replica">This replica's number in it.</param>
+    /// <param name="owner">This replica's place in it.</param>
     /// <param name="directory">The log's directory.</param>
     /// <param name="state">Log, ballot and rule; belongs to the result, or is disposed when this throws.</param>
     /// <param name="applier">Applies what is committed.</param>
@@ -107,7 +107,7 @@ internal sealed class LibraryNode : IAsyncDisposable
     /// <param name="cancellationToken">Ends the start.</param>
     public static async Task<LibraryNode> StartAsync(
         DatabaseGroup group,
-        int replica,
+        ReplicaOwner owner,
         string directory,
         RaftState state,
         CommandApplier applier,
@@ -119,6 +119,8 @@ internal sealed class LibraryNode : IAsyncDisposable
     {
         var log = LogAdapter.Create(directory, state, applier);
 
+        var replica = owner.Replica;
+
         // Members of its own for each time that this replica takes part: the library disposes its configuration.
         LibraryMembers members = new(group, replica);
         LibraryNode node = new(
@@ -126,7 +128,7 @@ internal sealed class LibraryNode : IAsyncDisposable
             state,
             log,
             members,
-            Configure(replica, members, HostNames.PeerOf(group.Replicas[replica]), election, identity, loggers),
+            Configure(owner, members, HostNames.PeerOf(group.Replicas[replica]), election, identity, loggers),
             loggers.CreateLogger<LibraryNode>()
         );
         try
@@ -161,7 +163,10 @@ internal sealed class LibraryNode : IAsyncDisposable
             // The applier is handing out the replies, in order: no caller may learn meanwhile that the outcome is
             // unknown. Where another leader's entry took the index there are none, but then the leadership is lost,
             // and that ends the waiting.
-            await batch.Submissions[^1].Task.WaitAsync(over.Token);
+            if (batch.Submissions is [.., var last])
+            {
+                await last.Task.WaitAsync(over.Token);
+            }
         }
         catch (Exception e) when (IsLoss(e, leadership, _leaving.Token))
         {
@@ -218,7 +223,7 @@ internal sealed class LibraryNode : IAsyncDisposable
 
     /// <summary>The library's configuration.</summary>
     private static RaftCluster.TcpConfiguration Configure(
-        int replica,
+        ReplicaOwner owner,
         LibraryMembers members,
         IPEndPoint own,
         ElectionTimes election,
@@ -226,6 +231,7 @@ internal sealed class LibraryNode : IAsyncDisposable
         ILoggerFactory loggers
     )
     {
+        var replica = owner.Replica;
         var shortest = election.Of(replica, members.All.Count);
         return new RaftCluster.TcpConfiguration(own)
         {
@@ -244,7 +250,7 @@ internal sealed class LibraryNode : IAsyncDisposable
             MaxReplicationLag = 4096,
             ServerBacklog = 32,
             LoggerFactory = loggers,
-            SslOptions = identity is null ? null : new PeerTls(identity, members.All),
+            SslOptions = identity is null ? null : new PeerTls(identity, owner.Group, members.All),
         };
     }
 
