@@ -22,6 +22,40 @@ public sealed class ClusterSecretsTests : IDisposable
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
     [Fact]
+    public async Task The_cluster_s_id_is_the_same_on_every_host_and_outlives_the_authority()
+    {
+        var cluster = ClusterFile.Default;
+        var process = cluster.Processes()[0];
+        await _secrets.MakeAsync(cluster, s_now, renew: false, CancellationToken);
+        var id = _secrets.ClusterId(process);
+        Assert.Equal(32, id.Length);
+
+        // A host whose keys were copied by an earlier version finds the same.
+        var file = Path.Combine(_secrets.Directory, "cluster.id");
+        File.Move(file, In("cluster.id"));
+        Assert.Equal(id, _secrets.ClusterId(process));
+
+        // A new authority, as docs/security.md says.
+        ClusterSecrets later = new(In("later"));
+        Directory.CreateDirectory(later.Directory);
+        File.Copy(In("cluster.id"), Path.Combine(later.Directory, "cluster.id"));
+        await later.MakeAsync(cluster, s_now, renew: false, CancellationToken);
+        Assert.Equal(id, later.ClusterId(process));
+
+        // Another cluster.
+        ClusterSecrets other = new(In("other"));
+        await other.MakeAsync(cluster, s_now, renew: false, CancellationToken);
+        Assert.NotEqual(id, other.ClusterId(process));
+
+        File.WriteAllText(Path.Combine(other.Directory, "cluster.id"), "text");
+        Assert.Contains(
+            "holds no cluster's id",
+            Assert.Throws<FixableException>(() => other.ClusterId(process)).Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public async Task Each_process_gets_a_certificate_and_only_the_owner_can_read_what_is_there()
     {
         await _secrets.MakeAsync(ClusterFile.Default, s_now, renew: false, CancellationToken);
@@ -31,6 +65,7 @@ public sealed class ClusterSecretsTests : IDisposable
             ".lock",
             "authority.crt",
             "authority.key",
+            "cluster.id",
             "customers.key",
             "payments.secret",
             .. ClusterFile

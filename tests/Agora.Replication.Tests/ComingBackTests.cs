@@ -139,6 +139,121 @@ public sealed class ComingBackTests
     }
 
     [Fact]
+    public async Task A_replica_with_another_cluster_file_is_refused_by_name_and_refuses_the_others()
+    {
+        await using var group = await Group.StartAsync(ReplicationEngine.Raft, 5);
+        await group.CountAsync("x");
+        await group.StopAsync(2);
+        Directory.Delete(group.DirectoryOf(2, ""), recursive: true);
+
+        // The same file, cut to its first three replicas.
+        DatabaseGroup three = new()
+        {
+            Engine = ReplicationEngine.Raft,
+            Replicas = [.. group.Definition.Replicas.Take(3)],
+        };
+        await group.StartAsync(2, secrets: null, three);
+
+        await group.WarningAsync(
+            2,
+            "ledger/0 is refused: it belongs to a group of 5, and this replica to a group of 3"
+        );
+        await group.WarningAsync(
+            0,
+            "ledger/2 is refused: it belongs to a group of 3, and this replica to a group of 5"
+        );
+        Assert.Contains(group.Replicator(0).Details.Problems, p => p.Contains("ledger/2", StringComparison.Ordinal));
+        Assert.False(group.Replicator(2).Status.Ready);
+        Assert.Equal(2, await group.CountAsync("x", at: 0));
+        Assert.Equal("joining", group.Replicator(2).Status.Role);
+
+        // With the right file it is what it was.
+        await group.StopAsync(2);
+        await group.StartAsync(2);
+        Assert.Equal(2, await group.ReadAsync(2, "x"));
+        await Group.EventuallyAsync(() =>
+            Task.FromResult(group.Replicator(0).Details.Problems.Count == 0 ? true : (bool?)null)
+        );
+    }
+
+    [Theory]
+    [InlineData("content")]
+    [InlineData("digest")]
+    public async Task A_state_that_is_not_the_one_that_was_sent_is_not_used(string fault)
+    {
+        await using var group = await Group.StartAsync(ReplicationEngine.Raft, 3);
+        await group.CountAsync("x");
+        await group.EqualDigestsAsync();
+        using TemporaryDirectory directory = new();
+        var path = directory["incoming.db"];
+        var position = group.Store(0).Snapshot(path);
+        var digest = group.Store(0).Digest().Sha256;
+        var owner = new ReplicaOwner("", Group.Database, ReplicationEngine.Raft, 1, 3);
+        Assert.Null(StateTransfer.FaultOf(path, owner, position, digest));
+
+        if (fault == "content")
+        {
+            Sql(path, "UPDATE counters SET value = value + 1");
+        }
+        else
+        {
+            digest = new string('0', digest.Length);
+        }
+
+        Assert.Equal(
+            "its digest is not the one that was sent with it",
+            StateTransfer.FaultOf(path, owner, position, digest)
+        );
+        Assert.Contains(
+            "instead of",
+            StateTransfer.FaultOf(path, owner, position + 1, digest),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "group of 3",
+            StateTransfer.FaultOf(path, owner with { Replicas = 5 }, position, digest),
+            StringComparison.Ordinal
+        );
+        Scribble(path, 4096);
+        Assert.NotNull(StateTransfer.FaultOf(path, owner, position, digest));
+    }
+
+    [Fact]
+    public async Task A_restore_point_is_an_entry_that_a_majority_holds_since_it_was_asked_for()
+    {
+        var disks = Enumerable.Range(0, 3).Select(_ => new SlowDisk()).ToArray();
+        await using var group = await Group.StartAsync(
+            ReplicationEngine.Raft,
+            3,
+            i => new RaftSettings { Log = new RaftLogOptions { Disk = disks[i] } }
+        );
+        await group.CountAsync("x");
+        var leader = await group.LeaderAsync();
+        int[] followers = [.. group.Running.Where(i => i != leader)];
+        await group.EqualDigestsAsync();
+
+        // One follower is the one that joins; the other holds nothing new yet.
+        await group.StopAsync(followers[0]);
+        var raft = (RaftReplicator)group.Replicator(leader);
+        var before = group.Store(leader).Applied;
+        disks[followers[1]].Hold();
+        try
+        {
+            var point = raft.MakeRestorePointAsync(Cancelled);
+            await Group.EventuallyAsync(() => Task.FromResult(disks[followers[1]].Waiting ? true : (bool?)null));
+            Assert.False(point.IsCompleted);
+            disks[followers[1]].Release();
+            var (position, term) = await point;
+            Assert.True(position > before);
+            Assert.Equal(raft.Details.Term, term);
+        }
+        finally
+        {
+            disks[followers[1]].Release();
+        }
+    }
+
+    [Fact]
     public async Task No_group_begins_in_the_place_of_one_whose_files_were_all_set_aside()
     {
         await using var group = await Group.StartAsync(ReplicationEngine.Raft, 3);

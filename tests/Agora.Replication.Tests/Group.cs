@@ -95,8 +95,8 @@ internal sealed class Group : IAsyncDisposable
 
     public Task StartAsync(int replica) => StartAsync(replica, _secrets);
 
-    /// <summary>Starts a replica with keys of its own choice.</summary>
-    public async Task StartAsync(int replica, ClusterSecrets? secrets)
+    /// <summary>Starts a replica with keys of its own choice, or with another cluster file than the others.</summary>
+    public async Task StartAsync(int replica, ClusterSecrets? secrets, DatabaseGroup? definition = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -105,7 +105,7 @@ internal sealed class Group : IAsyncDisposable
         AddKey(builder, _directory);
         ReplicaHosting.AddReplica(
             builder,
-            _relays?.SeenBy(replica) ?? Definition,
+            definition ?? _relays?.SeenBy(replica) ?? Definition,
             Database,
             replica,
             _directory[$"{replica}"],

@@ -123,9 +123,46 @@ public sealed class TlsTests : IAsyncLifetime
         await using SslStream stream = new(tcp.GetStream());
         var tls = Tls(caller, "products/0");
         await stream.AuthenticateAsClientAsync(tls, Cancel);
-        await stream.WriteAsync(ReportWire.Preface.ToArray(), Cancel);
+        await stream.WriteAsync(ReportWire.PrefaceOf(((RaftReplicator)group.Replicator(0)).Check.Mark), Cancel);
 
         Assert.Equal(allowed, !await EndsAsync(stream));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_replica_of_a_group_of_another_shape_gets_no_reports_no_state_and_no_votes(bool sameShape)
+    {
+        await using var group = await Group.StartAsync(ReplicationEngine.Raft, 1, secrets: _own);
+        var mark = new ReplicaOwner("", Group.Database, ReplicationEngine.Raft, 1, sameShape ? 1 : 3).Group;
+
+        using TcpClient reports = new();
+        await reports.ConnectAsync(IPAddress.Loopback, group.Definition.Replicas[0].GrpcPort, Cancel);
+        await using SslStream stream = new(reports.GetStream());
+        await stream.AuthenticateAsClientAsync(Tls("products/1", "products/0"), Cancel);
+        await stream.WriteAsync(ReportWire.PrefaceOf(mark.ToString()), Cancel);
+        Assert.Equal(sameShape, !await EndsAsync(stream));
+
+        using var channel = Channel(group.Definition.Replicas[0].GrpcPort, Tls("products/1", "products/0"));
+        using var call = new RaftPeer.RaftPeerClient(channel).FetchState(
+            new FetchStateRequest(),
+            new Metadata { { GroupCheck.Header, mark.ToString() } },
+            Deadline(),
+            Cancel
+        );
+        if (sameShape)
+        {
+            Assert.True(await call.ResponseStream.MoveNext(Cancel));
+        }
+        else
+        {
+            var refusal = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(Cancel));
+            Assert.Equal(StatusCode.FailedPrecondition, refusal.StatusCode);
+        }
+
+        var raft = Tls("products/1", "products/0");
+        raft.ApplicationProtocols = [new SslApplicationProtocol($"agora-raft/{mark}")];
+        Assert.Equal(sameShape, await IsLetInAsync(group.Definition.Replicas[0].PeerPort, raft));
     }
 
     [Fact]

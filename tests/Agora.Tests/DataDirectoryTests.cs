@@ -52,6 +52,41 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Fact]
+    public async Task A_replica_starts_only_on_the_data_of_its_own_cluster_and_group()
+    {
+        var file = ClusterFile.Default;
+        _data.CheckOwner(file, "one");
+        _data.CheckOwner(file, "one");
+        await using (await TakeAsync())
+        {
+            // A supervisor finds its own directory.
+        }
+
+        var other = Assert.Throws<CommandFailedException>(() => _data.CheckOwner(file, "two"));
+        Assert.Contains(
+            "holds the data of cluster one, and these keys are of cluster two",
+            other.Message,
+            StringComparison.Ordinal
+        );
+        var smaller = ClusterFile.Parse(file.WithReplicas(3).ToJson(), "three");
+        var size = Assert.Throws<CommandFailedException>(() => _data.CheckOwner(smaller, "one"));
+        Assert.Contains("5 replicas under Raft for products, and this one has", size.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("--fresh", size.Message, StringComparison.Ordinal);
+        _data.CheckOwner(file, "one");
+    }
+
+    [Fact]
+    public async Task A_directory_that_no_replica_was_started_on_yet_takes_the_id_of_the_first()
+    {
+        await using (await TakeAsync())
+        {
+            _data.CheckOwner(ClusterFile.Default, "one");
+        }
+
+        Assert.Throws<CommandFailedException>(() => _data.CheckOwner(ClusterFile.Default, "two"));
+    }
+
+    [Fact]
     public async Task Fresh_removes_what_is_ours_and_nothing_else()
     {
         await using (await TakeAsync())

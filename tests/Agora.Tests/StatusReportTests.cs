@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Agora.Cluster;
+using Agora.Commands;
 using Agora.Contracts.Replication;
 using Agora.Launcher;
 using Xunit;
@@ -177,8 +178,52 @@ public sealed class StatusReportTests
                 + """{"engine":"raft","ready":true,"leader":1,"term":8,"known":1234,"committed":1230,"repairsAsked":"""
                 + """0,"repairsAnswered":0,"resyncs":2,"peers":[{"replica":0,"reaches":true,"heardMillisecondsAgo":"""
                 + """12,"roundTripMicroseconds":310,"received":null,"sent":null},{"replica":2,"reaches":null"""
-                + ""","heardMillisecondsAgo":null,"roundTripMicroseconds":null,"received":null,"sent":null}]}}""",
+                + ""","heardMillisecondsAgo":null,"roundTripMicroseconds":null,"received":null,"sent":null}]"""
+                + ""","joining":null,"problems":[]}}""",
             JsonSerializer.Serialize(json.GetProperty("processes")[1])
+        );
+    }
+
+    [Fact]
+    public void A_replica_that_joins_says_why_and_how_far_it_is()
+    {
+        ReplicaDetails details = new()
+        {
+            Joining = new JoiningStatus
+            {
+                Reason = "what it held is set aside: the ballot is damaged",
+                Fetched = 3 << 20,
+                Total = 8 << 20,
+            },
+            Problems = { "products/2 is refused: it belongs to a group of 3, and this replica to a group of 5" },
+        };
+        var status = Unsupervised(
+            new(true, new StatusReply { Role = "joining", Details = details }),
+            new(
+                true,
+                new StatusReply
+                {
+                    Role = "joining",
+                    Details = new() { Joining = new() { Reason = "it is new" } },
+                }
+            ),
+            new(true, new StatusReply { Role = "leader" })
+        );
+
+        var lines = StatusCommand.Lines(status, width: 200, isStyled: false).ToList();
+
+        Assert.Contains(
+            "products/0 joins, with 3.0 of 8.0 MiB of the state: what it held is set aside: the ballot is damaged",
+            lines
+        );
+        Assert.Contains("products/1 joins: it is new", lines);
+        Assert.Contains(
+            "products/0: products/2 is refused: it belongs to a group of 3, and this replica to a group of 5",
+            lines
+        );
+        Assert.DoesNotContain(
+            lines,
+            l => l.StartsWith("products/2 ", StringComparison.Ordinal) && l.Contains("join", StringComparison.Ordinal)
         );
     }
 

@@ -12,6 +12,7 @@ namespace Agora.Cluster;
 /// operator.crt, operator.key          for status and audits; they stay beside the authority too
 /// customers.key                       authenticates the datagrams of the rotating sequencer
 /// payments.secret                     the merchant shows it to the payment service
+/// cluster.id                          no secret: the databases' files name it, so that another cluster's are noticed
 /// HOST/…                              in a cluster of several hosts: what belongs on each host, and nothing else
 /// </code>
 /// Missing files are made. Existing files are never overwritten, except that a certificate can be renewed for its key.
@@ -34,6 +35,8 @@ public sealed class ClusterSecrets
 
     private const string HowToRestore = "Put it back from a copy of this directory";
 
+    private const string ClusterIdName = "cluster.id";
+    private const int ClusterIdDigits = 32;
     private const int GroupKeyBytes = 32;
     private const string MerchantSecretName = "payments.secret";
     private const int MerchantSecretBytes = 32;
@@ -136,6 +139,8 @@ public sealed class ClusterSecrets
                         Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(MerchantSecretBytes)) + "\n"
                     )
             );
+            var clusterId = Path.Combine(Directory, ClusterIdName);
+            SecretFiles.WriteIfMissing(clusterId, () => Encoding.ASCII.GetBytes(FirstClusterId() + "\n"));
             Issue(authority, Directory, Operator, host: null, now, renew);
             foreach (var host in hosts)
             {
@@ -144,6 +149,7 @@ public sealed class ClusterSecrets
                 {
                     SecretFiles.MakeDirectory(directory);
                     CopyIfMissing(Authority, directory);
+                    CopyIfMissing(clusterId, directory);
                 }
 
                 foreach (var process in processes.Where(p => p.Host == host))
@@ -220,6 +226,27 @@ public sealed class ClusterSecrets
                 .FirstOrDefault();
     }
 
+    /// <summary>
+    /// The cluster's id. It is made with the authority, and outlives it: data belong to the cluster, whichever authority
+    /// signs its certificates.
+    /// </summary>
+    /// <exception cref="IOException">Its file cannot be used; the message says which, why, and how to fix
+    /// it.</exception>
+    public string ClusterId(ClusterProcess process)
+    {
+        ArgumentNullException.ThrowIfNull(process);
+        string[] files = [Path.Combine(Directory, ClusterIdName), Path.Combine(Directory, process.Host, ClusterIdName)];
+        if (files.FirstOrDefault(File.Exists) is not { } file)
+        {
+            return FirstClusterId();
+        }
+
+        var id = File.ReadAllText(file).Trim();
+        return id.Length == ClusterIdDigits && id.All(char.IsAsciiHexDigitLower)
+            ? id
+            : throw new FixableException(file, "holds no cluster's id", HowToCopy);
+    }
+
     /// <summary>The file of the key that authenticates a process's datagrams.</summary>
     public string GroupKey(ClusterProcess process)
     {
@@ -267,6 +294,13 @@ public sealed class ClusterSecrets
         {
             SecretFiles.WriteIfMissing(OwnGroupKey, () => RandomNumberGenerator.GetBytes(GroupKeyBytes));
         }
+    }
+
+    // From the authority, so that every host which has that finds the same.
+    private string FirstClusterId()
+    {
+        using var authority = X509CertificateLoader.LoadCertificateFromFile(Authority);
+        return Convert.ToHexStringLower(authority.GetCertHash(HashAlgorithmName.SHA256))[..ClusterIdDigits];
     }
 
     private static bool NeedsGroupKey(ClusterFile cluster, ClusterProcess process) =>

@@ -85,7 +85,10 @@ internal sealed class StateTransfer(
             },
             cancellationToken
         );
-        if (await Task.Run(() => FaultOf(header, digest), cancellationToken) is { } fault)
+        if (
+            await Task.Run(() => FaultOf(files.IncomingState, owner, header.Position, digest), cancellationToken) is
+            { } fault
+        )
         {
             throw new RpcException(new Status(StatusCode.DataLoss, $"its state is not used: {fault}"));
         }
@@ -99,12 +102,12 @@ internal sealed class StateTransfer(
         return header;
     }
 
-    // What is wrong with the file that came; null if nothing is.
-    private string? FaultOf(StateHeader header, string digest)
+    /// <summary>What is wrong with a state that was fetched; null if nothing is.</summary>
+    internal static string? FaultOf(string path, ReplicaOwner owner, long position, string digest)
     {
         try
         {
-            using (var file = StoreFile.Connect(files.IncomingState, SqliteOpenMode.ReadOnly))
+            using (var file = StoreFile.Connect(path, SqliteOpenMode.ReadOnly))
             {
                 using Statement check = new(file, "PRAGMA quick_check(1)");
                 using (var rows = check.Query())
@@ -122,12 +125,12 @@ internal sealed class StateTransfer(
 
                 if (owner.GroupDifference(from) is { } difference)
                 {
-                    return difference;
+                    return $"it {difference}";
                 }
             }
 
-            var found = ReplicatedStore.DigestOf(files.IncomingState);
-            return found.Position != header.Position ? $"it is at {found.Position} instead of {header.Position}"
+            var found = ReplicatedStore.DigestOf(path);
+            return found.Position != position ? $"it is at {found.Position} instead of {position}"
                 : found.Sha256 != digest ? "its digest is not the one that was sent with it"
                 : null;
         }

@@ -4,6 +4,7 @@ using Agora.Customers;
 using Agora.Operations;
 using Agora.Payments;
 using Agora.Products;
+using Agora.Replication.Hosting;
 using Agora.Servers;
 using Agora.Web;
 using Agora.Web.Operations;
@@ -78,6 +79,13 @@ internal static class ComponentHost
             }
 
             builder.Configuration["Agora:GroupKeyFile"] ??= secrets.GroupKey(process);
+            if (process.Component is Components.Customers or Components.Products)
+            {
+                var clusterId = secrets.ClusterId(process);
+                data.CheckOwner(cluster, clusterId);
+                builder.Configuration[ReplicaHosting.ClusterIdSetting] ??= clusterId;
+            }
+
             builder.Configuration[MerchantSecret.FileSetting] ??= secrets.PaymentsSecret(process);
             if (process.Component == Components.Web)
             {

@@ -23,6 +23,8 @@ internal sealed partial class DataDirectory
 {
     public const string DefaultName = ".agora";
 
+    private const string HowToGoOn = "'--data' names another directory";
+
     // sun_path has 108 bytes on Linux and 104 elsewhere, the terminator included.
     private const int MaxSocketPath = 103;
 
@@ -144,7 +146,7 @@ internal sealed partial class DataDirectory
                     Empty();
                 }
 
-                CheckShape(DataMarker.Of(cluster));
+                CheckShape(DataMarker.Of(cluster), $"'--fresh' begins empty, {HowToGoOn}");
                 PrepareLogs();
                 PrepareSocket();
                 File.WriteAllText(ClusterFile, cluster.ToJson());
@@ -328,15 +330,47 @@ internal sealed partial class DataDirectory
         File.Delete(Marker);
     }
 
+    /// <summary>
+    /// Checks that the directory holds the data of this cluster, for a replica that is about to use its own, and notes
+    /// it where it is new.
+    /// </summary>
+    /// <remarks>
+    /// A replica would notice too, and set its data aside. But if the file or the keys are the wrong ones, all replicas
+    /// would, and nobody wants that.
+    /// </remarks>
+    public void CheckOwner(ClusterFile cluster, string clusterId)
+    {
+        try
+        {
+            PrivateDirectory.Make(Root);
+            var wanted = DataMarker.Of(cluster) with { Cluster = clusterId };
+            var found = CheckShape(wanted, HowToGoOn);
+            if (found.Cluster is null)
+            {
+                Write(wanted);
+            }
+            else if (found.Cluster != clusterId)
+            {
+                throw new CommandFailedException(
+                    $"{Root} holds the data of cluster {found.Cluster}, and these keys are of cluster {clusterId}; if they "
+                        + $"are this cluster's new keys, write {found.Cluster} into cluster.id beside them on every host; "
+                        + HowToGoOn
+                );
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandFailedException($"the data directory {Root} cannot be used: {FailureMessage.Of(e)}", e);
+        }
+    }
+
     // A group with another number of members, or with another engine, would misread the data here.
-    private void CheckShape(DataMarker wanted)
+    private DataMarker CheckShape(DataMarker wanted, string howToGoOn)
     {
         if (!File.Exists(Marker))
         {
-            // Written whole or not at all: half a marker would make the data look foreign.
-            File.WriteAllText(Marker + ".new", JsonSerializer.Serialize(wanted, LauncherJson.Default.DataMarker));
-            File.Move(Marker + ".new", Marker, overwrite: true);
-            return;
+            Write(wanted);
+            return wanted;
         }
 
         DataMarker? found;
@@ -353,13 +387,19 @@ internal sealed partial class DataDirectory
             );
         }
 
-        if (found != wanted)
-        {
-            throw new CommandFailedException(
-                $"{Root} holds the data of a cluster with {found}, and this one has {wanted}; "
-                    + "'--fresh' begins empty, '--data' names another directory"
+        return found is not null && found with { Cluster = wanted.Cluster } == wanted
+            ? found
+            : throw new CommandFailedException(
+                $"{Root} holds the data of a cluster with {found}, and this one has {wanted}; {howToGoOn}"
             );
-        }
+    }
+
+    // Written whole or not at all: half a marker would make the data look foreign. Several processes may do so at once.
+    private void Write(DataMarker marker)
+    {
+        var path = string.Create(CultureInfo.InvariantCulture, $"{Marker}.{Environment.ProcessId}.new");
+        File.WriteAllText(path, JsonSerializer.Serialize(marker, LauncherJson.Default.DataMarker));
+        File.Move(path, Marker, overwrite: true);
     }
 
     /// <summary>A replica of a rotating-sequencer group, whose datagrams need the group's key, has data here.</summary>
@@ -425,7 +465,7 @@ internal sealed partial class DataDirectory
     }
 
     [GeneratedRegex(
-        @"^(agora-data\.json(\.new)?|cluster\.json|logs|secrets|lab|run|"
+        @"^(agora-data\.json((\.\d+)?\.new)?|cluster\.json|logs|secrets|lab|run|"
             + @"(web|payments|seller-server|buyer-server|customers|products)-\d+)$"
     )]
     private static partial Regex Ours();

@@ -1,11 +1,18 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using Agora.Cluster;
 
 namespace Agora.Launcher;
 
-/// <summary>The content of <c>agora-data.json</c>: the shape of the cluster that a data directory belongs to.</summary>
+/// <summary>
+/// The content of <c>agora-data.json</c>: the shape of the cluster that a data directory belongs to, and its id.
+/// </summary>
 internal sealed record DataMarker(int Format, DatabaseShape Customers, DatabaseShape Products)
 {
+    /// <summary>The cluster's id; null until a replica of it was started here.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Cluster { get; init; }
+
     public static DataMarker Of(ClusterFile cluster) =>
         new(1, DatabaseShape.Of(cluster.Customers), DatabaseShape.Of(cluster.Products));
 
