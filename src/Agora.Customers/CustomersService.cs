@@ -5,6 +5,7 @@ using Agora.Replication;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
 using CustomersBase = Agora.Contracts.Customers.Customers.CustomersBase;
 
 namespace Agora.Customers;
@@ -17,7 +18,8 @@ internal sealed class CustomersService(
     IReplicator replicator,
     ReplicatedStore store,
     LimitSettings limits,
-    TimeProvider time
+    TimeProvider time,
+    ILogger<CustomersService> logger
 ) : CustomersBase
 {
     // The statements of each reading connection; they are collected with it.
@@ -25,12 +27,25 @@ internal sealed class CustomersService(
 
     private SessionUses? _uses;
 
-    private SessionUses Uses => LazyInitializer.EnsureInitialized(ref _uses, () => new SessionUses(TouchAsync, time));
+    /// <summary>Uses of sessions that are not recorded yet.</summary>
+    internal SessionUses Uses =>
+        LazyInitializer.EnsureInitialized(
+            ref _uses,
+            () => new SessionUses(TouchAsync, () => replicator.Status.Ready, time, logger)
+        );
 
-    public override Task<CustomersReply> Execute(CustomersRequest request, ServerCallContext context)
+    // A replica whose clock is behind would take sessions for alive that have ended: the commands' time is a bound.
+    private long Now => Math.Max(time.GetUtcNow().ToUnixTimeMilliseconds(), store.Time);
+
+    public override async Task<CustomersReply> Execute(CustomersRequest request, ServerCallContext context)
     {
         CustomersRequests.Check(request);
-        return SubmitAsync(
+        if (request.Command.Session is { } named)
+        {
+            await RecordNotedUseAsync(named, context.CancellationToken);
+        }
+
+        return await SubmitAsync(
             new Guid(request.RequestId.Span, bigEndian: true),
             request.Command,
             context.CancellationToken
@@ -177,9 +192,7 @@ internal sealed class CustomersService(
         where T : class
     {
         CustomersRequests.Check(named);
-
-        // A replica whose clock is behind would take sessions for alive that have ended: the commands' time is a bound.
-        var now = Math.Max(time.GetUtcNow().ToUnixTimeMilliseconds(), store.Time);
+        var now = Now;
         var (answer, unrecorded) = await ReadAsync<(T? Answer, long? Unrecorded)>(
             tables =>
                 tables.Sessions.Find(named) switch
@@ -209,6 +222,27 @@ internal sealed class CustomersService(
             : Read(tables =>
                 tables.Sessions.Find(named) is { } session ? query(tables, session) : refuse(CustomersError.NotLoggedIn)
             );
+    }
+
+    // After an outage the record of a session that was in use all the time may be so old that a command would find the
+    // session expired. What is noted here is ordered first.
+    private async Task RecordNotedUseAsync(Session named, CancellationToken cancellationToken)
+    {
+        if (Uses.IsEmpty)
+        {
+            return;
+        }
+
+        var now = Now;
+        if (
+            Read(tables => tables.Sessions.Find(named)) is { } session
+            && !Sessions.IsFresh(session, now)
+            && Uses.Noted(session.Id) is { } usedAt
+            && Sessions.IsAlive(usedAt, now)
+        )
+        {
+            await TouchAsync(named, usedAt, cancellationToken);
+        }
     }
 
     // The id need not outlive the call.

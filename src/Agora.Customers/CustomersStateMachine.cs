@@ -8,8 +8,8 @@ namespace Agora.Customers;
 /// <summary>
 /// The customers database as a function of its ordered commands: payload <see cref="CustomersCommand"/>, reply
 /// <see cref="CustomersReply"/>. Each command makes all its checks before its first write, so a refused command
-/// changes nothing. There is one exception: every call on a session counts as a use of the session, or ends it when it
-/// has expired, whether the call is refused or not.
+/// changes nothing. There is one exception: every call on a session that is alive counts as a use of the session,
+/// whether the call is refused or not.
 /// </summary>
 public sealed class CustomersStateMachine : IStateMachine
 {

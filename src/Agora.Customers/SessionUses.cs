@@ -1,23 +1,64 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using Agora.Contracts.Customers;
 using Agora.Replication;
+using Microsoft.Extensions.Logging;
 
 namespace Agora.Customers;
 
 /// <summary>
 /// Uses of sessions that this replica saw and that are not recorded yet. A read does not wait until its use is ordered,
-/// so that reads go on while nothing can be written. The memory is this replica's alone and goes with it: what it
-/// forgets can only end a session early, and only while nothing is ordered.
+/// so that reads go on while nothing can be written.
 /// </summary>
+/// <remarks>
+/// <para>The rule: a session is alive at a replica for five minutes after the last use that is recorded or noted there.
+/// A use is noted only of a session that is alive. So each note stands at the end of a chain that begins at a record,
+/// and a session that is used every few seconds outlives an outage of any length. One that is not used ends after five
+/// minutes, outage or not.</para>
+/// <para>The replicas stay equal, because a note reaches the state only inside a command, and the command carries the
+/// time of the use. The state machine moves a record forward only. It never removes a session because its record is
+/// old, but for those that have been old for so long that no note can be left (<see cref="Sessions.SweepAfter"/>).
+/// </para>
+/// <para>Nothing piles up. While the group cannot order, nothing is submitted: the note is overwritten by the next use.
+/// Otherwise a session has one order under way at most, and all sessions together <see cref="MaxUnderWay"/>. After a
+/// failure there is a pause, because an engine may hold what it could not order in time.</para>
+/// <para>The notes are this replica's alone and go with it. What it forgets can only end a session early, and only
+/// while nothing is ordered.</para>
+/// </remarks>
 /// <param name="record">Orders a use, with the time at which it was seen.</param>
+/// <param name="canOrder">Whether the group orders commands now, as far as this replica knows.</param>
 /// <param name="time">Bounds how long an order may take.</param>
-internal sealed class SessionUses(Func<Session, long, CancellationToken, Task> record, TimeProvider time)
+/// <param name="logger">Gets the failures.</param>
+internal sealed class SessionUses(
+    Func<Session, long, CancellationToken, Task> record,
+    Func<bool> canOrder,
+    TimeProvider time,
+    ILogger logger
+)
 {
-    private const int MaxSessions = 10_000;
+    /// <summary>Sessions with a note; further ones are not noted, and a later read comes again.</summary>
+    public const int MaxSessions = 100_000;
+
+    /// <summary>Orders under way at the same time.</summary>
+    public const int MaxUnderWay = 64;
+
+    private static readonly Meter s_meter = new("Agora.Customers");
+
+    private static readonly Counter<long> s_failures = s_meter.CreateCounter<long>(
+        "agora.session.uses.unrecorded",
+        description: "Attempts to record a session's use that failed; the next use tries again."
+    );
 
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_pauseAfterFailure = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_pauseAfterCleaning = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<long, Use> _uses = [];
+
+    private int _underWay;
+    private long _failures;
+    private long _resumeAt; // Timestamp before which nothing is ordered.
+    private long _cleanAt; // Timestamp before which old notes are not looked for.
 
     private sealed class Use
     {
@@ -25,22 +66,29 @@ internal sealed class SessionUses(Func<Session, long, CancellationToken, Task> r
         public int IsUnderWay;
     }
 
+    /// <summary>No use is noted: all are recorded.</summary>
+    public bool IsEmpty => _uses.IsEmpty;
+
+    /// <summary>How many attempts to record a use have failed.</summary>
+    public long Failures => Volatile.Read(ref _failures);
+
+    /// <summary>When a session was last used, as far as noted here; null without a note.</summary>
+    public long? Noted(long session) => _uses.TryGetValue(session, out var use) ? Volatile.Read(ref use.At) : null;
+
     /// <summary>
     /// Whether a session is alive as far as this replica knows: its last use, recorded or noted here, is not long ago,
     /// and does not lie ahead of this replica's clock.
     /// </summary>
     /// <param name="session">The session as recorded.</param>
     /// <param name="now">This replica's time, not below that of any command.</param>
-    public bool IsAlive(SessionRow session, long now)
-    {
-        var noted = _uses.TryGetValue(session.Id, out var use) ? Volatile.Read(ref use.At) : 0;
-        var last = Math.Max(session.LastUse, noted);
-        return now >= last - Sessions.RenewAfter && now <= last + Sessions.LiveFor;
-    }
+    public bool IsAlive(SessionRow session, long now) => Sessions.IsAlive(LastUse(session), now);
+
+    /// <summary>The last use of a session, recorded or noted here.</summary>
+    public long LastUse(SessionRow session) => Math.Max(session.LastUse, Noted(session.Id) ?? 0);
 
     /// <summary>
-    /// Notes a use, and orders it unless one of this session is being ordered already. With too many sessions waiting
-    /// it is not noted: a later read comes again.
+    /// Notes a use, and orders it where that is possible and no order of this session is under way. The session is
+    /// alive.
     /// </summary>
     /// <param name="named">The session as its caller names it.</param>
     /// <param name="session">Its id.</param>
@@ -53,16 +101,32 @@ internal sealed class SessionUses(Func<Session, long, CancellationToken, Task> r
         }
 
         Volatile.Write(ref use.At, now);
-        if (Interlocked.Exchange(ref use.IsUnderWay, 1) == 0)
+        if (
+            !canOrder()
+            || time.GetTimestamp() < Volatile.Read(ref _resumeAt)
+            || Interlocked.Exchange(ref use.IsUnderWay, 1) != 0
+        )
+        {
+            return;
+        }
+
+        if (Interlocked.Increment(ref _underWay) <= MaxUnderWay)
         {
             _ = RecordAsync(named, session, use);
+        }
+        else
+        {
+            Interlocked.Decrement(ref _underWay);
+            Volatile.Write(ref use.IsUnderWay, 0);
         }
     }
 
     private Use? Add(long session, long now)
     {
-        if (_uses.Count >= MaxSessions)
+        var timestamp = time.GetTimestamp();
+        if (_uses.Count >= MaxSessions && timestamp >= Volatile.Read(ref _cleanAt))
         {
+            Volatile.Write(ref _cleanAt, timestamp + Ticks(s_pauseAfterCleaning));
             foreach (var (id, use) in _uses.Where(entry => now > Volatile.Read(ref entry.Value.At) + Sessions.LiveFor))
             {
                 _uses.TryRemove(KeyValuePair.Create(id, use));
@@ -82,11 +146,23 @@ internal sealed class SessionUses(Func<Session, long, CancellationToken, Task> r
         }
         catch (Exception e) when (e is ReplicaUnavailableException or OperationCanceledException)
         {
-            // Nothing can be ordered now. The next read of this session tries again.
+            // The note stays, and the next use of this session tries again.
+            Interlocked.Increment(ref _failures);
+            s_failures.Add(1);
+            Volatile.Write(ref _resumeAt, time.GetTimestamp() + Ticks(s_pauseAfterFailure));
+            logger.LogDebug("The use of a session could not be recorded now: {Reason}", e.Message);
+        }
+        catch (Exception e)
+        {
+            // Nobody awaits this task.
+            logger.LogError(e, "The use of a session could not be recorded");
         }
         finally
         {
             Volatile.Write(ref use.IsUnderWay, 0);
+            Interlocked.Decrement(ref _underWay);
         }
     }
+
+    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * time.TimestampFrequency);
 }

@@ -12,9 +12,15 @@ internal readonly record struct SessionRow(long Id, long Account, long LastUse);
 /// Sessions and their recorded last use. The record is at most <see cref="RenewAfter"/> behind the real last use, so
 /// that not every call is a write; <see cref="ExpireAfter"/> allows for it. A session therefore lives at least five and
 /// at most five and a half minutes after its last call. Only a command decides that a session has expired, and it
-/// decides by the commands' time, which never runs backwards. So all replicas decide alike, and an expired session
-/// stays expired.
+/// decides by the commands' time, which never runs backwards. So all replicas decide alike.
 /// </summary>
+/// <remarks>
+/// An expired session is refused, but it is removed only when it has been expired for long. After an outage, commands
+/// that waited for it arrive in any order. One that judges by a record from before the outage must not destroy a
+/// session that was in use all the time: a replica has noted its uses (<see cref="SessionUses"/>), and the command that
+/// records the last of them may come next. Nothing else moves the record of an expired session, so one that was not in
+/// use stays expired.
+/// </remarks>
 internal sealed class Sessions(SqliteConnection connection, Accounts accounts, Carts carts)
 {
     /// <summary>The next call renews a recorded use that is older than this.</summary>
@@ -27,7 +33,13 @@ internal sealed class Sessions(SqliteConnection connection, Accounts accounts, C
     public const long ExpireAfter = LiveFor + RenewAfter;
 
     /// <summary>
-    /// A login adds one session and removes up to so many expired ones. So their number falls, and no command takes
+    /// A session whose recorded use is older than this is removed. An outage for longer may end sessions that are in
+    /// use, if a login is ordered after it before their notes are.
+    /// </summary>
+    public const long SweepAfter = 60 * 60_000;
+
+    /// <summary>
+    /// A login adds one session and removes up to so many old ones. So their number falls, and no command takes
     /// long.
     /// </summary>
     private const int MaxSwept = 20;
@@ -80,8 +92,7 @@ internal sealed class Sessions(SqliteConnection connection, Accounts accounts, C
     }
 
     /// <summary>
-    /// The session, after its use is recorded where the record was old. Null where there is none; one that has expired
-    /// is ended.
+    /// The session, after its use is recorded where the record was old. Null where there is none, or it has expired.
     /// </summary>
     public SessionRow? Use(Session named, long time)
     {
@@ -93,7 +104,6 @@ internal sealed class Sessions(SqliteConnection connection, Accounts accounts, C
         var age = time - session.LastUse;
         if (age > ExpireAfter)
         {
-            End(session.Id);
             return null;
         }
 
@@ -107,7 +117,7 @@ internal sealed class Sessions(SqliteConnection connection, Accounts accounts, C
 
     /// <summary>
     /// Records a use that a replica saw some time ago, while nothing could be ordered. The replica knows that the
-    /// session was alive then, from the uses that it saw before; null where it has ended since.
+    /// session was alive then, from the uses that it saw before; null where it has ended since, or expired.
     /// </summary>
     /// <param name="named">The session.</param>
     /// <param name="usedAt">When it was used.</param>
@@ -122,7 +132,6 @@ internal sealed class Sessions(SqliteConnection connection, Accounts accounts, C
         var lastUse = Math.Max(session.LastUse, Math.Min(usedAt, time));
         if (time - lastUse > ExpireAfter)
         {
-            End(session.Id);
             return null;
         }
 
@@ -140,6 +149,11 @@ internal sealed class Sessions(SqliteConnection connection, Accounts accounts, C
     /// </summary>
     public static bool IsFresh(SessionRow session, long now) => Math.Abs(now - session.LastUse) <= RenewAfter;
 
+    /// <summary>Whether a session whose last use is known is alive, at a replica that knows of all commands.</summary>
+    /// <param name="lastUse">Its last use; one that lies ahead of the clock is not trusted.</param>
+    /// <param name="now">The replica's time, not below that of any command.</param>
+    public static bool IsAlive(long lastUse, long now) => now >= lastUse - RenewAfter && now <= lastUse + LiveFor;
+
     /// <summary>The session as recorded, expired or not.</summary>
     public SessionRow? Find(Session named) => Find(named.TokenHash, named.Role);
 
@@ -153,7 +167,7 @@ internal sealed class Sessions(SqliteConnection connection, Accounts accounts, C
     {
         Span<long> expired = stackalloc long[MaxSwept];
         var count = 0;
-        using (var rows = _expired.Query(time - ExpireAfter, MaxSwept))
+        using (var rows = _expired.Query(time - SweepAfter, MaxSwept))
         {
             while (rows.Read())
             {

@@ -3,6 +3,7 @@ using Agora.Contracts.Customers;
 using Agora.Replication;
 using Google.Protobuf;
 using Grpc.Core;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -24,7 +25,13 @@ public sealed class SessionUsesTests : IDisposable
     {
         _store = ReplicatedStore.Open(_directory.FullName, new CustomersStateMachine());
         _replicator = new OneReplica(_store);
-        _service = new CustomersService(_replicator, _store, new LimitSettings(), _time);
+        _service = new CustomersService(
+            _replicator,
+            _store,
+            new LimitSettings(),
+            _time,
+            NullLogger<CustomersService>.Instance
+        );
     }
 
     public void Dispose()
@@ -51,12 +58,114 @@ public sealed class SessionUsesTests : IDisposable
     }
 
     [Fact]
+    public async Task A_session_that_was_read_in_an_outage_may_write_at_once_after_it()
+    {
+        await LogInAsync();
+        await ReadThroughOutageAsync();
+        Assert.Equal(CustomersError.None, (await WriteAsync()).Error);
+    }
+
+    [Fact]
+    public async Task What_others_do_first_after_an_outage_does_not_end_a_session_that_was_in_use()
+    {
+        await LogInAsync();
+        await ReadThroughOutageAsync();
+
+        // A login sweeps; a command that waited through the outage, and one through a replica that knows of no use,
+        // judge by the old record.
+        await LogInAsync("eve");
+        var waited = await ExecuteAsync(new CustomersCommand { SaveCart = new SaveCart { Session = _ben } }, Now);
+        Assert.Equal(CustomersError.NotLoggedIn, waited.Error);
+        Assert.Equal(CustomersError.None, (await WriteAsync()).Error);
+        Assert.Equal(CustomersError.None, (await ReadAsync()).Error);
+    }
+
+    [Fact]
+    public async Task A_logout_is_final_whatever_was_noted()
+    {
+        await LogInAsync();
+        await ReadThroughOutageAsync();
+        CloseSession close = new() { Session = _ben };
+        Assert.Equal(CustomersError.None, (await CallAsync(new CustomersCommand { CloseSession = close })).Error);
+        Assert.Equal(CustomersError.NotLoggedIn, (await ReadAsync()).Error);
+        Assert.Equal(CustomersError.NotLoggedIn, (await WriteAsync()).Error);
+    }
+
+    [Fact]
+    public async Task Nothing_is_submitted_while_the_group_cannot_order()
+    {
+        await LogInAsync();
+        var before = _replicator.Submitted;
+        await ReadThroughOutageAsync();
+        Assert.Equal(before, _replicator.Submitted);
+        Assert.False(_service.Uses.IsEmpty);
+    }
+
+    /// <summary>The group seems to work, but every command times out.</summary>
+    [Fact]
+    public async Task A_session_has_one_order_under_way_and_a_failure_is_counted_and_makes_a_pause()
+    {
+        await LogInAsync();
+        _time.Advance(TimeSpan.FromMinutes(1));
+        var before = _replicator.Submitted;
+        _replicator.Hold = new TaskCompletionSource();
+        for (var read = 0; read < 20; read++)
+        {
+            Assert.Equal(CustomersError.None, (await ReadAsync()).Error);
+        }
+
+        Assert.Equal(before + 1, _replicator.Submitted);
+        _replicator.Hold.SetException(new ReplicaUnavailableException("Nothing is ordered."));
+        await UntilAsync(() => _service.Uses.Failures == 1);
+        await ReadAsync();
+        Assert.Equal(before + 1, _replicator.Submitted);
+        _replicator.Hold = null;
+        _time.Advance(TimeSpan.FromSeconds(6));
+        await ReadAsync();
+        Assert.Equal(before + 2, _replicator.Submitted);
+        await UntilAsync(() => _service.Uses.IsEmpty);
+    }
+
+    [Fact]
+    public async Task However_many_sessions_are_used_only_so_many_orders_are_under_way()
+    {
+        const int Sessions = SessionUses.MaxUnderWay + 20;
+        var names = Enumerable.Range(0, Sessions).Select(i => $"buyer {i}").ToList();
+        foreach (var name in names)
+        {
+            await LogInAsync(name);
+        }
+
+        _time.Advance(TimeSpan.FromMinutes(1));
+        var before = _replicator.Submitted;
+        _replicator.Hold = new TaskCompletionSource();
+        foreach (var name in names)
+        {
+            Assert.Equal(CustomersError.None, (await ReadAsync(name)).Error);
+        }
+
+        Assert.Equal(before + SessionUses.MaxUnderWay, _replicator.Submitted);
+        _replicator.Hold.SetResult();
+        _replicator.Hold = null;
+        await UntilAsync(async () =>
+        {
+            foreach (var name in names)
+            {
+                await ReadAsync(name);
+            }
+
+            return _service.Uses.IsEmpty;
+        });
+        Assert.Equal(before + Sessions, _replicator.Submitted);
+    }
+
+    [Fact]
     public async Task A_session_without_calls_ends_though_nothing_can_be_ordered()
     {
         await LogInAsync();
         _time.Advance(TimeSpan.FromMinutes(5.1));
         _replicator.Orders = false;
-        await Assert.ThrowsAsync<ReplicaUnavailableException>(ReadAsync);
+        await Assert.ThrowsAsync<ReplicaUnavailableException>(() => ReadAsync());
         _replicator.Orders = true;
         _time.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal(CustomersError.NotLoggedIn, (await ReadAsync()).Error);
@@ -84,27 +193,60 @@ public sealed class SessionUsesTests : IDisposable
         await LogInAsync();
         await ExecuteAsync(CustomersUnderTest.NewAccount("eve", Role.Buyer), Now + 6 * Minute);
         _replicator.Orders = false;
-        await Assert.ThrowsAsync<ReplicaUnavailableException>(ReadAsync);
+        await Assert.ThrowsAsync<ReplicaUnavailableException>(() => ReadAsync());
+    }
+
+    private static Task UntilAsync(Func<bool> isSo) => UntilAsync(() => Task.FromResult(isSo()));
+
+    private static async Task UntilAsync(Func<Task<bool>> isSo)
+    {
+        while (!await isSo())
+        {
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
     }
 
     private long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    private async Task LogInAsync()
+    private async Task LogInAsync(string name = "ben")
     {
-        var account = await ExecuteAsync(CustomersUnderTest.NewAccount("ben", Role.Buyer), Now);
+        var account = await ExecuteAsync(CustomersUnderTest.NewAccount(name, Role.Buyer), Now);
         OpenSession open = new()
         {
             Role = Role.Buyer,
             AccountId = account.AccountCreated.AccountId,
-            TokenHash = _ben.TokenHash,
+            TokenHash = CustomersUnderTest.Token(name).TokenHash,
         };
         await ExecuteAsync(new CustomersCommand { OpenSession = open }, Now);
     }
 
-    private Task<CartReply> ReadAsync() => _service.GetCart(new CartQuery { Session = _ben }, new Caller());
+    private async Task ReadThroughOutageAsync()
+    {
+        _replicator.Orders = false;
+        for (var minute = 0; minute < 20; minute += 4)
+        {
+            _time.Advance(TimeSpan.FromMinutes(4));
+            Assert.Equal(CustomersError.None, (await ReadAsync()).Error);
+        }
+
+        _replicator.Orders = true;
+    }
+
+    private Task<CartReply> ReadAsync(string name = "ben") =>
+        _service.GetCart(new CartQuery { Session = CustomersUnderTest.Token(name) }, new Caller());
 
     private Task<CustomersReply> WriteAsync() =>
-        ExecuteAsync(new CustomersCommand { SaveCart = new SaveCart { Session = _ben } }, Now);
+        CallAsync(new CustomersCommand { SaveCart = new SaveCart { Session = _ben } });
+
+    private Task<CustomersReply> CallAsync(CustomersCommand command) =>
+        _service.Execute(
+            new CustomersRequest
+            {
+                RequestId = ByteString.CopyFrom(Guid.NewGuid().ToByteArray(bigEndian: true)),
+                Command = command,
+            },
+            new Caller()
+        );
 
     private async Task<CustomersReply> ExecuteAsync(CustomersCommand command, long time)
     {
@@ -115,6 +257,8 @@ public sealed class SessionUsesTests : IDisposable
     /// <summary>Orders what it is given at once, or nothing.</summary>
     private sealed class OneReplica(ReplicatedStore store) : IReplicator
     {
+        private readonly Lock _applying = new();
+
         public ReplicatorDetails Details => new(null, 0, 0, 0, 0, []);
 
         public bool Orders { get; set; } = true;
@@ -123,12 +267,15 @@ public sealed class SessionUsesTests : IDisposable
 
         public Task Completion => Task.CompletedTask;
 
-        public ReplicatorStatus Status => default;
+        public ReplicatorStatus Status => new("test", "leader", store.Applied, store.Applied, Orders, null);
+
+        public int Submitted { get; private set; }
 
         public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public async Task<ReadOnlyMemory<byte>> SubmitAsync(Command command, CancellationToken cancellationToken)
         {
+            Submitted++;
             await (Hold?.Task ?? Task.CompletedTask);
             if (!Orders)
             {
@@ -136,7 +283,11 @@ public sealed class SessionUsesTests : IDisposable
             }
 
             var replies = new ReadOnlyMemory<byte>[1];
-            store.Apply(store.Applied + 1, [command], replies);
+            lock (_applying)
+            {
+                store.Apply(store.Applied + 1, [command], replies);
+            }
+
             return replies[0];
         }
 
