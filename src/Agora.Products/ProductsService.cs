@@ -77,7 +77,13 @@ internal sealed class ProductsService(
     {
         var limit = ProductsRequests.Limit(request.Limit);
         return ReadAsync(
-            tables => new OpenReservationsReply { Reservations = { tables.Reservations.Open(request.Before, limit) } },
+            tables => new OpenReservationsReply
+            {
+                Reservations =
+                {
+                    tables.Reservations.Open(request.Before, limit, request.AfterAt, request.AfterPurchase),
+                },
+            },
             context
         );
     }

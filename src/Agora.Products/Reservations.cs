@@ -23,8 +23,8 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
 
     private readonly Statement _open = connection.Prepared(
         """
-        SELECT purchase_id, total, cart_id, fingerprint FROM reservation
-        WHERE state = 0 AND at < ?1 ORDER BY at, purchase_id LIMIT ?2
+        SELECT purchase_id, total, cart_id, fingerprint, at FROM reservation
+        WHERE state = 0 AND at < ?1 AND (at, purchase_id) > (?3, ?4) ORDER BY at, purchase_id LIMIT ?2
         """
     );
 
@@ -201,20 +201,37 @@ internal sealed class Reservations(SqliteConnection connection, Items items)
         return new ProductsReply();
     }
 
-    /// <summary>Reservations made before a time and neither confirmed nor released, oldest first.</summary>
-    public List<Reservation> Open(long before, int limit)
+    /// <summary>
+    /// Reservations made before a time and neither confirmed nor released, oldest first, from the one behind the last
+    /// that the caller has seen.
+    /// </summary>
+    /// <param name="before">Only those made before this time.</param>
+    /// <param name="limit">So many at most.</param>
+    /// <param name="afterAt">The time of the last that the caller has seen.</param>
+    /// <param name="afterPurchase">Its purchase; null or empty for the beginning of the list.</param>
+    public List<Reservation> Open(long before, int limit, long afterAt = 0, ByteString? afterPurchase = null)
     {
-        var open = new List<ReservationRow>();
-        using (var rows = _open.Query(before, limit))
+        var open = new List<(ReservationRow Row, long At)>();
+        using (var rows = _open.Query(before, limit, afterAt, (afterPurchase ?? ByteString.Empty).Memory))
         {
             while (rows.Read())
             {
                 var (purchase, cart) = (ByteString.CopyFrom(rows.Bytes(0)), ByteString.CopyFrom(rows.Bytes(2)));
-                open.Add(new(purchase, cart, ReservationState.Reserved, rows.Int64(1), (uint)rows.Int32(3)));
+                open.Add(
+                    (new(purchase, cart, ReservationState.Reserved, rows.Int64(1), (uint)rows.Int32(3)), rows.Int64(4))
+                );
             }
         }
 
-        return [.. open.Select(Answer)];
+        return
+        [
+            .. open.Select(each =>
+            {
+                var reservation = Answer(each.Row);
+                reservation.At = each.At;
+                return reservation;
+            }),
+        ];
     }
 
     private bool TryConfirm(ByteString purchaseId)

@@ -1,3 +1,4 @@
+using Agora.Contracts.Customers;
 using Agora.Contracts.Products;
 using Google.Protobuf;
 using Microsoft.Extensions.Hosting;
@@ -22,6 +23,18 @@ internal sealed class PurchaseRecovery(
 ) : BackgroundService
 {
     private const int BatchSize = Settlements.MaxBatch;
+
+    // Of open reservations in one round. In full load some are open for the second until they are confirmed.
+    private const int MaxPages = 20;
+
+    // A round tries no more once it has taken so many times as long as one call may.
+    private const int MaxDeadlines = 3;
+
+    private readonly Sightings _purchases = new(time);
+    private readonly Sightings _votes = new(time);
+
+    // Where the search for open reservations goes on; null for the beginning.
+    private Reservation? _last;
 
     protected override async Task ExecuteAsync(CancellationToken cancellationToken)
     {
@@ -66,31 +79,31 @@ internal sealed class PurchaseRecovery(
     }
 
     /// <summary>
-    /// One search. <see cref="Settlements"/> takes the last step of what is found; an undone purchase has none. If a
-    /// batch is full, the next round takes the rest: the oldest come first.
+    /// One search, and an attempt at each thing that this server has seen open for long enough.
+    /// <see cref="Settlements"/> takes the last step of what is found; an undone purchase has none. What failed most
+    /// rarely comes first, and a round ends in time, so that what can never be settled does not hold up the rest.
     /// </summary>
     /// <exception cref="UnavailableException">A service could not be reached, so something is not settled; everything
-    /// else that was found is.</exception>
+    /// else that was tried is.</exception>
     internal async Task SettleAllAsync(CancellationToken cancellationToken)
     {
-        var before = (time.GetUtcNow() - settings.AbandonedAfter).ToUnixTimeMilliseconds();
-        var open = await InTimeAsync(
-            deadline => products.GetOpenReservationsAsync(new() { Before = before, Limit = BatchSize }, deadline),
-            cancellationToken
-        );
-        var votesLeft = await InTimeAsync(
-            deadline => customers.GetUnforwardedVotesAsync(new() { Before = before, Limit = BatchSize }, deadline),
-            cancellationToken
-        );
+        var open = await SeePurchasesAsync(cancellationToken);
+        var unforwarded = await SeeVotesAsync(cancellationToken);
+        var begun = time.GetTimestamp();
         UnavailableException? unavailable = null;
-        foreach (var vote in votesLeft.Votes)
+        foreach (var (vote, sighting) in unforwarded)
         {
-            await TryAsync(deadline => votes.ForwardAsync(vote, deadline), "Vote", vote.VoteId);
+            await TryAsync(deadline => votes.ForwardAsync(vote, deadline), "Vote", vote.VoteId, sighting);
         }
 
-        foreach (var reservation in open.Reservations)
+        foreach (var (reservation, sighting) in open)
         {
-            await TryAsync(deadline => RescueAsync(reservation, deadline), "Purchase", reservation.PurchaseId);
+            await TryAsync(
+                deadline => RescueAsync(reservation, deadline),
+                "Purchase",
+                reservation.PurchaseId,
+                sighting
+            );
         }
 
         if (unavailable is not null)
@@ -99,8 +112,20 @@ internal sealed class PurchaseRecovery(
         }
 
         // A purchase or vote that cannot be settled does not stop the others.
-        async Task TryAsync(Func<CancellationToken, Task> settle, string what, ByteString id)
+        async Task TryAsync(
+            Func<CancellationToken, Task> settle,
+            string what,
+            ByteString id,
+            Sightings.Sighting sighting
+        )
         {
+            if (time.GetElapsedTime(begun) > MaxDeadlines * settings.CallDeadline)
+            {
+                return;
+            }
+
+            // Forgotten once it is no longer open.
+            sighting.Failures++;
             try
             {
                 await InTimeAsync(settle, cancellationToken);
@@ -119,6 +144,49 @@ internal sealed class PurchaseRecovery(
                 );
             }
         }
+    }
+
+    // From where the last round stopped: however many reservations are open, all of them are seen.
+    private async Task<List<(Reservation, Sightings.Sighting)>> SeePurchasesAsync(CancellationToken cancellationToken)
+    {
+        List<(Reservation, Sightings.Sighting?)> seen = [];
+        for (var page = 0; page < MaxPages; page++)
+        {
+            OpenReservationsQuery query = new()
+            {
+                Before = long.MaxValue,
+                Limit = BatchSize,
+                AfterAt = _last?.At ?? 0,
+                AfterPurchase = _last?.PurchaseId ?? ByteString.Empty,
+            };
+            var open = await InTimeAsync(
+                deadline => products.GetOpenReservationsAsync(query, deadline),
+                cancellationToken
+            );
+            seen.AddRange(open.Reservations.Select(r => (r, _purchases.See(r.PurchaseId))));
+            if (open.Reservations.Count < BatchSize)
+            {
+                _last = null;
+                _purchases.EndSweep();
+                break;
+            }
+
+            _last = open.Reservations[^1];
+        }
+
+        return _purchases.Due(seen, settings.AbandonedAfter, BatchSize);
+    }
+
+    private async Task<List<(Vote, Sightings.Sighting)>> SeeVotesAsync(CancellationToken cancellationToken)
+    {
+        var left = await InTimeAsync(
+            deadline =>
+                customers.GetUnforwardedVotesAsync(new() { Before = long.MaxValue, Limit = BatchSize }, deadline),
+            cancellationToken
+        );
+        List<(Vote, Sightings.Sighting?)> seen = [.. left.Votes.Select(v => (v, _votes.See(v.VoteId)))];
+        _votes.EndSweep();
+        return _votes.Due(seen, settings.AbandonedAfter, BatchSize);
     }
 
     private async Task RescueAsync(Reservation reservation, CancellationToken cancellationToken)

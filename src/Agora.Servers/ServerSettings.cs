@@ -31,8 +31,7 @@ internal sealed record ServerSettings
     /// <summary>
     /// A purchase that is unsettled for longer counts as abandoned by its server. Well above
     /// <see cref="CallDeadline"/>, so that few purchases are rescued while their server still works on them, which
-    /// would do no harm. The age is measured from the products leader's clock to the rescuer's: if the leader's is
-    /// ahead, the rescue comes later by as much.
+    /// would do no harm. The age is the time since the rescuer saw it first: no other machine's clock counts.
     /// </summary>
     public TimeSpan AbandonedAfter { get; init; } = TimeSpan.FromSeconds(30);
 

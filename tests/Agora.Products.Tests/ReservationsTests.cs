@@ -295,7 +295,31 @@ public sealed class ReservationsTests : IDisposable
         _db.Confirm("a");
         _db.Release("c");
         Assert.Equal([Id("b"), Id("d")], Open(_db.Time + 1, 10));
-        Assert.Equal(_db.Reserve("b", (_a, 1)).Reservation, _db.Tables.Reservations.Open(_db.Time, 1).Single());
+        var left = _db.Reserve("b", (_a, 1)).Reservation;
+        left.At = _db.Time - 20;
+        Assert.Equal(left, _db.Tables.Reservations.Open(_db.Time, 1).Single());
+    }
+
+    [Fact]
+    public void Open_reservations_can_be_listed_page_by_page()
+    {
+        foreach (var name in (string[])["a", "b", "c", "d", "e"])
+        {
+            _db.Reserve(name, (_a, 1));
+            _db.Time += name == "b" ? 0 : 10;
+        }
+
+        List<ByteString> listed = [];
+        Reservation? last = null;
+        do
+        {
+            var page = _db.Tables.Reservations.Open(long.MaxValue, 2, last?.At ?? 0, last?.PurchaseId);
+            listed.AddRange(page.Select(reservation => reservation.PurchaseId));
+            last = page.LastOrDefault();
+        } while (last is not null);
+
+        Assert.Equal(Open(long.MaxValue, 10), listed);
+        Assert.Equal(5, listed.Count);
     }
 
     [Fact]
