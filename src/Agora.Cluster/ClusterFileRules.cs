@@ -59,6 +59,8 @@ internal static class ClusterFileRules
         Limit(problems, "idempotencyKeyMinutes", file.Limits.IdempotencyKeyMinutes, 1, 7 * 24 * 60);
         Limit(problems, "failedLoginsPerMinute", file.Limits.FailedLoginsPerMinute, 1, 1_000_000);
         Limit(problems, "loginsPerMinute", file.Limits.LoginsPerMinute, 1, 1_000_000);
+        Limit(problems, "clockSeconds", file.Limits.ClockSeconds, 1, 3600);
+        Limit(problems, "scrubMinutes", file.Limits.ScrubMinutes, 1, 7 * 24 * 60);
         WebHosts(problems, file.Web.Hosts);
         Categories(problems, file.Categories);
         Endpoints(problems, file);

@@ -1,8 +1,8 @@
 namespace Agora.Cluster;
 
 /// <summary>
-/// The limits that each seller and buyer server sets for its users. It answers a request that is too large with 413,
-/// 414 or 431, and requests that come too often with 429.
+/// The limits that each seller and buyer server sets for its users, and those of the databases' replicas. A server
+/// answers a request that is too large with 413, 414 or 431, and requests that come too often with 429.
 /// </summary>
 public sealed record LimitSettings
 {
@@ -45,4 +45,13 @@ public sealed record LimitSettings
     /// The most logins of one account in a minute from one client, successful or not; null for no limit.
     /// </summary>
     public int? LoginsPerMinute { get; init; }
+
+    /// <summary>
+    /// How many seconds the clock of a database's replica may differ from those of most of the others. Beyond that it
+    /// takes no commands.
+    /// </summary>
+    public int ClockSeconds { get; init; } = 30;
+
+    /// <summary>After how many minutes the replicas of a database compare their whole states again.</summary>
+    public int ScrubMinutes { get; init; } = 10;
 }

@@ -2,7 +2,6 @@ using Agora.Cluster;
 using Agora.Replication.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Agora.Customers;
 
@@ -27,6 +26,7 @@ public static class CustomersHost
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(cluster);
+        builder.Services.AddSingleton(cluster.Limits);
         builder.AddReplica(
             cluster.Customers,
             Components.Customers,
@@ -35,8 +35,6 @@ public static class CustomersHost
             new CustomersStateMachine(),
             identity
         );
-        builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton(cluster.Limits);
         builder.Services.AddSingleton<CustomersService>();
         var app = builder.Build();
         app.MapGrpcService<CustomersService>();

@@ -18,6 +18,7 @@ internal sealed class CustomersService(
     IReplicator replicator,
     ReplicatedStore store,
     LimitSettings limits,
+    ReplicaClock clock,
     TimeProvider time,
     ILogger<CustomersService> logger
 ) : CustomersBase
@@ -161,12 +162,7 @@ internal sealed class CustomersService(
     )
     {
         var keepSeconds = limits.IdempotencyKeyMinutes * 60;
-        var command = new Command(
-            requestId,
-            time.GetUtcNow().ToUnixTimeMilliseconds(),
-            intent.ToByteArray(),
-            keepSeconds
-        );
+        var command = new Command(requestId, clock.Stamp(), intent.ToByteArray(), keepSeconds);
         var reply = CustomersReply.Parser.ParseFrom((await replicator.SubmitAsync(command, cancellationToken)).Span);
 
         // The clock of this replica is late, not the user's request.

@@ -17,7 +17,7 @@ internal sealed class ProductsService(
     IReplicator replicator,
     ReplicatedStore store,
     LimitSettings limits,
-    TimeProvider time
+    ReplicaClock clock
 ) : ProductsBase
 {
     // The statements of each reading connection; they are collected with it.
@@ -28,7 +28,7 @@ internal sealed class ProductsService(
         ProductsRequests.Check(request);
         var requestId = new Guid(request.RequestId.Span, bigEndian: true);
         var keepSeconds = limits.IdempotencyKeyMinutes * 60;
-        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        var now = clock.Stamp();
         var command = new Command(requestId, now, request.Command.ToByteArray(), keepSeconds);
         var reply = ProductsReply.Parser.ParseFrom(
             (await replicator.SubmitAsync(command, context.CancellationToken)).Span

@@ -35,6 +35,14 @@ public readonly record struct Command(
 
     internal const int HeaderSize = 16 + 8 + 4;
 
+    /// <summary>
+    /// The store's own command: it changes nothing, and makes each replica compare its state behind it with the others'
+    /// (<see cref="Scrubbing.Scrubber"/>). It has no payload, and every command of a database has one.
+    /// </summary>
+    internal bool IsScrub => Payload.IsEmpty;
+
+    internal static Command Scrub() => new(Guid.NewGuid(), 0, ReadOnlyMemory<byte>.Empty, 0);
+
     /// <summary><see cref="KeptFor"/> in milliseconds, as <see cref="Time"/> is.</summary>
     internal long Lifetime => KeptFor * 1000L;
 

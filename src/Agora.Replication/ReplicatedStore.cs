@@ -1,4 +1,5 @@
 using Agora.Cluster;
+using Agora.Replication.Scrubbing;
 using Microsoft.Data.Sqlite;
 
 namespace Agora.Replication;
@@ -171,6 +172,19 @@ public sealed class ReplicatedStore : IDisposable
     public long Time => _writer.Time;
 
     /// <summary>
+    /// Called on the applier's thread with the position of each batch that holds a scrub, right behind it. Engines end
+    /// their batch with the position of a scrub, so the state is the same at all replicas then.
+    /// </summary>
+    internal Action<long>? ScrubApplied { get; set; }
+
+    /// <summary>The state as it is now, on a connection of its own. For the applier, between two batches.</summary>
+    internal FrozenState Freeze()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return FrozenState.Of(_path);
+    }
+
+    /// <summary>
     /// Whether a command would be refused now because it has waited for longer than replies are kept. For a command
     /// that was stamped a moment ago it says that the clock which stamped it is behind that of the group.
     /// </summary>
@@ -210,6 +224,23 @@ public sealed class ReplicatedStore : IDisposable
 
         _failed = false;
         _applied.Set(position);
+        if (ScrubApplied is { } begin && HasScrub(commands))
+        {
+            begin(position);
+        }
+    }
+
+    private static bool HasScrub(ReadOnlySpan<Command> commands)
+    {
+        foreach (ref readonly var command in commands)
+        {
+            if (command.IsScrub)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Completes once <see cref="Applied"/> is at or above <paramref name="position"/>.</summary>

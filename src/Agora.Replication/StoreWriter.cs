@@ -61,6 +61,11 @@ internal sealed class StoreWriter(SqliteConnection writer, IStateMachine stateMa
 
     private ReadOnlyMemory<byte> ApplyOne(in Command command)
     {
+        if (command.IsScrub)
+        {
+            return ReadOnlyMemory<byte>.Empty;
+        }
+
         Volatile.Write(ref _time, Math.Max(_time, command.Time));
         if (_replies.TryFind(command.RequestId, _time, out var earlier))
         {

@@ -25,13 +25,7 @@ public sealed class SessionUsesTests : IDisposable
     {
         _store = ReplicatedStore.Open(_directory.FullName, new CustomersStateMachine());
         _replicator = new OneReplica(_store);
-        _service = new CustomersService(
-            _replicator,
-            _store,
-            new LimitSettings(),
-            _time,
-            NullLogger<CustomersService>.Instance
-        );
+        _service = Service(new ReplicaClock(_time, () => _store.Time, others: 0, TimeSpan.FromSeconds(30)));
     }
 
     public void Dispose()
@@ -122,8 +116,8 @@ public sealed class SessionUsesTests : IDisposable
         _replicator.Hold = null;
         _time.Advance(TimeSpan.FromSeconds(6));
         await ReadAsync();
-        Assert.Equal(before + 2, _replicator.Submitted);
         await UntilAsync(() => _service.Uses.IsEmpty);
+        Assert.Equal(before + 2, _replicator.Submitted);
     }
 
     [Fact]
@@ -196,6 +190,25 @@ public sealed class SessionUsesTests : IDisposable
         await Assert.ThrowsAsync<ReplicaUnavailableException>(() => ReadAsync());
     }
 
+    /// <summary>One login through a replica whose clock is ahead would end every other session.</summary>
+    [Fact]
+    public async Task A_replica_whose_clock_is_wrong_takes_no_command_and_ends_no_session()
+    {
+        await LogInAsync();
+        ReplicaClock ahead = new(_time, () => _store.Time, others: 2, TimeSpan.FromSeconds(30));
+        ahead.Compare(0, Now - 6 * Minute, Now);
+        ahead.Compare(1, Now - 6 * Minute, Now);
+        var refusal = await Assert.ThrowsAsync<ReplicaUnavailableException>(() =>
+            CallAsync(CustomersUnderTest.NewAccount("eve", Role.Buyer), Service(ahead))
+        );
+        Assert.Contains("360 s ahead of 2 of 2", refusal.Message, StringComparison.Ordinal);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(CustomersError.None, (await WriteAsync()).Error);
+    }
+
+    private CustomersService Service(ReplicaClock clock) =>
+        new(_replicator, _store, new LimitSettings(), clock, _time, NullLogger<CustomersService>.Instance);
+
     private static Task UntilAsync(Func<bool> isSo) => UntilAsync(() => Task.FromResult(isSo()));
 
     private static async Task UntilAsync(Func<Task<bool>> isSo)
@@ -235,11 +248,12 @@ public sealed class SessionUsesTests : IDisposable
     private Task<CartReply> ReadAsync(string name = "ben") =>
         _service.GetCart(new CartQuery { Session = CustomersUnderTest.Token(name) }, new Caller());
 
-    private Task<CustomersReply> WriteAsync() =>
-        CallAsync(new CustomersCommand { SaveCart = new SaveCart { Session = _ben } });
+    private Task<CustomersReply> WriteAsync() => CallAsync(SaveCart());
 
-    private Task<CustomersReply> CallAsync(CustomersCommand command) =>
-        _service.Execute(
+    private CustomersCommand SaveCart() => new() { SaveCart = new SaveCart { Session = _ben } };
+
+    private Task<CustomersReply> CallAsync(CustomersCommand command, CustomersService? service = null) =>
+        (service ?? _service).Execute(
             new CustomersRequest
             {
                 RequestId = ByteString.CopyFrom(Guid.NewGuid().ToByteArray(bigEndian: true)),

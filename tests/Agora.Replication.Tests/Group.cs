@@ -31,15 +31,18 @@ internal sealed class Group : IAsyncDisposable
     private readonly ConcurrentQueue<(int Replica, string Message)> _warnings = [];
 
     private readonly ClusterSecrets? _secrets;
+    private readonly Action<WebApplicationBuilder, int>? _configure;
 
     private Group(
         ReplicationEngine engine,
         int size,
         Func<int, RaftSettings> raft,
         ClusterSecrets? secrets,
-        FaultyNetwork? network
+        FaultyNetwork? network,
+        Action<WebApplicationBuilder, int>? configure
     )
     {
+        _configure = configure;
         _secrets = secrets;
         _raft = raft;
         _hosts = new WebApplication?[size];
@@ -64,8 +67,9 @@ internal sealed class Group : IAsyncDisposable
         int size,
         RaftSettings? raft = null,
         ClusterSecrets? secrets = null,
-        FaultyNetwork? network = null
-    ) => StartAsync(engine, size, _ => raft ?? new RaftSettings(), secrets, network);
+        FaultyNetwork? network = null,
+        Action<WebApplicationBuilder, int>? configure = null
+    ) => StartAsync(engine, size, _ => raft ?? new RaftSettings(), secrets, network, configure);
 
     /// <summary>Starts all, each with settings of its own.</summary>
     public static async Task<Group> StartAsync(
@@ -73,10 +77,11 @@ internal sealed class Group : IAsyncDisposable
         int size,
         Func<int, RaftSettings> raft,
         ClusterSecrets? secrets = null,
-        FaultyNetwork? network = null
+        FaultyNetwork? network = null,
+        Action<WebApplicationBuilder, int>? configure = null
     )
     {
-        Group group = new(engine, size, raft, secrets, network);
+        Group group = new(engine, size, raft, secrets, network, configure);
         await group.StartAllAsync();
 
         // A replica that is still joining counts as one that is away.
@@ -85,6 +90,9 @@ internal sealed class Group : IAsyncDisposable
         );
         return group;
     }
+
+    public T Service<T>(int replica)
+        where T : notnull => _hosts[replica]!.Services.GetRequiredService<T>();
 
     public IReplicator Replicator(int replica) => _hosts[replica]!.Services.GetRequiredService<IReplicator>();
 
@@ -103,6 +111,7 @@ internal sealed class Group : IAsyncDisposable
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddProvider(new TestOutput(replica, _warnings));
         AddKey(builder, _directory);
+        _configure?.Invoke(builder, replica);
         ReplicaHosting.AddReplica(
             builder,
             definition ?? _relays?.SeenBy(replica) ?? Definition,

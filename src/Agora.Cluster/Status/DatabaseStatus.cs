@@ -30,6 +30,6 @@ public sealed record DatabaseStatus(
     /// <summary>How far it is with joining its group; null while it takes part.</summary>
     public JoiningProgress? Joining { get; init; }
 
-    /// <summary>What an operator should know of it, as sentences.</summary>
+    /// <summary>Why it does not serve, and what else an operator should know of it, as sentences.</summary>
     public IReadOnlyList<string> Problems { get; init; } = [];
 }

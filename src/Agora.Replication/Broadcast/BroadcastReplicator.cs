@@ -222,8 +222,18 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
             _commands[i] = Command.Decode(deliveries[i].Payload);
         }
 
-        // One transaction: whole numbers, and the last of them with their effects.
-        _store.Apply(deliveries[^1].Number, _commands.AsSpan(0, deliveries.Length), results);
+        // One transaction: whole numbers, and the last of them with their effects. A number with a scrub ends it, so that
+        // all replicas look at the state at that number.
+        for (var (begin, i, hasScrub) = (0, 0, false); i < deliveries.Length; i++)
+        {
+            hasScrub |= _commands[i].IsScrub;
+            var isLast = i == deliveries.Length - 1;
+            if (isLast || (hasScrub && deliveries[i + 1].Number != deliveries[i].Number))
+            {
+                _store.Apply(deliveries[i].Number, _commands.AsSpan(begin..(i + 1)), results[begin..]);
+                (begin, hasScrub) = (i + 1, false);
+            }
+        }
     }
 
     bool IDeliveryHandler.TryFlush()

@@ -25,6 +25,7 @@ internal static class Callers
     private const string Customers = "/agora.customers.Customers/";
     private const string Products = "/agora.products.Products/";
     private const string Replica = "/agora.replication.Replica/";
+    private const string ReplicaPeer = "/agora.replication.ReplicaPeer/";
     private const string RaftPeer = "/agora.replication.RaftPeer/";
 
     // Replicas of either database may ask for a status, so that the supervisor of a host that has nothing else knows
@@ -33,6 +34,9 @@ internal static class Callers
     {
         [Replica + "GetStatus"] = [Seller, Buyer, Web, Components.Customers, Components.Products, Operator],
         [Replica + "GetDigest"] = [Operator],
+        [ReplicaPeer + "GetClock"] = [Peers],
+        [ReplicaPeer + "GetScrubs"] = [Peers],
+        [ReplicaPeer + "BeginScrub"] = [Peers],
         [RaftPeer + "GetStanding"] = [Peers],
         [RaftPeer + "GetRestorePoint"] = [Peers],
         [RaftPeer + "FetchState"] = [Peers],

@@ -2,12 +2,14 @@ using System.Net.Security;
 using Agora.Cluster;
 using Agora.Replication.Broadcast;
 using Agora.Replication.Raft;
+using Agora.Replication.Scrubbing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -102,6 +104,8 @@ public static class ReplicaHosting
             services.GetRequiredService<ILogger<Admission>>()
         ));
 
+        AddHealth(builder, group, replica, identity);
+
         // Opened now, so that an unusable directory is reported before anything runs. Registered by a factory, so that
         // the container closes it.
         ReplicaOwner owner = new(
@@ -129,6 +133,8 @@ public static class ReplicaHosting
         }
 
         builder.Services.AddHostedService<ReplicaLifetime>();
+        builder.Services.AddHostedService<ClockWatch>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<Scrubber>());
 
         // Reads and submissions under way end within the second that the engine gives them.
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(5));
@@ -143,12 +149,48 @@ public static class ReplicaHosting
     {
         ArgumentNullException.ThrowIfNull(app);
         app.MapGrpcService<ReplicaService>();
+        app.MapGrpcService<ReplicaPeerService>();
         if (app.Services.GetRequiredService<IServiceProviderIsService>().IsService(typeof(RaftReplicator)))
         {
             app.MapGrpcService<RaftPeerService>();
         }
 
         return app;
+    }
+
+    // What watches the replica's clock and state beside the engine.
+    private static void AddHealth(
+        WebApplicationBuilder builder,
+        DatabaseGroup group,
+        int replica,
+        ComponentIdentity? identity
+    )
+    {
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.TryAddSingleton(new LimitSettings());
+        builder.Services.TryAddSingleton(services => new ScrubSettings
+        {
+            Interval = TimeSpan.FromMinutes(services.GetRequiredService<LimitSettings>().ScrubMinutes),
+        });
+        builder.Services.AddSingleton(_ => new ReplicaPeers(group, replica, identity));
+        builder.Services.AddSingleton(services => new ReplicaClock(
+            services.GetRequiredService<TimeProvider>(),
+            () => services.GetRequiredService<ReplicatedStore>().Time,
+            group.Replicas.Count - 1,
+            TimeSpan.FromSeconds(services.GetRequiredService<LimitSettings>().ClockSeconds)
+        ));
+        builder.Services.AddSingleton<StateHealth>();
+        builder.Services.AddSingleton(services => new Scrubber(
+            group.Replicas.Count,
+            replica,
+            services.GetRequiredService<IReplicator>(),
+            services.GetRequiredService<ReplicatedStore>(),
+            services.GetRequiredService<ReplicaPeers>(),
+            services.GetRequiredService<StateHealth>(),
+            services.GetRequiredService<ScrubSettings>(),
+            services.GetRequiredService<TimeProvider>(),
+            services.GetRequiredService<ILogger<Scrubber>>()
+        ));
     }
 
     private static RaftReplicator CreateRaft(
@@ -170,7 +212,12 @@ public static class ReplicaHosting
             },
             identity,
             services.GetRequiredService<ILoggerFactory>()
-        );
+        )
+        {
+            MayLead = () =>
+                !services.GetRequiredService<ReplicaClock>().IsWrong
+                && services.GetRequiredService<StateHealth>().Wrong is null,
+        };
 
     private static BroadcastReplicator CreateBroadcast(
         IServiceProvider services,

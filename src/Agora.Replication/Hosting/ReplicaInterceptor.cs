@@ -1,5 +1,6 @@
 using System.Globalization;
 using Agora.Contracts;
+using Agora.Contracts.Replication;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 
@@ -11,8 +12,16 @@ namespace Agora.Replication.Hosting;
 /// </summary>
 /// <param name="replicator">Knows the leader.</param>
 /// <param name="admission">Knows who may call what.</param>
-internal sealed class ReplicaInterceptor(IReplicator replicator, Admission admission) : Interceptor
+/// <param name="health">Knows whether the state may be served.</param>
+internal sealed class ReplicaInterceptor(IReplicator replicator, Admission admission, StateHealth health) : Interceptor
 {
+    // They say how the replica is, and show nothing of its state.
+    private static readonly string[] s_always =
+    [
+        $"/{Replica.Descriptor.FullName}/",
+        $"/{ReplicaPeer.Descriptor.FullName}/",
+    ];
+
     public override Task ServerStreamingServerHandler<TRequest, TResponse>(
         TRequest request,
         IServerStreamWriter<TResponse> responseStream,
@@ -21,6 +30,15 @@ internal sealed class ReplicaInterceptor(IReplicator replicator, Admission admis
     )
     {
         admission.Check(context, request);
+        try
+        {
+            ThrowIfWrong(context);
+        }
+        catch (ReplicaUnavailableException e)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, e.Message, e));
+        }
+
         return continuation(request, responseStream, context);
     }
 
@@ -54,7 +72,11 @@ internal sealed class ReplicaInterceptor(IReplicator replicator, Admission admis
         admission.Check(context, request);
         try
         {
+            ThrowIfWrong(context);
             var response = await continuation(request, context);
+
+            // It may have been found wrong meanwhile.
+            ThrowIfWrong(context);
             if (replicator.Status.Leader is int leader)
             {
                 context.ResponseTrailers.Add(ReplicaTrailers.Leader, leader.ToString(CultureInfo.InvariantCulture));
@@ -79,6 +101,14 @@ internal sealed class ReplicaInterceptor(IReplicator replicator, Admission admis
                     ? new Status(StatusCode.DeadlineExceeded, "The call's deadline passed; its outcome is unknown.", e)
                     : new Status(StatusCode.Cancelled, "The caller gave up; the outcome is unknown.", e)
             );
+        }
+    }
+
+    private void ThrowIfWrong(ServerCallContext context)
+    {
+        if (!Array.Exists(s_always, service => context.Method.StartsWith(service, StringComparison.Ordinal)))
+        {
+            health.ThrowIfWrong();
         }
     }
 }

@@ -13,6 +13,7 @@ internal sealed class ReplicaLifetime(
     IReplicator replicator,
     ReplicatedStore store,
     ReplicaDirectory directory,
+    StateHealth health,
     IHostApplicationLifetime application,
     ILogger<ReplicaLifetime> logger
 ) : IHostedService
@@ -58,19 +59,7 @@ internal sealed class ReplicaLifetime(
                 : "No other replica can give it back: put it back from a copy of the same moment"
         );
 
-    private async Task CondemnOnDamageAsync()
-    {
-        var damage = await store.Damage;
-        try
-        {
-            directory.Condemn($"{Path.Combine(directory.Path, ReplicatedStore.FileName)}: {damage}");
-        }
-        catch (Exception e)
-        {
-            logger.LogCritical(e, "The state is damaged ({Damage}), and that cannot be noted", damage);
-            application.StopApplication();
-        }
-    }
+    private async Task CondemnOnDamageAsync() => health.MarkWrong(await store.Damage);
 
     private async Task EndProcessWhenCondemnedAsync()
     {

@@ -4,7 +4,12 @@ using Grpc.Core;
 namespace Agora.Replication.Hosting;
 
 /// <summary>What every replica answers, whichever database it is.</summary>
-internal sealed class ReplicaService(IReplicator replicator, ReplicatedStore store) : Replica.ReplicaBase
+internal sealed class ReplicaService(
+    IReplicator replicator,
+    ReplicatedStore store,
+    ReplicaClock clock,
+    StateHealth health
+) : Replica.ReplicaBase
 {
     public override Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context)
     {
@@ -15,10 +20,12 @@ internal sealed class ReplicaService(IReplicator replicator, ReplicatedStore sto
             Role = status.Role,
             Applied = status.Applied,
             Known = status.Known,
-            Ready = status.Ready,
+            Ready = status.Ready && clock.Problem is null && health.Wrong is null,
             Durable = store.Durable,
             Details = Details(replicator.Details),
         };
+        string?[] problems = [health.Wrong, clock.IsWrong ? clock.Problem : null, health.Note];
+        reply.Details.Problems.AddRange(problems.OfType<string>());
         if (status.Leader is int leader)
         {
             reply.Leader = leader;

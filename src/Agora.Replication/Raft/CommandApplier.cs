@@ -147,10 +147,18 @@ internal sealed class CommandApplier(ReplicatedStore store) : IThreadPoolWorkIte
         _commands.Clear();
         _ends.Clear();
         _log!.Read(first, _committed, MaxEntries, MaxBytes, _entries);
-        foreach (var entry in _entries)
+        for (var (i, end) = (0, 0); i < _entries.Count; i++)
         {
-            Command.DecodeBatch(entry.Payload, _commands);
+            Command.DecodeBatch(_entries[i].Payload, _commands);
             _ends.Add(_commands.Count);
+
+            // An entry with a scrub ends the batch, so that all replicas look at the state at its position.
+            if (_commands.FindIndex(end, command => command.IsScrub) >= 0)
+            {
+                _entries.RemoveRange(i + 1, _entries.Count - i - 1);
+            }
+
+            end = _commands.Count;
         }
 
         if (_replies.Length < _commands.Count)

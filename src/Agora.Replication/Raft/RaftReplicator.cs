@@ -77,6 +77,9 @@ internal sealed class RaftReplicator : IReplicator
     /// <summary>Compares groups with another replica that has come to ask.</summary>
     public GroupCheck Check => _check;
 
+    /// <summary>Whether this replica may lead now: the leader's clock stamps all commands.</summary>
+    public Func<bool> MayLead { get; init; } = () => true;
+
     /// <summary>How often the group was asked for a read position.</summary>
     public long ReadRounds => _readPositions.Begun;
 
@@ -335,7 +338,7 @@ internal sealed class RaftReplicator : IReplicator
 
     private async Task CheckAsync(LibraryNode member, bool flush)
     {
-        await member.CheckAsync(_stop.Token);
+        await member.CheckAsync(MayLead(), _stop.Token);
         member.State.Log.Mark();
         if (flush)
         {

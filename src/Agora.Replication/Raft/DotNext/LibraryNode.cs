@@ -176,15 +176,31 @@ internal sealed class LibraryNode : IAsyncDisposable
 
     /// <summary>
     /// Checks that the library still works: a failure of its background work shows in <see cref="Failed"/> only then.
-    /// A node on standby takes part in no election; it goes back to normal.
+    /// A node on standby takes part in no election; it goes back to normal as soon as it may lead.
     /// </summary>
-    public async Task CheckAsync(CancellationToken cancellationToken)
+    /// <param name="mayLead">It may lead; if it may not and leads, it hands over.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task CheckAsync(bool mayLead, CancellationToken cancellationToken)
     {
         _ = LeadershipToken;
-        if (_cluster.Standby)
+        if (mayLead == !_cluster.Standby)
+        {
+            return;
+        }
+
+        if (mayLead)
         {
             await _cluster.RevertToNormalModeAsync(cancellationToken);
+            return;
         }
+
+        if (Leads)
+        {
+            _logger.LogWarning("This replica may not lead now and hands over");
+            await ((ICluster)_cluster).ResignAsync(cancellationToken);
+        }
+
+        await _cluster.EnableStandbyModeAsync(cancellationToken);
     }
 
     /// <summary>Leaves the group. The caller applies what is committed before <see cref="DisposeAsync"/>.</summary>

@@ -1,0 +1,72 @@
+using Agora.Cluster;
+using Agora.Contracts.Replication;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Agora.Replication.Hosting;
+
+/// <summary>Asks the other replicas of a database over gRPC, whichever engine orders their commands.</summary>
+internal sealed class ReplicaPeers : IDisposable
+{
+    private static readonly TimeSpan s_answerTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly (int Replica, Lazy<GrpcChannel> Channel)[] _others;
+
+    public ReplicaPeers(DatabaseGroup group, int self, ComponentIdentity? identity) =>
+        _others = [
+            .. group
+                .Replicas.Index()
+                .Where(other => other.Index != self)
+                .Select(other =>
+                    (
+                        other.Index,
+                        new Lazy<GrpcChannel>(() =>
+                            ReplicaChannel.Open(
+                                other.Item,
+                                identity?.ClientOptions(identity.Component, other.Index),
+                                (handler, _) => handler.ConnectTimeout = s_answerTimeout
+                            )
+                        )
+                    )
+                ),
+        ];
+
+    /// <summary>The numbers of the others.</summary>
+    public IReadOnlyList<int> Others => [.. _others.Select(other => other.Replica)];
+
+    /// <summary>Asks another replica; null if it does not answer in time.</summary>
+    public async Task<T?> AskAsync<T>(
+        int replica,
+        Func<ReplicaPeer.ReplicaPeerClient, CallOptions, AsyncUnaryCall<T>> question,
+        CancellationToken cancellationToken
+    )
+        where T : class
+    {
+        CallOptions options = new(
+            deadline: TimeProvider.System.GetUtcNow().UtcDateTime + s_answerTimeout,
+            cancellationToken: cancellationToken
+        );
+        try
+        {
+            var channel = Array.Find(_others, other => other.Replica == replica).Channel.Value;
+            using var call = question(new ReplicaPeer.ReplicaPeerClient(channel), options);
+            return await call;
+        }
+        catch (RpcException)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return null;
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var (_, channel) in _others)
+        {
+            if (channel.IsValueCreated)
+            {
+                channel.Value.Dispose();
+            }
+        }
+    }
+}
