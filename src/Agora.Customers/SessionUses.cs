@@ -22,8 +22,11 @@ namespace Agora.Customers;
 /// <para>Nothing piles up. While the group cannot order, nothing is submitted: the note is overwritten by the next use.
 /// Otherwise a session has one order under way at most, and all sessions together <see cref="MaxUnderWay"/>. After a
 /// failure there is a pause, because an engine may hold what it could not order in time.</para>
+/// <para>As soon as the group orders again, all notes are ordered, whether their sessions are used again or not: the
+/// next use may come through another replica, which knows of none. In the moment until then, and while nothing is
+/// ordered, that replica takes the session for ended or cannot tell.</para>
 /// <para>The notes are this replica's alone and go with it. What it forgets can only end a session early, and only
-/// while nothing is ordered.</para>
+/// where nothing was ordered for as long as a session lives.</para>
 /// </remarks>
 /// <param name="record">Orders a use, with the time at which it was seen.</param>
 /// <param name="canOrder">Whether the group orders commands now, as far as this replica knows.</param>
@@ -52,16 +55,20 @@ internal sealed class SessionUses(
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan s_pauseAfterFailure = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_pauseAfterCleaning = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_flush = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_pace = TimeSpan.FromMilliseconds(20);
 
     private readonly ConcurrentDictionary<long, Use> _uses = [];
 
     private int _underWay;
+    private int _isFlushing;
     private long _failures;
     private long _resumeAt; // Timestamp before which nothing is ordered.
     private long _cleanAt; // Timestamp before which old notes are not looked for.
 
-    private sealed class Use
+    private sealed class Use(Session named)
     {
+        public readonly Session Named = named;
         public long At;
         public int IsUnderWay;
     }
@@ -95,33 +102,72 @@ internal sealed class SessionUses(
     /// <param name="now">When it was used.</param>
     public void Note(Session named, long session, long now)
     {
-        if (!_uses.TryGetValue(session, out var use) && (use = Add(session, now)) is null)
+        if (!_uses.TryGetValue(session, out var use) && (use = Add(named, session, now)) is null)
         {
             return;
         }
 
         Volatile.Write(ref use.At, now);
-        if (
-            !canOrder()
-            || time.GetTimestamp() < Volatile.Read(ref _resumeAt)
-            || Interlocked.Exchange(ref use.IsUnderWay, 1) != 0
-        )
+        if (IsOpen)
         {
-            return;
+            _ = TryRecord(session, use);
+        }
+
+        if (Interlocked.Exchange(ref _isFlushing, 1) == 0)
+        {
+            _ = FlushAsync();
+        }
+    }
+
+    private bool IsOpen => canOrder() && time.GetTimestamp() >= Volatile.Read(ref _resumeAt);
+
+    // Begins to order a note, unless that is under way; false where too many are.
+    private bool TryRecord(long session, Use use)
+    {
+        if (Interlocked.Exchange(ref use.IsUnderWay, 1) != 0)
+        {
+            return true;
         }
 
         if (Interlocked.Increment(ref _underWay) <= MaxUnderWay)
         {
-            _ = RecordAsync(named, session, use);
+            _ = RecordAsync(session, use);
+            return true;
         }
-        else
-        {
-            Interlocked.Decrement(ref _underWay);
-            Volatile.Write(ref use.IsUnderWay, 0);
-        }
+
+        Interlocked.Decrement(ref _underWay);
+        Volatile.Write(ref use.IsUnderWay, 0);
+        return false;
     }
 
-    private Use? Add(long session, long now)
+    // Runs while there are notes, and orders them when the group orders again. A note that is as old as a session can
+    // be is of no use any more.
+    private async Task FlushAsync()
+    {
+        do
+        {
+            await Task.Delay(s_flush, time);
+            var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+            foreach (var (session, use) in _uses)
+            {
+                if (now > Volatile.Read(ref use.At) + Sessions.LiveFor)
+                {
+                    _uses.TryRemove(KeyValuePair.Create(session, use));
+                    continue;
+                }
+
+                while (IsOpen && !TryRecord(session, use))
+                {
+                    await Task.Delay(s_pace, time);
+                }
+            }
+        } while (!_uses.IsEmpty);
+
+        // A note that is made now begins anew with the next one.
+        Volatile.Write(ref _isFlushing, 0);
+    }
+
+    private Use? Add(Session named, long session, long now)
     {
         var timestamp = time.GetTimestamp();
         if (_uses.Count >= MaxSessions && timestamp >= Volatile.Read(ref _cleanAt))
@@ -133,15 +179,15 @@ internal sealed class SessionUses(
             }
         }
 
-        return _uses.Count < MaxSessions ? _uses.GetOrAdd(session, _ => new Use()) : null;
+        return _uses.Count < MaxSessions ? _uses.GetOrAdd(session, _ => new Use(named)) : null;
     }
 
-    private async Task RecordAsync(Session named, long session, Use use)
+    private async Task RecordAsync(long session, Use use)
     {
         using CancellationTokenSource bound = new(s_timeout, time);
         try
         {
-            await record(named, Volatile.Read(ref use.At), bound.Token);
+            await record(use.Named, Volatile.Read(ref use.At), bound.Token);
             _uses.TryRemove(KeyValuePair.Create(session, use));
         }
         catch (Exception e) when (e is ReplicaUnavailableException or OperationCanceledException)

@@ -74,6 +74,36 @@ public sealed class SessionUsesTests : IDisposable
         Assert.Equal(CustomersError.None, (await ReadAsync()).Error);
     }
 
+    /// <summary>The user goes on through another replica, which has not seen the uses.</summary>
+    [Fact]
+    public async Task Soon_after_an_outage_every_replica_knows_of_the_uses_in_it()
+    {
+        await LogInAsync();
+        await ReadThroughOutageAsync();
+        await UntilAsync(() =>
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            return _service.Uses.IsEmpty;
+        });
+        Assert.Equal(CustomersError.None, (await ExecuteAsync(SaveCart(), Now)).Error);
+    }
+
+    [Fact]
+    public async Task A_note_goes_when_its_session_has_ended()
+    {
+        await LogInAsync();
+        _replicator.Orders = false;
+        _time.Advance(TimeSpan.FromMinutes(4));
+        await ReadAsync();
+        Assert.False(_service.Uses.IsEmpty);
+        _time.Advance(TimeSpan.FromMinutes(5.1));
+        await UntilAsync(() =>
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            return _service.Uses.IsEmpty;
+        });
+    }
+
     [Fact]
     public async Task A_logout_is_final_whatever_was_noted()
     {
