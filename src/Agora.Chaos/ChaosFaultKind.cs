@@ -24,6 +24,9 @@ internal enum ChaosFaultKind
     /// <summary>The network loses, delays, doubles, reorders, resets and stalls.</summary>
     BadNetwork,
 
+    /// <summary>The clock of a database's replica is wrong by minutes or hours.</summary>
+    Clock,
+
     /// <summary>kill −9 of every process at once; the supervisor restarts them.</summary>
     KillEverything,
 }
@@ -41,6 +44,7 @@ internal static class ChaosFaultKinds
             ChaosFaultKind.CutFrom => "cut from some",
             ChaosFaultKind.BlockOutgoing => "block outgoing",
             ChaosFaultKind.BadNetwork => "bad network",
+            ChaosFaultKind.Clock => "wrong clock",
             _ => "kill everything",
         };
 }

@@ -131,7 +131,7 @@ public sealed class ChaosRun(
         var plan = FaultPlan.Of(options.Seed, number, length, options.Beyond, counts);
         if (!options.Beyond && length >= FaultPlan.MinCompleteLength)
         {
-            _missingKinds.UnionWith(FaultPlan.MissingKinds(plan).Select(kind => kind.Text()));
+            _missingKinds.UnionWith(FaultPlan.MissingKinds(plan, counts).Select(kind => kind.Text()));
         }
 
         FaultInjector injector = new(marketplace, number + 1, options.Beyond, _allowed, counts, say, time);

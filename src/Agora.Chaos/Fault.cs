@@ -13,13 +13,15 @@ namespace Agora.Chaos;
 /// <param name="From">With <see cref="ChaosFaultKind.CutFrom"/>: the processes that the targets are cut off
 /// from.</param>
 /// <param name="Network">With <see cref="ChaosFaultKind.BadNetwork"/>: how bad the network is.</param>
+/// <param name="Ahead">With <see cref="ChaosFaultKind.Clock"/>: how far ahead the clock is, or behind.</param>
 internal sealed record Fault(
     TimeSpan At,
     TimeSpan Length,
     ChaosFaultKind Kind,
     IReadOnlyList<string> Targets,
     IReadOnlyList<string>? From = null,
-    LinkConditions? Network = null
+    LinkConditions? Network = null,
+    TimeSpan Ahead = default
 )
 {
     /// <summary>Stands for the replica that leads the products database when the fault begins.</summary>
@@ -60,6 +62,11 @@ internal sealed record Fault(
             ChaosFaultKind.Freeze => $"freeze {targets} for {seconds}",
             ChaosFaultKind.Cut => $"cut {targets} off for {seconds}",
             ChaosFaultKind.CutFrom => $"cut {targets} off from {string.Join(", ", From!)} for {seconds}",
+            ChaosFaultKind.Clock => string.Create(
+                CultureInfo.InvariantCulture,
+                $"set the clock of {targets} {Math.Abs(Ahead.TotalSeconds):0} s "
+                    + $"{(Ahead > TimeSpan.Zero ? "ahead" : "back")} for {seconds}"
+            ),
             ChaosFaultKind.BlockOutgoing => $"let nothing out of {targets} for {seconds}",
             _ => $"{targets}{(Targets.Count == 0 ? "" : "'s links")}: {Network} for {seconds}",
         };

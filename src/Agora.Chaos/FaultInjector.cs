@@ -83,6 +83,7 @@ internal sealed class FaultInjector(
         await marketplace.SetNetworkAsync(LinkConditions.Perfect, [], cancellationToken);
         foreach (var process in await marketplace.ProcessesAsync(cancellationToken))
         {
+            await marketplace.SetClockAsync(process.Name, TimeSpan.Zero, cancellationToken);
             if (!process.Runs)
             {
                 await marketplace.FreezeAsync(process.Name, frozen: false, cancellationToken);
@@ -201,6 +202,9 @@ internal sealed class FaultInjector(
                     cancellationToken
                 );
                 break;
+            case ChaosFaultKind.Clock:
+                await marketplace.SetClockAsync(targets[0], fault.Ahead, cancellationToken);
+                break;
             case ChaosFaultKind.BadNetwork:
                 await marketplace.SetNetworkAsync(fault.Network!, targets, cancellationToken);
                 break;
@@ -243,6 +247,9 @@ internal sealed class FaultInjector(
                     await DoAsync(other, others, cancellationToken);
                 }
 
+                break;
+            case ChaosFaultKind.Clock:
+                await marketplace.SetClockAsync(targets[0], TimeSpan.Zero, cancellationToken);
                 break;
             case ChaosFaultKind.BadNetwork:
                 await marketplace.SetNetworkAsync(LinkConditions.Perfect, [], cancellationToken);

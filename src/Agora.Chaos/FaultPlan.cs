@@ -85,9 +85,21 @@ internal static class FaultPlan
         return [.. plan.OrderBy(f => f.At)];
     }
 
-    /// <summary>The kinds of fault that a plan does not have.</summary>
-    public static IReadOnlyList<ChaosFaultKind> MissingKinds(IReadOnlyList<Fault> plan) =>
-        [.. Enum.GetValues<ChaosFaultKind>().Except(plan.Select(f => f.Kind))];
+    /// <summary>The kinds of fault that a plan could have and does not.</summary>
+    public static IReadOnlyList<ChaosFaultKind> MissingKinds(IReadOnlyList<Fault> plan, ReplicaCounts counts) =>
+        [
+            .. Enum.GetValues<ChaosFaultKind>()
+                .Except(plan.Select(f => f.Kind))
+                .Where(kind =>
+                    kind != ChaosFaultKind.Clock
+                    || CanTellTime(Components.Customers, counts)
+                    || CanTellTime(Components.Products, counts)
+                ),
+        ];
+
+    // Two clocks that differ do not say which is wrong.
+    private static bool CanTellTime(string component, ReplicaCounts counts) =>
+        component is Components.Customers or Components.Products && counts.Count(component) > 2;
 
     // These come first, while there is room: what the rest of the plan adds must leave them as they are.
     private static void AddOneOfEachKind(
@@ -97,7 +109,7 @@ internal static class FaultPlan
         ref SeededRandom random
     )
     {
-        foreach (var kind in MissingKinds(plan))
+        foreach (var kind in MissingKinds(plan, counts))
         {
             for (var attempt = 0; attempt < MaxAttemptsForKind; attempt++)
             {
@@ -183,9 +195,16 @@ internal static class FaultPlan
         );
         var maxSeconds = component == Components.Customers ? MaxCustomersFault.TotalSeconds : 20;
         var length = Seconds(ref random, 1, maxSeconds);
-        return random.Below(7) switch
+        return random.Below(8) switch
         {
-            0 or 1 => new(at, TimeSpan.Zero, ChaosFaultKind.Kill, targets),
+            7 when CanTellTime(component, counts) => new(
+                at,
+                length,
+                ChaosFaultKind.Clock,
+                targets[..1],
+                Ahead: Seconds(ref random, 60, 7200) * (random.Below(2) == 0 ? 1 : -1)
+            ),
+            0 or 1 or 7 => new(at, TimeSpan.Zero, ChaosFaultKind.Kill, targets),
             2 => new(at, length, ChaosFaultKind.KillAndHold, targets),
             3 => new(at, Seconds(ref random, 0.5, Math.Min(8, maxSeconds)), ChaosFaultKind.Freeze, targets),
             4 => new(at, length, ChaosFaultKind.Cut, targets),

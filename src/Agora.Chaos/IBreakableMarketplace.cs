@@ -27,6 +27,9 @@ public interface IBreakableMarketplace : IMarketplace
     /// <summary>SIGSTOP, or SIGCONT; false where there is no such process.</summary>
     Task<bool> FreezeAsync(string process, bool frozen, CancellationToken cancellationToken);
 
+    /// <summary>Sets the clock of a database's replica wrong, or right again with zero.</summary>
+    Task SetClockAsync(string process, TimeSpan ahead, CancellationToken cancellationToken);
+
     /// <summary>Cuts some processes off from all others, or from some.</summary>
     /// <param name="processes">The processes; several are cut off together.</param>
     /// <param name="from">What they are cut off from; null for all others.</param>

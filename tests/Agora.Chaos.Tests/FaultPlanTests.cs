@@ -129,7 +129,7 @@ public sealed class FaultPlanTests
     [Fact]
     public void Within_the_promises_two_minutes_or_more_have_every_kind_of_fault() =>
         Gen.Select(Gen.Int, Gen.Int[0, 100], Gen.Int[120, 300])
-            .Sample(of => Assert.Empty(FaultPlan.MissingKinds(Plan(of))), iter: 2000);
+            .Sample(of => Assert.Empty(FaultPlan.MissingKinds(Plan(of), s_counts)), iter: 2000);
 
     [Fact]
     public void Two_minutes_have_every_kind_of_fault_also_where_servers_and_products_have_no_spare() =>
@@ -137,7 +137,8 @@ public sealed class FaultPlanTests
             seed =>
                 Assert.Empty(
                     FaultPlan.MissingKinds(
-                        FaultPlan.Of(seed, 0, FaultPlan.MinCompleteLength, beyond: false, new(1, 1, 1, 1))
+                        FaultPlan.Of(seed, 0, FaultPlan.MinCompleteLength, beyond: false, new(1, 1, 1, 1)),
+                        new(1, 1, 1, 1)
                     )
                 ),
             iter: 300
@@ -147,8 +148,34 @@ public sealed class FaultPlanTests
     public void A_kind_of_fault_that_a_plan_does_not_have_is_named() =>
         Assert.Equal(
             [ChaosFaultKind.Freeze],
-            FaultPlan.MissingKinds([.. Plan((1, 0, 120)).Where(f => f.Kind != ChaosFaultKind.Freeze)])
+            FaultPlan.MissingKinds([.. Plan((1, 0, 120)).Where(f => f.Kind != ChaosFaultKind.Freeze)], s_counts)
         );
+
+    [Fact]
+    public void A_wrong_clock_is_one_replicas_of_a_database_and_wrong_by_more_than_its_bound()
+    {
+        var clocks = Enumerable
+            .Range(0, 20)
+            .SelectMany(seed => Plan((seed, 0, 300)))
+            .Where(f => f.Kind == ChaosFaultKind.Clock)
+            .ToList();
+        Assert.All(
+            clocks,
+            f =>
+            {
+                Assert.Contains(
+                    Fault.ComponentOf(Assert.Single(f.Targets)),
+                    new[] { Components.Customers, Components.Products }
+                );
+                Assert.InRange(Math.Abs(f.Ahead.TotalSeconds), 60, 7200);
+            }
+        );
+        Assert.Contains(clocks, f => f.Ahead < TimeSpan.Zero && f.Targets[0] == Fault.Leader);
+        Assert.Contains(
+            clocks,
+            f => f.Ahead > TimeSpan.Zero && Fault.ComponentOf(f.Targets[0]) == Components.Customers
+        );
+    }
 
     [Fact]
     public void Some_seeds_together_have_every_fault_that_the_marketplace_promises_to_survive()

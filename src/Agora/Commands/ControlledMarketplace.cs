@@ -104,6 +104,12 @@ internal sealed class ControlledMarketplace(DataDirectory data) : IBreakableMark
     public async Task<bool> FreezeAsync(string process, bool frozen, CancellationToken cancellationToken) =>
         Up(await _control.CommandAsync(frozen ? "freeze" : "thaw", process, restart: false, cancellationToken)).Done;
 
+    public Task SetClockAsync(string process, TimeSpan ahead, CancellationToken cancellationToken)
+    {
+        LabClock.Set(data.LabClockOf(process), ahead);
+        return Task.CompletedTask;
+    }
+
     public Task KillAsync(string process, bool restart, CancellationToken cancellationToken) =>
         CommandAsync("kill", process, restart, cancellationToken);
 

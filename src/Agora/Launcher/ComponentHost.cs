@@ -98,6 +98,14 @@ internal static class ComponentHost
                 ));
             }
 
+            if (
+                process.Component is Components.Customers or Components.Products
+                && Environment.GetEnvironmentVariable(LabClock.Variable) is { Length: > 0 } clock
+            )
+            {
+                builder.Services.AddSingleton<TimeProvider>(_ => new LabClock(clock));
+            }
+
             app = Build(builder, cluster, process, directory, identity);
             var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Agora");
             identity.Refused += why => logger.LogWarning("TLS: {Why}", why);

@@ -69,6 +69,9 @@ internal sealed partial class DataDirectory
     /// <summary>In the lab, the cluster file of a process or of the clients.</summary>
     public string LabFileOf(string party) => Path.Combine(LabDirectory, party.Replace('/', '-') + ".json");
 
+    /// <summary>In the lab, the file that sets a process's clock wrong (<see cref="LabClock"/>).</summary>
+    public string LabClockOf(string process) => Path.Combine(LabDirectory, process.Replace('/', '-') + ".clock");
+
     /// <summary>Replaces the lab's cluster files; without new ones, only removes them.</summary>
     public void WriteLabFiles(IReadOnlyDictionary<string, string> files)
     {

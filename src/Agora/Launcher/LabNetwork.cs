@@ -77,6 +77,7 @@ internal sealed class LabNetwork : IAsyncDisposable
     public ProcessStartInfo Adapt(ProcessStartInfo start, ClusterProcess process)
     {
         start.Environment[ClusterFile.EnvironmentVariable] = _data.LabFileOf(process.Name);
+        start.Environment[LabClock.Variable] = _data.LabClockOf(process.Name);
         return _namespaces?.Enter(start, process) ?? start;
     }
 
