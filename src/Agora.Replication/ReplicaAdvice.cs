@@ -3,9 +3,9 @@ using Agora.Cluster;
 namespace Agora.Replication;
 
 /// <summary>
-/// What helps a replica whose files cannot be used. That depends on the engine. With Raft the others give their state
-/// to a replica that has none. With the rotating sequencer only a replica's own directory knows what it has said, and
-/// there is no way back yet without it.
+/// What helps a replica whose files cannot be used. That depends on the engine. With Raft a majority of others gives
+/// its state to a replica that has none; the replica sees to that itself (<see cref="ReplicaDirectory"/>). With the
+/// rotating sequencer only a replica's own directory knows what it has said, and there is no way back yet without it.
 /// </summary>
 internal static class ReplicaAdvice
 {
@@ -17,10 +17,13 @@ internal static class ReplicaAdvice
         var full = Path.GetFullPath(directory);
         return group switch
         {
-            { Engine: ReplicationEngine.Raft, Replicas.Count: > 1 } =>
-                $"Stop it, move {full} away and start it: it fetches the state from the others",
+            { Engine: ReplicationEngine.Raft, Replicas.Count: > 2 } =>
+                "The next start sets aside what is there, and fetches the state from the others",
             { Replicas.Count: 1 } => $"No other replica holds a copy: put {full} back as it was, "
                 + "or the damaged file from a copy of the same moment",
+            { Engine: ReplicationEngine.Raft } =>
+                $"One other replica alone cannot give it back: put {full} back as it was, "
+                    + "or the damaged file from a copy of the same moment",
             _ => $"Put {full} back as it was, or the damaged file from a copy of the same moment; "
                 + "an older copy does not do, and the others cannot give it back yet",
         };

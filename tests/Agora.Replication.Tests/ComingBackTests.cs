@@ -25,6 +25,7 @@ public sealed class ComingBackTests
             { "earlier ballot", "while the log beside it has entries of term" },
             { "state header", "file is not a database" },
             { "state schema", "malformed" },
+            { "state cut", "malformed" },
             { "state version", "has a damaged header: it names format" },
             { "another replica's state", "belongs to replica 1, and this is replica 0" },
             { "another replica's log", "is of the log of another replica" },
@@ -353,6 +354,9 @@ public sealed class ComingBackTests
                 break;
             case "state schema":
                 Scribble(state, 100, 8);
+                break;
+            case "state cut":
+                File.WriteAllBytes(state, File.ReadAllBytes(state)[..8192]);
                 break;
             case "state version":
                 Scribble(state, 60, 1);

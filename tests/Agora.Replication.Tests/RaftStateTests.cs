@@ -129,8 +129,19 @@ public sealed class RaftStateTests : IDisposable
         _state.Learn(new TermReport(1, 3));
         Assert.Equal(3, _state.CommitIndex);
         var bytes = _state.Log.Bytes;
-        Follow(term: 2, first: 1, count: 3);
+        Follow(term: 1, first: 1, count: 3);
         Assert.Equal((bytes, 1), (_state.Log.Bytes, _state.Log.TermAt(3)));
+    }
+
+    [Fact]
+    public void A_follower_stops_at_an_entry_of_another_term_than_the_one_that_is_committed_here()
+    {
+        Follow(term: 1, first: 1, count: 3);
+        _state.Learn(new TermReport(1, 2));
+        var refusal = Assert.Throws<ReplicaDamagedException>(() => Follow(term: 2, first: 2, count: 2));
+        Assert.StartsWith("entry 2, which is committed here, is of term 1", refusal.What, StringComparison.Ordinal);
+        Assert.True(_state.Failed.IsFaulted);
+        Assert.Equal((3, 1), (_state.Log.LastIndex, _state.Log.TermAt(2)));
     }
 
     [Fact]

@@ -227,7 +227,7 @@ public sealed class ClusterSecrets
     }
 
     /// <summary>
-    /// The cluster's id. It is made with the authority, and outlives it: data belong to the cluster, whichever authority
+    /// The cluster's id. It is made with the authority, and outlives it: data belong to the cluster, whatever authority
     /// signs its certificates.
     /// </summary>
     /// <exception cref="IOException">Its file cannot be used; the message says which, why, and how to fix

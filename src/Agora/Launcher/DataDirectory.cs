@@ -355,9 +355,9 @@ internal sealed partial class DataDirectory
             else if (found.Cluster != clusterId)
             {
                 throw new CommandFailedException(
-                    $"{Root} holds the data of cluster {found.Cluster}, and these keys are of cluster {clusterId}; if they "
-                        + $"are this cluster's new keys, write {found.Cluster} into cluster.id beside them on every host; "
-                        + HowToGoOn
+                    $"{Root} holds the data of cluster {found.Cluster}, and these keys are of cluster {clusterId}; "
+                        + $"if they are this cluster's new keys, write {found.Cluster} into cluster.id beside them "
+                        + $"on every host; {HowToGoOn}"
                 );
             }
         }
