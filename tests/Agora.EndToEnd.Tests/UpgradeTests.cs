@@ -15,9 +15,9 @@ public sealed class UpgradeTests
     private static CancellationToken CancellationToken => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_data_directory_of_the_version_before_opens_and_trade_goes_on()
+    public async Task A_data_directory_of_the_present_format_opens_and_trade_goes_on()
     {
-        await using var marketplace = await PrepareAsync("format-5.tar.gz");
+        await using var marketplace = await PrepareAsync("format-6.tar.gz");
         await marketplace.InitializeAsync();
         await using Traders traders = new(marketplace);
         using var seller = traders.Seller();
@@ -46,15 +46,17 @@ public sealed class UpgradeTests
         Assert.Equal(2, (await seller.GetItemAsync(item.Id, CancellationToken)).Quantity);
     }
 
-    [Fact]
-    public async Task A_data_directory_of_another_format_is_refused_with_the_reason_and_the_way_out()
+    [Theory]
+    [InlineData(4)]
+    [InlineData(5)]
+    public async Task A_data_directory_of_another_format_is_refused_with_the_reason_and_the_way_out(int format)
     {
-        await using var marketplace = await PrepareAsync("format-4.tar.gz");
+        await using var marketplace = await PrepareAsync($"format-{format}.tar.gz");
 
         var refusal = await marketplace.RunFailsAsync(Components.Customers, "0");
 
         Assert.Contains(
-            "state.db: is of format 4, and this program reads 5. "
+            $"state.db: is of format {format}, and this program reads 6. "
                 + "Use the version of the program that wrote it, or begin empty elsewhere",
             refusal,
             StringComparison.Ordinal
