@@ -16,6 +16,24 @@ public class ProtocolViolationException(string message) : Exception(message);
 public sealed class JournalLostException(string message) : ProtocolViolationException(message);
 
 /// <summary>
+/// A file of the journal does not hold what was on disk once: the disk has lost or changed it, or files of different
+/// journals lie in one directory. No crash does that. The files are left as they are; see
+/// <see cref="Member.SetAsideJournal"/>.
+/// </summary>
+/// <param name="file">The file's path.</param>
+/// <param name="place">The byte at which what follows is wrong.</param>
+/// <param name="what">What is wrong, without a full stop.</param>
+public sealed class JournalDamagedException(string file, long place, string what)
+    : Exception($"{file} is damaged at byte {place}: {what}. No crash does that.")
+{
+    /// <summary>The file's path.</summary>
+    public string File { get; } = file;
+
+    /// <summary>The byte at which what follows is wrong.</summary>
+    public long Place { get; } = place;
+}
+
+/// <summary>
 /// Too much waits to be sent: a member of the group is slow or down. Nothing was sent; try again later.
 /// </summary>
 /// <param name="message">What the caller can do.</param>

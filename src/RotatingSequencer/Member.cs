@@ -32,7 +32,8 @@ public sealed class Member : IAsyncDisposable
     /// <exception cref="IOException">The journal's directory cannot be used, or another process uses it.</exception>
     /// <exception cref="UnauthorizedAccessException">This process may not use the journal's directory or
     /// files.</exception>
-    /// <exception cref="InvalidDataException">The journal is damaged, or of another version; the message names the
+    /// <exception cref="JournalDamagedException">The journal is damaged. Its files are as they were.</exception>
+    /// <exception cref="InvalidDataException">The journal is of another version; the message names the
     /// file.</exception>
     /// <exception cref="JournalLostException">The journal does not fit the application's state, or belongs to another
     /// member.</exception>
@@ -49,6 +50,17 @@ public sealed class Member : IAsyncDisposable
         options.Validate();
         return Task.Run(() => Start(options, handler), cancellationToken);
     }
+
+    /// <summary>
+    /// Takes a journal out of the way that is damaged or lost: moves its files into a new directory in
+    /// <c>set-aside</c> in the journal's directory, with the reason in a text file. Nothing is deleted.
+    /// </summary>
+    /// <param name="directory">The journal's directory; no member may use it.</param>
+    /// <param name="reason">Why, for people to read.</param>
+    /// <returns>Where the files are now; null when the directory holds no journal.</returns>
+    /// <exception cref="IOException">A member uses the directory, or it cannot be used.</exception>
+    /// <exception cref="UnauthorizedAccessException">This process may not use the directory or its files.</exception>
+    public static string? SetAsideJournal(string directory, string reason) => JournalFile.SetAside(directory, reason);
 
     /// <summary>
     /// Completes when the member has stopped. It faults when the member had to stop because of its journal, its handler
@@ -116,21 +128,27 @@ public sealed class Member : IAsyncDisposable
                 );
         }
 
-        var journal = JournalFile.Open(directory, fresh, out var state);
+        var journal = JournalFile.Open(directory, fresh, out var state, options.Disk, CheckOwner);
         try
         {
             // The open journal keeps other processes out. Before that, another one could still apply something.
-            return state.Self == options.Id && state.DroppedLocals.Length == options.Members.Count
-                ? new Member(MemberLoop.Start(options, handler, handler.Applied, state, journal))
-                : throw new JournalLostException(
-                    $"The journal in {directory} is of member {state.Self} of {state.DroppedLocals.Length}, "
-                        + $"not of member {options.Id} of {options.Members.Count}."
-                );
+            return new Member(MemberLoop.Start(options, handler, handler.Applied, state, journal));
         }
         catch
         {
             journal.Dispose();
             throw;
+        }
+
+        void CheckOwner(JournalState found)
+        {
+            if (found.Self != options.Id || found.DroppedLocals.Length != options.Members.Count)
+            {
+                throw new JournalLostException(
+                    $"The journal in {directory} is of member {found.Self} of {found.DroppedLocals.Length}, "
+                        + $"not of member {options.Id} of {options.Members.Count}."
+                );
+            }
         }
     }
 }

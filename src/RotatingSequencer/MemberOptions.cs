@@ -1,4 +1,5 @@
 using System.Net;
+using RotatingSequencer.Journal;
 
 namespace RotatingSequencer;
 
@@ -46,6 +47,9 @@ public sealed record MemberOptions
 
     /// <summary>The clock.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>How the journal gets to the disk.</summary>
+    internal JournalDisk Disk { get; init; } = JournalDisk.System;
 
     internal void Validate()
     {

@@ -124,7 +124,7 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
                 e
             );
         }
-        catch (Exception e) when (e is JournalLostException or InvalidDataException)
+        catch (Exception e) when (e is JournalLostException or JournalDamagedException or InvalidDataException)
         {
             throw Unusable(e);
         }
@@ -263,7 +263,7 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
         new(_journal, e.Message.TrimEnd('.'), ReplicaAdvice.ForLog(_group, Path.GetDirectoryName(_journal)!), e);
 
     private static bool IsOfJournal(string name) =>
-        name is "lock" or "unfinished"
+        name is "lock" or "unfinished" or "set-aside"
         || (name.StartsWith("journal-", StringComparison.Ordinal) && name[8..].All(char.IsAsciiDigit));
 
     private async Task ForwardCompletionAsync(Member member)

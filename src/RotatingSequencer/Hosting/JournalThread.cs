@@ -117,7 +117,7 @@ internal sealed class JournalThread : IDisposable
             {
                 if (_replace)
                 {
-                    _file.Replace(_writing.WrittenSpan);
+                    _file.Replace(_writing.WrittenMemory);
                 }
                 else
                 {

@@ -5,21 +5,29 @@ using RotatingSequencer.Wire;
 namespace RotatingSequencer.Journal;
 
 /// <summary>
-/// Records of the journal: length of kind and content (4 bytes), their CRC-32C (4), kind (1), content. A journal begins
-/// with a checkpoint. The first record that is cut short or does not match its checksum is where a crash ended the
-/// journal: nothing after it was ever relied on.
+/// Records of the journal: length of kind and content (4 bytes), their CRC-32C (4), kind (1), content. The first is a
+/// checkpoint. <see cref="JournalLayout"/> says how they lie in a file, and whether a crash or damage ended them.
 /// </summary>
 internal static class JournalFormat
 {
-    private const byte Version = 1;
-    private const int HeaderLength = 8;
+    /// <summary>The version of the records and of their layout in a file.</summary>
+    public const byte Version = 2;
 
-    private enum RecordKind : byte
+    /// <summary>Bytes of length and checksum before the kind of a record.</summary>
+    public const int HeaderLength = 8;
+
+    internal enum RecordKind : byte
     {
         Checkpoint = 1,
         Request = 2,
         Sequence = 3,
         Incarnation = 4,
+
+        /// <summary>Begins a file; <see cref="JournalLayout"/> writes it.</summary>
+        File = 64,
+
+        /// <summary>Begins a batch; <see cref="JournalLayout"/> writes it.</summary>
+        Batch = 65,
     }
 
     public static void WriteRequest(IBufferWriter<byte> writer, RequestId id, ReadOnlySpan<byte> body)
@@ -98,36 +106,67 @@ internal static class JournalFormat
         length = 0;
         while (TryReadRecord(journal[length..], out var record))
         {
-            var content = record[1..];
-            switch ((RecordKind)record[0])
-            {
-                case RecordKind.Checkpoint when state is null:
-                    state = ReadCheckpoint(content);
-                    break;
-                case RecordKind.Request when state is not null:
-                    int sender = content[0];
-                    content = content[1..];
-                    state.Requests.Add((new(sender, ReadNumber(ref content)), content.ToArray()));
-                    break;
-                case RecordKind.Sequence when state is not null:
-                    var number = ReadNumber(ref content);
-                    int named = content[0];
-                    content = content[1..];
-                    state.Sequences.Add((number, new(named, ReadNumber(ref content))));
-                    break;
-                case RecordKind.Incarnation when state is not null:
-                    state.Incarnations[content[0]] = BinaryPrimitives.ReadInt64LittleEndian(content[1..]);
-                    break;
-                default:
-                    throw new InvalidDataException(
-                        $"The journal holds a record of kind {record[0]} where none belongs."
-                    );
-            }
-
+            Take(ref state, record);
             length += HeaderLength + record.Length;
         }
 
         return state;
+    }
+
+    /// <summary>Takes one more record into the state; the first one, a checkpoint, makes it.</summary>
+    /// <exception cref="InvalidDataException">The record makes no sense.</exception>
+    public static void Take(ref JournalState? state, ReadOnlySpan<byte> record)
+    {
+        var content = record[1..];
+        switch ((RecordKind)record[0])
+        {
+            case RecordKind.Checkpoint when state is null:
+                state = ReadCheckpoint(content);
+                break;
+            case RecordKind.Request when state is not null:
+                int sender = content[0];
+                content = content[1..];
+                state.Requests.Add((new(sender, ReadNumber(ref content)), content.ToArray()));
+                break;
+            case RecordKind.Sequence when state is not null:
+                var number = ReadNumber(ref content);
+                int named = content[0];
+                content = content[1..];
+                state.Sequences.Add((number, new(named, ReadNumber(ref content))));
+                break;
+            case RecordKind.Incarnation when state is not null:
+                state.Incarnations[content[0]] = BinaryPrimitives.ReadInt64LittleEndian(content[1..]);
+                break;
+            default:
+                throw new InvalidDataException($"The journal holds a record of kind {record[0]} where none belongs.");
+        }
+    }
+
+    /// <summary>Reads kind and content of the record that begins the bytes; false when it is not whole.</summary>
+    public static bool TryReadRecord(ReadOnlySpan<byte> journal, out ReadOnlySpan<byte> record)
+    {
+        record = default;
+        if (journal.Length < HeaderLength)
+        {
+            return false;
+        }
+
+        var length = BinaryPrimitives.ReadUInt32LittleEndian(journal);
+        if (length == 0 || length > journal.Length - HeaderLength)
+        {
+            return false;
+        }
+
+        record = journal.Slice(HeaderLength, (int)length);
+        return BinaryPrimitives.ReadUInt32LittleEndian(journal[4..]) == Crc32C.Compute(record);
+    }
+
+    /// <summary>Puts length and checksum before a record's kind and content.</summary>
+    /// <param name="record">Room for both, then kind and content.</param>
+    public static void Seal(Span<byte> record)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(record, (uint)(record.Length - HeaderLength));
+        BinaryPrimitives.WriteUInt32LittleEndian(record[4..], Crc32C.Compute(record[HeaderLength..]));
     }
 
     private static JournalState ReadCheckpoint(ReadOnlySpan<byte> content)
@@ -169,28 +208,9 @@ internal static class JournalFormat
             ? value
             : throw new InvalidDataException("A record of the journal ends within a number.");
 
-    private static bool TryReadRecord(ReadOnlySpan<byte> journal, out ReadOnlySpan<byte> record)
-    {
-        record = default;
-        if (journal.Length < HeaderLength)
-        {
-            return false;
-        }
-
-        var length = BinaryPrimitives.ReadUInt32LittleEndian(journal);
-        if (length == 0 || length > journal.Length - HeaderLength)
-        {
-            return false;
-        }
-
-        record = journal.Slice(HeaderLength, (int)length);
-        return BinaryPrimitives.ReadUInt32LittleEndian(journal[4..]) == Crc32C.Compute(record);
-    }
-
     private static void Finish(IBufferWriter<byte> writer, Span<byte> record, int length)
     {
-        BinaryPrimitives.WriteUInt32LittleEndian(record, (uint)(length - HeaderLength));
-        BinaryPrimitives.WriteUInt32LittleEndian(record[4..], Crc32C.Compute(record[HeaderLength..length]));
+        Seal(record[..length]);
         writer.Advance(length);
     }
 }
