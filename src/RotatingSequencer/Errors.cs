@@ -16,6 +16,13 @@ public class ProtocolViolationException(string message) : Exception(message);
 public sealed class JournalLostException(string message) : ProtocolViolationException(message);
 
 /// <summary>
+/// Another process has taken this member's place: it runs with a copy of this member's journal, or with a new one. This
+/// one must not run again.
+/// </summary>
+/// <param name="message">How that was noticed.</param>
+public sealed class MemberReplacedException(string message) : ProtocolViolationException(message);
+
+/// <summary>
 /// A file of the journal does not hold what was on disk once: the disk has lost or changed it, or files of different
 /// journals lie in one directory. No crash does that. The files are left as they are; see
 /// <see cref="Member.SetAsideJournal"/>.

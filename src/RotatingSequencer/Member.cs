@@ -107,6 +107,20 @@ public sealed class Member : IAsyncDisposable
         _loop.ReadBarrier().WaitAsync(cancellationToken);
 
     /// <summary>
+    /// Runs a function between two deliveries, on the thread that delivers. With the header, another member can begin
+    /// with the state that the application has at that moment; see <see cref="MemberOptions.FetchState"/>.
+    /// </summary>
+    /// <param name="capture">Begins a copy of the application's state, and returns soon.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <typeparam name="T">What the function returns.</typeparam>
+    /// <returns>The header of the state, opaque, and the function's result.</returns>
+    /// <exception cref="MemberStoppedException">The member stopped, or has no state yet.</exception>
+    public Task<(ReadOnlyMemory<byte> Header, T Captured)> CaptureAsync<T>(
+        Func<T> capture,
+        CancellationToken cancellationToken = default
+    ) => _loop.Capture(capture).WaitAsync(cancellationToken);
+
+    /// <summary>
     /// Stops the member. Its journal keeps what it holds; waiting calls fail with <see cref="MemberStoppedException"/>.
     /// </summary>
     /// <returns>The wait for its end.</returns>
@@ -114,30 +128,39 @@ public sealed class Member : IAsyncDisposable
 
     private static Member Start(MemberOptions options, IDeliveryHandler handler)
     {
-        // Each journal has an incarnation of its own; without a journal, each start has. 0 means unknown, so none is 0.
-        var incarnation = BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long))) | 1;
-        var fresh = JournalState.Fresh(options.Id, options.Members.Count, incarnation);
+        long? applied = null;
         if (options.JournalDirectory is not { } directory)
         {
-            var applied = handler.Applied;
-            return applied < 0
-                ? new Member(MemberLoop.Start(options, handler, applied, fresh, null))
+            return Applied() < 0
+                ? new Member(MemberLoop.Start(options, handler, Applied(), Fresh(), null))
                 : throw new ArgumentException(
                     $"The application has applied everything up to {applied}, but this member runs without a journal, "
                         + "and so can only begin at 0. Give it a journal directory, or an empty application."
                 );
         }
 
-        var journal = JournalFile.Open(directory, fresh, out var state, options.Disk, CheckOwner);
+        var journal = JournalFile.Open(directory, Fresh, out var state, options.Disk, CheckOwner);
         try
         {
-            // The open journal keeps other processes out. Before that, another one could still apply something.
-            return new Member(MemberLoop.Start(options, handler, handler.Applied, state, journal));
+            return new Member(MemberLoop.Start(options, handler, Applied(), state, journal));
         }
         catch
         {
             journal.Dispose();
             throw;
+        }
+
+        // Read once. The open journal keeps other processes out; before that, another one could still apply something.
+        long Applied() => applied ??= handler.Applied;
+
+        JournalState Fresh()
+        {
+            // Each journal has an incarnation of its own; without a journal, each start has. 0 means unknown, so none
+            // is 0. A member that has a state or an earlier journal, but no journal, was in the group before.
+            var incarnation = BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long))) | 1;
+            var returns =
+                options.JournalDirectory is { } place && (Applied() >= 0 || JournalFile.WasSetAside(place));
+            return JournalState.Fresh(options.Id, options.Members.Count, incarnation, returns);
         }
 
         void CheckOwner(JournalState found)

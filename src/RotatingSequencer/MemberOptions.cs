@@ -1,4 +1,5 @@
 using System.Net;
+using RotatingSequencer.Wire;
 using RotatingSequencer.Journal;
 
 namespace RotatingSequencer;
@@ -7,7 +8,7 @@ namespace RotatingSequencer;
 public sealed record MemberOptions
 {
     /// <summary>Members of the largest possible group.</summary>
-    public const int MaxMembers = 63;
+    public const int MaxMembers = Datagram.MaxMembers;
 
     /// <summary>This member's id: its index in <see cref="Members"/>.</summary>
     public required int Id { get; init; }
@@ -16,8 +17,7 @@ public sealed record MemberOptions
     public required IReadOnlyList<IPEndPoint> Members { get; init; }
 
     /// <summary>
-    /// The group's key, at least 16 bytes. Without it nobody can make or alter a datagram. A group that begins anew
-    /// with empty journals needs a new key.
+    /// The group's key, at least 16 bytes. Without it nobody can make, alter or read a datagram.
     /// </summary>
     public required ReadOnlyMemory<byte> GroupKey { get; init; }
 
@@ -44,6 +44,13 @@ public sealed record MemberOptions
 
     /// <summary>Bytes by which the journal grows before a new one begins after the application's state.</summary>
     public long MaxJournalGrowth { get; init; } = 64 << 20;
+
+    /// <summary>
+    /// Copies the application's state from one of these members, best first, puts it durably in the place of this
+    /// application's own, and returns the header that <see cref="Member.CaptureAsync"/> gave there. A member that joins
+    /// the group without a journal of its own needs it. Null: this application cannot be copied.
+    /// </summary>
+    public Func<IReadOnlyList<int>, CancellationToken, Task<ReadOnlyMemory<byte>>>? FetchState { get; init; }
 
     /// <summary>The clock.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;

@@ -8,11 +8,15 @@ namespace RotatingSequencer;
 /// <param name="IsNextSequencer">Whether this member assigns the next number.</param>
 /// <param name="ReachableMembers">Members heard from during the last <see cref="Member.ReachableWithin"/>, this one
 /// included.</param>
+/// <param name="Phase">How far it takes part.</param>
+/// <param name="Waits">What it waits for before it can take part, in words; null when it takes part.</param>
 public readonly record struct MemberStatus(
     long Applied,
     long Stable,
     long Received,
     long Known,
     bool IsNextSequencer,
-    int ReachableMembers
+    int ReachableMembers,
+    MemberPhase Phase,
+    string? Waits
 );

@@ -214,7 +214,7 @@ public sealed class JournalDamageTests : IDisposable
     public void Files_of_two_journals_in_one_directory_are_damage()
     {
         var (_, newer) = TwoGenerations();
-        using (JournalFile.Open(_directory, JournalState.Fresh(1, 3, incarnation: 8), out _)) { }
+        using (JournalFile.Open(_directory, () => JournalState.Fresh(1, 3, incarnation: 8), out _)) { }
 
         var older = File.ReadAllBytes(First);
         File.WriteAllBytes(Second, newer);
@@ -234,7 +234,7 @@ public sealed class JournalDamageTests : IDisposable
         Assert.Throws<InvalidOperationException>(() =>
             JournalFile.Open(
                 _directory,
-                JournalState.Fresh(2, 3, incarnation: 9),
+                () => JournalState.Fresh(2, 3, incarnation: 9),
                 out _,
                 check: state => throw new InvalidOperationException($"of member {state.Self}")
             )
@@ -335,7 +335,7 @@ public sealed class JournalDamageTests : IDisposable
     }
 
     private JournalFile Open(out JournalState state) =>
-        JournalFile.Open(_directory, JournalState.Fresh(1, 3, incarnation: 7), out state);
+        JournalFile.Open(_directory, () => JournalState.Fresh(1, 3, incarnation: 7), out state);
 
     private byte[] ReadOpen()
     {

@@ -134,7 +134,7 @@ public sealed class JournalSyncTests : IDisposable
     }
 
     private JournalFile Open(out JournalState state) =>
-        JournalFile.Open(_directory, JournalState.Fresh(1, 3, incarnation: 7), out state, _disk);
+        JournalFile.Open(_directory, () => JournalState.Fresh(1, 3, incarnation: 7), out state, _disk);
 
     private IEnumerable<string?> Names() => Directory.GetFiles(_directory, "journal-*").Select(Path.GetFileName);
 

@@ -23,7 +23,14 @@ public sealed class JournalTests : IDisposable
             (read.Self, read.Dropped, read.Applied, read.Position)
         );
         Assert.Equal(written.DroppedLocals, read.DroppedLocals);
-        Assert.Equal(written.Incarnations, read.Incarnations);
+        Assert.Equal(
+            (written.Incarnation, written.LifeNumber, written.Promised, written.Returns, written.Operated),
+            (read.Incarnation, read.LifeNumber, read.Promised, read.Returns, read.Operated)
+        );
+        Assert.Equal((written.AllHeld, written.Epoch.Number), (read.AllHeld, read.Epoch.Number));
+        Assert.Equal(written.Epoch.Cut, read.Epoch.Cut);
+        Assert.Equal(written.Epoch.Incarnations, read.Epoch.Incarnations);
+        Assert.Equal(written.Epoch.Locals, read.Epoch.Locals);
         Assert.Equal(written.Partial, read.Partial);
         Assert.Equal(
             written.Requests.Select(r => (r.Id, Convert.ToHexString(r.Body))),
@@ -79,7 +86,7 @@ public sealed class JournalTests : IDisposable
     {
         using (var journal = Open(out var fresh))
         {
-            Assert.Equal(7, fresh.Incarnations[1]);
+            Assert.Equal(7, fresh.Incarnation);
             journal.Append(Record(0));
             journal.Append(Record(1));
         }
@@ -243,10 +250,22 @@ public sealed class JournalTests : IDisposable
         return writer.WrittenSpan.ToArray();
     }
 
-    internal static JournalState Some()
+    internal static JournalState Some(long incarnation = -1)
     {
-        var state = new JournalState(1, 3)
+        Epoch epoch = new(3) { Number = 129, Cut = 290 };
+        for (var m = 0; m < 3; m++)
         {
+            (epoch.Incarnations[m], epoch.Locals[m]) = (-m, (100 * m) - 1);
+        }
+
+        var state = new JournalState(1, 3, epoch)
+        {
+            AllHeld = 299,
+            Incarnation = incarnation,
+            LifeNumber = 3,
+            Promised = 130,
+            Returns = true,
+            Operated = true,
             Dropped = 300,
             Applied = 305,
             Position = 304,
@@ -260,7 +279,6 @@ public sealed class JournalTests : IDisposable
         for (var m = 0; m < 3; m++)
         {
             state.DroppedLocals[m] = 100 * m;
-            state.Incarnations[m] = -m;
         }
 
         state.Requests.AddRange([(new(0, 101), []), (new(2, 1L << 40), [9, 8, 7])]);
@@ -271,9 +289,7 @@ public sealed class JournalTests : IDisposable
     /// <summary>The same, with the incarnation that the tests begin a journal with.</summary>
     internal static JournalState OfThisMember()
     {
-        var state = Some();
-        state.Incarnations[1] = 7;
-        return state;
+        return Some(incarnation: 7);
     }
 
     internal static byte[] Bytes(JournalState state)
@@ -307,7 +323,7 @@ public sealed class JournalTests : IDisposable
     }
 
     private JournalFile Open(out JournalState state) =>
-        JournalFile.Open(_directory, JournalState.Fresh(1, 3, incarnation: 7), out state);
+        JournalFile.Open(_directory, () => JournalState.Fresh(1, 3, incarnation: 7), out state);
 
     private byte[] ReadOpen()
     {

@@ -52,7 +52,7 @@ public sealed class WireTests
                 Assert.True(datagram.Length + Seal.Length <= limit);
                 var readClaims = new Claims(members);
                 Assert.True(DatagramReader.TryOpen(datagram, readClaims, out var reader));
-                Assert.Equal((0, 4_711), (reader.Sender, reader.Incarnation));
+                Assert.Equal((0, 4_711), (reader.Sender, reader.Life));
                 Assert.Equal((claims.Held, claims.Sequences), (readClaims.Held, readClaims.Sequences));
                 Assert.Equal(claims.Locals, readClaims.Locals);
                 while (reader.TryNext(out var message))
@@ -126,7 +126,7 @@ public sealed class WireTests
             script[0].Receive(noise.AsSpan(0, length), script.Now);
         }
 
-        Assert.Equal(20_000, script[0].Counters.Malformed + script[0].Counters.OtherIncarnation);
+        Assert.Equal(20_000, script[0].Counters.Malformed + script[0].Counters.OtherLife);
     }
 
     [Fact]
@@ -168,28 +168,32 @@ public sealed class WireTests
     {
         var key = RandomNumberGenerator.GetBytes(32);
         var seal = new Seal(key);
-        var buffer = new byte[60 + Seal.Length];
-        RandomNumberGenerator.Fill(buffer);
-        var length = seal.Close(buffer, 0, 60);
+        var sealedBytes = new byte[60 + Seal.Length];
+        RandomNumberGenerator.Fill(sealedBytes);
+        sealedBytes[3] = 2;
+        var plain = sealedBytes[..60];
+        Assert.Equal(sealedBytes.Length, seal.Close(sealedBytes, 0, 60));
+        Assert.NotEqual(plain[Datagram.HeaderLength..], sealedBytes[Datagram.HeaderLength..60]);
+        byte[] buffer = [.. sealedBytes];
         Assert.True(seal.TryOpen(buffer, out var opened));
-        Assert.Equal(60, opened.Length);
-        Assert.Equal(buffer.Length, length);
+        Assert.Equal(plain, opened);
 
-        for (var bit = 0; bit < 8 * buffer.Length; bit++)
+        for (var bit = 0; bit < 8 * sealedBytes.Length; bit++)
         {
+            buffer = [.. sealedBytes];
             buffer[bit / 8] ^= (byte)(1 << (bit % 8));
             Assert.False(seal.TryOpen(buffer, out _));
-            buffer[bit / 8] ^= (byte)(1 << (bit % 8));
         }
 
-        for (var cut = 0; cut < buffer.Length; cut++)
+        for (var cut = 0; cut < sealedBytes.Length; cut++)
         {
-            Assert.False(seal.TryOpen(buffer.AsSpan(0, cut), out _));
+            buffer = sealedBytes[..cut];
+            Assert.False(seal.TryOpen(buffer, out _));
         }
 
+        buffer = [.. sealedBytes];
         key[7] ^= 1;
         Assert.False(new Seal(key).TryOpen(buffer, out _));
-        Assert.True(seal.TryOpen(buffer, out _));
     }
 
     private static void ReadAll(ReadOnlySpan<byte> datagram, Claims claims)

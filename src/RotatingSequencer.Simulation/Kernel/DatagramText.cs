@@ -36,6 +36,10 @@ internal static class DatagramText
                 {
                     MessageKind.Request => $"Request {message.Id} {message.Body.Length} B",
                     MessageKind.Sequence => $"Sequence {message.Number} = {message.Id}",
+                    MessageKind.Greeting => DescribeGreeting(message.Greeting),
+                    MessageKind.Prepare => $"Prepare {EpochMessages.ReadPrepare(message.Encoded, members).Number}",
+                    MessageKind.Promise => DescribePromise(EpochMessages.ReadPromise(message.Encoded, members)),
+                    MessageKind.Install => DescribeInstall(EpochMessages.ReadInstall(message.Encoded, members)),
                     _ => DescribeRetransmit(message, members),
                 }
             );
@@ -47,6 +51,19 @@ internal static class DatagramText
         }
 
         return parts;
+    }
+
+    private static string DescribePromise(Promise promise) =>
+        $"Promise {promise.Number}, in {promise.Epoch}, holds {promise.Held}";
+
+    private static string DescribeInstall(Epoch epoch) => $"Install {epoch.Number}, cut {epoch.Cut}";
+
+    private static string DescribeGreeting(in Greeting greeting)
+    {
+        var text = new StringBuilder("Greeting");
+        text.Append(greeting.Ask != 0 ? " asks" : "").Append(greeting.Answer != 0 ? " answers" : "");
+        text.Append(CultureInfo.InvariantCulture, $", in {greeting.Epoch}, promised {greeting.Promised}");
+        return text.ToString();
     }
 
     private static string DescribeRetransmit(in Message message, int members)

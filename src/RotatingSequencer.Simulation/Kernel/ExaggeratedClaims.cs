@@ -10,7 +10,9 @@ internal static class ExaggeratedClaims
     {
         const int MaxOneByteValue = 0x7F;
         var exaggerated = datagram.ToArray();
-        var (held, sequences) = (Datagram.HeaderLength, Datagram.HeaderLength + 1);
+        var rest = datagram[Datagram.HeaderLength..];
+        var held = Varint.TryRead(ref rest, out _) ? datagram.Length - rest.Length : datagram.Length;
+        var sequences = held + 1;
         if (
             exaggerated.Length > sequences
             && exaggerated[held] < MaxOneByteValue

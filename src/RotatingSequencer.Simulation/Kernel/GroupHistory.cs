@@ -47,6 +47,73 @@ internal sealed class GroupHistory
         }
     }
 
+    /// <summary>The latest epoch that any member has entered.</summary>
+    public Epoch? Epoch { get; private set; }
+
+    /// <summary>
+    /// A member has entered an epoch. The first that does makes void what lies above the cut; that was delivered
+    /// nowhere.
+    /// </summary>
+    public void Enter(Epoch epoch, long deliveredAnywhere)
+    {
+        if (Epoch is { } known && epoch.Number <= known.Number)
+        {
+            BrokenRule.Unless(
+                epoch.Number < known.Number
+                    || (
+                        epoch.Cut == known.Cut
+                        && epoch.Incarnations.AsSpan().SequenceEqual(known.Incarnations)
+                        && epoch.Locals.AsSpan().SequenceEqual(known.Locals)
+                    ),
+                "an epoch is the same at all members",
+                $"epoch {epoch.Number} has two cuts: {known.Cut} and {epoch.Cut}"
+            );
+            return;
+        }
+
+        BrokenRule.Unless(
+            epoch.Cut >= deliveredAnywhere && epoch.Cut < _numbers.Count,
+            "a cut keeps what was delivered, and invents nothing",
+            $"epoch {epoch.Number} cuts at {epoch.Cut}; delivered is {deliveredAnywhere} of {_numbers.Count}"
+        );
+        for (var m = 0; m < _bodies.Length; m++)
+        {
+            _numbered[m] = NumberedUpTo(m, epoch.Cut);
+            BrokenRule.Unless(
+                epoch.Locals[m] == _numbered[m] - 1,
+                "a cut says which Requests have numbers",
+                $"epoch {epoch.Number} says {epoch.Locals[m]} of member {m}, not {_numbered[m] - 1}"
+            );
+            if (Epoch is { } before && before.Incarnations[m] != epoch.Incarnations[m])
+            {
+                var kept = (int)_numbered[m];
+                _bodies[m].RemoveRange(kept, _bodies[m].Count - kept);
+            }
+        }
+
+        var numbers = (int)epoch.Cut + 1;
+        _numbers.RemoveRange(numbers, _numbers.Count - numbers);
+        _numberedUpTo.RemoveRange(numbers, _numberedUpTo.Count - numbers);
+        Epoch = epoch;
+    }
+
+    /// <summary>
+    /// A member goes on with an older copy of its journal, in which nobody living misses anything: what only it had is
+    /// gone.
+    /// </summary>
+    public void Forget(int member, Claims claims)
+    {
+        var kept = (int)Math.Max(claims.Locals[member] + 1, _numbered[member]);
+        _bodies[member].RemoveRange(kept, Math.Max(0, _bodies[member].Count - kept));
+        var last = _numbers.Count - 1;
+        if (last > claims.Sequences && last % _bodies.Length == member)
+        {
+            _numbered[_numbers[last].Sender]--;
+            _numbers.RemoveAt(last);
+            _numberedUpTo.RemoveAt(last);
+        }
+    }
+
     public RequestId IdOf(long number) => _numbers[(int)number];
 
     /// <summary>How many Requests of a member have a number up to <paramref name="number"/>.</summary>

@@ -35,7 +35,7 @@ internal sealed class Holdings
     /// <summary>Raises <see cref="Held"/> after additions.</summary>
     public void Advance()
     {
-        while (Sequences.Contains(Held + 1) && Holds(_history.IdOf(Held + 1)))
+        while (Held + 1 < _history.Numbers && Sequences.Contains(Held + 1) && Holds(_history.IdOf(Held + 1)))
         {
             Held++;
         }

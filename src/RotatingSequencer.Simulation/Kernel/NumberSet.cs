@@ -16,6 +16,12 @@ internal sealed class NumberSet
         Contiguous = contiguous;
     }
 
+    public void RemoveAbove(long number)
+    {
+        _beyond.RemoveWhere(n => n > number);
+        Contiguous = Math.Min(Contiguous, number);
+    }
+
     public void Add(long number)
     {
         if (number > Contiguous)

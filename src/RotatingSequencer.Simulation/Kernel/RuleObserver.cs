@@ -36,6 +36,28 @@ internal sealed class RuleObserver
     /// </summary>
     private readonly long[] _firstQuestion;
     private readonly long[] _lastQuestion;
+
+    /// <summary>For each member whose disk has lost something, what it held before; null once that is made good.</summary>
+    private readonly long?[] _lost;
+
+    /// <summary>The incarnation of each member's journal, and the most that each incarnation ever held.</summary>
+    private readonly long[] _incarnations;
+    private readonly Dictionary<long, long> _heldBy = [];
+
+    /// <summary>What each member knows to be held by a majority.</summary>
+    private readonly long[] _stable;
+
+    /// <summary>The epoch that each member is in, on its disk.</summary>
+    private readonly long[] _epoch;
+
+    /// <summary>Where each member began with a copy of another's state.</summary>
+    private readonly long[] _copied;
+
+    /// <summary>The epoch of each member's last datagram.</summary>
+    private readonly long[] _view;
+
+    /// <summary>Incarnations that have entered an epoch; only these count.</summary>
+    private readonly HashSet<long> _entered = [];
     private readonly long[][] _answered;
 
     public RuleObserver(Setup setup)
@@ -56,6 +78,12 @@ internal sealed class RuleObserver
         _answered = [.. Enumerable.Range(0, members).Select(_ => Enumerable.Repeat(long.MaxValue, members).ToArray())];
         _lastHeard = [.. Enumerable.Range(0, members).Select(_ => new long[members])];
         _applied = new int[members];
+        _lost = new long?[members];
+        _incarnations = new long[members];
+        _view = new long[members];
+        _stable = new long[members];
+        _epoch = new long[members];
+        _copied = [.. Enumerable.Repeat(-1L, members)];
         var checkpoint = new ArrayBufferWriter<byte>();
         JournalFormat.WriteCheckpoint(checkpoint, JournalState.Fresh(0, members, 1));
         _anyCheckpoint = checkpoint.WrittenSpan.ToArray();
@@ -69,19 +97,46 @@ internal sealed class RuleObserver
     /// <summary>What a member really holds.</summary>
     public Holdings HoldingsOf(int member) => _holdings[member];
 
+    /// <summary>Whether a member's disk has lost something that is not made good yet.</summary>
+    public bool HasLost(int member) => _lost[member] is not null;
+
+    /// <summary>A member's disk loses something.</summary>
+    public void Loses(int member)
+    {
+        _lost[member] = Math.Max(_lost[member] ?? -1, _holdings[member].Held);
+        _claimed[member].Clear();
+    }
+
     /// <summary>A member starts with the content of its journal.</summary>
     public void Begins(int member, JournalState state, BroadcastCore core)
     {
+        if (_incarnations[member] != state.Incarnation)
+        {
+            _claimed[member].Clear();
+            _sentToAll[member].Clear();
+        }
+
+        _incarnations[member] = state.Incarnation;
+        if (state.Epoch.Number > (History.Epoch?.Number ?? 0))
+        {
+            // A write that was under way when it died is on disk all the same.
+            Enters(member, state.Epoch);
+        }
+
+        _epoch[member] = state.Epoch.Number;
+        if (state.Epoch.Number > 0)
+        {
+            _entered.Add(state.Incarnation);
+        }
+
+        _copied[member] = state.AllHeld < state.Dropped ? state.Dropped : _copied[member];
         Restore(member, state);
         _delivered[member] = _restored[member] = state.Applied;
+        _stable[member] = -1;
         _firstQuestion[member] = long.MaxValue;
         _lastQuestion[member] = 0;
         Array.Fill(_answered[member], long.MaxValue);
-        foreach (var question in _asked.Keys.Where(q => q.Member == member).ToList())
-        {
-            _asked.Remove(question);
-        }
-
+        ForgetQuestions(member);
         BrokenRule.Unless(
             !_claimed[member].ExceedsAnyOf(core.Claims),
             "what is claimed survives",
@@ -91,17 +146,73 @@ internal sealed class RuleObserver
 
     public void ApplicationGoesOn(int member, long position) => _applied[member] = History.OrderedUpTo(position);
 
-    /// <summary>A write of the journal is on disk.</summary>
-    public void Synced(int member, ReadOnlySpan<byte> bytes, bool replaces)
+    /// <summary>A write of the journal is on disk; the content is that of the whole journal.</summary>
+    public void Synced(int member, ReadOnlySpan<byte> bytes, bool replaces, ReadOnlySpan<byte> content)
     {
         if (replaces)
         {
-            Restore(member, JournalFormat.Read(bytes, out _)!);
-            CheckClaims(member, _claimed[member]);
+            var state = JournalFormat.Read(bytes, out _)!;
+            if (state.Epoch.Number > _epoch[member])
+            {
+                Enters(member, state.Epoch);
+            }
+
+            Restore(member, state);
+            if (state.Epoch.Number == (History.Epoch?.Number ?? 0))
+            {
+                CheckClaims(member, _claimed[member]);
+            }
+
             return;
         }
 
-        Add(member, JournalFormat.Read([.. _anyCheckpoint, .. bytes], out _)!);
+        var written = JournalFormat.Read([.. _anyCheckpoint, .. bytes], out _)!;
+        if (written.Epoch.Number > 0 || written.Joins > 0)
+        {
+            if (written.Epoch.Number > 0)
+            {
+                Enters(member, written.Epoch);
+            }
+
+            Restore(member, JournalFormat.Read(content, out _)!);
+            return;
+        }
+
+        Add(member, written);
+    }
+
+    private void ForgetQuestions(int member)
+    {
+        foreach (var question in _asked.Keys.Where(q => q.Member == member).ToList())
+        {
+            _asked.Remove(question);
+        }
+    }
+
+    private void Enters(int member, Epoch epoch)
+    {
+        var everywhere = ulong.MaxValue;
+        var before = History.Epoch;
+        History.Enter(epoch, DeliveredAnywhere);
+        _epoch[member] = epoch.Number;
+        _entered.Add(_incarnations[member]);
+        _claimed[member].Lower(epoch.Cut, epoch.Locals, everywhere);
+        _sentToAll[member].Lower(epoch.Cut, epoch.Locals, 0);
+        if (before?.Number >= epoch.Number)
+        {
+            return;
+        }
+
+        foreach (var incarnation in epoch.Incarnations)
+        {
+            _heldBy[incarnation] = Math.Min(_heldBy.GetValueOrDefault(incarnation, -1), epoch.Cut);
+        }
+
+        for (var m = 0; m < _lost.Length; m++)
+        {
+            _lost[m] = _lost[m] is { } lost ? Math.Min(lost, epoch.Cut) : null;
+            _couldBeServedFrom[m] = epoch.Cut + 1;
+        }
     }
 
     /// <summary>A datagram reached a member's core. Without a journal its messages are held from now on.</summary>
@@ -116,7 +227,11 @@ internal sealed class RuleObserver
         var holdings = _holdings[member];
         while (reader.TryNext(out var message))
         {
-            if (message.Kind == MessageKind.Retransmit)
+            if (message.Kind > MessageKind.Retransmit)
+            {
+                // It is about epochs.
+            }
+            else if (message.Kind == MessageKind.Retransmit)
             {
                 if (message.Answer >= _firstQuestion[member] && message.Answer <= _lastQuestion[member])
                 {
@@ -137,7 +252,7 @@ internal sealed class RuleObserver
             }
         }
 
-        holdings.Advance();
+        Advance(member);
     }
 
     /// <summary>
@@ -156,6 +271,12 @@ internal sealed class RuleObserver
             "datagrams are well formed",
             $"member {member} sends garbage"
         );
+        if (_view[member] != reader.Epoch)
+        {
+            _view[member] = reader.Epoch;
+            ForgetQuestions(member);
+        }
+
         while (reader.TryNext(out var message))
         {
             CheckThatItIsForAll(member, to, message);
@@ -173,20 +294,52 @@ internal sealed class RuleObserver
                 case MessageKind.Sequence:
                     History.CheckSequence(message.Number, message.Id);
                     break;
+                case > MessageKind.Retransmit:
+                    break;
                 default:
-                    CheckMissing(member, to, message, now);
+                    CheckMissing(member, to, message, reader.Joins, now);
                     break;
             }
         }
 
         BrokenRule.Unless(!reader.Malformed, "datagrams are well formed", $"member {member} sends a malformed message");
-        _claimed[member].Raise(_claims);
+        if (!reader.Joins)
+        {
+            _claimed[member].Raise(_claims);
+        }
     }
 
     public void CheckClaims(int member, ReadOnlySpan<byte> datagram)
     {
-        DatagramReader.TryOpen(datagram, _claims, out _);
-        CheckClaims(member, _claims);
+        DatagramReader.TryOpen(datagram, _claims, out var reader);
+        // What a member of an earlier epoch holds may be void. Its claims, and those of one that joins, count for nobody.
+        if (!reader.Joins && reader.Epoch >= (History.Epoch?.Number ?? 0))
+        {
+            CheckClaims(member, _claims);
+        }
+    }
+
+    /// <summary>
+    /// Rule 2(b): what a member knows to be held by a majority is, at the moment at which it learns it. Only the
+    /// incarnations of its epoch count.
+    /// </summary>
+    public void Acted(int member, BroadcastCore core)
+    {
+        if (core.Stable <= _stable[member])
+        {
+            return;
+        }
+
+        var stable = _stable[member] = core.Stable;
+        var holders = core.Incarnations.Count(i =>
+            (_entered.Contains(i) || !_setup.Journal) && _heldBy.GetValueOrDefault(i, -1) >= stable
+        );
+        BrokenRule.Unless(
+            holders >= _majority,
+            "rule 2(b)",
+            $"member {member} takes {stable} to be stable, which {holders} of {_holdings.Length} hold "
+                + $"({HoldersOf(core.Incarnations)})"
+        );
     }
 
     /// <summary>Rule 2.</summary>
@@ -199,11 +352,10 @@ internal sealed class RuleObserver
             $"member {member} delivers {number} after {_delivered[member]}"
         );
         _delivered[member] = number;
-        var holders = _holdings.Count(h => h.Held >= number);
         BrokenRule.Unless(
-            holders >= _majority,
+            number <= Math.Max(_stable[member], _restored[member]),
             "rule 2(b)",
-            $"member {member} delivers {number}, which {holders} of {_holdings.Length} hold"
+            $"member {member} delivers {number}, but knows of a majority only up to {_stable[member]}"
         );
         BrokenRule.Unless(
             _holdings[member].Held >= number,
@@ -214,6 +366,12 @@ internal sealed class RuleObserver
         History.CheckBody(request.Id, request.Body.Span);
         DeliveredAnywhere = Math.Max(DeliveredAnywhere, number);
     }
+
+    private string HoldersOf(IEnumerable<long> incarnations) =>
+        string.Join(
+            ' ',
+            incarnations.Select(i => $"{_heldBy.GetValueOrDefault(i, -1)}{(_entered.Contains(i) ? "" : " joins")}")
+        );
 
     public void Applies(int member, long number, int sender, ReadOnlySpan<byte> payload)
     {
@@ -241,10 +399,25 @@ internal sealed class RuleObserver
             $"member {member}: {core.Dropped}, {core.Applied}, {core.Delivered}, {core.Stable}, {claims.Held}, "
                 + $"{core.Received}"
         );
+        if (_lost[member] is { } lost && core.Operates)
+        {
+            if (History.Epoch?.Number is not { } latest || core.EpochNumber == latest)
+            {
+                History.Forget(member, claims);
+                _sentToAll[member].Locals[member] = Math.Min(
+                    _sentToAll[member].Locals[member],
+                    claims.Locals[member]
+                );
+                _sentToAll[member].Sequences = Math.Min(_sentToAll[member].Sequences, claims.Sequences);
+            }
+
+            _lost[member] = _holdings[member].Held >= lost ? null : lost;
+        }
+
         for (var m = 0; m < _holdings.Length; m++)
         {
             BrokenRule.Unless(
-                _holdings[m].Held >= core.Dropped,
+                _lost[m] is not null || _holdings[m].Held >= core.Dropped || core.Dropped <= _copied[member],
                 "only what all hold is dropped",
                 $"member {member} dropped {core.Dropped}, {m} holds {_holdings[m].Held}"
             );
@@ -272,7 +445,8 @@ internal sealed class RuleObserver
             MessageKind.Request => message.Id.Sender == member && message.Id.Local > _sentToAll[member].Locals[member],
             MessageKind.Sequence => message.Number % _setup.Members == member
                 && message.Number > _sentToAll[member].Sequences,
-            _ => message.Missing.IsEmpty,
+            MessageKind.Retransmit => message.Missing.IsEmpty,
+            _ => false,
         };
         BrokenRule.Unless(
             to != Outbox.All || isNew,
@@ -306,9 +480,11 @@ internal sealed class RuleObserver
         own.Add(id.Local);
         for (var m = 0; isNew && m < _holdings.Length; m++)
         {
-            var ahead = id.Local - History.NumberedUpTo(member, _holdings[m].Held);
+            // What the incarnation before had under way comes on top of that.
+            var window = _copied[member] < 0 ? _setup.Window : 2 * _setup.Window;
+            var ahead = id.Local - History.NumberedUpTo(member, Math.Max(_holdings[m].Held, _lost[m] ?? -1));
             BrokenRule.Unless(
-                ahead < _setup.Window,
+                ahead < window,
                 "a window bounds how far the group runs ahead",
                 $"{id} is {ahead} ahead of what {m} holds"
             );
@@ -341,10 +517,17 @@ internal sealed class RuleObserver
         }
 
         holdings.Sequences.Add(number);
-        holdings.Advance();
+        Advance(member);
     }
 
-    private void CheckMissing(int member, int to, in Message message, long now)
+    private void Advance(int member)
+    {
+        _holdings[member].Advance();
+        var incarnation = _incarnations[member];
+        _heldBy[incarnation] = Math.Max(_heldBy.GetValueOrDefault(incarnation, -1), _holdings[member].Held);
+    }
+
+    private void CheckMissing(int member, int to, in Message message, bool joins, long now)
     {
         if (message.Ask != 0)
         {
@@ -362,12 +545,12 @@ internal sealed class RuleObserver
                 "only what exists is asked for",
                 $"member {member} asks for {range}"
             );
-            // Without a journal the books also count messages that the member ignored at a full window.
+            // A member that joins lets go of what an earlier epoch left, before its disk does. Without a journal the books also count messages that the member ignored at a full window.
             var held = sequences ? _holdings[member].Sequences : _holdings[member].Requests[range.Sender];
             for (var i = range.First; i < range.First + range.Count; i++)
             {
                 BrokenRule.Unless(
-                    !_setup.Journal || !held.Contains(i),
+                    !_setup.Journal || joins || !held.Contains(i),
                     "only what is missing is asked for",
                     $"member {member} holds {i} of {range}"
                 );
@@ -431,7 +614,40 @@ internal sealed class RuleObserver
         }
 
         _holdings[member].Begin(state.Dropped, state.DroppedLocals);
-        Add(member, state);
+        if (History.Epoch is { } latest && state.Epoch.Number < latest.Number)
+        {
+            AddWhatIsValid(member, state, latest);
+        }
+        else
+        {
+            Add(member, state);
+        }
+    }
+
+    /// <summary>A member that is still in an earlier epoch holds things that a later one has made void.</summary>
+    private void AddWhatIsValid(int member, JournalState state, Epoch latest)
+    {
+        foreach (var (id, _) in state.Requests)
+        {
+            var stays =
+                state.Epoch.Number > 0
+                    ? state.Epoch.Incarnations[id.Sender] == latest.Incarnations[id.Sender]
+                    : state.Joins >= latest.Number;
+            if (stays || id.Local <= latest.Locals[id.Sender])
+            {
+                _holdings[member].Requests[id.Sender].Add(id.Local);
+            }
+        }
+
+        foreach (var (number, _) in state.Sequences)
+        {
+            if (number <= latest.Cut)
+            {
+                _holdings[member].Sequences.Add(number);
+            }
+        }
+
+        Advance(member);
     }
 
     private void Add(int member, JournalState state)
@@ -466,7 +682,7 @@ internal sealed class RuleObserver
             holdings.Sequences.Add(number);
         }
 
-        holdings.Advance();
+        Advance(member);
     }
 
     /// <summary>

@@ -50,6 +50,12 @@ internal sealed record Setup
     /// <summary>Usual length of a cut, of a pause, and of the time until a restart.</summary>
     public required long Outage { get; init; }
 
+    /// <summary>Disks that are lost, put back to an older copy, or lose the end of the journal.</summary>
+    public required double DiskFaults { get; init; }
+
+    /// <summary>Whether the group has formed before the run begins.</summary>
+    public bool Formed { get; init; }
+
     public required long Sync { get; init; }
     public required long Apply { get; init; }
     public required int MaxJournalGrowth { get; init; }
@@ -77,6 +83,7 @@ internal sealed record Setup
             Window = window,
             MaxDatagram = maxDatagram,
             Delay = 0,
+            Formed = true,
         };
 
     /// <summary>
@@ -103,6 +110,7 @@ internal sealed record Setup
             Crashes = 0,
             DeathWithinStep = 0,
             PowerLoss = 0,
+            DiskFaults = 0,
             Sync = 20,
             Apply = 10,
             MaxJournalGrowth = 1 << 26,
@@ -122,7 +130,7 @@ internal sealed record Setup
         var journal = random.Chance(0.65);
         var crashes = journal && random.Chance(0.7);
         var overhead = Wire.Datagram.OverheadOf(members);
-        var maxDatagram = random.Pick(1_400, 1_400, 1_400, 576 + (18 * members), overhead + random.Next(6, 80), 9_000);
+        var maxDatagram = random.Pick(1_400, 1_400, 1_400, 576 + (18 * members), LeastDatagram(members) + random.Next(80), 9_000);
         var delay = random.Pick(
             random.Between(10, 200),
             random.Between(10, 200),
@@ -156,6 +164,7 @@ internal sealed record Setup
             DeathWithinStep = crashes && random.Chance(0.5) ? random.Between(1, 40) / 10_000.0 : 0,
             PowerLoss = random.Pick(0, 0.5, 1),
             Outage = random.Between(100, 300_000),
+            DiskFaults = crashes && random.Chance(0.5) ? random.Between(1, 20) : 0,
             Sync = random.Between(10, random.Pick(300, 300, 5_000, 30_000)),
             Apply = random.Between(1, random.Pick(50, 50, 2_000, 20_000)),
             MaxJournalGrowth = random.Pick(200, 2_000, 20_000, 1 << 20, 1 << 26),
@@ -168,6 +177,9 @@ internal sealed record Setup
             Barriers = random.Chance(0.5) ? random.Between(1, 400) : 0,
         };
     }
+
+    /// <summary>The longest messages are those that make an epoch.</summary>
+    private static int LeastDatagram(int members) => Wire.Datagram.OverheadOf(members) + 60 + (20 * members);
 
     public override string ToString()
     {

@@ -16,6 +16,9 @@ internal sealed class SimulatedApplication(int member, int members, RuleObserver
     private long _position = -1;
     private long _positionAtFlush = -1;
 
+    /// <summary>For each member, the highest local number among what was applied.</summary>
+    private long[] _locals = [];
+
     /// <summary>
     /// Everything up to here is applied; the position is lower if the last numbers completed no payload.
     /// </summary>
@@ -28,10 +31,41 @@ internal sealed class SimulatedApplication(int member, int members, RuleObserver
     /// <summary>Up to here it had applied everything when it began: it ignores what it is handed again.</summary>
     public long Seen { get; private set; } = -1;
 
+    /// <summary>The number that its last effects have.</summary>
+    public long Position => _position;
+
     public bool HasWork => _queue.Count > 0 || (FlushRequested && Flushed is null);
+
+    /// <summary>Another state takes the place of this one; it is durable.</summary>
+    public void Put(long position) => _position = _positionAtFlush = position;
+
+    /// <summary>What another member needs besides the state, to go on from it.</summary>
+    public JournalState Capture()
+    {
+        JournalState position = new(member, members)
+        {
+            Dropped = Applied,
+            Applied = Applied,
+            Position = _position,
+            Partial = _assembler.Partial,
+        };
+        _locals.CopyTo(position.DroppedLocals, 0);
+        return position;
+    }
 
     public void Begin(JournalState state)
     {
+        _queue.Clear();
+        ResumeAfterFlush();
+        _locals = [.. state.DroppedLocals];
+        foreach (var (number, id) in state.Sequences)
+        {
+            if (number <= state.Applied)
+            {
+                _locals[id.Sender] = Math.Max(_locals[id.Sender], id.Local);
+            }
+        }
+
         BrokenRule.Unless(
             _position >= state.Position,
             "the application has what the journal no longer holds",
@@ -73,6 +107,7 @@ internal sealed class SimulatedApplication(int member, int members, RuleObserver
         for (; batch > 0 && _queue.TryDequeue(out var request); batch--)
         {
             _payloads.Clear();
+            _locals[request.Id.Sender] = request.Id.Local;
             _assembler.Take(request.Id.Sender, request.Body, _payloads);
             if (request.Number > Seen)
             {

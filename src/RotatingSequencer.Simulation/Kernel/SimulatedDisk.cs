@@ -91,6 +91,19 @@ internal sealed class SimulatedDisk
         return state;
     }
 
+    public bool HasCheckpoint => JournalFormat.Read(_synced.WrittenSpan, out _) is not null;
+
+    /// <summary>The content now, to be put back later.</summary>
+    public byte[] Copy() => _synced.WrittenSpan.ToArray();
+
+    /// <summary>Puts other content in the place of everything.</summary>
+    public void Put(ReadOnlySpan<byte> content)
+    {
+        _writing = null;
+        _synced.ResetWrittenCount();
+        _synced.Write(content);
+    }
+
     private void Keep(byte[] bytes)
     {
         if (_replaces)

@@ -1,4 +1,5 @@
 using RotatingSequencer.Core;
+using RotatingSequencer.Journal;
 using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Simulation;
@@ -17,11 +18,26 @@ internal sealed partial class SimulatedMember
         }
 
         Steps++;
+        try
+        {
+            Step(core);
+        }
+        catch (JournalLostException lost)
+        {
+            Crash(powerLoss: false, staysDown: true);
+            LoseJournal(lost.Message);
+            _world.At(_world.Now + _random.Between(1, _setup.Outage), Start);
+        }
+    }
+
+    private void Step(BroadcastCore core)
+    {
         _world.Recording?.BeginStep(_id);
         var now = _world.Now;
         var dies = !_calm && _random.Chance(_setup.DeathWithinStep) ? _random.Next(1, 6) : 0;
         ReceiveSome(core, now);
-        while (_submitted.TryDequeue(out var payload))
+        CopyState(core);
+        while (!core.IsJoining && _submitted.TryDequeue(out var payload))
         {
             core.Submit(payload);
         }
@@ -41,6 +57,7 @@ internal sealed partial class SimulatedMember
             return;
         }
 
+        _world.Observer.Acted(_id, core);
         HandOver(core);
         CheckNothingIsLeft(core, now);
         _world.Observer.Check(_id, core);
@@ -87,11 +104,16 @@ internal sealed partial class SimulatedMember
 
     private void TakeCompletions(BroadcastCore core, long now)
     {
-        if (_disk.IsIdle && _setup.Journal && _disk.Growth > _flushAt)
+        if (_disk.IsIdle && _setup.Journal && !_options!.StateLost && _disk.Growth > _flushAt)
         {
             _flushAt = _disk.Growth + (_setup.MaxJournalGrowth / 4);
             _application.FlushRequested = true;
             Apply();
+        }
+
+        if (_options!.StateLost)
+        {
+            return;
         }
 
         if (_application.Flushed is not { } flushed)
@@ -109,7 +131,7 @@ internal sealed partial class SimulatedMember
             Apply();
         }
 
-        if (!core.BarrierUnderWay && _barrierWanted)
+        if (core.CanRead && !core.BarrierUnderWay && _barrierWanted)
         {
             _barrierWanted = false;
             _barrierFloor = _world.Observer.DeliveredAnywhere;
@@ -233,11 +255,63 @@ internal sealed partial class SimulatedMember
                 var (bytes, replaces) = _disk.Writing;
                 _ = replaces ? _world.Statistics.Checkpoints++ : _world.Statistics.Syncs++;
                 _disk.Complete();
-                _world.Observer.Synced(_id, bytes, replaces);
+                _world.Observer.Synced(_id, bytes, replaces, _disk.Content);
                 _core!.SyncCompleted();
                 Wake(_world.Now + Scheduling());
             }
         );
+    }
+
+    /// <summary>Copies the state from another member, when this one joins and needs it.</summary>
+    private void CopyState(BroadcastCore core)
+    {
+        if (_copying || core.StateHolders is not { Count: > 0 } holders)
+        {
+            return;
+        }
+
+        core.BeginCopy();
+        _options = _options! with { StateLost = true };
+        var (life, holder) = (_life, holders[_random.Next(holders.Count)]);
+        _copying = true;
+        _world.At(
+            _world.Now + Slowly(4 * _setup.Hop),
+            () =>
+            {
+                if (_life == life)
+                {
+                    FinishCopy(_world.Members[holder]);
+                }
+            }
+        );
+    }
+
+    private void FinishCopy(SimulatedMember holder)
+    {
+        _copying = false;
+        if (holder._core is { IsJoining: false } && _disk.IsIdle)
+        {
+            var copied = holder._application.Capture();
+            _world.Statistics.StatesCopied++;
+            _world.Trace?.Add($"m{_id} has copied the state at {copied.Applied} from m{holder._id}");
+            _application.Put(copied.Position);
+            if (!_calm && _random.Chance(0.1))
+            {
+                // Before the journal that belongs to it.
+                Crash(powerLoss: false);
+                return;
+            }
+
+            var state = _core!.WithCopy(copied);
+            _checkpoint.ResetWrittenCount();
+            JournalFormat.WriteCheckpoint(_checkpoint, state);
+            _disk.Put(_checkpoint.WrittenSpan);
+            _options = _options! with { StateLost = false, FirstToken = _random.NextInt64(1L << 61) };
+            CountCore(_core);
+            Begin(state);
+        }
+
+        Wake(_world.Now + Scheduling());
     }
 
     private void Apply()

@@ -28,6 +28,9 @@ internal sealed partial class SimulatedMember
     private readonly List<long> _barriers = [];
     private readonly ArrayBufferWriter<byte> _checkpoint = new();
     private BroadcastCore? _core;
+    private CoreOptions? _options;
+    private bool _copying;
+    private (byte[] Journal, long Position)? _copy;
     private int _life;
     private long _stepAt = long.MaxValue;
     private long _pausedUntil;
@@ -44,12 +47,13 @@ internal sealed partial class SimulatedMember
         _random = world.Random;
         _id = id;
         _application = new SimulatedApplication(id, _setup.Members, world.Observer, world.Defect);
-        var fresh = JournalState.Fresh(id, _setup.Members, _random.NextInt64() | 1);
-        var checkpoint = new ArrayBufferWriter<byte>();
-        JournalFormat.WriteCheckpoint(checkpoint, fresh);
-        _disk.Begin(checkpoint.WrittenSpan, replaces: true);
-        _disk.Complete();
+        BeginJournal(returns: false);
     }
+
+    /// <summary>Whether this member has entered an epoch, on its disk.</summary>
+    public bool HasJoined => JournalFormat.Read(_disk.Content, out _)!.Epoch.Number > 0;
+
+    public bool Operates => _core is { Operates: true };
 
     public bool IsUp => _core is not null;
 
@@ -83,7 +87,8 @@ internal sealed partial class SimulatedMember
 
     /// <summary>Whether this member has nothing left to do but heartbeats.</summary>
     public bool IsSettled =>
-        _core is { } core
+        _core is { Operates: true } core
+        && !_world.Observer.HasLost(_id)
         && _submitted.Count == 0
         && core.WaitingBytes == 0
         && !core.BarrierUnderWay
@@ -117,6 +122,8 @@ internal sealed partial class SimulatedMember
                 + $"received {core.Received}, known {core.Known}, "
                 + $"claims {core.Claims.Held}/{core.Claims.Sequences}/{string.Join(' ', core.Claims.Locals)}, "
                 + $"waiting {core.WaitingBytes} B and {_submitted.Count}, "
+                + $"epoch {core.EpochNumber}, {(core.Operates ? "operates, " : "")}"
+                + $"waits for {string.Join(' ', core.WaitsFor)}, lost {string.Join(' ', core.LostForGood)}, "
                 + $"barriers {_barriers.Count}, {(_disk.IsIdle ? "" : "syncing, ")}wakes at {core.WakeAt}";
 
     public void Start()
@@ -127,7 +134,17 @@ internal sealed partial class SimulatedMember
         }
 
         var state = _disk.Open();
-        var options = new CoreOptions
+        if (
+            state.Epoch.Number > 0
+            && (_application.Position < state.Position || _application.Position > state.LastNumber)
+        )
+        {
+            // As the host finds before it starts.
+            LoseJournal("the application has another state");
+            state = _disk.Open();
+        }
+
+        _options = new CoreOptions
         {
             Self = _id,
             Members = _setup.Members,
@@ -136,16 +153,55 @@ internal sealed partial class SimulatedMember
             Pipeline = _setup.Pipeline,
             Journal = _setup.Journal,
             Seed = (ulong)_random.NextInt64(),
+            Life = _setup.Formed && _life == 0 ? World.FormedLife(_id) : _random.NextInt64() | 1,
+            Formed = _setup.Formed && _life == 0 ? World.FormedLives(_setup.Members) : null,
+            StateLost = LacksState(state),
             FirstToken = _random.NextInt64(1L << 61),
         };
         var held = $"{state.Requests.Count} Requests, {state.Sequences.Count} Sequences";
         _world.Trace?.Add($"m{_id} begins: dropped {state.Dropped}, applied {state.Applied}, {held}");
-        _core = new BroadcastCore(options, state, _world.Now);
-        _flushAt = _setup.MaxJournalGrowth;
-        _world.Observer.Begins(_id, state, _core);
-        _application.Begin(state);
+        try
+        {
+            Begin(state);
+        }
+        catch (JournalLostException lost)
+        {
+            LoseJournal(lost.Message);
+            Start();
+            return;
+        }
+
         _world.Recording?.Happens(_id, MemberEvent.Starts);
         Wake(_world.Now);
+    }
+
+    private bool LacksState(JournalState state) =>
+        state.Epoch.Number == 0
+        && (_application.Position < state.Position || _application.Position > state.LastNumber);
+
+    private void Begin(JournalState state)
+    {
+        _core = new BroadcastCore(_options!, state, _world.Now);
+        _flushAt = _setup.MaxJournalGrowth;
+        _world.Observer.Begins(_id, state, _core);
+        if (!_options!.StateLost)
+        {
+            _application.Begin(state);
+        }
+    }
+
+    private void BeginJournal(bool returns)
+    {
+        var fresh = JournalState.Fresh(_id, _setup.Members, _random.NextInt64() | 1, returns);
+        if (_setup.Formed && !returns)
+        {
+            fresh = JournalState.Fresh(_id, _setup.Members, World.FormedIncarnation(_id));
+            fresh.Enter(World.FormedEpoch(_setup.Members));
+        }
+
+        var checkpoint = new ArrayBufferWriter<byte>();
+        JournalFormat.WriteCheckpoint(checkpoint, fresh);
+        _disk.Put(checkpoint.WrittenSpan);
     }
 
     public void Calm()
@@ -234,7 +290,7 @@ internal sealed partial class SimulatedMember
         _socket.Clear();
         _submitted.Clear();
         _barriers.Clear();
-        _barrierWanted = _applying = false;
+        _barrierWanted = _applying = _copying = false;
         _stepAt = long.MaxValue;
         _world.Observer.History.Crash(_id);
         _world.Statistics.TornWrites += _disk.Crash(_random, _world.Defect) ? 1 : 0;
@@ -244,6 +300,72 @@ internal sealed partial class SimulatedMember
         {
             _world.At(_world.Now + _random.Between(1, _setup.Outage), Start);
         }
+    }
+
+    /// <summary>Keeps a copy of the disk as it is now, as a backup would.</summary>
+    public void KeepCopy() => _copy = (_disk.Copy(), _application.Position);
+
+    /// <summary>Dies, and comes back with a disk that has lost something.</summary>
+    public void LoseDisk()
+    {
+        if (_core is null)
+        {
+            return;
+        }
+
+        Crash(powerLoss: false, staysDown: true);
+        _world.Observer.Loses(_id);
+        switch (_random.Next(5))
+        {
+            case 0:
+                _world.Trace?.Add($"m{_id} has lost its disk");
+                _world.Statistics.DisksLost++;
+                BeginJournal(returns: false);
+                _application.Put(-1);
+                break;
+            case 1:
+                _world.Trace?.Add($"m{_id} has lost its state");
+                _world.Statistics.StatesLost++;
+                _application.Put(-1);
+                break;
+            case 2 when _copy is { } copy:
+                _world.Trace?.Add($"m{_id} has an older copy of its disk");
+                _world.Statistics.OlderCopies++;
+                _disk.Put(copy.Journal);
+                _application.Put(copy.Position);
+                break;
+            case 3 when _copy is { } copy:
+                _world.Trace?.Add($"m{_id} has an older copy of its journal");
+                _world.Statistics.OlderCopies++;
+                _disk.Put(copy.Journal);
+                break;
+            default:
+                _world.Trace?.Add($"m{_id} has lost the end of its journal");
+                _world.Statistics.JournalsCutShort++;
+                var kept = _disk.Copy();
+                _disk.Put(kept.AsSpan(0, kept.Length - _random.Next(Math.Min(kept.Length, 400))));
+                if (!_disk.HasCheckpoint)
+                {
+                    BeginJournal(returns: true);
+                }
+
+                break;
+        }
+
+        _world.At(_world.Now + _random.Between(1, _setup.Outage), Start);
+    }
+
+    /// <summary>What this member has is not what the others know of it: it joins as a new one.</summary>
+    private void LoseJournal(string why)
+    {
+        BrokenRule.Unless(
+            _world.Observer.HasLost(_id),
+            "a member finds something lost only when something is",
+            $"member {_id}: {why}"
+        );
+        _world.Trace?.Add($"m{_id} sets its journal aside: {why}");
+        _world.Statistics.LossesNoticed++;
+        BeginJournal(returns: true);
     }
 
     public void CountCore(BroadcastCore? core = null)

@@ -36,6 +36,13 @@ internal sealed class Statistics
     public long PowerLosses;
     public long DeathsWithinStep;
     public long TornWrites;
+    public long DisksLost;
+    public long StatesLost;
+    public long OlderCopies;
+    public long JournalsCutShort;
+    public long LossesNoticed;
+    public long StatesCopied;
+    public long Epochs;
     public long Syncs;
     public long Checkpoints;
     public long MaxSettlingMilliseconds;

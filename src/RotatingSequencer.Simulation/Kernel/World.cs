@@ -42,6 +42,25 @@ internal sealed class World
         Members = [.. Enumerable.Range(0, Setup.Members).Select(id => new SimulatedMember(this, id))];
     }
 
+    /// <summary>The epoch of a group that has formed before the run begins.</summary>
+    public static Wire.Epoch FormedEpoch(int members)
+    {
+        Wire.Epoch epoch = new(members) { Number = Wire.Epoch.NumberAbove(0, 0) };
+        for (var m = 0; m < members; m++)
+        {
+            epoch.Incarnations[m] = FormedIncarnation(m);
+        }
+
+        return epoch;
+    }
+
+    public static long FormedIncarnation(int member) => 1_001 + (2 * member);
+
+    public static long FormedLife(int member) => 2_001 + (2 * member);
+
+    public static IReadOnlyList<long> FormedLives(int members) =>
+        [.. Enumerable.Range(0, members).Select(FormedLife)];
+
     /// <summary>A group in which only what a script says happens.</summary>
     public static World Scripted(int members) => new(new Random(0), Setup.Scripted(members), null, Defect.None);
 
@@ -90,6 +109,7 @@ internal sealed class World
         }
 
         Statistics.Runs = 1;
+        Statistics.Epochs = Observer.History.Epoch?.Number / Wire.Epoch.Coordinators ?? 0;
         Statistics.SimulatedSeconds = Now / 1_000_000;
         Statistics.Numbers = Observer.History.Numbers;
         Statistics.Applications = (long)Observer.History.Ordered * Setup.Members;
@@ -144,6 +164,8 @@ internal sealed class World
             }
         );
         Repeat(Setup.Crashes, () => Members[Random.Next(Setup.Members)].Crash(Random.Chance(Setup.PowerLoss)));
+        Repeat(Setup.DiskFaults, () => Members[Random.Next(Setup.Members)].KeepCopy());
+        Repeat(Setup.DiskFaults, LoseDisk);
         Repeat(
             Setup.Cuts,
             () =>
@@ -159,6 +181,19 @@ internal sealed class World
                 }
             }
         );
+    }
+
+    /// <summary>
+    /// No more disks at once than the group can do without; and none while the group forms, since then all are needed.
+    /// </summary>
+    private void LoseDisk()
+    {
+        var member = Members[Random.Next(Setup.Members)];
+        var lost = Enumerable.Range(0, Setup.Members).Count(m => Members[m] != member && Observer.HasLost(m));
+        if (Members.All(m => m.HasJoined || Observer.HasLost(Array.IndexOf(Members, m))) && lost < Setup.Members / 2)
+        {
+            member.LoseDisk();
+        }
     }
 
     private void CutLink(int from, int to, long duration)

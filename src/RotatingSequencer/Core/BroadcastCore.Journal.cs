@@ -29,6 +29,9 @@ internal sealed partial class BroadcastCore
     public void BeginSync()
     {
         RecordHeld(_syncing);
+        _syncingEpoch = _epoch.Number;
+        _syncingPromised = _promised;
+        _syncingOperation = _operated;
         Records.ResetWrittenCount();
         Counters.Syncs++;
         _syncUnderWay = true;
@@ -40,6 +43,10 @@ internal sealed partial class BroadcastCore
     public void SyncCompleted()
     {
         _claims.Raise(_syncing);
+        _durableEpoch = _syncingEpoch;
+        _durablePromised = _syncingPromised;
+        _durableOperation = _syncingOperation && _operated;
+        _lifeDurable = true;
         _syncUnderWay = false;
     }
 
@@ -51,12 +58,17 @@ internal sealed partial class BroadcastCore
     /// </summary>
     public void BeginCheckpoint(IBufferWriter<byte> journal, long position, byte[][] partial)
     {
-        var state = new JournalState(_self, _members)
+        var state = new JournalState(_self, _members, _epoch)
         {
             Dropped = Dropped,
+            AllHeld = _allHeld,
             Applied = Applied,
             Position = position,
-            Incarnations = _incarnations,
+            Incarnation = _incarnation,
+            LifeNumber = _lifeNumber,
+            Returns = _returns,
+            Operated = _operated,
+            Promised = _promised,
             Partial = partial,
         };
         for (var s = 0; s < _members; s++)
@@ -87,6 +99,27 @@ internal sealed partial class BroadcastCore
         BeginSync();
     }
 
+    /// <summary>
+    /// The journal with which this member goes on once it has copied the application's state, and the position that
+    /// belongs to it, from another member.
+    /// </summary>
+    public JournalState WithCopy(JournalState copied)
+    {
+        JournalState state = new(_self, _members)
+        {
+            Dropped = copied.Applied,
+            Applied = copied.Applied,
+            Position = copied.Position,
+            Partial = copied.Partial,
+            Incarnation = _incarnation,
+            LifeNumber = _lifeNumber - 1,
+            Returns = _returns,
+            Promised = _promised,
+        };
+        copied.DroppedLocals.CopyTo(state.DroppedLocals, 0);
+        return state;
+    }
+
     /// <summary>Decides whether the waiting records can wait longer.</summary>
     private void ScheduleSync(long now)
     {
@@ -102,6 +135,10 @@ internal sealed partial class BroadcastCore
 
         _syncDue |=
             now >= _syncAt
+            || _durablePromised < _promised
+            || _durableEpoch < _epoch.Number
+            || _durableOperation != _operated
+            || IsJoining
             || HoldsBackSequence
             || HoldsBackRequests
             || (!AnyWaitsForNumber && IsAnyAwaited(Math.Max(_syncing.Held, _claims.Held), Received));

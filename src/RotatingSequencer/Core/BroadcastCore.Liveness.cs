@@ -47,7 +47,7 @@ internal sealed partial class BroadcastCore
     public bool TryFinishBarrier(out long target)
     {
         target = Math.Max(_barrier.Target, _claims.Held);
-        if (!BarrierUnderWay || BitOperations.PopCount(_barrier.Answered) + 1 < _majority)
+        if (!BarrierUnderWay || !CanRead || BitOperations.PopCount(_barrier.Answered) + 1 < _majority)
         {
             return false;
         }
@@ -58,7 +58,6 @@ internal sealed partial class BroadcastCore
 
     private void KeepAlive(long now)
     {
-        WakeAt = long.MaxValue;
         ScheduleSync(now);
         if (_members == 1)
         {
@@ -68,10 +67,21 @@ internal sealed partial class BroadcastCore
         Acknowledge(now);
         for (var m = 0; m < _members; m++)
         {
-            if (m != _self)
+            if (m == _self)
             {
-                AskForGaps(m, now);
-                ProbeIfBehind(m, now);
+                if (IsJoining)
+                {
+                    AskForGaps(m, now);
+                }
+
+                continue;
+            }
+
+            AskForGaps(m, now);
+            ProbeIfBehind(m, now);
+            if (!_settled)
+            {
+                Contact(m, now);
             }
         }
 
@@ -213,7 +223,7 @@ internal sealed partial class BroadcastCore
             && _peers[next].Sequences < last
             && AnyWaitsForNumber;
         var lacksRequest = own <= _sentOwn && _peers[next].Locals[_self] < own;
-        if (next == _self || !(lacksSequence || lacksRequest))
+        if (!_operates || next == _self || !(lacksSequence || lacksRequest))
         {
             _turn.Due = 0;
             return;
@@ -311,14 +321,18 @@ internal sealed partial class BroadcastCore
 
     private void Ask(int destination, ReadOnlySpan<MissingRange> missing, long now)
     {
-        var token = ++_token;
-        Outbox.AddRetransmit(destination, ask: token, answer: 0, missing);
+        Outbox.AddRetransmit(destination, ask: NewToken(now), answer: 0, missing);
         Counters.Asked++;
         Counters.RepairsAsked += missing.Length > 0 ? 1 : 0;
-        _askedAt[token % _askedAt.Length] = now;
     }
 
-    private void OnAnswer(int from, long token, long now)
+    private long NewToken(long now)
+    {
+        _askedAt[++_token % _askedAt.Length] = now;
+        return _token;
+    }
+
+    private void Measure(int from, long token, long now)
     {
         // Answers to earlier questions count as well: while timeouts are too short, the next question always goes out
         // before the answer comes.
@@ -327,12 +341,15 @@ internal sealed partial class BroadcastCore
             _roundTrips[from].Measured(now - _askedAt[token % _askedAt.Length]);
             _probes[from].Answered = token;
         }
+    }
 
+    private void OnAnswer(int from, long token)
+    {
         // Tokens only grow, so this answers a question of the round. The claims of its datagram are already stored.
         if (BarrierUnderWay && token >= _barrier.Token && token <= _token)
         {
             _barrier.Answered |= 1UL << from;
-            _barrier.Target = Math.Max(_barrier.Target, _peers[from].Held);
+            _barrier.Target = Math.Max(_barrier.Target, _incoming.Held);
         }
     }
 

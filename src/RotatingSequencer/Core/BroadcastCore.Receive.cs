@@ -13,6 +13,12 @@ internal sealed partial class BroadcastCore
     /// <exception cref="ProtocolViolationException">The datagram shows that the group's rules were broken.</exception>
     public void Receive(ReadOnlySpan<byte> datagram, long now)
     {
+        if (!_lifeDurable)
+        {
+            // An answer would come from a start that the disk does not know of.
+            return;
+        }
+
         if (!DatagramReader.TryOpen(datagram, _incoming, out var reader) || reader.Sender == _self)
         {
             Counters.Malformed++;
@@ -20,15 +26,80 @@ internal sealed partial class BroadcastCore
         }
 
         var from = reader.Sender;
-        if (!IsKnownIncarnation(from, reader.Incarnation))
-        {
-            Counters.OtherIncarnation++;
-            return;
-        }
-
+        var isKnown = reader.Life == _lives[from].Life;
+        // Claims of another incarnation, or of another epoch, may be void here: to believe them would make false
+        // majorities.
+        var counts = isKnown && reader.Epoch == _view.Number && _view.Number > 0 && IsOfView(from) && !reader.Joins;
         Counters.Datagrams++;
         Counters.From[from]++;
-        _lastHeard[from] = now;
+        Counters.OtherLife += isKnown ? 0 : 1;
+        if (isKnown)
+        {
+            _lastHeard[from] = now;
+        }
+
+        if (counts && !IsFrozen)
+        {
+            TakeClaims(from);
+        }
+
+        while (reader.TryNext(out var message))
+        {
+            switch (message.Kind)
+            {
+                case MessageKind.Greeting:
+                    OnGreeting(from, reader.Life, message.Greeting, now);
+                    isKnown = reader.Life == _lives[from].Life;
+                    break;
+                case MessageKind.Prepare when isKnown:
+                    OnPrepare(from, EpochMessages.ReadPrepare(message.Encoded, _members), now);
+                    break;
+                case MessageKind.Promise when isKnown:
+                    OnPromise(from, EpochMessages.ReadPromise(message.Encoded, _members));
+                    break;
+                case MessageKind.Install when isKnown:
+                    OnInstall(EpochMessages.ReadInstall(message.Encoded, _members));
+                    break;
+                case MessageKind.Request when counts && !IsFrozen:
+                    OnRequest(message.Id, message.Body);
+                    break;
+                case MessageKind.Sequence when counts && !IsFrozen:
+                    OnSequence(message.Number, message.Id);
+                    break;
+                case MessageKind.Retransmit when isKnown:
+                    OnRetransmit(from, message, reader.Joins, reader.Epoch, now);
+                    break;
+                default:
+                    Counters.Ignored++;
+                    break;
+            }
+        }
+
+        Counters.Malformed += reader.Malformed && isKnown ? 1 : 0;
+        if (!isKnown)
+        {
+            AskWhoItIs(from, now);
+        }
+    }
+
+    private void TakeClaims(int from)
+    {
+        if (!IsJoining)
+        {
+            CheckOwn(from);
+        }
+
+        if (_peers[from].Raise(_incoming))
+        {
+            _seen.Raise(_incoming);
+            _probes[from].Attempts = 0;
+            _probes[from].Due = 0;
+        }
+    }
+
+    /// <summary>Nobody can hold what only this member sends and does not hold.</summary>
+    private void CheckOwn(int from)
+    {
         if (_incoming.Locals[_self] > _requests[_self].Contiguous)
         {
             throw new JournalLostException(
@@ -39,59 +110,20 @@ internal sealed partial class BroadcastCore
 
         // A member that assigns a number holds all up to it. This one would assign its numbers a second time.
         var own = _incoming.Sequences - ((_incoming.Sequences - _self + _members) % _members);
-        if (own > _sequences.Contiguous)
+        if (own > _sequences.Contiguous && own > _view.Cut)
         {
             throw new JournalLostException(
                 $"Member {from} holds number {own}, which this member assigned, but this member's journal ends at "
                     + $"{_sequences.Contiguous}: its journal was lost."
             );
         }
-
-        if (_peers[from].Raise(_incoming))
-        {
-            _seen.Raise(_incoming);
-            _probes[from].Attempts = 0;
-            _probes[from].Due = 0;
-        }
-
-        while (reader.TryNext(out var message))
-        {
-            switch (message.Kind)
-            {
-                case MessageKind.Request:
-                    OnRequest(message.Id, message.Body);
-                    break;
-                case MessageKind.Sequence:
-                    OnSequence(message.Number, message.Id);
-                    break;
-                default:
-                    OnRetransmit(from, message, now);
-                    break;
-            }
-        }
-
-        Counters.Malformed += reader.Malformed ? 1 : 0;
-    }
-
-    private bool IsKnownIncarnation(int from, long incarnation)
-    {
-        if (_incarnations[from] == 0)
-        {
-            _incarnations[from] = incarnation;
-            if (_options.Journal)
-            {
-                JournalFormat.WriteIncarnation(Records, from, incarnation);
-            }
-        }
-
-        // Another incarnation has lost what its predecessor claimed: to believe both would make false majorities.
-        return _incarnations[from] == incarnation;
     }
 
     private void OnRequest(RequestId id, ReadOnlySpan<byte> body)
     {
         // The window also bounds which numbers are believed.
-        if (id.Sender == _self || id.Local >= _requests[id.Sender].Limit || body.Length > _body.Length)
+        var isOwn = id.Sender == _self && !(IsJoining && id.Local <= _view.Locals[_self]);
+        if (isOwn || id.Local >= _requests[id.Sender].Limit || body.Length > _body.Length)
         {
             Counters.Ignored++;
             return;

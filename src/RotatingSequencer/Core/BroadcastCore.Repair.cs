@@ -28,6 +28,11 @@ internal sealed partial class BroadcastCore
     /// </summary>
     private void AskForGaps(int owner, long now)
     {
+        if (IsFrozen)
+        {
+            return;
+        }
+
         ref var repair = ref _repairs[owner];
         var seen = new MessagePosition(
             Math.Min(_seen.Locals[owner], _requests[owner].Limit - 1),
@@ -44,7 +49,8 @@ internal sealed partial class BroadcastCore
         if (now >= repair.AskAt)
         {
             repair.AskAt = long.MaxValue;
-            repair.Asked = AskFor(owner, repair.Asked, repair.Noticed, helper: null, now);
+            var helper = CanAnswer(owner) ? null : FindHolder(owner, repair);
+            repair.Asked = AskFor(owner, repair.Asked, repair.Noticed, helper, now);
             if (repair.AskAgainAt == long.MaxValue)
             {
                 repair.AskAgain = repair.Asked;
@@ -72,7 +78,7 @@ internal sealed partial class BroadcastCore
                 owner,
                 MessagePosition.BeforeAll,
                 repair.AskAgain,
-                repair.Attempts >= OwnerAttempts ? FindHolder(owner, repair) : null,
+                repair.Attempts >= OwnerAttempts || !CanAnswer(owner) ? FindHolder(owner, repair) : null,
                 now
             );
             repair.AskAgain = repair.Asked;
@@ -142,7 +148,11 @@ internal sealed partial class BroadcastCore
 
         if (count > 0)
         {
-            Ask(owner, _missing.AsSpan(0, count), now);
+            if (CanAnswer(owner))
+            {
+                Ask(owner, _missing.AsSpan(0, count), now);
+            }
+
             if (helper is { } holder)
             {
                 Ask(holder, _missing.AsSpan(0, count), now);
@@ -151,6 +161,9 @@ internal sealed partial class BroadcastCore
 
         return new(Math.Min(last.Request, q - 1), Math.Min(last.Sequence, k - 1));
     }
+
+    /// <summary>Whether an owner has its messages: not while it joins, nor can this member ask itself.</summary>
+    private bool CanAnswer(int owner) => owner != _self && _lives[owner].Epoch == _view.Number;
 
     /// <summary>
     /// Another member that claims to hold what the owner does not send. The original description asks owners only; this
@@ -163,7 +176,7 @@ internal sealed partial class BroadcastCore
             var m = (owner + 1 + repair.Attempts + i) % _members;
             if (
                 m != owner
-                && m != _self
+                && CanAnswer(m)
                 && (_peers[m].Locals[owner] >= repair.First.Request || _peers[m].Sequences >= repair.First.Sequence)
             )
             {
@@ -174,14 +187,18 @@ internal sealed partial class BroadcastCore
         return null;
     }
 
-    private void OnRetransmit(int from, in Message message, long now)
+    private void OnRetransmit(int from, in Message message, bool joins, long epoch, long now)
     {
         if (message.Answer != 0)
         {
-            OnAnswer(from, message.Answer, now);
+            Measure(from, message.Answer, now);
+            if (!joins && IsOfView(from) && epoch == _view.Number && !IsFrozen)
+            {
+                OnAnswer(from, message.Answer);
+            }
         }
 
-        var budget = MaxAnswerBytes;
+        var budget = epoch == _view.Number && IsOfView(from) && !IsFrozen ? MaxAnswerBytes : 0;
         var missing = message.Missing;
         while (budget > 0 && !missing.IsEmpty && MissingRange.TryRead(ref missing, _members, out var range))
         {
@@ -191,9 +208,14 @@ internal sealed partial class BroadcastCore
                     : AnswerRequests(from, range, budget, now);
         }
 
-        if (message.Ask != 0)
+        if (message.Ask != 0 && CanRead)
         {
             Outbox.AddRetransmit(from, ask: 0, answer: message.Ask, []);
+        }
+        else if (message.Ask != 0)
+        {
+            // A reader must not count this member, but the asker gets its claims.
+            Outbox.AddClaims(from);
         }
     }
 

@@ -61,11 +61,9 @@ internal sealed partial class BroadcastCore
     /// <summary>The highest numbers that are known to exist, from claims or messages.</summary>
     private readonly Claims _seen;
 
-    /// <summary>The incarnation of each member, 0 while unknown.</summary>
-    private readonly long[] _incarnations;
-
     private readonly Claims _incoming;
     private readonly long[] _lastHeard;
+    private long _allHeld;
     private bool _syncUnderWay;
     private long _sentOwn;
     private long _sentSequence;
@@ -74,13 +72,24 @@ internal sealed partial class BroadcastCore
     public BroadcastCore(CoreOptions options, JournalState state, long now)
     {
         _options = options;
+        Counters = options.Counters ?? new CoreCounters();
         _self = options.Self;
         _members = options.Members;
         _majority = (_members / 2) + 1;
         var maxBody = options.MaxDatagram - Datagram.OverheadOf(_members);
         _submissions = new SubmissionQueue(maxBody);
         _body = new byte[maxBody];
-        _incarnations = state.Incarnations;
+        _incarnation = state.Incarnation;
+        _life = options.Life;
+        _lifeNumber = state.LifeNumber + 1;
+        _returns = state.Returns;
+        _stateLost = options.StateLost;
+        _lives = new PeerLife[_members];
+        _promises = new Promise?[_members];
+        _epoch = _view = state.Epoch;
+        _promised = _durablePromised = _syncingPromised = state.Promised;
+        _durableEpoch = _syncingEpoch = state.Epoch.Number;
+        _operated = _durableOperation = _syncingOperation = state.Operated;
         _numbered = [.. state.DroppedLocals];
         // A sender keeps to its window as far as it knows; others may know less, and see it run ahead. A journal goes
         // back to its checkpoint, however old that is. A restarted member needs all of it, and has room again once the
@@ -98,6 +107,7 @@ internal sealed partial class BroadcastCore
         );
         Dropped = state.Dropped;
         Applied = Delivered = state.Applied;
+        _allHeld = state.AllHeld;
         Received = state.Dropped;
         _claims = new Claims(_members);
         _syncing = new Claims(_members);
@@ -117,7 +127,7 @@ internal sealed partial class BroadcastCore
             probe.Answered = _token;
         }
 
-        Outbox = new Outbox(_self, _incarnations[_self], options.MaxDatagram, _claims);
+        Outbox = new Outbox(_self, _life, options.MaxDatagram, _claims) { Epoch = _view.Number, Joins = IsJoining };
         _nextHeartbeat = now;
         _measureAt = now + MinMeasureInterval;
 
@@ -136,6 +146,16 @@ internal sealed partial class BroadcastCore
         _sentOwn = _claims.Locals[_self];
         _sentSequence = _claims.Sequences;
         FirstLocal = _requests[_self].Contiguous + 1;
+        _lifeDurable = !options.Journal || options.Formed is not null;
+        if (options.Formed is { } lives)
+        {
+            BeginFormed(lives);
+        }
+        else if (options.Journal)
+        {
+            JournalFormat.WriteLife(Records, _lifeNumber);
+        }
+
         if (state.Applied > Received)
         {
             throw new JournalLostException(
@@ -160,8 +180,8 @@ internal sealed partial class BroadcastCore
     /// <summary>When to call <see cref="Act"/> next, if nothing comes in before.</summary>
     public long WakeAt { get; private set; }
 
-    /// <summary>Local number of the first own Request since the start.</summary>
-    public long FirstLocal { get; }
+    /// <summary>Local number of the first own Request since the start, or since this member joined.</summary>
+    public long FirstLocal { get; private set; }
 
     /// <summary>All members are known to hold everything up to here; it is applied, and forgotten.</summary>
     public long Dropped { get; private set; }
@@ -204,7 +224,7 @@ internal sealed partial class BroadcastCore
     public bool IsNextSequencer => (_sequences.Contiguous + 1) % _members == _self;
 
     /// <summary>The counters so far.</summary>
-    public CoreCounters Counters { get; } = new();
+    public CoreCounters Counters { get; }
 
     /// <summary>Bytes of payloads that wait to be sent; the caller bounds them.</summary>
     public long WaitingBytes => _submissions.Bytes;
@@ -243,20 +263,36 @@ internal sealed partial class BroadcastCore
     /// </summary>
     public void Act(long now)
     {
+        WakeAt = long.MaxValue;
+        if (!_lifeDurable)
+        {
+            // Nothing is said before the disk knows of this start.
+            _syncDue = true;
+            return;
+        }
+
         // Each step makes room for the next, so that nothing that could be done now waits for another input: dropping
         // makes room in the window, and assigning an own number makes room in the pipeline.
         DropWhatAllHold();
-        do
+        Reform(now);
+        if (_operates)
         {
-            SendOwnRequests();
-        } while (AssignNumbers());
+            do
+            {
+                SendOwnRequests();
+            } while (AssignNumbers());
+        }
 
         if (!_options.Journal)
         {
             RecordHeld(_claims);
         }
 
-        SendDurable(now);
+        if (!IsJoining)
+        {
+            SendDurable(now);
+        }
+
         DeliverStable();
         KeepAlive(now);
     }
@@ -363,13 +399,16 @@ internal sealed partial class BroadcastCore
         Span<long> held = stackalloc long[_members];
         for (var m = 0; m < _members; m++)
         {
-            held[m] = m == _self ? _claims.Held : _peers[m].Held;
+            held[m] =
+                m != _self ? _peers[m].Held
+                : _durableEpoch == 0 ? -1
+                : _claims.Held;
         }
 
         held.Sort();
         // The lowest position of the best majority: that many members hold at least this much.
         Stable = Math.Max(Stable, held[_members - _majority]);
-        while (Delivered < Math.Min(Stable, _claims.Held))
+        while (Delivered < Math.Min(Stable, _claims.Held) && !_stateLost)
         {
             var id = _sequences[++Delivered].Id;
             ref var request = ref _requests[id.Sender][id.Local];
@@ -388,6 +427,7 @@ internal sealed partial class BroadcastCore
             }
         }
 
+        _allHeld = Math.Max(_allHeld, all);
         while (Dropped < all)
         {
             var id = _sequences.DropFirst().Id;

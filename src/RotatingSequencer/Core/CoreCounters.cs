@@ -1,3 +1,5 @@
+using RotatingSequencer.Wire;
+
 namespace RotatingSequencer.Core;
 
 /// <summary>What a member counts, for its metrics.</summary>
@@ -6,17 +8,19 @@ internal sealed class CoreCounters
     public long Datagrams;
 
     /// <summary>Datagrams of each member, among <see cref="Datagrams"/>.</summary>
-    public readonly long[] From = new long[MemberOptions.MaxMembers];
+    public readonly long[] From = new long[Datagram.MaxMembers];
 
     /// <summary>Datagrams sent to each member, among <see cref="Sent"/>.</summary>
-    public readonly long[] To = new long[MemberOptions.MaxMembers];
+    public readonly long[] To = new long[Datagram.MaxMembers];
 
     public long Unauthentic;
     public long Oversized;
     public long Sent;
     public long SendFailures;
     public long Malformed;
-    public long OtherIncarnation;
+
+    /// <summary>Messages of lives that are not known, or of other epochs.</summary>
+    public long OtherLife;
     public long Ignored;
     public long Duplicates;
     public long Requests;

@@ -32,6 +32,23 @@ internal sealed record CoreOptions
     /// </summary>
     public bool Journal { get; init; }
 
+    /// <summary>A random name of this start, not 0.</summary>
+    public required long Life { get; init; }
+
+    /// <summary>
+    /// Whether the application's state is not the one that the journal needs: it has to be copied from another member.
+    /// </summary>
+    public bool StateLost { get; init; }
+
+    /// <summary>
+    /// For scripts of a group that has formed: the life of each member. Null: the group forms, and this member greets
+    /// the others.
+    /// </summary>
+    public IReadOnlyList<long>? Formed { get; init; }
+
+    /// <summary>Where to count; null for new counters.</summary>
+    public CoreCounters? Counters { get; init; }
+
     /// <summary>Seed of the jitter.</summary>
     public required ulong Seed { get; init; }
 

@@ -10,6 +10,7 @@ internal sealed class Window<T>(long first, int capacity)
 {
     private const int InitialSize = 16;
 
+    private int _capacity = capacity;
     private Slot[] _slots = new Slot[Math.Min(InitialSize, capacity)];
 
     /// <summary>Lowest number not dropped.</summary>
@@ -19,10 +20,25 @@ internal sealed class Window<T>(long first, int capacity)
     public long Contiguous { get; private set; } = first - 1;
 
     /// <summary>The first number that this window may not hold yet.</summary>
-    public long Limit => First + capacity;
+    public long Limit => First + _capacity;
 
     /// <summary>A number above all held ones.</summary>
     public long HeldEnd => First + _slots.Length;
+
+    /// <summary>The highest number that is held, or was.</summary>
+    public long Highest
+    {
+        get
+        {
+            var number = HeldEnd - 1;
+            while (number > Contiguous && !Holds(number))
+            {
+                number--;
+            }
+
+            return number;
+        }
+    }
 
     /// <summary>The item with this number, which must be held.</summary>
     public ref T this[long number] => ref _slots[IndexOf(number)].Value;
@@ -64,11 +80,30 @@ internal sealed class Window<T>(long first, int capacity)
         return value;
     }
 
+    /// <summary>Makes room up to a number; nothing is allocated before it is used.</summary>
+    public void MakeRoom(long number) => _capacity = (int)Math.Max(_capacity, number - First + 1);
+
+    /// <summary>Removes all held items above a number.</summary>
+    public void RemoveAbove(long number, Action<T>? removed = null)
+    {
+        for (var n = Math.Max(number + 1, First); n < HeldEnd; n++)
+        {
+            ref var slot = ref _slots[IndexOf(n)];
+            if (slot.Held)
+            {
+                removed?.Invoke(slot.Value);
+                slot = default;
+            }
+        }
+
+        Contiguous = Math.Min(Contiguous, Math.Max(number, First - 1));
+    }
+
     private int IndexOf(long number) => (int)(number % _slots.Length);
 
     private void Grow()
     {
-        var larger = new Slot[Math.Min((long)_slots.Length * 2, capacity)];
+        var larger = new Slot[Math.Min((long)_slots.Length * 2, _capacity)];
         for (var number = First; number < First + _slots.Length; number++)
         {
             larger[number % larger.Length] = _slots[IndexOf(number)];

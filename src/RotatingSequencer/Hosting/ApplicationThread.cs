@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using RotatingSequencer.Core;
@@ -16,7 +17,13 @@ internal sealed class ApplicationThread : IDisposable
 
     private readonly IDeliveryHandler _handler;
     private readonly int _self;
-    private readonly long _firstLocal;
+    private readonly int _members;
+    private readonly ConcurrentQueue<Action<ReadOnlyMemory<byte>>> _captures = new();
+
+    /// <summary>For each member, the highest local number among what was applied.</summary>
+    private readonly long[] _locals;
+
+    private long _firstLocal;
     private readonly Action _wakeLoop;
     private readonly Assembler _assembler;
     private readonly Thread _thread;
@@ -57,6 +64,16 @@ internal sealed class ApplicationThread : IDisposable
         _position = position;
         _self = self;
         _firstLocal = firstLocal;
+        _members = members;
+        _locals = [.. state.DroppedLocals];
+        foreach (var (number, id) in state.Sequences)
+        {
+            if (number <= state.Applied)
+            {
+                _locals[id.Sender] = Math.Max(_locals[id.Sender], id.Local);
+            }
+        }
+
         _wakeLoop = wakeLoop;
         _assembler = new Assembler(members);
         _assembler.Restore(state.Partial);
@@ -73,6 +90,22 @@ internal sealed class ApplicationThread : IDisposable
     public Exception? Failure => _failure;
 
     public void Start() => _thread.Start();
+
+    /// <summary>Requests of this member from this local number on may be awaited here.</summary>
+    public long FirstLocal
+    {
+        get => Volatile.Read(ref _firstLocal);
+        set => Volatile.Write(ref _firstLocal, value);
+    }
+
+    /// <summary>
+    /// Calls back between two batches, on the application's thread, with the header of the state at that moment.
+    /// </summary>
+    public void Capture(Action<ReadOnlyMemory<byte>> capture)
+    {
+        _captures.Enqueue(capture);
+        WakeForDeliveries();
+    }
 
     /// <summary>
     /// Whether to wake the loop when more was applied. Otherwise the loop notices at its next round, which is early
@@ -207,9 +240,19 @@ internal sealed class ApplicationThread : IDisposable
             var appliedBefore = _position;
             while (TakeBatch(out var flush))
             {
+                if (!_captures.IsEmpty)
+                {
+                    CallBack();
+                }
+
                 if (flush)
                 {
                     Flush();
+                    continue;
+                }
+
+                if (_batch.Count == 0)
+                {
                     continue;
                 }
 
@@ -248,7 +291,7 @@ internal sealed class ApplicationThread : IDisposable
                     _batch.Add(request);
                 }
 
-                if (flush || _batch.Count > 0)
+                if (flush || _batch.Count > 0 || !_captures.IsEmpty)
                 {
                     return true;
                 }
@@ -259,6 +302,24 @@ internal sealed class ApplicationThread : IDisposable
 
         flush = false;
         return false;
+    }
+
+    private void CallBack()
+    {
+        JournalState position = new(_self, _members)
+        {
+            Dropped = Applied,
+            Applied = Applied,
+            Position = _position,
+            Partial = _assembler.Partial,
+        };
+        _locals.CopyTo(position.DroppedLocals, 0);
+        ArrayBufferWriter<byte> header = new();
+        JournalFormat.WriteCheckpoint(header, position);
+        while (_captures.TryDequeue(out var capture))
+        {
+            capture(header.WrittenMemory);
+        }
     }
 
     private void Flush()
@@ -281,6 +342,7 @@ internal sealed class ApplicationThread : IDisposable
         foreach (var request in _batch)
         {
             _payloads.Clear();
+            _locals[request.Id.Sender] = request.Id.Local;
             _assembler.Take(request.Id.Sender, request.Body, _payloads);
             if (request.Number <= appliedBefore)
             {
@@ -291,7 +353,7 @@ internal sealed class ApplicationThread : IDisposable
             {
                 _deliveries.Add(new Delivery(request.Number, request.Id.Sender, payload));
                 // Nobody here waits for what this member sent before its restart.
-                _own.Add(request.Id.Sender == _self && request.Id.Local >= _firstLocal);
+                _own.Add(request.Id.Sender == _self && request.Id.Local >= FirstLocal);
             }
         }
 

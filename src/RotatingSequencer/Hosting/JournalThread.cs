@@ -72,6 +72,9 @@ internal sealed class JournalThread : IDisposable
     /// <summary>Begins a new journal with the checkpoint.</summary>
     public void Replace(ArrayBufferWriter<byte> checkpoint) => StartWrite(checkpoint.WrittenSpan, replace: true);
 
+    /// <summary>Begins a new journal with the checkpoint, and returns once it is on disk; only while idle.</summary>
+    public void ReplaceNow(ArrayBufferWriter<byte> checkpoint) => _file.Replace(checkpoint.WrittenMemory);
+
     /// <summary>True once for each write that is on disk.</summary>
     public bool TakeCompleted()
     {

@@ -1,8 +1,10 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using RotatingSequencer.Core;
 using RotatingSequencer.Journal;
 using RotatingSequencer.Wire;
@@ -29,13 +31,14 @@ internal sealed class MemberLoop
     private const long MaxHandOverDelay = 2_000;
 
     private readonly MemberOptions _options;
-    private readonly BroadcastCore _core;
+    private readonly IDeliveryHandler _handler;
+    private readonly CoreOptions _coreOptions;
+    private readonly CancellationTokenSource _stop = new();
     private readonly Socket _socket;
     private readonly Sleeper _sleeper;
     private readonly Func<bool> _hasWork;
     private readonly SocketAddress[] _addresses;
     private readonly Seal _seal;
-    private readonly ApplicationThread _application;
     private readonly JournalThread? _journal;
     private readonly long _started;
     private readonly byte[] _receiveBuffer = new byte[65_536];
@@ -47,6 +50,16 @@ internal sealed class MemberLoop
     private readonly ConcurrentQueue<TaskCompletionSource> _barriers = new();
     private readonly List<TaskCompletionSource> _barrierRound = [];
     private readonly ArrayBufferWriter<byte> _checkpoint = new();
+
+    /// <summary>It is replaced once: when this member has copied the application's state.</summary>
+    private BroadcastCore _core;
+
+    /// <summary>Null until the application's state is there.</summary>
+    private volatile ApplicationThread? _application;
+
+    private Task<ReadOnlyMemory<byte>>? _copying;
+    private string? _copyFailure;
+    private long _copyAgainAt;
     private MemberStatus _status;
     private readonly Lock _statusLock = new();
     private long _flushAt;
@@ -65,23 +78,37 @@ internal sealed class MemberLoop
     )
     {
         _options = options;
+        _handler = handler;
         _started = options.TimeProvider.GetTimestamp();
         _seal = new Seal(options.GroupKey);
-        _core = new BroadcastCore(
-            new CoreOptions
+        // A member that joins gets the state that belongs to its journal from another member.
+        var lastNumber = state.LastNumber;
+        var stateLost = state.Epoch.Number == 0 && (applied < state.Position || applied > lastNumber);
+        _coreOptions = new CoreOptions
+        {
+            Self = options.Id,
+            Members = options.Members.Count,
+            MaxDatagram = options.MaxDatagram,
+            Window = options.Window,
+            Journal = journal is not null,
+            Life = RandomNumber() | 1,
+            StateLost = stateLost,
+            Counters = new CoreCounters(),
+            Seed = (ulong)state.Incarnation,
+            FirstToken = Random.Shared.NextInt64(1L << 61),
+        };
+        _core = new BroadcastCore(_coreOptions, state, now: 0);
+        if (stateLost)
+        {
+            if (options.FetchState is null)
             {
-                Self = options.Id,
-                Members = options.Members.Count,
-                MaxDatagram = options.MaxDatagram,
-                Window = options.Window,
-                Journal = journal is not null,
-                Seed = (ulong)state.Incarnations[options.Id],
-                FirstToken = Random.Shared.NextInt64(1L << 61),
-            },
-            state,
-            now: 0
-        );
-        if (applied < state.Position)
+                throw new JournalLostException(
+                    $"The application has applied up to {applied}, but the journal is new: it was lost, and this "
+                        + "application cannot be copied from another member."
+                );
+            }
+        }
+        else if (applied < state.Position)
         {
             throw new JournalLostException(
                 $"The application has applied only up to {applied}, but the journal begins after {state.Position}: "
@@ -89,7 +116,7 @@ internal sealed class MemberLoop
             );
         }
 
-        if (applied > _core.Received)
+        else if (applied > _core.Received)
         {
             throw new JournalLostException(
                 $"The application has applied up to {applied}, but the journal holds only up to {_core.Received}: "
@@ -103,15 +130,7 @@ internal sealed class MemberLoop
         _addresses = [.. options.Members.Select(member => member.Serialize())];
         _sleeper = new Sleeper(_socket, _addresses[options.Id]);
         _hasWork = HasWork;
-        _application = new ApplicationThread(
-            handler,
-            applied,
-            options.Members.Count,
-            options.Id,
-            state,
-            _core.FirstLocal,
-            _sleeper.Wake
-        );
+        _application = stateLost ? null : NewApplication(applied, state);
         _journal = journal is null ? null : new JournalThread(journal, _sleeper.Wake);
         _metrics = new MemberMetrics(options.Id, _core.Counters, () => Status);
         _thread = new Thread(Run) { Name = $"rotating-sequencer {options.Id}", IsBackground = true };
@@ -141,7 +160,7 @@ internal sealed class MemberLoop
     )
     {
         var loop = new MemberLoop(options, handler, applied, state, journal);
-        loop._application.Start();
+        loop._application?.Start();
         loop._journal?.Start();
         loop._thread.Start();
         return loop;
@@ -188,6 +207,33 @@ internal sealed class MemberLoop
         return barrier.Task;
     }
 
+    /// <summary>Runs <paramref name="capture"/> between two deliveries.</summary>
+    public Task<(ReadOnlyMemory<byte> Header, T Captured)> Capture<T>(Func<T> capture)
+    {
+        TaskCompletionSource<(ReadOnlyMemory<byte>, T)> result = new(
+            TaskCreationOptions.RunContinuationsAsynchronously
+        );
+        if (_stopping || _application is not { } application || _core.IsJoining)
+        {
+            return Task.FromException<(ReadOnlyMemory<byte>, T)>(
+                new MemberStoppedException("This member has no state to copy now.", _failure)
+            );
+        }
+
+        application.Capture(header =>
+        {
+            try
+            {
+                result.TrySetResult((header, capture()));
+            }
+            catch (Exception e)
+            {
+                result.TrySetException(e);
+            }
+        });
+        return result.Task.WaitAsync(_stop.Token);
+    }
+
     public async ValueTask StopAsync()
     {
         _stopping = true;
@@ -212,6 +258,7 @@ internal sealed class MemberLoop
             {
                 var now = Now;
                 var drained = ReceiveAll(now);
+                CopyState(now);
                 TakeSubmissions();
                 TakeCompletions(now);
                 _core.Act(now);
@@ -279,8 +326,17 @@ internal sealed class MemberLoop
         return drained;
     }
 
+    /// <summary>Whether Requests and reads can begin; otherwise they wait.</summary>
+    private bool IsOpen => _application is not null && !_core.IsJoining;
+
     private void TakeSubmissions()
     {
+        if (!IsOpen)
+        {
+            return;
+        }
+
+        _application!.FirstLocal = _core.FirstLocal;
         while (_submissions.TryDequeue(out var pending))
         {
             // In this order: the application's thread must find the caller when the payload is delivered.
@@ -291,7 +347,7 @@ internal sealed class MemberLoop
 
     private void TakeCompletions(long now)
     {
-        if (_application.Failure is { } applicationFailure)
+        if (_application?.Failure is { } applicationFailure)
         {
             throw applicationFailure;
         }
@@ -308,7 +364,7 @@ internal sealed class MemberLoop
                 _core.SyncCompleted();
             }
 
-            if (_journal.IsIdle && _journal.Growth > _flushAt)
+            if (_application is not null && _journal.IsIdle && _journal.Growth > _flushAt)
             {
                 // If the application cannot flush now, it is asked again after some more growth.
                 _flushAt = _journal.Growth + (_options.MaxJournalGrowth / 4);
@@ -319,6 +375,11 @@ internal sealed class MemberLoop
         // While a checkpoint waits for the journal's thread, the core must not learn that more is applied: it would
         // drop what the checkpoint needs. Applied is read first, since the application continues as soon as it has
         // flushed.
+        if (_application is null)
+        {
+            return;
+        }
+
         var applied = _application.Applied;
         if (_application.Flushed is not { } flushed)
         {
@@ -334,7 +395,7 @@ internal sealed class MemberLoop
             _application.ResumeAfterFlush();
         }
 
-        if (!_core.BarrierUnderWay && !_barriers.IsEmpty)
+        if (IsOpen && _core.CanRead && !_core.BarrierUnderWay && !_barriers.IsEmpty)
         {
             while (_barriers.TryDequeue(out var barrier))
             {
@@ -384,7 +445,7 @@ internal sealed class MemberLoop
 
     private void HandOver(long now)
     {
-        if (_core.Deliveries.Count > 0)
+        if (_core.Deliveries.Count > 0 && _application is not null)
         {
             _handOverAt = _application.Deliver(_core.Deliveries)
                 ? long.MaxValue
@@ -393,7 +454,7 @@ internal sealed class MemberLoop
 
         if (now >= _handOverAt || (_handOverAt != long.MaxValue && _core.WaitsForRoom))
         {
-            _application.WakeForDeliveries();
+            _application!.WakeForDeliveries();
             _handOverAt = long.MaxValue;
         }
 
@@ -405,23 +466,24 @@ internal sealed class MemberLoop
 
         if (_core.TryFinishBarrier(out var target))
         {
-            _application.CompleteWhenApplied(target, _barrierRound);
+            _application!.CompleteWhenApplied(target, _barrierRound);
             _barrierRound.Clear();
         }
     }
 
     private void Sleep()
     {
-        _application.WakeWhenApplied = _core.WaitsForRoom;
+        _application?.WakeWhenApplied = _core.WaitsForRoom;
         _sleeper.Sleep(Math.Min(Math.Min(_core.WakeAt, _handOverAt) - Now, MaxSleep), _hasWork);
     }
 
     /// <summary>Whether another thread has added something since the last round.</summary>
     private bool HasWork() =>
         _stopping
-        || !_submissions.IsEmpty
-        || (!_barriers.IsEmpty && !_core.BarrierUnderWay)
-        || _application.HasWorkForLoop(_core.Applied, takesFlush: _journal is { IsIdle: true })
+        || (IsOpen && !_submissions.IsEmpty)
+        || (IsOpen && !_barriers.IsEmpty && !_core.BarrierUnderWay && _core.CanRead)
+        || (_application?.HasWorkForLoop(_core.Applied, takesFlush: _journal is { IsIdle: true }) ?? false)
+        || _copying is { IsCompleted: true }
         || (_journal?.HasWorkForLoop ?? false);
 
     private MemberStatus ReadStatus(long now) =>
@@ -431,8 +493,128 @@ internal sealed class MemberLoop
             _core.Received,
             _core.Known,
             _core.IsNextSequencer,
-            _core.HeardSince(now - (long)Member.ReachableWithin.TotalMicroseconds)
+            _core.HeardSince(now - (long)Member.ReachableWithin.TotalMicroseconds),
+            Phase,
+            Waits()
         );
+
+    private MemberPhase Phase =>
+        _core.Operates ? MemberPhase.Member
+        : _copying is not null || _application is null ? MemberPhase.Copying
+        : _core.IsJoining && _core.Received >= 0 ? MemberPhase.CatchingUp
+        : MemberPhase.Meeting;
+
+    private string? Waits()
+    {
+        if (_core.Operates)
+        {
+            return null;
+        }
+
+        if (_core.LostForGood is { Count: > 0 } lost)
+        {
+            return $"members {string.Join(", ", lost)} have lost their disks, more than the {_core.MaxLost} that "
+                + "the group can do without: restore one of them from a copy";
+        }
+
+        if (_copyFailure is { } failure)
+        {
+            return $"the state cannot be copied: {failure}";
+        }
+
+        return _core.WaitsFor is { Count: > 0 } absent ? $"waits for members {string.Join(", ", absent)}" : null;
+    }
+
+    private ApplicationThread NewApplication(long applied, JournalState state) =>
+        new(
+            _handler,
+            applied,
+            _options.Members.Count,
+            _options.Id,
+            state,
+            _core.FirstLocal,
+            _sleeper.Wake
+        );
+
+    private static long RandomNumber() =>
+        BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long)));
+
+    /// <summary>
+    /// A member that joins copies the application's state, and goes on with a journal that begins at it. A crash before
+    /// that journal is on disk leaves one that fits no state: the next start copies again.
+    /// </summary>
+    private void CopyState(long now)
+    {
+        if (_copying is null)
+        {
+            if (now < _copyAgainAt || _core.StateHolders is not { Count: > 0 } holders)
+            {
+                return;
+            }
+
+            var fetch =
+                _options.FetchState
+                ?? throw new JournalLostException(
+                    "This member has lost its journal, and its application cannot be copied from another member."
+                );
+            _core.BeginCopy();
+            _application?.Dispose();
+            _application = null;
+            _copying = Task.Run(() => fetch(holders, _stop.Token));
+            _copying.ContinueWith(_ => _sleeper.Wake(), TaskScheduler.Default);
+            return;
+        }
+
+        if (!_copying.IsCompleted || _journal is { IsIdle: false })
+        {
+            return;
+        }
+
+        try
+        {
+            GoOnWith(_copying.GetAwaiter().GetResult());
+            _copyFailure = null;
+        }
+        catch (Exception e) when (e is not ProtocolViolationException)
+        {
+            _copyFailure = e.Message;
+            _copyAgainAt = now + MaxSleep;
+        }
+
+        _copying = null;
+    }
+
+    private void GoOnWith(ReadOnlyMemory<byte> header)
+    {
+        var copied =
+            JournalFormat.Read(header.Span, out _)
+            ?? throw new InvalidDataException("The header of the copied state is malformed.");
+        var applied = _handler.Applied;
+        if (applied != copied.Position || copied.DroppedLocals.Length != _options.Members.Count)
+        {
+            throw new InvalidDataException(
+                $"The application has copied the state at {applied}, but its header belongs to {copied.Position}."
+            );
+        }
+
+        var state = _core.WithCopy(copied);
+        _checkpoint.ResetWrittenCount();
+        JournalFormat.WriteCheckpoint(_checkpoint, state);
+        _journal?.ReplaceNow(_checkpoint);
+        _flushAt = _options.MaxJournalGrowth;
+        _core = new BroadcastCore(
+            _coreOptions with
+            {
+                StateLost = false,
+                FirstToken = Random.Shared.NextInt64(1L << 61),
+            },
+            state,
+            Now
+        );
+        var application = NewApplication(applied, state);
+        _application = application;
+        application.Start();
+    }
 
     private void Publish(long now)
     {
@@ -466,13 +648,14 @@ internal sealed class MemberLoop
     private void End()
     {
         _stopping = true;
+        _stop.Cancel();
         _journal?.Dispose();
-        _application.Dispose();
+        _application?.Dispose();
         _sleeper.Dispose();
         _socket.Dispose();
         _metrics.Dispose();
         var stopped = Stopped();
-        _application.FailWaiters(stopped);
+        _application?.FailWaiters(stopped);
         foreach (var barrier in _barrierRound)
         {
             barrier.TrySetException(stopped);

@@ -34,9 +34,9 @@ internal sealed class MemberMetrics : IDisposable
             () => counters.Malformed
         );
         Count(
-            "datagrams.dropped.incarnation",
-            "Datagrams dropped: from a member that lost its journal.",
-            () => counters.OtherIncarnation
+            "datagrams.dropped.life",
+            "Datagrams of lives that are not known, whose content was not taken in.",
+            () => counters.OtherLife
         );
         Count("messages.requests", "New Requests received.", () => counters.Requests);
         Count("messages.sequences", "New Sequences received.", () => counters.Sequences);

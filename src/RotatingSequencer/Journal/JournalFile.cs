@@ -21,6 +21,7 @@ namespace RotatingSequencer.Journal;
 internal sealed class JournalFile : IDisposable
 {
     private const string Prefix = "journal-";
+    private const string SetAsideDirectory = "set-aside";
     private const string Unfinished = "unfinished";
     private const string Lock = "lock";
     private static readonly byte[] s_zeros = new byte[256 << 10];
@@ -72,7 +73,7 @@ internal sealed class JournalFile : IDisposable
     /// <exception cref="InvalidDataException">The journal is of another version.</exception>
     public static JournalFile Open(
         string directory,
-        JournalState fresh,
+        Func<JournalState> fresh,
         out JournalState state,
         JournalDisk? disk = null,
         Action<JournalState>? check = null
@@ -88,9 +89,9 @@ internal sealed class JournalFile : IDisposable
             if (generations.Count == 0)
             {
                 var checkpoint = new ArrayBufferWriter<byte>();
-                JournalFormat.WriteCheckpoint(checkpoint, fresh);
+                state = fresh();
+                JournalFormat.WriteCheckpoint(checkpoint, state);
                 journal.Begin(0, [checkpoint.WrittenMemory]);
-                state = fresh;
             }
             else
             {
@@ -106,6 +107,9 @@ internal sealed class JournalFile : IDisposable
             throw;
         }
     }
+
+    /// <summary>Whether a journal of this directory was set aside.</summary>
+    public static bool WasSetAside(string directory) => Directory.Exists(Path.Combine(directory, SetAsideDirectory));
 
     /// <summary>
     /// Moves the files of a journal into a directory of their own in <c>set-aside</c>, with the reason in a text file.
@@ -132,7 +136,7 @@ internal sealed class JournalFile : IDisposable
             return null;
         }
 
-        var parent = Path.Combine(directory, "set-aside");
+        var parent = Path.Combine(directory, SetAsideDirectory);
         Directory.CreateDirectory(parent);
         var now = TimeProvider.System.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
         var target = Enumerable
@@ -262,8 +266,8 @@ internal sealed class JournalFile : IDisposable
 
         if (
             state.Self != newest.Self
-            || state.Incarnations.Length != newest.Incarnations.Length
-            || state.Incarnations[state.Self] != newest.Incarnations[newest.Self]
+            || state.DroppedLocals.Length != newest.DroppedLocals.Length
+            || state.Incarnation != newest.Incarnation
         )
         {
             throw new JournalDamagedException(

@@ -21,7 +21,11 @@ internal static class JournalFormat
         Checkpoint = 1,
         Request = 2,
         Sequence = 3,
-        Incarnation = 4,
+        Life = 4,
+        Promise = 5,
+        Epoch = 6,
+        Join = 7,
+        Operation = 8,
 
         /// <summary>Begins a file; <see cref="JournalLayout"/> writes it.</summary>
         File = 64,
@@ -52,13 +56,31 @@ internal static class JournalFormat
         Finish(writer, into, at);
     }
 
-    public static void WriteIncarnation(IBufferWriter<byte> writer, int member, long incarnation)
+    /// <summary>The member has started once more.</summary>
+    public static void WriteLife(IBufferWriter<byte> writer, long number) =>
+        WriteOneNumber(writer, RecordKind.Life, number);
+
+    /// <summary>The member promises to take in nothing of epochs below this one.</summary>
+    public static void WritePromise(IBufferWriter<byte> writer, long epoch) =>
+        WriteOneNumber(writer, RecordKind.Promise, epoch);
+
+    /// <summary>The member enters an epoch. What it makes void may stand before this record.</summary>
+    public static void WriteEpoch(IBufferWriter<byte> writer, Epoch epoch) =>
+        WriteEpoch(writer, RecordKind.Epoch, epoch);
+
+    /// <summary>The member begins to join an epoch. What it makes void may stand before this record.</summary>
+    public static void WriteJoin(IBufferWriter<byte> writer, Epoch epoch) =>
+        WriteEpoch(writer, RecordKind.Join, epoch);
+
+    /// <summary>All members have entered the epoch of this member.</summary>
+    public static void WriteOperation(IBufferWriter<byte> writer, long epoch) =>
+        WriteOneNumber(writer, RecordKind.Operation, epoch);
+
+    private static void WriteEpoch(IBufferWriter<byte> writer, RecordKind kind, Epoch epoch)
     {
-        var into = writer.GetSpan(HeaderLength + 10);
-        into[HeaderLength] = (byte)RecordKind.Incarnation;
-        into[HeaderLength + 1] = (byte)member;
-        BinaryPrimitives.WriteInt64LittleEndian(into[(HeaderLength + 2)..], incarnation);
-        Finish(writer, into, HeaderLength + 10);
+        var into = writer.GetSpan(HeaderLength + 1 + MaxLengthOf(epoch));
+        into[HeaderLength] = (byte)kind;
+        Finish(writer, into, HeaderLength + 1 + Write(into[(HeaderLength + 1)..], epoch));
     }
 
     /// <summary>Writes a member's position; what it holds from there on follows in further records.</summary>
@@ -68,8 +90,10 @@ internal static class JournalFormat
         var into = writer.GetSpan(
             HeaderLength
                 + 4
-                + (3 * Varint.MaxLength)
-                + (members * ((2 * Varint.MaxLength) + 8))
+                + (7 * Varint.MaxLength)
+                + sizeof(long)
+                + MaxLengthOf(state.Epoch)
+                + (members * 2 * Varint.MaxLength)
                 + state.Partial.Sum(p => p.Length)
         );
         var at = HeaderLength;
@@ -78,13 +102,18 @@ internal static class JournalFormat
         into[at++] = (byte)members;
         into[at++] = (byte)state.Self;
         at += Varint.Write(into[at..], state.Dropped + 1);
+        at += Varint.Write(into[at..], state.AllHeld + 1);
         at += Varint.Write(into[at..], state.Applied + 1);
         at += Varint.Write(into[at..], state.Position + 1);
+        BinaryPrimitives.WriteInt64LittleEndian(into[at..], state.Incarnation);
+        at += sizeof(long);
+        at += Varint.Write(into[at..], state.LifeNumber);
+        at += Varint.Write(into[at..], (state.Returns ? 1 : 0) + (state.Operated ? 2 : 0));
+        at += Varint.Write(into[at..], state.Promised);
+        at += Write(into[at..], state.Epoch);
         for (var m = 0; m < members; m++)
         {
             at += Varint.Write(into[at..], state.DroppedLocals[m] + 1);
-            BinaryPrimitives.WriteInt64LittleEndian(into[at..], state.Incarnations[m]);
-            at += 8;
             at += Varint.Write(into[at..], state.Partial[m].Length);
             state.Partial[m].CopyTo(into[at..]);
             at += state.Partial[m].Length;
@@ -134,8 +163,20 @@ internal static class JournalFormat
                 content = content[1..];
                 state.Sequences.Add((number, new(named, ReadNumber(ref content))));
                 break;
-            case RecordKind.Incarnation when state is not null:
-                state.Incarnations[content[0]] = BinaryPrimitives.ReadInt64LittleEndian(content[1..]);
+            case RecordKind.Life when state is not null:
+                state.LifeNumber = ReadNumber(ref content);
+                break;
+            case RecordKind.Promise when state is not null:
+                state.Promised = ReadNumber(ref content);
+                break;
+            case RecordKind.Epoch when state is not null:
+                state.Enter(ReadEpoch(ref content, state.DroppedLocals.Length));
+                break;
+            case RecordKind.Join when state is not null:
+                state.Join(ReadEpoch(ref content, state.DroppedLocals.Length));
+                break;
+            case RecordKind.Operation when state is not null:
+                state.Operated = ReadNumber(ref content) == state.Epoch.Number;
                 break;
             default:
                 throw new InvalidDataException($"The journal holds a record of kind {record[0]} where none belongs.");
@@ -182,25 +223,77 @@ internal static class JournalFormat
         int self = content[2];
         content = content[3..];
         var dropped = ReadNumber(ref content) - 1;
+        var allHeld = ReadNumber(ref content) - 1;
         var applied = ReadNumber(ref content) - 1;
         var position = ReadNumber(ref content) - 1;
-        var state = new JournalState(self, members)
+        var incarnation = ReadInt64(ref content);
+        var lifeNumber = ReadNumber(ref content);
+        var flags = ReadNumber(ref content);
+        var promised = ReadNumber(ref content);
+        var state = new JournalState(self, members, ReadEpoch(ref content, members))
         {
             Dropped = dropped,
+            AllHeld = allHeld,
             Applied = applied,
             Position = position,
+            Incarnation = incarnation,
+            LifeNumber = lifeNumber,
+            Returns = (flags & 1) != 0,
+            Operated = (flags & 2) != 0,
+            Promised = promised,
         };
         for (var m = 0; m < members; m++)
         {
             state.DroppedLocals[m] = ReadNumber(ref content) - 1;
-            state.Incarnations[m] = BinaryPrimitives.ReadInt64LittleEndian(content);
-            content = content[8..];
             var partial = (int)ReadNumber(ref content);
             state.Partial[m] = content[..partial].ToArray();
             content = content[partial..];
         }
 
         return state;
+    }
+
+    private static void WriteOneNumber(IBufferWriter<byte> writer, RecordKind kind, long number)
+    {
+        var into = writer.GetSpan(HeaderLength + 1 + Varint.MaxLength);
+        into[HeaderLength] = (byte)kind;
+        Finish(writer, into, HeaderLength + 1 + Varint.Write(into[(HeaderLength + 1)..], number));
+    }
+
+    private static int MaxLengthOf(Epoch epoch) =>
+        (2 * Varint.MaxLength) + (epoch.Locals.Length * (sizeof(long) + Varint.MaxLength));
+
+    private static int Write(Span<byte> into, Epoch epoch)
+    {
+        var at = Varint.Write(into, epoch.Number);
+        at += Varint.Write(into[at..], epoch.Cut + 1);
+        for (var m = 0; m < epoch.Locals.Length; m++)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(into[at..], epoch.Incarnations[m]);
+            at += sizeof(long);
+            at += Varint.Write(into[at..], epoch.Locals[m] + 1);
+        }
+
+        return at;
+    }
+
+    private static Epoch ReadEpoch(ref ReadOnlySpan<byte> content, int members)
+    {
+        Epoch epoch = new(members) { Number = ReadNumber(ref content), Cut = ReadNumber(ref content) - 1 };
+        for (var m = 0; m < members; m++)
+        {
+            epoch.Incarnations[m] = ReadInt64(ref content);
+            epoch.Locals[m] = ReadNumber(ref content) - 1;
+        }
+
+        return epoch;
+    }
+
+    private static long ReadInt64(ref ReadOnlySpan<byte> content)
+    {
+        var value = BinaryPrimitives.ReadInt64LittleEndian(content);
+        content = content[sizeof(long)..];
+        return value;
     }
 
     private static long ReadNumber(ref ReadOnlySpan<byte> content) =>

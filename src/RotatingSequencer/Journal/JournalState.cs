@@ -5,20 +5,23 @@ namespace RotatingSequencer.Journal;
 /// <summary>The content of a journal: a member's position, and what it held from there on.</summary>
 internal sealed class JournalState
 {
-    public JournalState(int self, int members)
+    public JournalState(int self, int members, Epoch? epoch = null)
     {
         Self = self;
         DroppedLocals = new long[members];
         Array.Fill(DroppedLocals, -1);
-        Incarnations = new long[members];
+        Epoch = epoch ?? new Epoch(members);
         Partial = new byte[members][];
         Array.Fill(Partial, []);
     }
 
     public int Self { get; }
 
-    /// <summary>All members held everything up to here, and it was applied.</summary>
+    /// <summary>Everything up to here was applied, and is no longer in the journal.</summary>
     public long Dropped { get; init; } = -1;
+
+    /// <summary>All members held everything up to here.</summary>
+    public long AllHeld { get; init; } = -1;
 
     /// <summary>The application had made everything up to here durable.</summary>
     public long Applied { get; init; } = -1;
@@ -33,10 +36,26 @@ internal sealed class JournalState
     /// <summary>For each member, its highest local number that was dropped.</summary>
     public long[] DroppedLocals { get; }
 
-    /// <summary>
-    /// The incarnation of each member, 0 while unknown. This member's own is chosen once for each journal.
-    /// </summary>
-    public long[] Incarnations { get; init; }
+    /// <summary>This journal's own name: random, and chosen when it began.</summary>
+    public long Incarnation { get; init; }
+
+    /// <summary>How many starts this journal has seen.</summary>
+    public long LifeNumber { get; set; }
+
+    /// <summary>Whether this journal began after a loss: the member may have been in the group before.</summary>
+    public bool Returns { get; init; }
+
+    /// <summary>The highest epoch that this member has promised.</summary>
+    public long Promised { get; set; }
+
+    /// <summary>Whether this member knew that all had entered its epoch.</summary>
+    public bool Operated { get; set; }
+
+    /// <summary>The number of the epoch that this member last began to join, 0 for none.</summary>
+    public long Joins { get; private set; }
+
+    /// <summary>The epoch that this member is in; its number is 0 while the member has not joined any.</summary>
+    public Epoch Epoch { get; private set; }
 
     /// <summary>The pieces of each member's unfinished payload, at <see cref="Applied"/>.</summary>
     public byte[][] Partial { get; init; }
@@ -57,10 +76,37 @@ internal sealed class JournalState
     public long LastNumber => Sequences.Select(sequence => sequence.Number).Append(Dropped).Max();
 
     /// <summary>A member that has never run.</summary>
-    public static JournalState Fresh(int self, int members, long incarnation)
+    public static JournalState Fresh(int self, int members, long incarnation, bool returns = false) =>
+        new(self, members) { Incarnation = incarnation, Returns = returns };
+
+    /// <summary>
+    /// Begins to join an epoch. What was taken in before may be of another one that was never entered: all of it above
+    /// the cut goes.
+    /// </summary>
+    public void Join(Epoch epoch)
     {
-        var state = new JournalState(self, members);
-        state.Incarnations[self] = incarnation;
-        return state;
+        Joins = epoch.Number;
+        Forget(epoch, _ => true);
+    }
+
+    /// <summary>Enters an epoch. What it makes void is no longer held.</summary>
+    public void Enter(Epoch epoch)
+    {
+        if (Epoch.Number > 0)
+        {
+            Forget(epoch, member => Epoch.Incarnations[member] != epoch.Incarnations[member]);
+        }
+
+        Epoch = epoch;
+        Operated = false;
+        Promised = Math.Max(Promised, epoch.Number);
+    }
+
+    private void Forget(Epoch epoch, Func<int, bool> isReplaced)
+    {
+        Sequences.RemoveAll(sequence => sequence.Number > epoch.Cut);
+        Requests.RemoveAll(request =>
+            request.Id.Local > epoch.Locals[request.Id.Sender] && isReplaced(request.Id.Sender)
+        );
     }
 }

@@ -62,6 +62,29 @@ internal sealed class Claims
         return true;
     }
 
+    /// <summary>
+    /// Forgets what a new epoch has made void: numbers above its cut, and Requests of members that lost their disks.
+    /// </summary>
+    public void Lower(long cut, long[] locals, ulong replaced)
+    {
+        Held = Math.Min(Held, cut);
+        Sequences = Math.Min(Sequences, cut);
+        for (var s = 0; s < Locals.Length; s++)
+        {
+            if ((replaced & (1UL << s)) != 0)
+            {
+                Locals[s] = Math.Min(Locals[s], locals[s]);
+            }
+        }
+    }
+
+    /// <summary>Claims nothing any more.</summary>
+    public void Clear()
+    {
+        Held = Sequences = -1;
+        Array.Fill(Locals, -1);
+    }
+
     public void CopyFrom(Claims other)
     {
         Held = other.Held;

@@ -1,19 +1,22 @@
 namespace RotatingSequencer.Wire;
 
 /// <summary>
-/// A datagram: header, claims of its sender, messages. The host appends a <see cref="Seal"/>. The format is in
+/// A datagram: header, epoch and claims of its sender, messages. The host encrypts it and appends a <see cref="Seal"/>. The format is in
 /// docs/rotating-sequencer.md, byte by byte.
 /// </summary>
 internal static class Datagram
 {
-    public const byte Version = 1;
+    public const byte Version = 2;
 
-    /// <summary>'R', 'S', version, sender, then the sender's incarnation.</summary>
+    /// <summary>Members of the largest possible group: sets of members are bits of a word.</summary>
+    public const int MaxMembers = 63;
+
+    /// <summary>'R', 'S', version, sender, then the sender's life: in the clear, but sealed.</summary>
     public const int HeaderLength = 4 + 8;
 
     /// <summary>Most bytes that a datagram with one Request needs besides the Request's body.</summary>
     public static int OverheadOf(int members) =>
-        HeaderLength + ((2 + members) * Varint.MaxLength) + RequestHeaderLength + Seal.Length;
+        HeaderLength + ((3 + members) * Varint.MaxLength) + RequestHeaderLength + Seal.Length;
 
     private const int RequestHeaderLength = 2 + (2 * Varint.MaxLength);
 }

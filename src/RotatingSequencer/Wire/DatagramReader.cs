@@ -19,8 +19,14 @@ internal ref struct DatagramReader
     /// <summary>The member that sent it.</summary>
     public int Sender { get; private set; }
 
-    /// <summary>The incarnation of that member.</summary>
-    public long Incarnation { get; private set; }
+    /// <summary>The life of that member.</summary>
+    public long Life { get; private set; }
+
+    /// <summary>The epoch that the sender takes part in, 0 for none.</summary>
+    public long Epoch { get; private set; }
+
+    /// <summary>Whether the sender still joins that epoch: its claims count for nothing.</summary>
+    public bool Joins { get; private set; }
 
     /// <summary>
     /// Reads the header, and the sender's claims into <paramref name="claims"/>. False for anything but a datagram of
@@ -42,7 +48,7 @@ internal ref struct DatagramReader
         }
 
         var rest = datagram[Datagram.HeaderLength..];
-        if (!claims.TryRead(ref rest))
+        if (!Varint.TryRead(ref rest, out var epoch) || !claims.TryRead(ref rest))
         {
             return false;
         }
@@ -50,7 +56,9 @@ internal ref struct DatagramReader
         reader = new(members, rest)
         {
             Sender = datagram[3],
-            Incarnation = BinaryPrimitives.ReadInt64LittleEndian(datagram[4..]),
+            Life = BinaryPrimitives.ReadInt64LittleEndian(datagram[4..]),
+            Epoch = epoch >> 1,
+            Joins = (epoch & 1) != 0,
         };
         return true;
     }
@@ -74,6 +82,8 @@ internal ref struct DatagramReader
             MessageKind.Request => ReadRequest(),
             MessageKind.Sequence => ReadSequence(),
             MessageKind.Retransmit => ReadRetransmit(),
+            MessageKind.Greeting => ReadGreeting(),
+            MessageKind.Prepare or MessageKind.Promise or MessageKind.Install => ReadEncoded(kind),
             _ => Fail(),
         };
         return !Malformed;
@@ -157,5 +167,53 @@ internal ref struct DatagramReader
             Answer = answer,
             Missing = start[..(start.Length - _rest.Length)],
         };
+    }
+
+    private Message ReadGreeting()
+    {
+        Message message = new() { Kind = MessageKind.Greeting };
+        ref var greeting = ref message.Greeting;
+        greeting.Incarnation = ReadInt64();
+        greeting.LifeNumber = ReadNumber();
+        greeting.Ask = ReadNumber();
+        greeting.Answer = ReadNumber();
+        greeting.YourLife = ReadInt64();
+        greeting.YourLifeNumber = ReadNumber();
+        greeting.Epoch = ReadNumber();
+        greeting.Promised = ReadNumber();
+        var flags = ReadNumber();
+        greeting.Returns = (flags & 1) != 0;
+        greeting.Operated = (flags & 2) != 0;
+        greeting.Dropped = ReadNumber() - 1;
+        greeting.AllHeld = ReadNumber() - 1;
+        greeting.YourHeld = ReadNumber() - 1;
+        greeting.YourSequences = ReadNumber() - 1;
+        greeting.YourLocal = ReadNumber() - 1;
+        return message;
+    }
+
+    private Message ReadEncoded(MessageKind kind)
+    {
+        var start = _rest;
+        var rest = _rest;
+        if (!EpochMessages.TrySkip(ref rest, kind, _members))
+        {
+            return Fail();
+        }
+
+        _rest = rest;
+        return new Message { Kind = kind, Encoded = start[..(start.Length - rest.Length)] };
+    }
+
+    private long ReadInt64()
+    {
+        if (BinaryPrimitives.TryReadInt64LittleEndian(_rest, out var value))
+        {
+            _rest = _rest[sizeof(long)..];
+            return value;
+        }
+
+        Malformed = true;
+        return 0;
     }
 }

@@ -23,4 +23,12 @@ internal ref struct Message
     /// them.
     /// </summary>
     public ReadOnlySpan<byte> Missing;
+
+    public Greeting Greeting;
+
+    /// <summary>
+    /// Prepare, Promise or Install, still encoded: only those of known lives are worth memory. See
+    /// <see cref="EpochMessages"/>.
+    /// </summary>
+    public ReadOnlySpan<byte> Encoded;
 }

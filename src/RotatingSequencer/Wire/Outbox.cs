@@ -18,7 +18,7 @@ internal sealed class Outbox
     public const int All = -1;
 
     private readonly int _self;
-    private readonly long _incarnation;
+    private readonly long _life;
     private readonly Claims _claims;
     private readonly int _bodyStart;
     private readonly int _limit;
@@ -26,17 +26,23 @@ internal sealed class Outbox
     private readonly List<OutgoingDatagram> _closed = [];
     private readonly Stack<byte[]> _buffers = new();
 
-    public Outbox(int self, long incarnation, int maxDatagram, Claims claims)
+    public Outbox(int self, long life, int maxDatagram, Claims claims)
     {
         _self = self;
-        _incarnation = incarnation;
+        _life = life;
         _claims = claims;
         var members = claims.Locals.Length;
-        _bodyStart = Datagram.HeaderLength + ((2 + members) * Varint.MaxLength);
+        _bodyStart = Datagram.HeaderLength + ((3 + members) * Varint.MaxLength);
         _limit = maxDatagram - Seal.Length;
         _open = new OpenDatagram[members + 1];
         LastToAll = new Claims(members);
     }
+
+    /// <summary>The epoch that the datagrams belong to, 0 for none.</summary>
+    public long Epoch { get; set; }
+
+    /// <summary>Whether this member still joins that epoch.</summary>
+    public bool Joins { get; set; }
 
     /// <summary>The claims of the last datagram to all.</summary>
     public Claims LastToAll { get; }
@@ -88,6 +94,74 @@ internal sealed class Outbox
         }
     }
 
+    public void AddGreeting(int destination, in Greeting greeting)
+    {
+        Span<byte> into = stackalloc byte[Greeting.MaxLength];
+        into[0] = (byte)MessageKind.Greeting;
+        var at = 1;
+        at += WriteInt64(into[at..], greeting.Incarnation);
+        at += Varint.Write(into[at..], greeting.LifeNumber);
+        at += Varint.Write(into[at..], greeting.Ask);
+        at += Varint.Write(into[at..], greeting.Answer);
+        at += WriteInt64(into[at..], greeting.YourLife);
+        at += Varint.Write(into[at..], greeting.YourLifeNumber);
+        at += Varint.Write(into[at..], greeting.Epoch);
+        at += Varint.Write(into[at..], greeting.Promised);
+        at += Varint.Write(into[at..], (greeting.Returns ? 1 : 0) + (greeting.Operated ? 2 : 0));
+        at += Varint.Write(into[at..], greeting.Dropped + 1);
+        at += Varint.Write(into[at..], greeting.AllHeld + 1);
+        at += Varint.Write(into[at..], greeting.YourHeld + 1);
+        at += Varint.Write(into[at..], greeting.YourSequences + 1);
+        at += Varint.Write(into[at..], greeting.YourLocal + 1);
+        into[..at].CopyTo(Reserve(destination, at));
+    }
+
+    public void AddPrepare(int destination, Epoch epoch)
+    {
+        var length = 1 + Varint.LengthOf(epoch.Number) + (sizeof(long) * epoch.Incarnations.Length);
+        var into = Reserve(destination, length);
+        into[0] = (byte)MessageKind.Prepare;
+        var at = 1 + Varint.Write(into[1..], epoch.Number);
+        WriteIncarnations(into[at..], epoch.Incarnations);
+    }
+
+    public void AddPromise(int destination, Promise promise)
+    {
+        var length =
+            2
+            + Varint.LengthOf(promise.Number)
+            + Varint.LengthOf(promise.Epoch)
+            + Varint.LengthOf(promise.Held + 1)
+            + Varint.LengthOf(promise.Cut + 1)
+            + LengthOfLocals(promise.Locals)
+            + LengthOfLocals(promise.CutLocals);
+        var into = Reserve(destination, length);
+        into[0] = (byte)MessageKind.Promise;
+        var at = 1 + Varint.Write(into[1..], promise.Number);
+        at += Varint.Write(into[at..], promise.Epoch);
+        at += Varint.Write(into[at..], promise.Returns ? 1 : 0);
+        at += Varint.Write(into[at..], promise.Held + 1);
+        at += Varint.Write(into[at..], promise.Cut + 1);
+        at += WriteLocals(into[at..], promise.Locals);
+        WriteLocals(into[at..], promise.CutLocals);
+    }
+
+    public void AddInstall(int destination, Epoch epoch)
+    {
+        var length =
+            1
+            + Varint.LengthOf(epoch.Number)
+            + Varint.LengthOf(epoch.Cut + 1)
+            + (sizeof(long) * epoch.Incarnations.Length)
+            + LengthOfLocals(epoch.Locals);
+        var into = Reserve(destination, length);
+        into[0] = (byte)MessageKind.Install;
+        var at = 1 + Varint.Write(into[1..], epoch.Number);
+        at += Varint.Write(into[at..], epoch.Cut + 1);
+        at += WriteIncarnations(into[at..], epoch.Incarnations);
+        WriteLocals(into[at..], epoch.Locals);
+    }
+
     /// <summary>Sends at least the claims.</summary>
     public void AddClaims(int destination) => Reserve(destination, 0);
 
@@ -111,6 +185,45 @@ internal sealed class Outbox
         }
 
         _closed.Clear();
+    }
+
+    private static int WriteInt64(Span<byte> destination, long value)
+    {
+        BinaryPrimitives.WriteInt64LittleEndian(destination, value);
+        return sizeof(long);
+    }
+
+    private static int WriteIncarnations(Span<byte> destination, long[] incarnations)
+    {
+        var at = 0;
+        foreach (var incarnation in incarnations)
+        {
+            at += WriteInt64(destination[at..], incarnation);
+        }
+
+        return at;
+    }
+
+    private static int LengthOfLocals(long[] locals)
+    {
+        var length = 0;
+        foreach (var local in locals)
+        {
+            length += Varint.LengthOf(local + 1);
+        }
+
+        return length;
+    }
+
+    private static int WriteLocals(Span<byte> destination, long[] locals)
+    {
+        var at = 0;
+        foreach (var local in locals)
+        {
+            at += Varint.Write(destination[at..], local + 1);
+        }
+
+        return at;
     }
 
     private Span<byte> Reserve(int destination, int length)
@@ -141,14 +254,16 @@ internal sealed class Outbox
             return;
         }
 
-        var start = _bodyStart - Datagram.HeaderLength - _claims.EncodedLength();
+        var epoch = (Epoch << 1) | (Joins ? 1L : 0);
+        var start = _bodyStart - Datagram.HeaderLength - Varint.LengthOf(epoch) - _claims.EncodedLength();
         var header = buffer.AsSpan(start);
         header[0] = (byte)'R';
         header[1] = (byte)'S';
         header[2] = Datagram.Version;
         header[3] = (byte)_self;
-        BinaryPrimitives.WriteInt64LittleEndian(header[4..], _incarnation);
-        _claims.Write(header[Datagram.HeaderLength..]);
+        BinaryPrimitives.WriteInt64LittleEndian(header[4..], _life);
+        var claims = Datagram.HeaderLength + Varint.Write(header[Datagram.HeaderLength..], epoch);
+        _claims.Write(header[claims..]);
         var toAll = slot == _open.Length - 1;
         _closed.Add(new(toAll ? All : slot, buffer, start, open.End - start));
         open.Buffer = null;

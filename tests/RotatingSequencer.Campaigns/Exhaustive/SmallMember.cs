@@ -33,10 +33,15 @@ internal sealed class SmallMember
             MaxDatagram = maxDatagram,
             Window = bounds.Window,
             Journal = bounds.Journal,
+            // A life keeps its name over restarts, so that equal states stay equal: greetings are not searched.
+            Life = World.FormedLife(id),
+            Formed = World.FormedLives(bounds.Members),
             Seed = (ulong)id,
             FirstToken = 0,
         };
-        JournalFormat.WriteCheckpoint(_synced, JournalState.Fresh(id, bounds.Members, incarnation: id + 1));
+        var formed = JournalState.Fresh(id, bounds.Members, World.FormedIncarnation(id));
+        formed.Enter(World.FormedEpoch(bounds.Members));
+        JournalFormat.WriteCheckpoint(_synced, formed);
         Core = Begin(now: 0, observer);
     }
 
@@ -55,7 +60,7 @@ internal sealed class SmallMember
     public void CompleteWrite(RuleObserver observer)
     {
         _synced.Write(_writing);
-        observer.Synced(Id, _writing, replaces: false);
+        observer.Synced(Id, _writing, replaces: false, _synced.WrittenSpan);
         _writing = null;
         Core.SyncCompleted();
     }

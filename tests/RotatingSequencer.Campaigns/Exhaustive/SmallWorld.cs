@@ -278,6 +278,7 @@ internal sealed class SmallWorld
         {
             member.Act(_now);
             Send(member);
+            _observer.Acted(member.Id, member.Core);
             applied = member.Apply(_observer);
             if (_bounds.Journal && !member.IsWriting && member.Core.WantsSync)
             {

@@ -50,7 +50,7 @@ public sealed class BadDatagramTests
     }
 
     [Fact]
-    public void Another_incarnation_of_a_member_is_not_listened_to()
+    public void Another_life_of_a_member_is_not_listened_to()
     {
         var script = new Script(3);
         var datagram = script.Datagrams(0, 1, Request(0, 0), Sequence(0, 0, 0), Holds(0, 0, -1, -1))[0];
@@ -59,7 +59,7 @@ public sealed class BadDatagramTests
         script[1].Receive(datagram, script.Now);
         script.Act(1);
 
-        Assert.Equal(1, script[1].Counters.OtherIncarnation);
+        Assert.Equal(1, script[1].Counters.OtherLife);
         Assert.Equal(0, script[1].Counters.Requests);
         Assert.Equal(-1, script[1].Stable);
     }

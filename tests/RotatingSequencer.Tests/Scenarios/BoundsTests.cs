@@ -18,7 +18,7 @@ public sealed class BoundsTests
         }
 
         Assert.Equal(
-            ["all: Request ⟨0,0⟩ 1292 B", "all: Request ⟨0,1⟩ 1292 B", "all: Sequence 0 = ⟨0,0⟩"],
+            ["all: Request ⟨0,0⟩ 1290 B", "all: Request ⟨0,1⟩ 1290 B", "all: Sequence 0 = ⟨0,0⟩"],
             script.Act(0)
         );
         script.Send(1, to: 0, Holds(0, 1, -1, -1));
@@ -29,7 +29,7 @@ public sealed class BoundsTests
 
         script.Apply(0);
 
-        Assert.Equal(["all: Request ⟨0,2⟩ 1292 B"], script.Act(0));
+        Assert.Equal(["all: Request ⟨0,2⟩ 1290 B"], script.Act(0));
         Assert.Equal(0, script[0].Dropped);
     }
 
@@ -99,7 +99,7 @@ public sealed class BoundsTests
     [Fact]
     public void A_long_payload_is_cut_and_no_datagram_is_longer_than_allowed()
     {
-        var script = new Script(2, configure: o => o with { MaxDatagram = 700 });
+        var script = new Script(2, configure: o => o with { MaxDatagram = 730 });
         script.Submit(1, 3_000);
 
         var sent = script.RunUntilSilent();

@@ -1,5 +1,6 @@
 using System.Buffers;
 using RotatingSequencer.Journal;
+using RotatingSequencer.Simulation;
 using static RotatingSequencer.Tests.Scenarios.PuppetMessages;
 
 namespace RotatingSequencer.Tests.Scenarios;
@@ -176,25 +177,26 @@ public sealed class RestartTests
             ],
             state.Partial
         );
-        Assert.Equal([Script.Incarnation(0), Script.Incarnation(1), Script.Incarnation(2)], state.Incarnations);
+        Assert.Equal(World.FormedIncarnation(1), state.Incarnation);
+        Assert.Equal(World.FormedEpoch(3).Incarnations, state.Epoch.Incarnations);
+        Assert.True(state.Operated);
     }
 
     [Fact]
     public void An_application_that_is_ahead_of_the_journal_is_refused()
     {
-        var state = new JournalState(1, 3) { Applied = 0, Incarnations = [0, Script.Incarnation(1), 0] };
+        JournalState state = new(1, 3, World.FormedEpoch(3))
+        {
+            Applied = 0,
+            Incarnation = World.FormedIncarnation(1),
+        };
 
         Assert.Throws<JournalLostException>(() => new Script(3, journal: true).Restart(1, state));
     }
 
     private static JournalState JournalOf(int member, Action<JournalState> hold)
     {
-        var state = JournalState.Fresh(member, 3, Script.Incarnation(member));
-        for (var m = 0; m < 3; m++)
-        {
-            state.Incarnations[m] = Script.Incarnation(m);
-        }
-
+        var state = Script.Formed(member, 3);
         hold(state);
         return state;
     }

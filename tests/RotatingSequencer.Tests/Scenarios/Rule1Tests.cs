@@ -128,7 +128,7 @@ public sealed class Rule1Tests
         var script = new Script(3);
         for (var i = 0; i < 40; i++)
         {
-            script.Submit(0, 1_300);
+            script.Submit(0, 1_280);
         }
 
         script.Submit(1, "one");

@@ -30,7 +30,9 @@ internal sealed class Script
                         Members = members,
                         Journal = journal,
                         Seed = 1,
-                        FirstToken = 1,
+                        Life = World.FormedLife(self),
+                        Formed = World.FormedLives(members),
+                        FirstToken = 1L << 40,
                     };
                     return configure?.Invoke(options) ?? options;
                 }),
@@ -39,11 +41,11 @@ internal sealed class Script
         [
             .. _options.Select(options => new BroadcastCore(
                 options,
-                JournalState.Fresh(options.Self, members, Incarnation(options.Self)),
+                Formed(options.Self, members),
                 0
             )),
         ];
-        _puppets = [.. _options.Select(options => Puppet(options, Incarnation(options.Self)))];
+        _puppets = [.. _options.Select(options => Puppet(options))];
         _sent = [.. _options.Select(_ => new List<(int, byte[])>())];
         Begin();
     }
@@ -55,7 +57,14 @@ internal sealed class Script
 
     public BroadcastCore this[int member] => _cores[member];
 
-    public static long Incarnation(int member) => 1_000 + member;
+    /// <summary>The journal of a member whose group has formed.</summary>
+    public static JournalState Formed(int member, int members)
+    {
+        var state = JournalState.Fresh(member, members, World.FormedIncarnation(member));
+        state.Enter(World.FormedEpoch(members));
+        state.Operated = true;
+        return state;
+    }
 
     public void Wait(long microseconds) => Now += microseconds;
 
@@ -290,10 +299,11 @@ internal sealed class Script
         }
     }
 
-    private static (Outbox, Claims) Puppet(CoreOptions options, long incarnation)
+    private static (Outbox, Claims) Puppet(CoreOptions options)
     {
         var claims = new Claims(options.Members);
-        return (new Outbox(options.Self, incarnation, options.MaxDatagram, claims), claims);
+        var epoch = World.FormedEpoch(options.Members).Number;
+        return (new Outbox(options.Self, options.Life, options.MaxDatagram, claims) { Epoch = epoch }, claims);
     }
 
     /// <summary>A datagram that was sent during a run.</summary>

@@ -1,3 +1,4 @@
+using RotatingSequencer.Simulation;
 using RotatingSequencer.Core;
 using static RotatingSequencer.Tests.Scenarios.PuppetMessages;
 
@@ -86,14 +87,14 @@ public sealed class TurnTests
         var script = new Script(3);
         // Number 0 was this member's and is dropped everywhere. The journal does not show that the next sequencer knows
         // it.
-        var state = new Journal.JournalState(0, 3)
+        var state = new Journal.JournalState(0, 3, World.FormedEpoch(3))
         {
             Dropped = 0,
             Applied = 0,
             Position = 0,
+            Incarnation = World.FormedIncarnation(0),
         };
         state.DroppedLocals[1] = 0;
-        state.Incarnations[0] = Script.Incarnation(0);
         script.Restart(0, state);
         script.Send(2, to: 0, Request(2, 0));
         script.Act(0);

@@ -1,0 +1,55 @@
+namespace RotatingSequencer.Core;
+
+/// <summary>What this member knows of the present life of another.</summary>
+internal struct PeerLife
+{
+    /// <summary>The life whose datagrams are taken, 0 for none: the last one that answered a question.</summary>
+    public long Life;
+
+    /// <summary>The incarnation that it is a life of.</summary>
+    public long Incarnation;
+
+    /// <summary>Which life of that incarnation it is.</summary>
+    public long LifeNumber;
+
+    /// <summary>Token of the question whose answer introduced it.</summary>
+    public long Token;
+
+    /// <summary>The epoch that it was in when it last said so, 0 while it joins.</summary>
+    public long Epoch;
+
+    /// <summary>The highest epoch that it had promised then.</summary>
+    public long Promised;
+
+    /// <summary>Whether it joins after a loss.</summary>
+    public bool Returns;
+
+    /// <summary>Whether it knows that all have entered its epoch.</summary>
+    public bool Operated;
+
+    /// <summary>The highest of this member's Requests that it has heard of, and of this member's numbers.</summary>
+    public long MyLocal;
+    public long MyNumber;
+
+    /// <summary>When it may be asked again in answer to a question.</summary>
+    public long AskAt;
+
+    /// <summary>It no longer has anything up to here.</summary>
+    public long Dropped;
+
+    /// <summary>
+    /// Whether it has answered since it knows this member's life. It then takes nothing from earlier lives any more.
+    /// </summary>
+    public bool Met;
+
+    /// <summary>
+    /// Whether it has answered so in this member's epoch, and knows nothing of this member that this member does not.
+    /// </summary>
+    public bool Agrees;
+
+    /// <summary>When to greet it, or to repeat a proposal to it.</summary>
+    public long Due;
+
+    /// <summary>How often that was repeated.</summary>
+    public int Attempts;
+}
