@@ -14,8 +14,8 @@ namespace RotatingSequencer.Journal;
 /// <para>Nothing is deleted before it is checked, and nothing that is damaged is deleted at all.</para>
 /// <para>When a sync fails, the kernel reports it once and may still show in its memory what never came to the disk. So
 /// what the last batch of a file holds is not believed after a start: the records are written into a new file, and
-/// synced there. That costs one write of the whole journal (at most <see cref="MemberOptions.MaxJournalGrowth"/> and a
-/// checkpoint; 64 MiB take a tenth of a second up to a second), and only after a crash: a journal that was closed ends
+/// synced there. That costs one write of the whole journal (<see cref="MemberOptions.MaxJournalGrowth"/> and a
+/// checkpoint at most; 64 MiB take half a second), and only after a crash: a journal that was closed in order ends
 /// with a mark, which is not written after a failed sync.</para>
 /// </remarks>
 internal sealed class JournalFile : IDisposable
