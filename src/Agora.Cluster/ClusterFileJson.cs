@@ -22,6 +22,9 @@ internal static class ClusterFileJson
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    /// <summary>How a value is written.</summary>
+    public static JsonSerializerOptions Text => s_options;
+
     private static readonly JsonDocumentOptions s_documentOptions = new()
     {
         CommentHandling = JsonCommentHandling.Skip,

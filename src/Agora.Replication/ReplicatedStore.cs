@@ -333,6 +333,15 @@ public sealed class ReplicatedStore : IDisposable
     }
 
     /// <summary>
+    /// The state as it is now, to be written to a file while further commands are applied. The caller disposes it soon.
+    /// </summary>
+    internal StoreCopy Copy()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new StoreCopy(_path);
+    }
+
+    /// <summary>
     /// Replaces the state by that of a file which <see cref="Snapshot"/> wrote, durably, and returns its position. One
     /// transaction: whenever the process dies, the state is the old or the new one. For the engine, while it applies
     /// nothing.

@@ -22,6 +22,7 @@ public sealed class CallersTests
         .. ProductsReflection.Descriptor.Services,
         .. ReplicaReflection.Descriptor.Services,
         .. RaftReflection.Descriptor.Services,
+        .. StateReflection.Descriptor.Services,
     ];
 
     [Fact]

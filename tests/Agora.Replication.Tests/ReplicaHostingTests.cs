@@ -158,10 +158,13 @@ public sealed class ReplicaHostingTests
     {
         using TemporaryDirectory directory = new();
         File.WriteAllBytes(directory["key"], RandomNumberGenerator.GetBytes(32));
-        DatabaseGroup one = new() { Replicas = [new DatabaseAddress { PeerPort = 1 }] };
-        DatabaseGroup other = new() { Replicas = [new DatabaseAddress { PeerPort = 2 }] };
-        Assert.Equal(GroupKey.Load(one, directory["key"]), GroupKey.Load(one, directory["key"]));
-        Assert.NotEqual(GroupKey.Load(one, directory["key"]), GroupKey.Load(other, directory["key"]));
+        ReplicaOwner owner = new("cluster", Components.Customers, ReplicationEngine.RotatingSequencer, 0, 5);
+        byte[] Key(ReplicaOwner of) => GroupKey.Load(of, directory["key"]);
+
+        Assert.Equal(Key(owner), Key(owner with { Replica = 3 }));
+        Assert.NotEqual(Key(owner), Key(owner with { Cluster = "another" }));
+        Assert.NotEqual(Key(owner), Key(owner with { Database = Components.Products }));
+        Assert.NotEqual(Key(owner), Key(owner with { Replicas = 3 }));
     }
 
     [Fact]
@@ -169,9 +172,10 @@ public sealed class ReplicaHostingTests
     {
         using TemporaryDirectory directory = new();
         File.WriteAllBytes(directory["short"], new byte[16]);
+        ReplicaOwner owner = new("cluster", Components.Customers, ReplicationEngine.RotatingSequencer, 0, 5);
         foreach (var name in new[] { "missing", "short" })
         {
-            var refusal = Assert.Throws<FixableException>(() => GroupKey.Load(new DatabaseGroup(), directory[name]));
+            var refusal = Assert.Throws<FixableException>(() => GroupKey.Load(owner, directory[name]));
             Assert.Contains(directory[name], refusal.Message, StringComparison.Ordinal);
         }
     }

@@ -174,6 +174,26 @@ public sealed class ReplicatedStoreTests : IDisposable
     }
 
     [Fact]
+    public void A_copy_holds_the_state_at_its_position_while_commands_are_applied()
+    {
+        using var store = ReplicatedStore.Open(_directory["a"], new Ledger());
+        Apply(store, 5, Ledger.Count("x", time: 9), Ledger.Count("y"));
+        var then = store.Digest();
+        using var copy = store.Copy();
+        Apply(store, 6, Ledger.Count("x"));
+        store.Flush();
+
+        Assert.Equal(5, copy.Position);
+        copy.WriteTo(_directory["copied"]);
+
+        Assert.Equal(then, ReplicatedStore.DigestOf(_directory["copied"]));
+        Assert.Equal(["copied"], Directory.GetFiles(_directory[""], "copied*").Select(Path.GetFileName));
+        using var other = ReplicatedStore.Open(_directory["b"], new Ledger());
+        Assert.Equal(5, other.Restore(_directory["copied"]));
+        Assert.Equal(then, other.Digest());
+    }
+
+    [Fact]
     public void A_read_sees_one_position_while_the_writer_goes_on()
     {
         using var store = ReplicatedStore.Open(_directory["a"], new Ledger());

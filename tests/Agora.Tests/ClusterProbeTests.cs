@@ -148,6 +148,33 @@ public sealed class ClusterProbeTests
     }
 
     // r: answers and is ready; u: answers and is not ready; -: does not answer.
+    [Fact]
+    public void A_database_waits_for_a_replica_that_joins() =>
+        Assert.Equal(
+            "customers: writes wait for customers/1, which joins: waits for members 0",
+            ClusterProbe.MissingIn(
+                Components.Customers,
+                [
+                    .. Enumerable
+                        .Range(0, 3)
+                        .Select(i =>
+                            (
+                                Scratch.Process(Components.Customers, i),
+                                new ProbeAnswer(
+                                    true,
+                                    new StatusReply
+                                    {
+                                        Engine = "rotating-sequencer",
+                                        Ready = false,
+                                        Join = i == 1 ? new JoinStatus { What = "waits for members 0" } : null,
+                                    }
+                                )
+                            )
+                        ),
+                ]
+            )
+        );
+
     [Theory]
     [InlineData("rotating-sequencer", "rrrrr", null)]
     [InlineData(

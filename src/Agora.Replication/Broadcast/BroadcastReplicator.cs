@@ -1,5 +1,9 @@
-using System.Net.Sockets;
+using System.Globalization;
 using Agora.Cluster;
+using Agora.Contracts.Replication;
+using Agora.Replication.Raft;
+using Grpc.Core;
+using Grpc.Net.Client;
 using Microsoft.Extensions.Logging;
 using RotatingSequencer;
 
@@ -12,54 +16,83 @@ namespace Agora.Replication.Broadcast;
 /// <remarks>
 /// Members take turns in assigning numbers. So writes pause while any replica is away, and reads while a majority is.
 /// The protocol's journal is the redo log of the store: it is cut only behind what <see cref="ReplicatedStore.Flush"/>
-/// has made durable.
+/// has made durable. A replica whose journal cannot be used copies the state from another one
+/// (<see cref="MemberLife"/>).
 /// </remarks>
 internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
 {
     private const string Engine = "rotating-sequencer";
+    private const string IncomingState = "incoming.db";
+    private const string OutgoingState = "outgoing-";
 
     // For callers without a deadline of their own.
     private static readonly TimeSpan s_submitTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_barrierTimeout = TimeSpan.FromSeconds(5);
 
+    // Enough for a state of several gigabytes on a slow network. A replica that is stopped gives up at once.
+    private static readonly TimeSpan s_fetchTimeout = TimeSpan.FromMinutes(10);
+
+    // A dead connection must be found out here, or a copy would wait for TCP to do so.
+    private static readonly TimeSpan s_keepAlive = TimeSpan.FromSeconds(3);
+
     private readonly DatabaseGroup _group;
-    private readonly int _replica;
     private readonly ReplicatedStore _store;
+    private readonly ReplicaDirectory _place;
     private readonly string _journal;
-    private readonly ReadOnlyMemory<byte> _key;
+    private readonly ComponentIdentity? _identity;
     private readonly ILogger _logger;
-    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly MemberLife _life;
+    private readonly StateProgress _progress = new();
+    private readonly SemaphoreSlim _snapshots = new(1, 1);
     private Command[] _commands = new Command[64];
-    private volatile Member? _member;
+    private int _resyncs;
+    private string? _whyNoCopy;
 
     public BroadcastReplicator(
         DatabaseGroup group,
-        int replica,
-        string journal,
+        ReplicaDirectory directory,
         ReadOnlyMemory<byte> key,
         ReplicatedStore store,
+        ComponentIdentity? identity,
         ILogger<BroadcastReplicator> logger
-    ) => (_group, _replica, _journal, _key, _store, _logger) = (group, replica, journal, key, store, logger);
+    )
+    {
+        (_group, _place, _store, _identity) = (group, directory, store, identity);
+        var replica = directory.Owner.Replica;
+        _logger = logger;
+        _journal = Path.Combine(Location, "journal");
+        MemberOptions options = new()
+        {
+            Id = replica,
+            Members = [.. group.Replicas.Select((r, i) => HostNames.PeerOf(i == replica ? r : r.Dial()))],
+            GroupKey = key,
+            JournalDirectory = _journal,
+            FetchState = directory.ComesBack ? FetchStateAsync : null,
+        };
+        _life = new MemberLife(group, options, this, logger);
+    }
 
     /// <inheritdoc/>
-    public Task Completion => _completion.Task;
+    public Task Completion => _life.Completion;
 
     /// <inheritdoc/>
     public ReplicatorStatus Status
     {
         get
         {
-            if (_member is not { } member)
+            if (_life.Current is not { } member)
             {
-                return new ReplicatorStatus(Engine, "member", _store.Applied, _store.Applied, false, null);
+                return new ReplicatorStatus(Engine, "joining", _store.Applied, _store.Applied, false, null);
             }
 
             var status = member.Status;
-            var ready = status.ReachableMembers == _group.Replicas.Count && !_completion.Task.IsCompleted;
-            var role = status.IsNextSequencer ? "sequencer" : "member";
+            var takesPart = status.Phase == MemberPhase.Member;
+            var ready = takesPart && status.ReachableMembers == _group.Replicas.Count && !_life.Completion.IsCompleted;
             return new ReplicatorStatus(
                 Engine,
-                role,
+                !takesPart ? "joining"
+                    : status.IsNextSequencer ? "sequencer"
+                    : "member",
                 status.Applied,
                 Math.Max(status.Known, status.Applied),
                 ready,
@@ -73,9 +106,12 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
     {
         get
         {
-            if (_member is not { } member)
+            if (_life.Current is not { } member)
             {
-                return new ReplicatorDetails(null, _store.Applied, 0, 0, 0, []);
+                return new ReplicatorDetails(null, _store.Applied, 0, 0, Resyncs, [])
+                {
+                    Joining = new ReplicatorJoining("its journal is set aside", 0, null),
+                };
             }
 
             var details = member.Details;
@@ -84,7 +120,7 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
                 member.Status.Stable,
                 details.RepairsAsked,
                 details.RepairsAnswered,
-                Resyncs: 0,
+                Resyncs,
                 [
                     .. details.Peers.Select(p => new ReplicatorPeer(
                         p.Member,
@@ -95,44 +131,39 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
                         p.Sent
                     )),
                 ]
-            );
+            )
+            {
+                Joining = member.Status is { Phase: not MemberPhase.Member } status ? JoiningOf(status) : null,
+                Problems = _place.SetAsideReason is { } reason
+                    ? [$"what it held is set aside in {_place.SetAsideIn}: {reason}"]
+                    : [],
+            };
         }
     }
 
     long IDeliveryHandler.Applied => _store.Applied;
 
+    private int Resyncs => Volatile.Read(ref _resyncs);
+
+    private string Location => _place.Path;
+
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        MemberOptions options = new()
+        foreach (var left in Directory.GetFiles(Location, OutgoingState + "*"))
         {
-            Id = _replica,
-            Members = [.. _group.Replicas.Select((r, i) => HostNames.PeerOf(i == _replica ? r : r.Dial()))],
-            GroupKey = _key,
-            JournalDirectory = _journal,
-        };
-        try
-        {
-            _member = await Member.StartAsync(options, this, cancellationToken);
-        }
-        catch (SocketException e)
-        {
-            throw new FixableException(
-                $"UDP port {options.Members[_replica]}",
-                $"replica {_replica} cannot listen there ({e.Message})",
-                "End the program that does, or give another port in the cluster file",
-                e
-            );
-        }
-        catch (Exception e) when (e is JournalLostException or JournalDamagedException or InvalidDataException)
-        {
-            throw Unusable(e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw FileFault.Of(_journal, e);
+            File.Delete(left);
         }
 
+        StoreCopy.Remove(Path.Combine(Location, IncomingState));
+        if (_place.HoldsSetAside)
+        {
+            // The journal went with the rest. Its member is not new all the same: if all members find their files of no
+            // use at once, no empty group may begin in the place of theirs.
+            Directory.CreateDirectory(Path.Combine(_journal, Replication.SetAside.DirectoryName));
+        }
+
+        await _life.StartAsync(cancellationToken);
         string[] strays =
         [
             .. Directory.GetFileSystemEntries(_journal).Select(f => Path.GetFileName(f)).Where(f => !IsOfJournal(f)),
@@ -145,8 +176,6 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
                 string.Join(", ", strays)
             );
         }
-
-        _ = ForwardCompletionAsync(_member);
     }
 
     /// <inheritdoc/>
@@ -200,14 +229,158 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync() => _life.DisposeAsync();
+
+    /// <summary>
+    /// The state at a position at or above the one given, in a file that is gone when it is disposed. One at a time.
+    /// </summary>
+    /// <exception cref="ReplicaUnavailableException">This replica has no such state now.</exception>
+    public async Task<StateSnapshot> SnapshotAsync(long atLeast, CancellationToken cancellationToken)
     {
-        if (_member is { } member)
+        var member = _life.Current ?? throw new ReplicaUnavailableException("This replica is starting or stopping.");
+        await _snapshots.WaitAsync(cancellationToken);
+        try
         {
-            await member.DisposeAsync();
+            var (header, copy) = await CaptureAsync(member, cancellationToken);
+            using (copy)
+            {
+                if (copy.Position < atLeast)
+                {
+                    throw new ReplicaUnavailableException("This replica lags behind.");
+                }
+
+                var path = Path.Combine(Location, $"{OutgoingState}{Guid.NewGuid():N}.db");
+                await Task.Run(() => copy.WriteTo(path), cancellationToken);
+                return new StateSnapshot(copy.Position, [], StateSnapshot.Open(path)) { Member = header };
+            }
+        }
+        finally
+        {
+            _snapshots.Release();
+        }
+    }
+
+    /// <summary>
+    /// Puts the state of one of the members in the place of this replica's own, and returns the header that belongs to
+    /// it.
+    /// </summary>
+    /// <param name="members">Those that have a state that will do, the best first.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    private async Task<ReadOnlyMemory<byte>> FetchStateAsync(
+        IReadOnlyList<int> members,
+        CancellationToken cancellationToken
+    )
+    {
+        List<string> reasons = [];
+        foreach (var member in members)
+        {
+            try
+            {
+                return await FetchStateAsync(member, cancellationToken);
+            }
+            catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
+            {
+                reasons.Add(string.Create(CultureInfo.InvariantCulture, $"replica {member}: {e.Status.Detail}"));
+            }
         }
 
-        _completion.TrySetResult();
+        var why = string.Join("; ", reasons);
+        if (why != _whyNoCopy)
+        {
+            // It is tried again every second; the log needs to hear of it once.
+            _whyNoCopy = why;
+            _logger.LogWarning("The state cannot be copied now: {Reason}", why);
+        }
+
+        throw new ReplicaUnavailableException(why);
+    }
+
+    // On a connection of its own, so that the other's address is looked up anew.
+    private async Task<ReadOnlyMemory<byte>> FetchStateAsync(int member, CancellationToken cancellationToken)
+    {
+        using var channel = ReplicaChannel.Open(
+            _group.Replicas[member],
+            _identity?.ClientOptions(_identity.Component, member),
+            (handler, _) => (handler.KeepAlivePingDelay, handler.KeepAlivePingTimeout) = (s_keepAlive, s_keepAlive)
+        );
+        var path = Path.Combine(Location, IncomingState);
+        var header = await ReceiveAsync(channel, member, path, cancellationToken);
+        var position = await Task.Run(() => _store.Restore(path), cancellationToken);
+        StoreCopy.Remove(path);
+        Interlocked.Increment(ref _resyncs);
+        _logger.LogInformation(
+            "Copied the state at {Position} from replica {Replica}, {Bytes} bytes",
+            position,
+            member,
+            header.Length
+        );
+        return header.Member.Memory;
+    }
+
+    private async Task<StateHeader> ReceiveAsync(
+        GrpcChannel channel,
+        int member,
+        string path,
+        CancellationToken cancellationToken
+    )
+    {
+        StoreCopy.Remove(path);
+        try
+        {
+            using var call = new StateSource.StateSourceClient(channel).FetchState(
+                new FetchStateRequest { AtLeast = -1 },
+                null,
+                TimeProvider.System.GetUtcNow().UtcDateTime + s_fetchTimeout,
+                cancellationToken
+            );
+            var (header, digest) = await StateStream.ReceiveAsync(
+                call,
+                member,
+                atLeast: -1,
+                path,
+                _progress.Set,
+                cancellationToken
+            );
+            return
+                await Task.Run(
+                    () => StateTransfer.FaultOf(path, _place.Owner, header.Position, digest),
+                    cancellationToken
+                )
+                    is { } fault
+                ? throw new RpcException(new Status(StatusCode.DataLoss, $"its state is not used: {fault}"))
+                : header;
+        }
+        finally
+        {
+            _progress.Set(0, 0);
+        }
+    }
+
+    private async Task<(ReadOnlyMemory<byte> Header, StoreCopy Copy)> CaptureAsync(
+        Member member,
+        CancellationToken cancellationToken
+    )
+    {
+        var capture = member.CaptureAsync(_store.Copy, CancellationToken.None);
+        try
+        {
+            return await capture.WaitAsync(s_barrierTimeout, cancellationToken);
+        }
+        catch (MemberStoppedException e)
+        {
+            throw new ReplicaUnavailableException("This replica has no state to give now.", null, e);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            // A copy that is made all the same must not stay open: it would keep the WAL from being cut.
+            _ = capture.ContinueWith(
+                late => late.Result.Captured.Dispose(),
+                CancellationToken.None,
+                TaskContinuationOptions.OnlyOnRanToCompletion,
+                TaskScheduler.Default
+            );
+            throw e is TimeoutException ? new ReplicaUnavailableException("This replica is busy.", null, e) : e;
+        }
     }
 
     void IDeliveryHandler.Deliver(ReadOnlySpan<Delivery> deliveries, Span<ReadOnlyMemory<byte>> results)
@@ -246,12 +419,18 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
     // Without a majority nothing is delivered, and what is submitted would only wait.
     private Member MemberWithMajority()
     {
-        if (_member is not { } member || _completion.Task.IsCompleted)
+        if (_life.Current is not { } member || _life.Completion.IsCompleted)
         {
             throw new ReplicaUnavailableException("This replica is starting or stopping.");
         }
 
-        var reachable = member.Status.ReachableMembers;
+        var status = member.Status;
+        if (status.Phase != MemberPhase.Member)
+        {
+            throw new ReplicaUnavailableException($"This replica joins its group: {JoiningOf(status).Reason}.");
+        }
+
+        var reachable = status.ReachableMembers;
         return reachable > _group.Replicas.Count / 2
             ? member
             : throw new ReplicaUnavailableException(
@@ -259,36 +438,20 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
             );
     }
 
-    private FixableException Unusable(Exception e) =>
-        new(_journal, e.Message.TrimEnd('.'), ReplicaAdvice.ForLog(_group, Path.GetDirectoryName(_journal)!), e);
+    private ReplicatorJoining JoiningOf(MemberStatus status)
+    {
+        var (copied, total) = _progress.Bytes;
+        var what = status switch
+        {
+            { Waits: { } waits } => waits,
+            { Phase: MemberPhase.Copying } => "it copies the state",
+            { Phase: MemberPhase.CatchingUp } => "it catches up with the others",
+            _ => "it waits for the others",
+        };
+        return new ReplicatorJoining(what, copied, total > 0 ? total : null);
+    }
 
     private static bool IsOfJournal(string name) =>
         name is "lock" or "unfinished" or "set-aside"
         || (name.StartsWith("journal-", StringComparison.Ordinal) && name[8..].All(char.IsAsciiDigit));
-
-    private async Task ForwardCompletionAsync(Member member)
-    {
-        try
-        {
-            await member.Completion;
-            _completion.TrySetResult();
-        }
-        catch (JournalLostException e)
-        {
-            _completion.TrySetException(Unusable(e));
-        }
-        catch (FixableException e)
-        {
-            _completion.TrySetException(e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            _completion.TrySetException(FileFault.Of(_journal, e));
-        }
-        catch (Exception e)
-        {
-            _logger.LogCritical(e, "The broadcast member has stopped");
-            _completion.TrySetException(e);
-        }
-    }
 }

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using Agora.Cluster;
 
 namespace Agora.Replication.Broadcast;
@@ -17,10 +16,14 @@ internal static class GroupKey
 
     /// <summary>
     /// The group's key, from the secret in the file. Each group gets a key of its own from it, so that the datagrams of
-    /// two groups that share the secret are never taken for one another's.
+    /// two groups that share the secret are never taken for one another's. It says nothing of addresses: a replica may
+    /// move to another host while the others go on.
     /// </summary>
+    /// <param name="owner">Names the cluster, the database and how many replicas it has; one that was told something
+    /// else is never heard.</param>
+    /// <param name="file">The file of the cluster's secret.</param>
     /// <exception cref="IOException">There is no file, it cannot be read, or it holds less than 32 bytes.</exception>
-    public static byte[] Load(DatabaseGroup group, string? file)
+    public static byte[] Load(ReplicaOwner owner, string? file)
     {
         if (string.IsNullOrEmpty(file))
         {
@@ -31,7 +34,8 @@ internal static class GroupKey
             );
         }
 
-        var members = Encoding.UTF8.GetBytes(string.Join(',', group.Replicas.Select(r => $"{r.Host}:{r.PeerPort}")));
+        var group = new byte[OwnerMark.Size];
+        owner.Group.Write(group);
 
         byte[] secret;
         try
@@ -51,7 +55,7 @@ internal static class GroupKey
         }
 
         return secret.Length >= Size
-            ? HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, Size, info: members)
+            ? HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, Size, info: group)
             : throw new FixableException(
                 file,
                 $"the group's key has {secret.Length} bytes instead of {Size}",

@@ -27,6 +27,7 @@ internal static class Callers
     private const string Replica = "/agora.replication.Replica/";
     private const string ReplicaPeer = "/agora.replication.ReplicaPeer/";
     private const string RaftPeer = "/agora.replication.RaftPeer/";
+    private const string StateSource = "/agora.replication.StateSource/";
 
     // Replicas of either database may ask for a status, so that the supervisor of a host that has nothing else knows
     // when all serves. The pages show it, and read nothing else of the databases.
@@ -40,6 +41,7 @@ internal static class Callers
         [RaftPeer + "GetStanding"] = [Peers],
         [RaftPeer + "GetRestorePoint"] = [Peers],
         [RaftPeer + "FetchState"] = [Peers],
+        [StateSource + "FetchState"] = [Peers],
         [Customers + "GetCredentials"] = [Seller, Buyer, Operator],
         [Customers + "GetSession"] = [Seller, Buyer],
         [Customers + "GetRating"] = [Seller, Buyer, Operator],

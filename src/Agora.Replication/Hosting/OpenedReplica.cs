@@ -46,7 +46,7 @@ internal sealed class OpenedReplica : IDisposable
         catch (Exception e)
         {
             directory.Dispose();
-            throw e is ReplicaDamagedException damage ? damage.With(AdviceFor(damage, group, path)) : e;
+            throw e is ReplicaDamagedException damage ? damage.With(ReplicaAdvice.ForLog(group, path)) : e;
         }
     }
 
@@ -57,9 +57,10 @@ internal sealed class OpenedReplica : IDisposable
         Directory.Dispose();
     }
 
-    // A replica joins through a leader that has a majority among the others. The other engine cannot do it yet.
+    // With Raft a replica joins through a leader that has a majority among the others. With the rotating sequencer any
+    // other replica can give its state.
     private static bool ComesBack(DatabaseGroup group) =>
-        group.Engine == ReplicationEngine.Raft && group.Replicas.Count > 2;
+        group.Replicas.Count > (group.Engine == ReplicationEngine.Raft ? 2 : 1);
 
     private static OpenedReplica Open(
         ReplicaDirectory directory,
@@ -69,7 +70,7 @@ internal sealed class OpenedReplica : IDisposable
     )
     {
         var path = directory.Path;
-        var store = ReplicatedStore.Open(path, stateMachine, ReplicaAdvice.ForState(group, path), directory.Owner);
+        var store = ReplicatedStore.Open(path, stateMachine, ReplicaAdvice.ForLog(group, path), directory.Owner);
         if (group.Engine != ReplicationEngine.Raft)
         {
             return new OpenedReplica(directory, store, null);
@@ -87,9 +88,4 @@ internal sealed class OpenedReplica : IDisposable
             throw e is ReplicaDamagedException ? e : files.Explain(e);
         }
     }
-
-    private static string AdviceFor(ReplicaDamagedException damage, DatabaseGroup group, string path) =>
-        Path.GetFileName(damage.File) == ReplicatedStore.FileName
-            ? ReplicaAdvice.ForState(group, path)
-            : ReplicaAdvice.ForLog(group, path);
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Agora.Contracts.Replication;
 using Agora.Replication.Raft;
-using Google.Protobuf;
 using Grpc.Core;
 
 namespace Agora.Replication.Hosting;
@@ -9,8 +8,6 @@ namespace Agora.Replication.Hosting;
 /// <summary>What a replica that runs on Raft answers to one that joins.</summary>
 internal sealed class RaftPeerService(RaftReplicator raft) : RaftPeer.RaftPeerBase
 {
-    private const int PartSize = 256 << 10;
-
     public override Task<StandingReply> GetStanding(StandingRequest request, ServerCallContext context)
     {
         raft.Check.Compare(
@@ -48,49 +45,11 @@ internal sealed class RaftPeerService(RaftReplicator raft) : RaftPeer.RaftPeerBa
         try
         {
             await using var snapshot = await raft.SnapshotAsync(request.AtLeast, context.CancellationToken);
-
-            // Over the file that is sent, beside the sending.
-            var path = snapshot.File.Name;
-            var digest = Task.Run(() => ReplicatedStore.DigestOf(path), context.CancellationToken);
-            try
-            {
-                await SendAsync(snapshot, responseStream, context.CancellationToken);
-            }
-            finally
-            {
-                // The file is gone with the snapshot.
-                await ((Task)digest).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-
-            await responseStream.WriteAsync(
-                new StatePart { Digest = (await digest).Sha256 },
-                context.CancellationToken
-            );
+            await StateStream.SendAsync(snapshot, responseStream, context.CancellationToken);
         }
         catch (ReplicaUnavailableException e)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, e.Message, e));
-        }
-    }
-
-    private static async Task SendAsync(
-        StateSnapshot snapshot,
-        IServerStreamWriter<StatePart> responseStream,
-        CancellationToken cancellationToken
-    )
-    {
-        StateHeader header = new() { Position = snapshot.Position, Length = snapshot.File.Length };
-        header.Terms.AddRange(
-            snapshot.Terms.Select(t => new Contracts.Replication.TermRun { First = t.First, Term = t.Term })
-        );
-        await responseStream.WriteAsync(new StatePart { Header = header }, cancellationToken);
-        var buffer = new byte[PartSize];
-        for (int read; (read = await snapshot.File.ReadAsync(buffer, cancellationToken)) > 0; )
-        {
-            await responseStream.WriteAsync(
-                new StatePart { Content = ByteString.CopyFrom(buffer, 0, read) },
-                cancellationToken
-            );
         }
     }
 

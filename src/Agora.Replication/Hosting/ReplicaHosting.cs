@@ -12,6 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Agora.Replication.Hosting;
 
@@ -127,9 +128,8 @@ public static class ReplicaHosting
         }
         else
         {
-            builder.Services.AddSingleton<IReplicator>(services =>
-                CreateBroadcast(services, group, replica, directory, opened.Store)
-            );
+            builder.Services.AddSingleton(services => CreateBroadcast(services, group, opened, identity));
+            builder.Services.AddSingleton<IReplicator>(services => services.GetRequiredService<BroadcastReplicator>());
         }
 
         builder.Services.AddHostedService<ReplicaLifetime>();
@@ -142,8 +142,8 @@ public static class ReplicaHosting
     }
 
     /// <summary>
-    /// Maps what replicas answer each other and those who watch them: status and digest, and how a replica joins a
-    /// group that runs on Raft.
+    /// Maps what replicas answer each other and those who watch them: status and digest, and how a replica joins its
+    /// group.
     /// </summary>
     public static WebApplication MapReplica(this WebApplication app)
     {
@@ -153,6 +153,10 @@ public static class ReplicaHosting
         if (app.Services.GetRequiredService<IServiceProviderIsService>().IsService(typeof(RaftReplicator)))
         {
             app.MapGrpcService<RaftPeerService>();
+        }
+        else
+        {
+            app.MapGrpcService<StateSourceService>();
         }
 
         return app;
@@ -193,6 +197,35 @@ public static class ReplicaHosting
         ));
     }
 
+    /// <summary>
+    /// Moves everything that a replica's directory holds aside within it, with the reason in a text file, so that the
+    /// replica begins with nothing and copies the state from the others. No process may use it.
+    /// </summary>
+    /// <returns>Where it is now; null if there was nothing.</returns>
+    /// <exception cref="FixableException">The directory is in use, or cannot be used.</exception>
+    public static string? SetAside(string directory, string reason)
+    {
+        try
+        {
+            if (
+                !Directory.Exists(directory)
+                || Directory
+                    .EnumerateFileSystemEntries(directory)
+                    .All(e => Path.GetFileName(e) is DirectoryLock.FileName or Replication.SetAside.DirectoryName)
+            )
+            {
+                return null;
+            }
+
+            using var held = DirectoryLock.Take(directory);
+            return Replication.SetAside.Everything(directory, reason, TimeProvider.System, NullLogger.Instance);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw FileFault.Of(Path.GetFullPath(directory), e);
+        }
+    }
+
     private static RaftReplicator CreateRaft(
         IServiceProvider services,
         DatabaseGroup group,
@@ -222,16 +255,15 @@ public static class ReplicaHosting
     private static BroadcastReplicator CreateBroadcast(
         IServiceProvider services,
         DatabaseGroup group,
-        int replica,
-        string directory,
-        ReplicatedStore store
+        OpenedReplica opened,
+        ComponentIdentity? identity
     ) =>
         new(
             group,
-            replica,
-            Path.Combine(directory, "journal"),
-            GroupKey.Load(group, services.GetRequiredService<IConfiguration>()[GroupKey.FileSetting]),
-            store,
+            opened.Directory,
+            GroupKey.Load(opened.Directory.Owner, services.GetRequiredService<IConfiguration>()[GroupKey.FileSetting]),
+            opened.Store,
+            identity,
             services.GetRequiredService<ILogger<BroadcastReplicator>>()
         );
 }

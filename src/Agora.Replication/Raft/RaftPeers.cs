@@ -148,25 +148,7 @@ internal sealed class RaftPeers : IDisposable
                 Deadline(s_fetchTimeout),
                 cancellationToken
             );
-        StateHeader? header = null;
-        var digest = "";
-        await using var file = new FileStream(path, FileMode.Create, FileAccess.Write);
-        await foreach (var part in call.ResponseStream.ReadAllAsync(cancellationToken))
-        {
-            header ??= part.Header;
-            digest = part.Digest;
-            await file.WriteAsync(part.Content.Memory, cancellationToken);
-            progress(file.Position, header?.Length ?? 0);
-        }
-
-        return header is not null && header.Length == file.Length && header.Position >= atLeast
-            ? (header, digest)
-            : throw new RpcException(
-                new Status(
-                    StatusCode.DataLoss,
-                    $"Replica {replica} sent {file.Length} bytes of a state of {header?.Length}."
-                )
-            );
+        return await StateStream.ReceiveAsync(call, replica, atLeast, path, progress, cancellationToken);
     }
 
     public void Dispose()

@@ -260,15 +260,7 @@ internal sealed class RaftReplicator : IReplicator
                 _node.Current?.State ?? throw new ReplicaUnavailableException("This replica is not in the group.");
             var path = Path.Combine(_files.Location, $"outgoing-{Guid.NewGuid():N}.db");
             var position = _store.Snapshot(path);
-            FileStream file = new(
-                path,
-                FileMode.Open,
-                FileAccess.Read,
-                FileShare.Read,
-                1 << 16,
-                FileOptions.DeleteOnClose | FileOptions.Asynchronous
-            );
-            return new StateSnapshot(position, state.Log.TermsUpTo(position), file);
+            return new StateSnapshot(position, state.Log.TermsUpTo(position), StateSnapshot.Open(path));
         }
         finally
         {

@@ -16,6 +16,7 @@ internal static class AgoraCommand
             ProcessCommands.CreateStop(),
             ProcessCommands.CreateKill(),
             ProcessCommands.CreateStart(),
+            ReplaceCommand.Create(),
             RunCommand.Create(),
             ClusterCommand.Create(),
             LabCommand.Create(),

@@ -79,7 +79,7 @@ internal static class ProcessCommands
     /// The names that the command accepts: the processes of the cluster file that was last started from the directory,
     /// and the roles.
     /// </summary>
-    private static string[] Names(string? data)
+    internal static string[] Names(string? data)
     {
         try
         {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Agora.Cluster;
+using Agora.Replication.Hosting;
 
 namespace Agora.Launcher;
 
@@ -169,8 +170,8 @@ internal sealed class Supervisor : IAsyncDisposable
     }
 
     /// <summary>
-    /// Carries out <c>stop</c>, <c>kill</c>, <c>start</c>, <c>freeze</c> or <c>thaw</c>; the answer says what was done,
-    /// or why not.
+    /// Carries out <c>stop</c>, <c>kill</c>, <c>start</c>, <c>freeze</c>, <c>thaw</c> or <c>replace</c>; the answer says
+    /// what was done, or why not.
     /// </summary>
     public async Task<ControlAnswer> CommandAsync(
         string command,
@@ -194,13 +195,65 @@ internal sealed class Supervisor : IAsyncDisposable
             return new ControlAnswer(false, $"{name} runs on another host; run this command there");
         }
 
-        var answer = await CommandAsync(command, name, process, restart);
+        var answer =
+            command == "replace"
+                ? await ReplaceAsync(process, cancellationToken)
+                : await CommandAsync(command, name, process, restart);
         if (answer.Done)
         {
             Note(EventKinds.Act, $"{answer.Message}, as '{command} {component}/{which}' asked");
         }
 
         return answer;
+    }
+
+    /// <summary>
+    /// Makes a database replica begin with nothing, so that it copies the state from the others. What it held is kept
+    /// beside.
+    /// </summary>
+    private async Task<ControlAnswer> ReplaceAsync(SupervisedProcess process, CancellationToken cancellationToken)
+    {
+        var (component, name) = (process.Process.Component, process.Process.Name);
+        if (component is not (Components.Customers or Components.Products))
+        {
+            return new(false, $"{name} is no database replica; 'agora stop' and 'agora start' do what it needs");
+        }
+
+        // What only this replica holds would be lost. And it could not join: that takes a majority beside it.
+        var status = await StatusAsync(brief: true, cancellationToken);
+        ProcessStatus[] others = [.. status.Processes.Where(p => p.Component == component && p.Name != name)];
+        var takingPart = others.Count(p => p.Database is { Join: null });
+        if (takingPart < ((others.Length + 1) / 2) + 1)
+        {
+            return new(
+                false,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{name} cannot be replaced now: {takingPart} of the {others.Length} other replicas take part, "
+                        + $"and it takes {((others.Length + 1) / 2) + 1} to give the state back"
+                )
+            );
+        }
+
+        await process.StopAsync();
+        try
+        {
+            var place = ReplicaHosting.SetAside(_data.Of(process.Process), "'agora replace' asked for it");
+            return new(
+                true,
+                place is null
+                    ? $"{name} is started with nothing"
+                    : $"{name} is started with nothing; what it held is in {place}"
+            );
+        }
+        catch (IOException e)
+        {
+            return new(false, $"{name}: {e.Message}");
+        }
+        finally
+        {
+            process.Start();
+        }
     }
 
     private static async Task<ControlAnswer> CommandAsync(
