@@ -166,7 +166,11 @@ public sealed class ClusterProbeTests
                                     {
                                         Engine = "rotating-sequencer",
                                         Ready = false,
-                                        Join = i == 1 ? new JoinStatus { What = "waits for members 0" } : null,
+                                        Details = new ReplicaDetails
+                                        {
+                                            Joining =
+                                                i == 1 ? new JoiningStatus { Reason = "waits for members 0" } : null,
+                                        },
                                     }
                                 )
                             )

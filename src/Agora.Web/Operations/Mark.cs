@@ -17,6 +17,7 @@ public readonly record struct Mark(string Glyph, string Word, string Style)
         ArgumentNullException.ThrowIfNull(process);
         return process.State switch
         {
+            ProcessState.Running when process.Database?.Joining is not null => new("◐", "joins", "between"),
             ProcessState.Running when process.Lag > MaxLag => new("▲", "behind", "between"),
             ProcessState.Running => new("●", "up", "up"),
             ProcessState.Unresponsive => new("▲", "does not answer", "down"),

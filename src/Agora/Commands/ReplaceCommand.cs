@@ -89,7 +89,7 @@ internal static class ReplaceCommand
             var now = process switch
             {
                 null => throw new CommandFailedException($"the supervisor that started {name} is gone"),
-                { Database.Join: { } join } => $"{name} joins its group: {join}",
+                { Database.Joining: { } joining } => $"{name} {joining}",
                 { State: not ProcessState.Running } =>
                     $"{name} is {process.State}{(process.Trouble(TimeProvider.System.GetUtcNow()) is { } why ? $": it {why}" : "")}",
                 { Database.Ready: true } => null,

@@ -167,6 +167,9 @@ internal sealed class ClusterProbe : IDisposable
         return replicas.Count - away.Length < majority
                 ? $"{database}: reads and writes wait for a majority; {doNotAnswer}"
             : needsAll && away.Length > 0 ? $"{database}: writes wait for {Names(away)}"
+            : needsAll
+            && unready.FirstOrDefault(p => p.Answer.Replica!.Details?.Joining is not null) is ({ } joining, var answer)
+                ? $"{database}: writes wait for {joining.Name}, which joins: " + answer.Replica!.Details.Joining.Reason
             : needsAll && unready.Length > 0
                 ? $"{database}: writes wait until every replica hears all others; not yet {Names(unready)}"
             : replicas.Count - away.Length - unready.Length < majority

@@ -222,7 +222,7 @@ internal sealed class Supervisor : IAsyncDisposable
         // What only this replica holds would be lost. And it could not join: that takes a majority beside it.
         var status = await StatusAsync(brief: true, cancellationToken);
         ProcessStatus[] others = [.. status.Processes.Where(p => p.Component == component && p.Name != name)];
-        var takingPart = others.Count(p => p.Database is { Join: null });
+        var takingPart = others.Count(p => p.Database is { Joining: null });
         if (takingPart < ((others.Length + 1) / 2) + 1)
         {
             return new(
