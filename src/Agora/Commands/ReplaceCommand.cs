@@ -90,8 +90,7 @@ internal static class ReplaceCommand
             {
                 null => throw new CommandFailedException($"the supervisor that started {name} is gone"),
                 { Database.Joining: { } joining } => $"{name} {joining}",
-                { State: not ProcessState.Running } =>
-                    $"{name} is {process.State}{(process.Trouble(TimeProvider.System.GetUtcNow()) is { } why ? $": it {why}" : "")}",
+                { State: not ProcessState.Running } => $"{name} is {process.State}{Why(process)}",
                 { Database.Ready: true } => null,
                 _ => $"{name} takes part, and waits until it hears the others",
             };
@@ -122,6 +121,9 @@ internal static class ReplaceCommand
             await Task.Delay(s_interval, cancellationToken);
         }
     }
+
+    private static string Why(ProcessStatus process) =>
+        process.Trouble(TimeProvider.System.GetUtcNow()) is { } exit ? $": it {exit}" : "";
 
     // Without a supervisor, a service manager or a container engine starts the replica.
     private static void SetAsideHere(DataDirectory directory, string name, string? cluster)
@@ -180,8 +182,9 @@ internal static class ReplaceCommand
               2. copy the cluster file and the keys in {ClusterSecrets.DirectoryName}/{host} to {host}
               3. on {host}:  agora run {process.Component} {process.Replica} --cluster FILE --data DIR
                  It begins with nothing and copies the state from the others; 'agora status' shows how far it is.
-              4. copy the cluster file to the other hosts. They go on meanwhile, and their processes use the new address
-                 from their next start. Never start {name} on {process.Host} again.
+              4. copy the cluster file to the other hosts, and restart the other replicas of {process.Component}, one
+                 after the other, then the servers: they use the new address from their next start.
+            Never start {name} on {process.Host} again.
             """
         );
     }
