@@ -98,7 +98,9 @@ public sealed class ReplicatedStore : IDisposable
     internal static ReplicatedStore Open(string directory, IStateMachine stateMachine, KeptRepliesBounds bounds) =>
         OpenAlone(directory, stateMachine, 8, AdviceWithoutEngine, bounds);
 
-    /// <summary>Opens the database of a replica, or begins an empty one, for the holder of the directory's lock.</summary>
+    /// <summary>
+    /// Opens the database of a replica, or begins an empty one, for the holder of the directory's lock.
+    /// </summary>
     /// <exception cref="ReplicaDamagedException">The file is damaged, or another's.</exception>
     /// <exception cref="FixableException">The directory or the file cannot be used.</exception>
     internal static ReplicatedStore Open(

@@ -47,7 +47,9 @@ internal static class StateStream
         await stream.WriteAsync(new StatePart { Digest = (await digest).Sha256 }, cancellationToken);
     }
 
-    /// <summary>Writes what another replica sends to a file; returns its header, and the digest that it names.</summary>
+    /// <summary>
+    /// Writes what another replica sends to a file; returns its header, and the digest that it names.
+    /// </summary>
     /// <param name="call">The call.</param>
     /// <param name="replica">The replica that sends.</param>
     /// <param name="atLeast">The position that was asked for.</param>

@@ -9,8 +9,8 @@ public class ProtocolViolationException(string message) : Exception(message);
 
 /// <summary>
 /// A member's journal does not fit its application's state, its options, or what the other members hold. One of them
-/// was lost or damaged, is an older copy, or belongs to another member. An operator can fix this: restore journal and
-/// state as they were at the same moment.
+/// was lost or damaged, is an older copy, or belongs to another member. Set the journal aside
+/// (<see cref="Member.SetAsideJournal"/>) and start again: the member then joins as a new one, and copies the state.
 /// </summary>
 /// <param name="message">What does not fit what.</param>
 public sealed class JournalLostException(string message) : ProtocolViolationException(message);

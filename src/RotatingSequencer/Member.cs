@@ -158,8 +158,7 @@ public sealed class Member : IAsyncDisposable
             // Each journal has an incarnation of its own; without a journal, each start has. 0 means unknown, so none
             // is 0. A member that has a state or an earlier journal, but no journal, was in the group before.
             var incarnation = BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long))) | 1;
-            var returns =
-                options.JournalDirectory is { } place && (Applied() >= 0 || JournalFile.WasSetAside(place));
+            var returns = options.JournalDirectory is { } place && (Applied() >= 0 || JournalFile.WasSetAside(place));
             return JournalState.Fresh(options.Id, options.Members.Count, incarnation, returns);
         }
 

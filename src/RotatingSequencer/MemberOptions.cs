@@ -1,6 +1,6 @@
 using System.Net;
-using RotatingSequencer.Wire;
 using RotatingSequencer.Journal;
+using RotatingSequencer.Wire;
 
 namespace RotatingSequencer;
 

@@ -9,6 +9,7 @@ namespace RotatingSequencer;
 /// <param name="ReachableMembers">Members heard from during the last <see cref="Member.ReachableWithin"/>, this one
 /// included.</param>
 /// <param name="Phase">How far it takes part.</param>
+/// <param name="CanRead">Whether <see cref="Member.ReadBarrierAsync"/> can complete as far as this member goes.</param>
 /// <param name="Waits">What it waits for before it can take part, in words; null when it takes part.</param>
 public readonly record struct MemberStatus(
     long Applied,
@@ -18,5 +19,6 @@ public readonly record struct MemberStatus(
     bool IsNextSequencer,
     int ReachableMembers,
     MemberPhase Phase,
+    bool CanRead,
     string? Waits
 );

@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Agora.Replication.Tests;
 
 /// <summary>
-/// A disk behind a cache, as the kernel keeps one: reads show what was written, a sync writes what was written since the
-/// last one, and a sync that fails forgets it. What the next sync then reports is no longer true.
+/// A disk behind a cache, as the kernel keeps one: reads show what was written, a sync writes what was written since
+/// the last one, and a sync that fails forgets it. What the next sync then reports is no longer true.
 /// </summary>
 internal sealed class ForgetfulDisk : LogDisk
 {

@@ -186,7 +186,7 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
             throw new ArgumentException($"A command's payload is at most {Command.MaxPayload} bytes.", nameof(command));
         }
 
-        var member = MemberWithMajority();
+        var member = MemberWithMajority(reads: false);
         var payload = new byte[command.EncodedSize];
         command.Encode(payload);
         try
@@ -218,7 +218,7 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
     {
         try
         {
-            await MemberWithMajority()
+            await MemberWithMajority(reads: true)
                 .ReadBarrierAsync(CancellationToken.None)
                 .WaitAsync(s_barrierTimeout, cancellationToken);
         }
@@ -395,8 +395,8 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
             _commands[i] = Command.Decode(deliveries[i].Payload);
         }
 
-        // One transaction: whole numbers, and the last of them with their effects. A number with a scrub ends it, so that
-        // all replicas look at the state at that number.
+        // One transaction: whole numbers, and the last of them with their effects. A number with a scrub ends it, so
+        // that all replicas look at the state at that number.
         for (var (begin, i, hasScrub) = (0, 0, false); i < deliveries.Length; i++)
         {
             hasScrub |= _commands[i].IsScrub;
@@ -417,15 +417,16 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
     }
 
     // Without a majority nothing is delivered, and what is submitted would only wait.
-    private Member MemberWithMajority()
+    private Member MemberWithMajority(bool reads)
     {
         if (_life.Current is not { } member || _life.Completion.IsCompleted)
         {
             throw new ReplicaUnavailableException("This replica is starting or stopping.");
         }
 
+        // Reads go on while another replica joins, or is away; writes need all.
         var status = member.Status;
-        if (status.Phase != MemberPhase.Member)
+        if (reads ? !status.CanRead : status.Phase != MemberPhase.Member)
         {
             throw new ReplicaUnavailableException($"This replica joins its group: {JoiningOf(status).Reason}.");
         }

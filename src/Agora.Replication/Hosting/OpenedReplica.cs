@@ -16,7 +16,9 @@ internal sealed class OpenedReplica : IDisposable
 
     public ReplicatedStore Store { get; }
 
-    /// <summary>Log and ballot of a replica that runs on Raft; null for the other engine, which opens its own.</summary>
+    /// <summary>
+    /// Log and ballot of a replica that runs on Raft; null for the other engine, which opens its own.
+    /// </summary>
     public ReplicaFiles? Files { get; }
 
     /// <summary>Opens a replica's directory.</summary>

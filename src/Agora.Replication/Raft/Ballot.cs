@@ -46,8 +46,8 @@ internal sealed class Ballot : IDisposable
     public static string PathIn(string directory) => Path.Combine(directory, "ballot");
 
     /// <summary>Opens the file; null where there is none.</summary>
-    /// <exception cref="ReplicaDamagedException">It is of another replica, neither slot is good, or the slots do not belong
-    /// together.</exception>
+    /// <exception cref="ReplicaDamagedException">It is of another replica, neither slot is good, or the slots do not
+    /// belong together.</exception>
     public static Ballot? Open(string directory, RaftLogOptions options)
     {
         var path = PathIn(directory);

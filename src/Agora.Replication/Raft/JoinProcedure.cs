@@ -13,17 +13,18 @@ namespace Agora.Replication.Raft;
 /// would hold it, and one of the others would be in that majority. The group begins. This needs every replica once, at
 /// its very first start. A replica that has set something aside is not new and begins nothing.</item>
 /// <item>It fetches the state. It asks the leader, which then appends an entry E of its term T and waits until a
-/// majority holds E on disk. This replica, J, belongs to no such majority, as it takes part only afterwards. Any replica
-/// then gives its state at E or above. J goes on from there as one that has reached T and has voted for itself in
-/// it.</item>
+/// majority holds E on disk. This replica, J, belongs to no such majority, as it takes part only afterwards. Any
+/// replica then gives its state at E or above. J goes on from there as one that has reached T and has voted for itself
+/// in it.</item>
 /// </list>
 /// <para><b>Entries.</b> What J acknowledged in its earlier lives, and anybody relies on, came from leaders of T or
 /// before, and lies below E: a leader of T has in its log what was committed before its term, and appended E behind
 /// what it had sent in its term. A leader of an earlier term commits nothing more, as a majority has reached T.</para>
-/// <para><b>Votes.</b> In terms up to T, J votes for nobody. What it voted in later terms is lost, and it may vote there
-/// a second time. Call a vote in a term t <em>lost</em> if its giver has joined since, with an entry of a term T &lt; t.
-/// Claim: no candidate wins with a lost vote, and every leader of a term above T has E. So the lost votes elect nobody,
-/// no term has two leaders, and no leader misses what was committed with J's help after it joined.</para>
+/// <para><b>Votes.</b> In terms up to T, J votes for nobody. What it voted in later terms is lost, and it may vote
+/// there
+/// a second time. Call a vote in a term t <em>lost</em> if its giver has joined since, with an entry of a term T &lt;
+/// t. Claim: no candidate wins with a lost vote, and every leader of a term above T has E. So the lost votes elect
+/// nobody, no term has two leaders, and no leader misses what was committed with J's help after it joined.</para>
 /// <para>Proof, by induction over t. Suppose C is elected in t with the votes of a majority V.</para>
 /// <list type="bullet">
 /// <item>Let some votes in V be lost; of the entries with which their givers joined, let E, of term T &lt; t, be the
@@ -33,8 +34,8 @@ namespace Agora.Replication.Raft;
 /// w would have joined in between, in a term of at most T, and taken part only after its own entry was committed, which
 /// is before w acknowledged E. So w's vote would be a lost one with an earlier entry than E.</item>
 /// <item>So w had E when it voted, in its log or in the state that it joined with. Its vote says that C's log is at
-/// least as up to date as its own. C's last entry is of T, and then the leader of T made it at or behind E; or it is of a
-/// later term below t, whose leader had E by induction. Either way C has E.</item>
+/// least as up to date as its own. C's last entry is of T, and then the leader of T made it at or behind E; or it is of
+/// a later term below t, whose leader had E by induction. Either way C has E.</item>
 /// <item>A candidate's log does not change during its candidacy. J's lost vote was given in an earlier life, so C's
 /// candidacy began before J asked and before E was made. So C does not have E: a contradiction. No vote in V is
 /// lost.</item>

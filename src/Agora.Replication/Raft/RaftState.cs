@@ -295,8 +295,8 @@ internal sealed class RaftState : IDisposable
         Ballot.Dispose();
     }
 
-    // Two replicas that hold different entries as committed were in two groups at some time, or one of them lost what it
-    // had promised. This one can no longer prove that its history is the group's.
+    // Two replicas that hold different entries as committed were in two groups at some time, or one of them lost what
+    // it had promised. This one can no longer prove that its history is the group's.
     private void ThrowIfDiverged(long first, ReadOnlySpan<LogRecord> committed, long leaderTerm)
     {
         for (var i = 0; i < committed.Length; i++)
@@ -306,8 +306,8 @@ internal sealed class RaftState : IDisposable
             {
                 throw new ReplicaDamagedException(
                     Log.Location,
-                    $"entry {first + i}, which is committed here, is of term {own}, and the leader of term {leaderTerm} "
-                        + $"has one of term {committed[i].Term} there: the two are not of one history"
+                    $"entry {first + i}, which is committed here, is of term {own}, and the leader of term "
+                        + $"{leaderTerm} has one of term {committed[i].Term} there: the two are not of one history"
                 );
             }
         }

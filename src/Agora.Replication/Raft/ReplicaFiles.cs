@@ -58,8 +58,8 @@ internal sealed class ReplicaFiles(DatabaseGroup group, string root, ReplicatedS
     }
 
     /// <summary>
-    /// Hands over what was opened. Without a ballot the replica has promised nothing, or lost it; without a log it needs
-    /// the state.
+    /// Hands over what was opened. Without a ballot the replica has promised nothing, or lost it; without a log it
+    /// needs the state.
     /// </summary>
     public (RaftLog? Log, Ballot? Ballot) Take()
     {

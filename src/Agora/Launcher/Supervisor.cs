@@ -170,8 +170,8 @@ internal sealed class Supervisor : IAsyncDisposable
     }
 
     /// <summary>
-    /// Carries out <c>stop</c>, <c>kill</c>, <c>start</c>, <c>freeze</c>, <c>thaw</c> or <c>replace</c>; the answer says
-    /// what was done, or why not.
+    /// Carries out <c>stop</c>, <c>kill</c>, <c>start</c>, <c>freeze</c>, <c>thaw</c> or <c>replace</c>; the answer
+    /// says what was done, or why not.
     /// </summary>
     public async Task<ControlAnswer> CommandAsync(
         string command,

@@ -37,7 +37,9 @@ internal sealed class RuleObserver
     private readonly long[] _firstQuestion;
     private readonly long[] _lastQuestion;
 
-    /// <summary>For each member whose disk has lost something, what it held before; null once that is made good.</summary>
+    /// <summary>
+    /// For each member whose disk has lost something, what it held before; null once that is made good.
+    /// </summary>
     private readonly long?[] _lost;
 
     /// <summary>The incarnation of each member's journal, and the most that each incarnation ever held.</summary>
@@ -312,7 +314,8 @@ internal sealed class RuleObserver
     public void CheckClaims(int member, ReadOnlySpan<byte> datagram)
     {
         DatagramReader.TryOpen(datagram, _claims, out var reader);
-        // What a member of an earlier epoch holds may be void. Its claims, and those of one that joins, count for nobody.
+        // What a member of an earlier epoch holds may be void. Its claims, and those of one that joins, count for
+        // nobody.
         if (!reader.Joins && reader.Epoch >= (History.Epoch?.Number ?? 0))
         {
             CheckClaims(member, _claims);
@@ -404,10 +407,7 @@ internal sealed class RuleObserver
             if (History.Epoch?.Number is not { } latest || core.EpochNumber == latest)
             {
                 History.Forget(member, claims);
-                _sentToAll[member].Locals[member] = Math.Min(
-                    _sentToAll[member].Locals[member],
-                    claims.Locals[member]
-                );
+                _sentToAll[member].Locals[member] = Math.Min(_sentToAll[member].Locals[member], claims.Locals[member]);
                 _sentToAll[member].Sequences = Math.Min(_sentToAll[member].Sequences, claims.Sequences);
             }
 
@@ -545,7 +545,8 @@ internal sealed class RuleObserver
                 "only what exists is asked for",
                 $"member {member} asks for {range}"
             );
-            // A member that joins lets go of what an earlier epoch left, before its disk does. Without a journal the books also count messages that the member ignored at a full window.
+            // A member that joins lets go of what an earlier epoch left, before its disk does. Without a journal the
+            // books also count messages that the member ignored at a full window.
             var held = sequences ? _holdings[member].Sequences : _holdings[member].Requests[range.Sender];
             for (var i = range.First; i < range.First + range.Count; i++)
             {

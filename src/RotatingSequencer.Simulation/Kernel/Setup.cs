@@ -130,7 +130,14 @@ internal sealed record Setup
         var journal = random.Chance(0.65);
         var crashes = journal && random.Chance(0.7);
         var overhead = Wire.Datagram.OverheadOf(members);
-        var maxDatagram = random.Pick(1_400, 1_400, 1_400, 576 + (18 * members), LeastDatagram(members) + random.Next(80), 9_000);
+        var maxDatagram = random.Pick(
+            1_400,
+            1_400,
+            1_400,
+            576 + (18 * members),
+            LeastDatagram(members) + random.Next(80),
+            9_000
+        );
         var delay = random.Pick(
             random.Between(10, 200),
             random.Between(10, 200),

@@ -176,8 +176,7 @@ internal sealed partial class SimulatedMember
     }
 
     private bool LacksState(JournalState state) =>
-        state.Epoch.Number == 0
-        && (_application.Position < state.Position || _application.Position > state.LastNumber);
+        state.Epoch.Number == 0 && (_application.Position < state.Position || _application.Position > state.LastNumber);
 
     private void Begin(JournalState state)
     {

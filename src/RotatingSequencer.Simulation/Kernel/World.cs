@@ -58,8 +58,7 @@ internal sealed class World
 
     public static long FormedLife(int member) => 2_001 + (2 * member);
 
-    public static IReadOnlyList<long> FormedLives(int members) =>
-        [.. Enumerable.Range(0, members).Select(FormedLife)];
+    public static IReadOnlyList<long> FormedLives(int members) => [.. Enumerable.Range(0, members).Select(FormedLife)];
 
     /// <summary>A group in which only what a script says happens.</summary>
     public static World Scripted(int members) => new(new Random(0), Setup.Scripted(members), null, Defect.None);

@@ -13,15 +13,16 @@ namespace RotatingSequencer.Core;
 /// 2. Each member records its promise, takes nothing in from then on, and sends the promise with what it holds.
 /// 3. When all have promised, the coordinator decides the cut: the highest number up to which a member that is in an
 /// epoch holds everything. It records the epoch and sends it (Install).
-/// 4. A member enters when the epoch is on its disk; one that joins first copies the state, and fetches everything up to
+/// 4. A member enters when the epoch is on its disk; one that joins first copies the state, and fetches everything up
+/// to
 /// the cut by the ordinary repair.
 /// 5. When all have entered, each member records that, and Requests and numbers are sent again.
 /// </para>
 /// <para>
 /// Why nothing is lost. What was delivered is on the disks of a majority. Fewer disks than a majority are lost from one
-/// epoch to the next, or no epoch is proposed. So a member that promises has it, and the cut is not below it. A member's
-/// own numbers are never above the cut: it holds everything below them. So what the cut makes void are numbers of lost
-/// incarnations that no majority held, and Requests of these that have no number.
+/// epoch to the next, or no epoch is proposed. So a member that promises has it, and the cut is not below it. A
+/// member's own numbers are never above the cut: it holds everything below them. So what the cut makes void are numbers
+/// of lost incarnations that no majority held, and Requests of these that have no number.
 /// </para>
 /// <para>
 /// Why all have the same cut. An epoch's number has one coordinator, which records its decision before it sends it.
@@ -144,8 +145,7 @@ internal sealed partial class BroadcastCore
         get
         {
             int[] joining = [.. Enumerable.Range(0, _members).Where(Joins)];
-            var isNewGroup =
-                joining.Length == _members && !joining.Any(m => m == _self ? _returns : _lives[m].Returns);
+            var isNewGroup = joining.Length == _members && !joining.Any(m => m == _self ? _returns : _lives[m].Returns);
             return AllMet && joining.Length > MaxLost && !isNewGroup && !IsForming ? joining : [];
         }
     }
@@ -240,8 +240,8 @@ internal sealed partial class BroadcastCore
     }
 
     /// <summary>
-    /// Members that have copied a state have nothing from before it. When all others have, a member that is behind finds
-    /// what it lacks nowhere: it has to copy as well.
+    /// Members that have copied a state have nothing from before it. When all others have, a member that is behind
+    /// finds what it lacks nowhere: it has to copy as well.
     /// </summary>
     private void CheckThatSomebodyHasWhatItLacks()
     {
@@ -323,8 +323,8 @@ internal sealed partial class BroadcastCore
             )
             {
                 throw new JournalLostException(
-                    $"Member {m} has heard this member in epoch {_view.Number}, which its journal does not know: the end "
-                        + "of the journal was lost, or it is an older copy."
+                    $"Member {m} has heard this member in epoch {_view.Number}, which its journal does not know: "
+                        + "the end of the journal was lost, or it is an older copy."
                 );
             }
         }
@@ -487,9 +487,7 @@ internal sealed partial class BroadcastCore
             foreach (var promise in members)
             {
                 var isValid = promise!.Epoch == latest.Epoch || promise.Held <= latest.Cut;
-                var (held, heldLocals) = isValid
-                    ? (promise.Held, promise.Locals)
-                    : (latest.Cut, latest.CutLocals);
+                var (held, heldLocals) = isValid ? (promise.Held, promise.Locals) : (latest.Cut, latest.CutLocals);
                 if (held >= cut)
                 {
                     (cut, locals) = (held, heldLocals);

@@ -23,8 +23,8 @@ internal sealed partial class BroadcastCore
     private long _floor = -1;
 
     /// <summary>
-    /// Whether this member's position counts for reads, its own and those of others. What was delivered with the help of
-    /// an earlier life of this member may be missing from its journal. Another member of that majority has it: this
+    /// Whether this member's position counts for reads, its own and those of others. What was delivered with the help
+    /// of an earlier life of this member may be missing from its journal. Another member of that majority has it: this
     /// member has met so many that one of them is among these, and holds what they did.
     /// </summary>
     public bool CanRead
@@ -92,8 +92,7 @@ internal sealed partial class BroadcastCore
     private void OnGreeting(int from, long life, in Greeting greeting, long now)
     {
         // Only an answer to a question of this start shows that the sender lives now.
-        var isAnswer =
-            greeting.Answer > _options.FirstToken && greeting.Answer <= _token && greeting.YourLife == _life;
+        var isAnswer = greeting.Answer > _options.FirstToken && greeting.Answer <= _token && greeting.YourLife == _life;
         var answersAny = greeting.Answer > _options.FirstToken && greeting.Answer <= _token;
         ref var known = ref _lives[from];
         if (answersAny)
@@ -161,10 +160,7 @@ internal sealed partial class BroadcastCore
             Greet(from, asks, greeting.Ask, greeting.Incarnation, now);
         }
 
-        if (
-            greeting.Epoch < _durableEpoch
-            && (greeting.Epoch > 0 || greeting.Incarnation == _epoch.Incarnations[from])
-        )
+        if (greeting.Epoch < _durableEpoch && (greeting.Epoch > 0 || greeting.Incarnation == _epoch.Incarnations[from]))
         {
             Outbox.AddInstall(from, _epoch);
         }
@@ -180,7 +176,10 @@ internal sealed partial class BroadcastCore
 
         // An incarnation that was replaced may still run somewhere, and has to learn it. It replaces nobody.
         return known.Life == 0
-            || (greeting.Answer > known.Token && !(IsOfView(from) && greeting.Epoch > 0 && greeting.Epoch < _view.Number));
+            || (
+                greeting.Answer > known.Token
+                && !(IsOfView(from) && greeting.Epoch > 0 && greeting.Epoch < _view.Number)
+            );
     }
 
     /// <summary>
@@ -217,9 +216,9 @@ internal sealed partial class BroadcastCore
         {
             throw new JournalLostException(
                 $"Member {from} has heard that this member holds everything up to "
-                    + $"{Math.Max(greeting.YourHeld, greeting.AllHeld)} and its own Requests up to {greeting.YourLocal}, "
-                    + $"but its journal ends at {_claims.Held} and {_claims.Locals[_self]}: the end of the journal was "
-                    + "lost, or it is an older copy."
+                    + $"{Math.Max(greeting.YourHeld, greeting.AllHeld)} and its own Requests up to "
+                    + $"{greeting.YourLocal}, but its journal ends at {_claims.Held} and {_claims.Locals[_self]}: "
+                    + "the end of the journal was lost, or it is an older copy."
             );
         }
 
@@ -249,7 +248,9 @@ internal sealed partial class BroadcastCore
         }
     }
 
-    /// <summary>Greets a member that has not answered yet, or does not agree yet; and repeats a proposal to it.</summary>
+    /// <summary>
+    /// Greets a member that has not answered yet, or does not agree yet; and repeats a proposal to it.
+    /// </summary>
     private void Contact(int member, long now)
     {
         ref var life = ref _lives[member];

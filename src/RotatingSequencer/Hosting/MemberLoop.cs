@@ -115,7 +115,6 @@ internal sealed class MemberLoop
                     + "the application's state was lost or belongs elsewhere."
             );
         }
-
         else if (applied > _core.Received)
         {
             throw new JournalLostException(
@@ -495,6 +494,7 @@ internal sealed class MemberLoop
             _core.IsNextSequencer,
             _core.HeardSince(now - (long)Member.ReachableWithin.TotalMicroseconds),
             Phase,
+            IsOpen && _core.CanRead,
             Waits()
         );
 
@@ -526,15 +526,7 @@ internal sealed class MemberLoop
     }
 
     private ApplicationThread NewApplication(long applied, JournalState state) =>
-        new(
-            _handler,
-            applied,
-            _options.Members.Count,
-            _options.Id,
-            state,
-            _core.FirstLocal,
-            _sleeper.Wake
-        );
+        new(_handler, applied, _options.Members.Count, _options.Id, state, _core.FirstLocal, _sleeper.Wake);
 
     private static long RandomNumber() =>
         BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long)));

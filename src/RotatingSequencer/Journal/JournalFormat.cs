@@ -69,8 +69,7 @@ internal static class JournalFormat
         WriteEpoch(writer, RecordKind.Epoch, epoch);
 
     /// <summary>The member begins to join an epoch. What it makes void may stand before this record.</summary>
-    public static void WriteJoin(IBufferWriter<byte> writer, Epoch epoch) =>
-        WriteEpoch(writer, RecordKind.Join, epoch);
+    public static void WriteJoin(IBufferWriter<byte> writer, Epoch epoch) => WriteEpoch(writer, RecordKind.Join, epoch);
 
     /// <summary>All members have entered the epoch of this member.</summary>
     public static void WriteOperation(IBufferWriter<byte> writer, long epoch) =>

@@ -1,8 +1,8 @@
 namespace RotatingSequencer.Wire;
 
 /// <summary>
-/// A datagram: header, epoch and claims of its sender, messages. The host encrypts it and appends a <see cref="Seal"/>. The format is in
-/// docs/rotating-sequencer.md, byte by byte.
+/// A datagram: header, epoch and claims of its sender, messages. The host encrypts it and appends a <see cref="Seal"/>.
+/// The format is in docs/rotating-sequencer.md, byte by byte.
 /// </summary>
 internal static class Datagram
 {

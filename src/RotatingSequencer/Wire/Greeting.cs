@@ -25,7 +25,9 @@ internal struct Greeting
     /// <summary>The life of the receiver that the sender knows, 0 for none.</summary>
     public long YourLife;
 
-    /// <summary>The number of that life, if it is of the incarnation that the receiver said it is; 0 otherwise.</summary>
+    /// <summary>
+    /// The number of that life, if it is of the incarnation that the receiver said it is; 0 otherwise.
+    /// </summary>
     public long YourLifeNumber;
 
     /// <summary>The sender's epoch, 0 while it joins.</summary>

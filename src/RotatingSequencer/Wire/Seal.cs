@@ -5,13 +5,17 @@ using System.Security.Cryptography;
 namespace RotatingSequencer.Wire;
 
 /// <summary>
-/// Encrypts and authenticates datagrams: AES-256-GCM under a key of the sender's life, which is derived from the group's
-/// key (HKDF-SHA-256). The header stays readable, and is authenticated. After the datagram come its counter (8 bytes,
-/// the nonce) and the tag (16). A life's datagrams have different counters, and each life has a random name and so a key
-/// of its own: no nonce is used twice under a key, whatever restarts.
+/// Encrypts and authenticates datagrams: AES-256-GCM under a key of the sender's life, which is derived from the
+/// group's key (HKDF-SHA-256). The header stays readable, and is authenticated. After the datagram come its counter (8
+/// bytes, the nonce) and the tag (16). A life's datagrams have different counters, and each life has a random name and
+/// so a key of its own: no nonce is used twice under a key, whatever restarts.
 /// </summary>
 /// <remarks>For one thread: it keeps the keys of the lives that it heard last.</remarks>
-[SuppressMessage("Design", "CA1001", Justification = "One lives as long as its member, and its handles free themselves.")]
+[SuppressMessage(
+    "Design",
+    "CA1001",
+    Justification = "One lives as long as its member, and its handles free themselves."
+)]
 internal sealed class Seal(ReadOnlyMemory<byte> groupKey)
 {
     /// <summary>Bytes of a seal, after the datagram.</summary>
@@ -77,13 +81,7 @@ internal sealed class Seal(ReadOnlyMemory<byte> groupKey)
         var key = KeyOf(sender, BinaryPrimitives.ReadInt64LittleEndian(received[4..]), out var isKept);
         try
         {
-            key.Cipher.Decrypt(
-                nonce,
-                content,
-                received[^TagLength..],
-                content,
-                opened[..Datagram.HeaderLength]
-            );
+            key.Cipher.Decrypt(nonce, content, received[^TagLength..], content, opened[..Datagram.HeaderLength]);
         }
         catch (AuthenticationTagMismatchException)
         {

@@ -48,7 +48,10 @@ internal sealed class Lives
         {
             if (_journals[m].WrittenCount == 0)
             {
-                JournalFormat.WriteCheckpoint(_journals[m], JournalState.Fresh(m, _members, Interlocked.Increment(ref s_lives)));
+                JournalFormat.WriteCheckpoint(
+                    _journals[m],
+                    JournalState.Fresh(m, _members, Interlocked.Increment(ref s_lives))
+                );
                 Delivered[m].Clear();
                 _locals[m] = Nothing();
             }
@@ -75,8 +78,10 @@ internal sealed class Lives
     public void Submit(int member, string payload) =>
         _cores[member]!.Submit(System.Text.Encoding.UTF8.GetBytes(payload));
 
-    /// <summary>Lets a second process run with a copy of a member's journal; it hears and sends as the member.</summary>
-    public BroadcastCore StartCopy(int member) => 
+    /// <summary>
+    /// Lets a second process run with a copy of a member's journal; it hears and sends as the member.
+    /// </summary>
+    public BroadcastCore StartCopy(int member) =>
         _copies[member] = NewCore(member, Interlocked.Increment(ref s_lives), _journals[member].WrittenSpan);
 
     public void Receive(int member, byte[] datagram) => _cores[member]!.Receive(datagram, _now);

@@ -185,11 +185,7 @@ public sealed class RestartTests
     [Fact]
     public void An_application_that_is_ahead_of_the_journal_is_refused()
     {
-        JournalState state = new(1, 3, World.FormedEpoch(3))
-        {
-            Applied = 0,
-            Incarnation = World.FormedIncarnation(1),
-        };
+        JournalState state = new(1, 3, World.FormedEpoch(3)) { Applied = 0, Incarnation = World.FormedIncarnation(1) };
 
         Assert.Throws<JournalLostException>(() => new Script(3, journal: true).Restart(1, state));
     }

@@ -37,14 +37,7 @@ internal sealed class Script
                     return configure?.Invoke(options) ?? options;
                 }),
         ];
-        _cores =
-        [
-            .. _options.Select(options => new BroadcastCore(
-                options,
-                Formed(options.Self, members),
-                0
-            )),
-        ];
+        _cores = [.. _options.Select(options => new BroadcastCore(options, Formed(options.Self, members), 0))];
         _puppets = [.. _options.Select(options => Puppet(options))];
         _sent = [.. _options.Select(_ => new List<(int, byte[])>())];
         Begin();

@@ -1,5 +1,5 @@
-using RotatingSequencer.Simulation;
 using RotatingSequencer.Core;
+using RotatingSequencer.Simulation;
 using static RotatingSequencer.Tests.Scenarios.PuppetMessages;
 
 namespace RotatingSequencer.Tests.Scenarios;
