@@ -42,7 +42,8 @@ internal sealed class ReplicaDirectory : IDisposable
     /// <summary>Something was set aside here, by this process or an earlier one, and was not removed since.</summary>
     /// <remarks>
     /// Such a replica is not new. If all replicas of a group find their files of no use at once, as after a mistake
-    /// with the cluster's keys, no empty group may begin in the place of theirs. </remarks>
+    /// with the cluster's keys, no empty group may begin in the place of theirs.
+    /// </remarks>
     public bool HoldsSetAside => SetAside.Latest(Path) is not null;
 
     /// <summary>Completes with the reason when the files turn out to be of no use while they are used.</summary>

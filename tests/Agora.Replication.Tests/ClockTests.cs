@@ -1,5 +1,7 @@
 using Agora.Cluster;
 using Agora.Contracts.Replication;
+using Agora.Replication.Raft;
+using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
@@ -52,6 +54,25 @@ public sealed class ClockTests
         Assert.Equal(2, await group.CountAsync("x"));
         Assert.NotEqual("leader", group.Replicator(leader).Status.Role);
         Assert.Equal(2, await group.ReadAsync(leader, "x"));
+    }
+
+    [Fact]
+    public async Task Replicas_of_another_group_are_told_nothing()
+    {
+        await using var group = await StartAsync(ReplicationEngine.RotatingSequencer);
+        using var channel = GrpcChannel.ForAddress($"http://127.0.0.1:{group.Definition.Replicas[1].GrpcPort}");
+        ReplicaPeer.ReplicaPeerClient peer = new(channel);
+        ReplicaOwner own = new("", Group.Database, ReplicationEngine.RotatingSequencer, 0, 3);
+        Assert.True((await AskAsync(own)).Time > 0);
+        var refusal = await Assert.ThrowsAsync<RpcException>(() => AskAsync(own with { Cluster = "another" }));
+        Assert.Equal(StatusCode.FailedPrecondition, refusal.StatusCode);
+
+        async Task<ClockReply> AskAsync(ReplicaOwner asker) =>
+            await peer.GetClockAsync(
+                new ClockRequest(),
+                new Metadata { { GroupCheck.Header, asker.Group.ToString() } },
+                cancellationToken: TestContext.Current.CancellationToken
+            );
     }
 
     private Task<Group> StartAsync(ReplicationEngine engine) =>

@@ -1,6 +1,7 @@
 using System.Text;
 using Agora.Cluster;
 using Agora.Contracts.Replication;
+using Agora.Replication.Raft;
 using Agora.Replication.Scrubbing;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -127,10 +128,11 @@ public sealed class ScrubTests
         await File.WriteAllTextAsync(group.DirectoryOf(0, SetAside.DirectoryName), "not a directory", Cancelled);
         using var channel = Channel(group, 0);
         RaftPeer.RaftPeerClient raft = new(channel);
-        await raft.GetStandingAsync(new StandingRequest(), cancellationToken: Cancelled);
+        StandingRequest standing = new() { Place = ((RaftReplicator)group.Replicator(1)).Check.Place };
+        await raft.GetStandingAsync(standing, cancellationToken: Cancelled);
         group.Service<StateHealth>(0).MarkWrong("a test says so");
         var unary = await Assert.ThrowsAsync<RpcException>(async () =>
-            await raft.GetStandingAsync(new StandingRequest(), cancellationToken: Cancelled)
+            await raft.GetStandingAsync(standing, cancellationToken: Cancelled)
         );
         using var fetch = raft.FetchState(new FetchStateRequest(), cancellationToken: Cancelled);
         var stream = await Assert.ThrowsAsync<RpcException>(() => fetch.ResponseStream.MoveNext(Cancelled));

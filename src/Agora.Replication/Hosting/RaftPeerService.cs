@@ -30,7 +30,7 @@ internal sealed class RaftPeerService(RaftReplicator raft) : RaftPeer.RaftPeerBa
         ServerCallContext context
     )
     {
-        RefuseOtherGroups(context);
+        GroupCheck.RefuseOtherGroups(context, raft.Check.Mark);
         var (position, term) = await raft.MakeRestorePointAsync(context.CancellationToken);
         return new RestorePointReply { Position = position, Term = term };
     }
@@ -41,7 +41,7 @@ internal sealed class RaftPeerService(RaftReplicator raft) : RaftPeer.RaftPeerBa
         ServerCallContext context
     )
     {
-        RefuseOtherGroups(context);
+        GroupCheck.RefuseOtherGroups(context, raft.Check.Mark);
         try
         {
             await using var snapshot = await raft.SnapshotAsync(request.AtLeast, context.CancellationToken);
@@ -50,16 +50,6 @@ internal sealed class RaftPeerService(RaftReplicator raft) : RaftPeer.RaftPeerBa
         catch (ReplicaUnavailableException e)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, e.Message, e));
-        }
-    }
-
-    private void RefuseOtherGroups(ServerCallContext context)
-    {
-        if (context.RequestHeaders.GetValue(GroupCheck.Header) != raft.Check.Mark)
-        {
-            throw new RpcException(
-                new Status(StatusCode.FailedPrecondition, "The caller belongs to another group, or to none.")
-            );
         }
     }
 }

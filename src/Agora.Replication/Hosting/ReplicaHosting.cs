@@ -176,7 +176,11 @@ public static class ReplicaHosting
         {
             Interval = TimeSpan.FromMinutes(services.GetRequiredService<LimitSettings>().ScrubMinutes),
         });
-        builder.Services.AddSingleton(_ => new ReplicaPeers(group, replica, identity));
+        builder.Services.AddSingleton(services => new ReplicaPeers(
+            group,
+            services.GetRequiredService<ReplicaDirectory>().Owner,
+            identity
+        ));
         builder.Services.AddSingleton(services => new ReplicaClock(
             services.GetRequiredService<TimeProvider>(),
             () => services.GetRequiredService<ReplicatedStore>().Time,

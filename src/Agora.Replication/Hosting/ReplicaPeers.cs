@@ -1,5 +1,6 @@
 using Agora.Cluster;
 using Agora.Contracts.Replication;
+using Agora.Replication.Raft;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -10,13 +11,17 @@ internal sealed class ReplicaPeers : IDisposable
 {
     private static readonly TimeSpan s_answerTimeout = TimeSpan.FromSeconds(1);
 
+    private readonly Metadata _headers;
     private readonly (int Replica, Lazy<GrpcChannel> Channel)[] _others;
 
-    public ReplicaPeers(DatabaseGroup group, int self, ComponentIdentity? identity) =>
-        _others = [
+    public ReplicaPeers(DatabaseGroup group, ReplicaOwner self, ComponentIdentity? identity)
+    {
+        _headers = new Metadata { { GroupCheck.Header, self.Group.ToString() } };
+        _others =
+        [
             .. group
                 .Replicas.Index()
-                .Where(other => other.Index != self)
+                .Where(other => other.Index != self.Replica)
                 .Select(other =>
                     (
                         other.Index,
@@ -30,6 +35,7 @@ internal sealed class ReplicaPeers : IDisposable
                     )
                 ),
         ];
+    }
 
     /// <summary>The numbers of the others.</summary>
     public IReadOnlyList<int> Others => [.. _others.Select(other => other.Replica)];
@@ -43,6 +49,7 @@ internal sealed class ReplicaPeers : IDisposable
         where T : class
     {
         CallOptions options = new(
+            _headers,
             deadline: TimeProvider.System.GetUtcNow().UtcDateTime + s_answerTimeout,
             cancellationToken: cancellationToken
         );

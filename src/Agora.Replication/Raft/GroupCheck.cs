@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Agora.Cluster;
 using Agora.Contracts.Replication;
+using Grpc.Core;
 using Microsoft.Extensions.Logging;
 
 namespace Agora.Replication.Raft;
@@ -42,6 +43,18 @@ internal sealed class GroupCheck(ReplicaOwner own, ILogger logger)
 
     /// <summary>Another replica has said that it belongs to this group.</summary>
     public bool IsConfirmed(int replica) => _confirmed.GetValueOrDefault(replica);
+
+    /// <summary>Refuses a call of a replica that does not name this group.</summary>
+    /// <exception cref="RpcException">FAILED_PRECONDITION.</exception>
+    public static void RefuseOtherGroups(ServerCallContext context, string mark)
+    {
+        if (context.RequestHeaders.GetValue(Header) != mark)
+        {
+            throw new RpcException(
+                new Status(StatusCode.FailedPrecondition, "The caller belongs to another group, or to none.")
+            );
+        }
+    }
 
     /// <summary>Takes note of what another replica says; returns whether it belongs to the same group.</summary>
     /// <param name="name">How the other is called here.</param>

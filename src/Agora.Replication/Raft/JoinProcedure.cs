@@ -21,9 +21,8 @@ namespace Agora.Replication.Raft;
 /// before, and lies below E: a leader of T has in its log what was committed before its term, and appended E behind
 /// what it had sent in its term. A leader of an earlier term commits nothing more, as a majority has reached T.</para>
 /// <para><b>Votes.</b> In terms up to T, J votes for nobody. What it voted in later terms is lost, and it may vote
-/// there
-/// a second time. Call a vote in a term t <em>lost</em> if its giver has joined since, with an entry of a term T &lt;
-/// t. Claim: no candidate wins with a lost vote, and every leader of a term above T has E. So the lost votes elect
+/// there a second time. Call a vote in a term t <em>lost</em> if its giver has joined since, with an entry of a term T
+/// &lt; t. Claim: no candidate wins with a lost vote, and every leader of a term above T has E. So the lost votes elect
 /// nobody, no term has two leaders, and no leader misses what was committed with J's help after it joined.</para>
 /// <para>Proof, by induction over t. Suppose C is elected in t with the votes of a majority V.</para>
 /// <list type="bullet">

@@ -10,7 +10,8 @@ namespace Agora.Replication.Raft;
 /// read at a start proves that it is on disk. The end of the log and the ballot, which may be in that state, are
 /// written again at every start before anything of them is claimed: writing makes the pages dirty, and the sync that
 /// follows then writes them. Names are not in that state: where a file system cannot write its own journal, it takes no
-/// more changes at all. </remarks>
+/// more changes at all.
+/// </remarks>
 internal class LogDisk
 {
     public static LogDisk System { get; } = new();

@@ -14,8 +14,7 @@ namespace Agora.Replication.Raft;
 /// </summary>
 /// <remarks>
 /// <para>A record is checksum (4 bytes), length of the payload (4), index (8), term (8), how much of the file was on
-/// disk
-/// when it was written (8), payload, zeros to a multiple of eight; little endian, CRC-32C over what follows the
+/// disk when it was written (8), payload, zeros to a multiple of eight; little endian, CRC-32C over what follows the
 /// checksum. The space is allocated at the beginning: a disk that is full says so there, and a sync writes no
 /// metadata.</para>
 /// <para>A record of index 0 without payload is a mark: it holds nothing, and only says how much was on disk. It is
