@@ -385,10 +385,11 @@ public sealed class CustomersServiceTests : IAsyncDisposable
         return Token("ben");
     }
 
-    // A use is recorded behind the read that makes it.
+    // A use is recorded behind the read that makes it. Until its note is gone the clock must stand still: its deadline
+    // would pass, and the next attempt would wait for a pause on this clock.
     private async Task UseIsRecordedAsync(long use)
     {
-        while (RecordedUse() != use)
+        while (RecordedUse() != use || !_replica.Service<CustomersService>().Uses.IsEmpty)
         {
             await Task.Delay(10, Ended);
         }

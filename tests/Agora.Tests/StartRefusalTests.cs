@@ -36,20 +36,20 @@ public sealed class StartRefusalTests : IDisposable
         "customers-0/state.db",
         "text",
         "file is not a database",
-        "it makes the state again from its journal"
+        "No other replica holds a copy"
     )]
     [InlineData(
         "customers",
         "customers-0/journal/journal-0000000000",
         "text",
-        "it does not begin with a checkpoint",
+        "is damaged at byte 0",
         "No other replica holds a copy"
     )]
     [InlineData(
         "customers",
         "customers-0/journal/journal-0000000000",
         "",
-        "it does not begin with a checkpoint",
+        "is damaged at byte 0",
         "No other replica holds a copy"
     )]
     [InlineData("customers", "customers-0/journal", "text", "Not a directory", "move it away")]

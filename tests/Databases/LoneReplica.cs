@@ -1,4 +1,5 @@
 using Agora.Cluster;
+using Agora.Replication;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
@@ -56,9 +57,19 @@ internal sealed class LoneReplica(
     {
         _running = Build(DataDirectory, idempotencyKeyMinutes, identity);
         await _running.StartAsync(TestContext.Current.CancellationToken);
+        // A group forms soon after its replicas have started, and takes commands from then on.
+        while (!Service<IReplicator>().Status.Ready || Service<IReplicator>().Details.Joining is not null)
+        {
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+
         _channel = GrpcChannel.ForAddress($"http://127.0.0.1:{Port}");
         return _channel.Intercept(new CallDeadline());
     }
+
+    /// <summary>A service of the running replica.</summary>
+    public T Service<T>()
+        where T : notnull => _running!.Services.GetRequiredService<T>();
 
     public async Task StopAsync()
     {

@@ -124,12 +124,12 @@ internal sealed class MemberLoop
         }
 
         _flushAt = options.MaxJournalGrowth;
-        _status = ReadStatus(now: 0);
         _socket = UdpSocket.Bind(options.Members[options.Id]);
         _addresses = [.. options.Members.Select(member => member.Serialize())];
         _sleeper = new Sleeper(_socket, _addresses[options.Id]);
         _hasWork = HasWork;
         _application = stateLost ? null : NewApplication(applied, state);
+        _status = ReadStatus(now: 0);
         _journal = journal is null ? null : new JournalThread(journal, _sleeper.Wake);
         _metrics = new MemberMetrics(options.Id, _core.Counters, () => Status);
         _thread = new Thread(Run) { Name = $"rotating-sequencer {options.Id}", IsBackground = true };
