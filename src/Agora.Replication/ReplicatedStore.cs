@@ -453,7 +453,7 @@ public sealed class ReplicatedStore : IDisposable
         }
     }
 
-    // Damage is passed on, whoever meets it first. Never handles the exception.
+    // Damage is passed on by the first that meets it. Never handles the exception.
     private bool Notice(SqliteException e)
     {
         if (StoreFile.IsDamage(e))

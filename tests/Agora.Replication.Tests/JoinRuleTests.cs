@@ -12,7 +12,7 @@ public sealed class JoinRuleTests
     [InlineData(4, 4_000)]
     [InlineData(5, 10_000)]
     [InlineData(7, 4_000)]
-    public void Whatever_members_lose_and_whoever_is_silent_no_term_has_two_leaders_and_nothing_committed_changes(
+    public void Whatever_members_lose_or_however_many_are_silent_no_term_has_two_leaders_and_nothing_committed_changes(
         int members,
         int runs
     )

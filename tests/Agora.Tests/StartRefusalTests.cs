@@ -31,13 +31,7 @@ public sealed class StartRefusalTests : IDisposable
     [InlineData("products", "products-0/state.db", "text", "file is not a database", "No other replica holds a copy")]
     [InlineData("products", "products-0/raft/ballot", "text", "is damaged", "No other replica holds a copy")]
     [InlineData("products", "products-0/raft", "text", "Not a directory", "move it away")]
-    [InlineData(
-        "customers",
-        "customers-0/state.db",
-        "text",
-        "file is not a database",
-        "No other replica holds a copy"
-    )]
+    [InlineData("customers", "customers-0/state.db", "text", "file is not a database", "No other replica holds a copy")]
     [InlineData(
         "customers",
         "customers-0/journal/journal-0000000000",

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace Agora.Replication.Raft;
 
 /// <summary>
-/// Compares what this replica and the others were told of their group. Replicas with different cluster files would each
+/// Compares what this replica and the others know of their group. Replicas with different cluster files would each
 /// count another majority; so they refuse each other, and say so.
 /// </summary>
 /// <remarks>

@@ -4,8 +4,7 @@ using System.Text;
 namespace RotatingSequencer.Simulation;
 
 /// <summary>
-/// One group and its faults, drawn from a seed. Most faults are absent in many runs, so that each occurs alone as
-/// well
+/// One group and its faults, drawn from a seed. Most faults are absent in many runs, so that each occurs alone as well
 /// as with others: one fault can hide the bugs of another. Times are in microseconds, rates per second of the storm.
 /// </summary>
 internal sealed record Setup
@@ -87,8 +86,7 @@ internal sealed record Setup
         };
 
     /// <summary>
-    /// A group in slow motion, for a script: a datagram takes about a millisecond, a disk next to nothing, and
-    /// nothing
+    /// A group in slow motion, for a script: a datagram takes about a millisecond, a disk next to nothing, and nothing
     /// goes wrong by chance.
     /// </summary>
     public static Setup Scripted(int members) =>

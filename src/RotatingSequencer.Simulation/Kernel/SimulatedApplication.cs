@@ -4,8 +4,7 @@ using RotatingSequencer.Journal;
 namespace RotatingSequencer.Simulation;
 
 /// <summary>
-/// The application of one member, and the thread that feeds it. Its position survives a kill; a loss of power takes
-/// it
+/// The application of one member, and the thread that feeds it. Its position survives a kill; a loss of power takes it
 /// back to any position since its last flush.
 /// </summary>
 internal sealed class SimulatedApplication(int member, int members, RuleObserver observer, Defect defect)

@@ -4,8 +4,7 @@ using RotatingSequencer.Journal;
 namespace RotatingSequencer.Simulation;
 
 /// <summary>
-/// The disk of one member's journal. What was synced stays. A crash leaves any prefix of the current write, whose
-/// last
+/// The disk of one member's journal. What was synced stays. A crash leaves any prefix of the current write, whose last
 /// bytes may be torn. A replaced journal is there entirely or not at all, since it is written under another name and
 /// renamed.
 /// </summary>
@@ -75,8 +74,7 @@ internal sealed class SimulatedDisk
     }
 
     /// <summary>
-    /// What a member finds when it starts. The torn end is cut off, and the rest is synced, before the member relies
-    /// on
+    /// What a member finds when it starts. The torn end is cut off, and the rest is synced, before the member relies on
     /// it.
     /// </summary>
     public JournalState Open()

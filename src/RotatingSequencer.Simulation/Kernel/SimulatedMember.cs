@@ -6,8 +6,7 @@ using RotatingSequencer.Wire;
 namespace RotatingSequencer.Simulation;
 
 /// <summary>
-/// Drives one core as <see cref="Hosting.MemberLoop"/> does, in virtual time. A step receives what waits, lets the
-/// core
+/// Drives one core as <see cref="Hosting.MemberLoop"/> does, in virtual time. A step receives what waits, lets the core
 /// act once, sends, and hands over deliveries and records. Between any two of these the member may die.
 /// </summary>
 internal sealed partial class SimulatedMember

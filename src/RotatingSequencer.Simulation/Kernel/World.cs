@@ -9,8 +9,7 @@ namespace RotatingSequencer.Simulation;
 internal sealed class World
 {
     /// <summary>
-    /// Simulated time in which a group without faults must settle, besides one hop for each number that it still has
-    /// to
+    /// Simulated time in which a group without faults must settle, besides one hop for each number that it still has to
     /// assign.
     /// </summary>
     private const long SettlesWithin = 5_000_000;

@@ -23,25 +23,29 @@ internal sealed partial class BroadcastCore
     private long _floor = -1;
 
     /// <summary>
-    /// Whether this member's position counts for reads, its own and those of others. What was delivered with the help
-    /// of an earlier life of this member may be missing from its journal. Another member of that majority has it: this
-    /// member has met so many that one of them is among these, and holds what they did.
+    /// Whether this start holds what an earlier life of this member may have helped to deliver. The journal may lack
+    /// it. Another member of that majority has it: so many have agreed that one of them is among these, and this member
+    /// holds what they did. One that has joined holds everything up to the cut, and needs no such proof.
     /// </summary>
-    public bool CanRead
-    {
-        get
-        {
-            var agree = 0;
-            for (var m = 0; m < _members; m++)
-            {
-                agree += m != _self && _lives[m].Agrees ? 1 : 0;
-            }
+    private bool _isComplete;
 
-            return !IsJoining
-                && !IsFrozen
-                && agree >= Math.Min(_members - 1, _members - _majority + 1)
-                && _claims.Held >= _floor;
+    /// <summary>Whether this member's position counts for reads, its own and those of others.</summary>
+    public bool CanRead => _isComplete && !IsJoining && !IsFrozen;
+
+    private void NoteWhenComplete()
+    {
+        if (_isComplete || IsJoining || _claims.Held < _floor)
+        {
+            return;
         }
+
+        var agree = 0;
+        for (var m = 0; m < _members; m++)
+        {
+            agree += m != _self && _lives[m].Agrees ? 1 : 0;
+        }
+
+        _isComplete = agree >= Math.Min(_members - 1, _members - _majority + 1);
     }
 
     /// <summary>Whether this start has taken part in the group.</summary>
@@ -83,7 +87,7 @@ internal sealed partial class BroadcastCore
             };
         }
 
-        _operates = _hasOperated = _settled = _operated = _durableOperation = true;
+        _operates = _hasOperated = _isComplete = _settled = _operated = _durableOperation = true;
     }
 
     /// <summary>Whether a member's present life is the one that this member's epoch counts on.</summary>

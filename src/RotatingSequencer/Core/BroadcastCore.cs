@@ -275,6 +275,7 @@ internal sealed partial class BroadcastCore
         // makes room in the window, and assigning an own number makes room in the pipeline.
         DropWhatAllHold();
         Reform(now);
+        NoteWhenComplete();
         if (_operates)
         {
             do

@@ -17,7 +17,7 @@ namespace RotatingSequencer.Hosting;
 /// deliveries to the application's thread and records to the journal's.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "The loop's own thread disposes of what it owns when it ends.")]
-internal sealed class MemberLoop
+internal sealed partial class MemberLoop
 {
     /// <summary>Most datagrams received before the core acts, so that a flood cannot keep it from acting.</summary>
     private const int MaxDatagramsPerRound = 128;
@@ -34,6 +34,7 @@ internal sealed class MemberLoop
     private readonly IDeliveryHandler _handler;
     private readonly CoreOptions _coreOptions;
     private readonly CancellationTokenSource _stop = new();
+    private readonly StateCopy _copy;
     private readonly Socket _socket;
     private readonly Sleeper _sleeper;
     private readonly Func<bool> _hasWork;
@@ -45,7 +46,6 @@ internal sealed class MemberLoop
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly MemberMetrics _metrics;
     private readonly Thread _thread;
-
     private readonly ConcurrentQueue<PendingBroadcast> _submissions = new();
     private readonly ConcurrentQueue<TaskCompletionSource> _barriers = new();
     private readonly List<TaskCompletionSource> _barrierRound = [];
@@ -57,9 +57,6 @@ internal sealed class MemberLoop
     /// <summary>Null until the application's state is there.</summary>
     private volatile ApplicationThread? _application;
 
-    private Task<ReadOnlyMemory<byte>>? _copying;
-    private string? _copyFailure;
-    private long _copyAgainAt;
     private MemberStatus _status;
     private readonly Lock _statusLock = new();
     private long _flushAt;
@@ -98,9 +95,10 @@ internal sealed class MemberLoop
             FirstToken = Random.Shared.NextInt64(1L << 61),
         };
         _core = new BroadcastCore(_coreOptions, state, now: 0);
+        _copy = new StateCopy(options.FetchState, () => _sleeper!.Wake(), _stop.Token);
         if (stateLost)
         {
-            if (options.FetchState is null)
+            if (!_copy.IsPossible)
             {
                 throw new JournalLostException(
                     $"The application has applied up to {applied}, but the journal is new: it was lost, and this "
@@ -136,19 +134,6 @@ internal sealed class MemberLoop
     }
 
     public Task Completion => _completion.Task;
-
-    public MemberStatus Status
-    {
-        get
-        {
-            lock (_statusLock)
-            {
-                return _status;
-            }
-        }
-    }
-
-    public MemberDetails Details => MemberDetails.Of(_core, _options.Id, _options.Members.Count, Now);
 
     public static MemberLoop Start(
         MemberOptions options,
@@ -204,33 +189,6 @@ internal sealed class MemberLoop
         _sleeper.Wake();
         FailIfStopped();
         return barrier.Task;
-    }
-
-    /// <summary>Runs <paramref name="capture"/> between two deliveries.</summary>
-    public Task<(ReadOnlyMemory<byte> Header, T Captured)> Capture<T>(Func<T> capture)
-    {
-        TaskCompletionSource<(ReadOnlyMemory<byte>, T)> result = new(
-            TaskCreationOptions.RunContinuationsAsynchronously
-        );
-        if (_stopping || _application is not { } application || _core.IsJoining)
-        {
-            return Task.FromException<(ReadOnlyMemory<byte>, T)>(
-                new MemberStoppedException("This member has no state to copy now.", _failure)
-            );
-        }
-
-        application.Capture(header =>
-        {
-            try
-            {
-                result.TrySetResult((header, capture()));
-            }
-            catch (Exception e)
-            {
-                result.TrySetException(e);
-            }
-        });
-        return result.Task.WaitAsync(_stop.Token);
     }
 
     public async ValueTask StopAsync()
@@ -324,9 +282,6 @@ internal sealed class MemberLoop
 
         return drained;
     }
-
-    /// <summary>Whether Requests and reads can begin; otherwise they wait.</summary>
-    private bool IsOpen => _application is not null && !_core.IsJoining;
 
     private void TakeSubmissions()
     {
@@ -482,140 +437,11 @@ internal sealed class MemberLoop
         || (IsOpen && !_submissions.IsEmpty)
         || (IsOpen && !_barriers.IsEmpty && !_core.BarrierUnderWay && _core.CanRead)
         || (_application?.HasWorkForLoop(_core.Applied, takesFlush: _journal is { IsIdle: true }) ?? false)
-        || _copying is { IsCompleted: true }
+        || _copy.HasWorkForLoop
         || (_journal?.HasWorkForLoop ?? false);
-
-    private MemberStatus ReadStatus(long now) =>
-        new(
-            _core.Applied,
-            _core.Stable,
-            _core.Received,
-            _core.Known,
-            _core.IsNextSequencer,
-            _core.HeardSince(now - (long)Member.ReachableWithin.TotalMicroseconds),
-            Phase,
-            IsOpen && _core.CanRead,
-            Waits()
-        );
-
-    private MemberPhase Phase =>
-        _core.Operates ? MemberPhase.Member
-        : _copying is not null || _application is null ? MemberPhase.Copying
-        : _core.IsJoining && _core.Received >= 0 ? MemberPhase.CatchingUp
-        : MemberPhase.Meeting;
-
-    private string? Waits()
-    {
-        if (_core.Operates)
-        {
-            return null;
-        }
-
-        if (_core.LostForGood is { Count: > 0 } lost)
-        {
-            return $"members {string.Join(", ", lost)} have lost their disks, more than the {_core.MaxLost} that "
-                + "the group can do without: restore one of them from a copy";
-        }
-
-        if (_copyFailure is { } failure)
-        {
-            return $"the state cannot be copied: {failure}";
-        }
-
-        return _core.WaitsFor is { Count: > 0 } absent ? $"waits for members {string.Join(", ", absent)}" : null;
-    }
-
-    private ApplicationThread NewApplication(long applied, JournalState state) =>
-        new(_handler, applied, _options.Members.Count, _options.Id, state, _core.FirstLocal, _sleeper.Wake);
 
     private static long RandomNumber() =>
         BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long)));
-
-    /// <summary>
-    /// A member that joins copies the application's state, and goes on with a journal that begins at it. A crash before
-    /// that journal is on disk leaves one that fits no state: the next start copies again.
-    /// </summary>
-    private void CopyState(long now)
-    {
-        if (_copying is null)
-        {
-            if (now < _copyAgainAt || _core.StateHolders is not { Count: > 0 } holders)
-            {
-                return;
-            }
-
-            var fetch =
-                _options.FetchState
-                ?? throw new JournalLostException(
-                    "This member has lost its journal, and its application cannot be copied from another member."
-                );
-            _core.BeginCopy();
-            _application?.Dispose();
-            _application = null;
-            _copying = Task.Run(() => fetch(holders, _stop.Token));
-            _copying.ContinueWith(_ => _sleeper.Wake(), TaskScheduler.Default);
-            return;
-        }
-
-        if (!_copying.IsCompleted || _journal is { IsIdle: false })
-        {
-            return;
-        }
-
-        try
-        {
-            GoOnWith(_copying.GetAwaiter().GetResult());
-            _copyFailure = null;
-        }
-        catch (Exception e) when (e is not ProtocolViolationException)
-        {
-            _copyFailure = e.Message;
-            _copyAgainAt = now + MaxSleep;
-        }
-
-        _copying = null;
-    }
-
-    private void GoOnWith(ReadOnlyMemory<byte> header)
-    {
-        var copied =
-            JournalFormat.Read(header.Span, out _)
-            ?? throw new InvalidDataException("The header of the copied state is malformed.");
-        var applied = _handler.Applied;
-        if (applied != copied.Position || copied.DroppedLocals.Length != _options.Members.Count)
-        {
-            throw new InvalidDataException(
-                $"The application has copied the state at {applied}, but its header belongs to {copied.Position}."
-            );
-        }
-
-        var state = _core.WithCopy(copied);
-        _checkpoint.ResetWrittenCount();
-        JournalFormat.WriteCheckpoint(_checkpoint, state);
-        _journal?.ReplaceNow(_checkpoint);
-        _flushAt = _options.MaxJournalGrowth;
-        _core = new BroadcastCore(
-            _coreOptions with
-            {
-                StateLost = false,
-                FirstToken = Random.Shared.NextInt64(1L << 61),
-            },
-            state,
-            Now
-        );
-        var application = NewApplication(applied, state);
-        _application = application;
-        application.Start();
-    }
-
-    private void Publish(long now)
-    {
-        var status = ReadStatus(now);
-        lock (_statusLock)
-        {
-            _status = status;
-        }
-    }
 
     private MemberStoppedException Stopped() => new("This member of the group has stopped.", _failure);
 
