@@ -228,7 +228,7 @@ public sealed class WireTests
         for (var i = random.Next(1, 30); i > 0; i--)
         {
             var id = new RequestId(random.Next(members), random.Between(1, long.MaxValue - 1) - 1);
-            switch (random.Next(3))
+            switch (random.Next(4))
             {
                 case 0:
                     var body = new byte[random.Next(limit - Datagram.OverheadOf(members) + 1)];
@@ -237,6 +237,12 @@ public sealed class WireTests
                     messages.Add($"Request {id} {Convert.ToHexString(body)}");
                     break;
                 case 1:
+                    var part = new byte[random.Next(limit - Datagram.OverheadOf(members) + 1)];
+                    random.NextBytes(part);
+                    outbox.AddPart(Outbox.All, id, i, 40_000, part);
+                    messages.Add($"Part {id} {i} 40000 {Convert.ToHexString(part)}");
+                    break;
+                case 2:
                     outbox.AddSequence(Outbox.All, i, id);
                     messages.Add($"Sequence {i} {id}");
                     break;
@@ -246,6 +252,14 @@ public sealed class WireTests
                         id.Local,
                         random.Between(1, long.MaxValue - id.Local)
                     );
+                    range =
+                        range.Sender != MissingRange.Sequences && random.Chance(0.5)
+                            ? range with
+                            {
+                                Parts = range.Count,
+                                Count = 1,
+                            }
+                            : range;
                     outbox.AddRetransmit(Outbox.All, i, i / 2, [range, range]);
                     messages.Add($"Retransmit {i} {i / 2} {range} {range}");
                     break;
@@ -261,6 +275,8 @@ public sealed class WireTests
         {
             case MessageKind.Request:
                 return $"Request {message.Id} {Convert.ToHexString(message.Body)}";
+            case MessageKind.Part:
+                return $"Part {message.Id} {message.Part} {message.Total} {Convert.ToHexString(message.Body)}";
             case MessageKind.Sequence:
                 return $"Sequence {message.Number} {message.Id}";
             default:

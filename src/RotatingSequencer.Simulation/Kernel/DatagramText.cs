@@ -35,6 +35,8 @@ internal static class DatagramText
                 message.Kind switch
                 {
                     MessageKind.Request => $"Request {message.Id} {message.Body.Length} B",
+                    MessageKind.Part =>
+                        $"Request {message.Id} part {message.Part}, {message.Body.Length} of {message.Total} B",
                     MessageKind.Sequence => $"Sequence {message.Number} = {message.Id}",
                     MessageKind.Greeting => DescribeGreeting(message.Greeting),
                     MessageKind.Prepare => $"Prepare {EpochMessages.ReadPrepare(message.Encoded, members).Number}",
@@ -75,7 +77,11 @@ internal static class DatagramText
         {
             var what = range.Sender == MissingRange.Sequences ? "Sequence " : $"Request {range.Sender}/";
             text.Append(separator).Append(what).Append(CultureInfo.InvariantCulture, $"{range.First}");
-            if (range.Count > 1)
+            if (range.Parts != 0)
+            {
+                text.Append(CultureInfo.InvariantCulture, $" ({RequestParts.CountOf(range.Parts)} parts)");
+            }
+            else if (range.Count > 1)
             {
                 text.Append(CultureInfo.InvariantCulture, $"–{range.First + range.Count - 1}");
             }

@@ -145,6 +145,19 @@ internal sealed class GroupHistory
         _bodies[member].Add(body.ToArray());
     }
 
+    /// <summary>Checks a part of a Request, from <paramref name="start"/> on.</summary>
+    public void CheckPart(RequestId id, int start, int total, ReadOnlySpan<byte> part)
+    {
+        var known = id.Local < _bodies[id.Sender].Count;
+        BrokenRule.Unless(known, "nothing is invented", $"Request {id} turned up, but its sender never sent it");
+        var body = _bodies[id.Sender][(int)id.Local];
+        BrokenRule.Unless(
+            total == body.Length && part.SequenceEqual(body.AsSpan(start, part.Length)),
+            "one Request for each local number",
+            $"Request {id} has two contents"
+        );
+    }
+
     public void CheckBody(RequestId id, ReadOnlySpan<byte> body)
     {
         var known = id.Local < _bodies[id.Sender].Count;

@@ -144,7 +144,14 @@ internal sealed class Recording
         }
 
         // A Sequence names its number, a Request its id: one key serves both.
-        var key = message.Kind == MessageKind.Sequence ? new RequestId(-1, message.Number) : message.Id;
+        var key =
+            message.Kind == MessageKind.Sequence ? new RequestId(-1, message.Number)
+            : message.Kind == MessageKind.Part
+                ? message.Id with
+                {
+                    Local = (message.Id.Local * RequestParts.MaxParts) + message.Part,
+                }
+            : message.Id;
         var again = message.Kind != MessageKind.Retransmit && !_sentBefore.Add((message.Kind, key, to));
         return new(message.Kind, message.Id, message.Number, message.Ask != 0, message.Answer != 0, missing, again);
     }

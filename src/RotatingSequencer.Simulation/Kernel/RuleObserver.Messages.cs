@@ -29,7 +29,7 @@ internal sealed partial class RuleObserver
         var holdings = _holdings[member];
         while (reader.TryNext(out var message))
         {
-            if (message.Kind > MessageKind.Retransmit)
+            if (message.Kind is > MessageKind.Retransmit and < MessageKind.Part)
             {
                 // It is about epochs.
             }
@@ -47,6 +47,13 @@ internal sealed partial class RuleObserver
             else if (message.Kind == MessageKind.Request)
             {
                 holdings.Requests[message.Id.Sender].Add(message.Id.Local);
+            }
+            else if (message.Kind == MessageKind.Part)
+            {
+                if (IsWhole(member, message))
+                {
+                    holdings.Requests[message.Id.Sender].Add(message.Id.Local);
+                }
             }
             else
             {
@@ -90,6 +97,12 @@ internal sealed partial class RuleObserver
                 case MessageKind.Request:
                     History.CheckBody(message.Id, message.Body);
                     break;
+                case MessageKind.Part when message.Id.Sender == member:
+                    SendsOwnPart(member, message);
+                    break;
+                case MessageKind.Part:
+                    History.CheckPart(message.Id, message.Part * PartLength, message.Total, message.Body);
+                    break;
                 case MessageKind.Sequence when message.Number % _setup.Members == member:
                     SendsOwnSequence(member, message.Number, message.Id);
                     break;
@@ -120,6 +133,9 @@ internal sealed partial class RuleObserver
             MessageKind.Sequence => message.Number % _setup.Members == member
                 && message.Number > _sentToAll[member].Sequences,
             MessageKind.Retransmit => message.Missing.IsEmpty,
+            MessageKind.Part => message.Id.Sender == member
+                && (message.Id.Local, message.Part).CompareTo((_sentToAll[member].Locals[member], _lastPart[member]))
+                    > 0,
             _ => false,
         };
         BrokenRule.Unless(
@@ -127,9 +143,10 @@ internal sealed partial class RuleObserver
             "an answer goes to the asker only",
             $"member {member} sends {message.Kind} {message.Number} {message.Id} to all again"
         );
-        if (to == Outbox.All && message.Kind == MessageKind.Request)
+        if (to == Outbox.All && message.Kind is MessageKind.Request or MessageKind.Part)
         {
             _sentToAll[member].Locals[member] = message.Id.Local;
+            _lastPart[member] = message.Part;
         }
         else if (to == Outbox.All && message.Kind == MessageKind.Sequence)
         {
@@ -137,10 +154,52 @@ internal sealed partial class RuleObserver
         }
     }
 
+    private int PartLength => RequestParts.LengthOf(_setup.MaxDatagram, _setup.Members);
+
+    /// <summary>Whether a member without a journal has all parts of a Request, now that it has this one.</summary>
+    private bool IsWhole(int member, in Message message)
+    {
+        ref var have = ref CollectionsMarshal.GetValueRefOrAddDefault(_parts, (member, message.Id), out _);
+        have |= 1L << message.Part;
+        return have == RequestParts.All(message.Total, PartLength);
+    }
+
+    /// <summary>
+    /// Without a journal a Request becomes known with the last of its parts, which its sender sends in their order.
+    /// </summary>
+    private void SendsOwnPart(int member, in Message message)
+    {
+        var id = message.Id;
+        if (History.RequestsOf(member) > id.Local)
+        {
+            History.CheckPart(id, message.Part * PartLength, message.Total, message.Body);
+            SendsOwn(member, id);
+            return;
+        }
+
+        var body = _unsent[member];
+        BrokenRule.Unless(
+            !_setup.Journal && message.Part * PartLength == body.Count,
+            "a member sends what is on disk",
+            $"member {member} sends part {message.Part} of Request {id}"
+        );
+        body.AddRange(message.Body);
+        if (body.Count == message.Total)
+        {
+            SendsOwnRequest(member, id, CollectionsMarshal.AsSpan(body));
+            body.Clear();
+        }
+    }
+
     private void SendsOwnRequest(int member, RequestId id, ReadOnlySpan<byte> body)
     {
-        var isNew = id.Local > _claimed[member].Locals[member];
         History.OwnRequest(member, id.Local, body);
+        SendsOwn(member, id);
+    }
+
+    private void SendsOwn(int member, RequestId id)
+    {
+        var isNew = id.Local > _claimed[member].Locals[member];
         var own = _holdings[member].Requests[member];
         if (_setup.Journal)
         {

@@ -18,6 +18,13 @@ internal sealed partial class RuleObserver
 
     /// <summary>The highest own Request and Sequence that each member has sent to all.</summary>
     private readonly Claims[] _sentToAll;
+    private readonly int[] _lastPart;
+
+    /// <summary>Which parts of a Request each member without a journal has.</summary>
+    private readonly Dictionary<(int Member, RequestId Id), long> _parts = [];
+
+    /// <summary>The parts of a Request that each member without a journal is sending.</summary>
+    private readonly List<byte>[] _unsent;
 
     private readonly long[] _delivered;
     private readonly long[] _restored;
@@ -71,6 +78,8 @@ internal sealed partial class RuleObserver
         _holdings = [.. Enumerable.Range(0, members).Select(_ => new Holdings(History, members))];
         _claimed = [.. Enumerable.Range(0, members).Select(_ => new Claims(members))];
         _sentToAll = [.. Enumerable.Range(0, members).Select(_ => new Claims(members))];
+        _lastPart = new int[members];
+        _unsent = [.. Enumerable.Range(0, members).Select(_ => new List<byte>())];
         _claims = new Claims(members);
         _delivered = new long[members];
         _couldBeServedFrom = new long[members];

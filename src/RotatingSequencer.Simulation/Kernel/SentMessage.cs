@@ -20,7 +20,7 @@ internal sealed record SentMessage(
     bool IsAgain
 )
 {
-    public bool IsRequest => Kind == MessageKind.Request;
+    public bool IsRequest => Kind is MessageKind.Request or MessageKind.Part;
 
     public bool IsSequence => Kind == MessageKind.Sequence;
 

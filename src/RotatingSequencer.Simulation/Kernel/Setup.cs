@@ -15,6 +15,9 @@ internal sealed record Setup
     public required int Pipeline { get; init; }
     public required int MaxDatagram { get; init; }
 
+    /// <summary>About how long the body of a Request may be; what is longer than a datagram goes in parts.</summary>
+    public int MaxBody { get; init; }
+
     /// <summary>How long submissions and faults continue; then all faults end, and the group must settle.</summary>
     public required long Storm { get; init; }
 
@@ -81,6 +84,7 @@ internal sealed record Setup
             Journal = journal,
             Window = window,
             MaxDatagram = maxDatagram,
+            MaxBody = 0,
             Delay = 0,
             Formed = true,
         };
@@ -93,6 +97,7 @@ internal sealed record Setup
         Small(members, journal: true, window: 256, maxDatagram: 1_400) with
         {
             Pipeline = 4,
+            MaxBody = 0,
             Storm = 0,
             Delay = 950,
             Jitter = 100,
@@ -145,7 +150,7 @@ internal sealed record Setup
         var storm = random.Chance(0.1)
             ? random.Between(2_000_000, 6_000_000)
             : Math.Max(random.Between(20_000, 500_000), 40 * delay);
-        var body = maxDatagram - overhead;
+        var part = maxDatagram - overhead;
         return new Setup
         {
             Members = members,
@@ -178,10 +183,14 @@ internal sealed record Setup
             Bursts = random.Sometimes(0.5, 0.3),
             Flooded = random.Chance(0.3) ? random.Next(members) : -1,
             // Payloads that are cut into very many Requests only cost time.
-            MaxPayload = Math.Min(random.Pick(50, 50, 2_000, 50_000), 40 * body),
+            MaxPayload = Math.Min(random.Pick(50, 50, 2_000, 50_000), 40 * part),
             Barriers = random.Chance(0.5) ? random.Between(1, 400) : 0,
+            MaxBody = random.Pick(0, 2 * part, random.Next(3, 12) * part, 16_384),
         };
     }
+
+    /// <summary>Longest body of a Request.</summary>
+    public int LongestBody => Wire.RequestParts.MaxBody(MaxDatagram, Members, MaxBody);
 
     /// <summary>The longest messages are those that make an epoch.</summary>
     private static int LeastDatagram(int members) => Wire.Datagram.OverheadOf(members) + 60 + (20 * members);

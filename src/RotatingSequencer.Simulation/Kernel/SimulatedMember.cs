@@ -1,7 +1,6 @@
 using System.Buffers;
 using RotatingSequencer.Core;
 using RotatingSequencer.Journal;
-using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Simulation;
 
@@ -109,9 +108,7 @@ internal sealed partial class SimulatedMember
     /// <summary>An upper bound of the Requests that this member still has to make.</summary>
     public long Waiting =>
         _core is { } core
-            ? (core.WaitingBytes + _submitted.Sum(p => (long)p.Length))
-                / (_setup.MaxDatagram - Datagram.OverheadOf(_setup.Members) - 4)
-                + 1
+            ? (core.WaitingBytes + _submitted.Sum(p => (long)p.Length)) / (_setup.LongestBody - 4) + 1
             : 0;
 
     public string State =>
@@ -148,6 +145,7 @@ internal sealed partial class SimulatedMember
             Self = _id,
             Members = _setup.Members,
             MaxDatagram = _setup.MaxDatagram,
+            MaxBody = _setup.MaxBody,
             Window = _setup.Window,
             Pipeline = _setup.Pipeline,
             Journal = _setup.Journal,
@@ -240,8 +238,7 @@ internal sealed partial class SimulatedMember
         }
 
         _world.Statistics.Submissions++;
-        _world.Statistics.PayloadsCut +=
-            payload.Length > _setup.MaxDatagram - Datagram.OverheadOf(_setup.Members) ? 1 : 0;
+        _world.Statistics.PayloadsCut += payload.Length > _setup.LongestBody ? 1 : 0;
         _world.Observer.History.Submit(_id, payload);
         _submitted.Enqueue(payload);
         _world.Recording?.Happens(_id, MemberEvent.Submits);

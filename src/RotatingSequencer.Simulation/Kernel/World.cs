@@ -344,7 +344,7 @@ internal sealed class World
 
         var flooder = Random.Next(Setup.Members);
         Trace?.Add($"m{flooder} floods the group");
-        var body = Setup.MaxDatagram - Wire.Datagram.OverheadOf(Setup.Members);
+        var body = Setup.LongestBody;
         for (var i = 0; i < 4 * Setup.Members; i++)
         {
             Members[flooder].Submit(Payload(Math.Max(8, body - 4)));

@@ -68,7 +68,8 @@ internal static class Sentences
             { IsSequence: true } => $"Sequence {Text(message.Number)} = {Id(message.Id)}{again}",
             { NamesMissing: true } => $"Retransmit request: {Missing([message])} is missing",
             { Kind: MessageKind.Greeting } => "Greeting: who has started, and what is known of the other",
-            { Kind: > MessageKind.Greeting } => "A new epoch: a proposal, a promise or the decision",
+            { Kind: > MessageKind.Greeting and < MessageKind.Part } =>
+                "A new epoch: a proposal, a promise or the decision",
             { Answers: true } => $"Answer: holds everything up to {Held(held)}",
             _ => "Question: how far do you hold everything?",
         };

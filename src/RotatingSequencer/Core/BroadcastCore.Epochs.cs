@@ -396,6 +396,7 @@ internal sealed partial class BroadcastCore
             epoch.Locals.CopyTo(_numbered, 0);
         }
 
+        DropParts();
         _sequences.RemoveAbove(epoch.Cut);
         for (var rest = replaced; rest != 0; rest &= rest - 1)
         {

@@ -241,7 +241,8 @@ internal sealed partial class BroadcastCore
                 Outbox.AddSequence(next, last, _sequences[last].Id);
             }
 
-            if (lacksRequest)
+            // Perhaps it went to all only now.
+            if (lacksRequest && _requests[_self][own].LastSent.TrySend(next, now, _roundTrips[next].Smoothed / 2))
             {
                 Outbox.AddRequest(next, new(_self, own), _requests[_self][own].Body);
             }

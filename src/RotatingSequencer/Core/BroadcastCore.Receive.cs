@@ -63,6 +63,9 @@ internal sealed partial class BroadcastCore
                 case MessageKind.Request when counts && !IsFrozen:
                     OnRequest(message.Id, message.Body);
                     break;
+                case MessageKind.Part when counts && !IsFrozen:
+                    OnPart(message);
+                    break;
                 case MessageKind.Sequence when counts && !IsFrozen:
                     OnSequence(message.Number, message.Id);
                     break;
@@ -121,21 +124,35 @@ internal sealed partial class BroadcastCore
 
     private void OnRequest(RequestId id, ReadOnlySpan<byte> body)
     {
+        if (IsMissing(id, body.Length))
+        {
+            Take(id, body);
+        }
+    }
+
+    /// <summary>Whether a Request is one that this member may hold, and does not.</summary>
+    private bool IsMissing(RequestId id, int length)
+    {
         // The window also bounds which numbers are believed.
         var isOwn = id.Sender == _self && !(IsJoining && id.Local <= _view.Locals[_self]);
-        if (isOwn || id.Local >= _requests[id.Sender].Limit || body.Length > _body.Length)
+        if (isOwn || id.Local >= _requests[id.Sender].Limit || length > _body.Length)
         {
             Counters.Ignored++;
-            return;
+            return false;
         }
 
         _seen.Locals[id.Sender] = Math.Max(_seen.Locals[id.Sender], id.Local);
         if (_requests[id.Sender].Knows(id.Local))
         {
             Counters.Duplicates++;
-            return;
+            return false;
         }
 
+        return true;
+    }
+
+    private void Take(RequestId id, ReadOnlySpan<byte> body)
+    {
         Counters.Requests++;
         Hold(id, body);
         if (_options.Journal)

@@ -64,8 +64,9 @@ internal sealed partial class BroadcastCore
             repair.AskAt = now + Math.Max(_options.Grace, _roundTrips[owner].Smoothed / 4);
         }
 
-        if (repair.Attempts > 0 && first.ExceedsAnyOf(repair.First))
+        if (repair.Attempts > 0 && (repair.PartsCame || first.ExceedsAnyOf(repair.First)))
         {
+            repair.PartsCame = false;
             // The owner answers again: the rest need not wait as long as before.
             repair.AskAgainAt = Math.Min(repair.AskAgainAt, now + Pause(timeout, repair.Attempts = 0));
         }
@@ -138,12 +139,18 @@ internal sealed partial class BroadcastCore
         for (; q != long.MaxValue && count < _missing.Length; q = FirstMissingRequest(owner, q, last.Request))
         {
             var start = q;
-            while (q < last.Request && !_requests[owner].Holds(q + 1))
+            var parts = MissingPartsOf(new(owner, q));
+            while (
+                parts == 0
+                && q < last.Request
+                && !_requests[owner].Holds(q + 1)
+                && MissingPartsOf(new(owner, q + 1)) == 0
+            )
             {
                 q++;
             }
 
-            _missing[count++] = new(owner, start, q - start + 1);
+            _missing[count++] = new(owner, start, q - start + 1, parts);
         }
 
         if (count > 0)
@@ -232,9 +239,9 @@ internal sealed partial class BroadcastCore
         {
             if (requests.Holds(q) && requests[q].LastSent.TrySend(to, now, _roundTrips[to].Smoothed / 2))
             {
-                Outbox.AddRequest(to, new(range.Sender, q), requests[q].Body);
+                Outbox.AddRequest(to, new(range.Sender, q), requests[q].Body, range.Parts);
                 Counters.AnsweredMessages++;
-                spent += requests[q].Length;
+                spent += range.Parts == 0 ? requests[q].Length : RequestParts.CountOf(range.Parts) * _partLength;
             }
         }
 
@@ -295,5 +302,8 @@ internal sealed partial class BroadcastCore
         /// </summary>
         public MessagePosition First = MessagePosition.BeforeAll;
         public int Attempts;
+
+        /// <summary>Parts of a Request came that is not whole yet.</summary>
+        public bool PartsCame;
     }
 }

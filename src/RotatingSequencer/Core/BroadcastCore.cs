@@ -37,6 +37,7 @@ internal sealed partial class BroadcastCore
     private readonly int _majority;
     private readonly SubmissionQueue _submissions;
     private readonly byte[] _body;
+    private readonly int _partLength;
 
     /// <summary>The Requests of each member that are held and not yet dropped.</summary>
     private readonly Window<HeldRequest>[] _requests;
@@ -76,7 +77,8 @@ internal sealed partial class BroadcastCore
         _self = options.Self;
         _members = options.Members;
         _majority = (_members / 2) + 1;
-        var maxBody = options.MaxDatagram - Datagram.OverheadOf(_members);
+        _partLength = RequestParts.LengthOf(options.MaxDatagram, _members);
+        var maxBody = RequestParts.MaxBody(options.MaxDatagram, _members, options.MaxBody);
         _submissions = new SubmissionQueue(maxBody);
         _body = new byte[maxBody];
         _incarnation = state.Incarnation;
@@ -117,7 +119,7 @@ internal sealed partial class BroadcastCore
         _lastHeard = [.. Enumerable.Repeat(long.MinValue / 2, _members)];
         _repairs = [.. Enumerable.Range(0, _members).Select(_ => new Repair())];
         // The head of a Retransmit request is no longer than that of a Request, so this many ranges always fit.
-        _missing = new MissingRange[Math.Clamp(maxBody / MissingRange.MaxLength, 1, MaxRanges)];
+        _missing = new MissingRange[Math.Clamp(_partLength / MissingRange.MaxLength, 1, MaxRanges)];
         _probes = new Probe[_members];
         _roundTrips = new RoundTrip[_members];
         _random = options.Seed;

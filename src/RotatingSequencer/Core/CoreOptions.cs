@@ -1,3 +1,5 @@
+using RotatingSequencer.Wire;
+
 namespace RotatingSequencer.Core;
 
 /// <summary>The options of a <see cref="BroadcastCore"/>. Times are in microseconds.</summary>
@@ -8,6 +10,12 @@ internal sealed record CoreOptions
 
     /// <summary>Longest datagram, seal included.</summary>
     public int MaxDatagram { get; init; } = 1_400;
+
+    /// <summary>
+    /// About how long a Request's body may be. What is longer than a datagram goes in <see cref="RequestParts"/>; 0: a
+    /// Request is never longer.
+    /// </summary>
+    public int MaxBody { get; init; }
 
     /// <summary>How many Requests of one member may be under way, that is, not known to be held by all.</summary>
     public int Window { get; init; } = 256;

@@ -22,6 +22,11 @@ internal sealed partial class MemberLoop
     /// <summary>Most datagrams received before the core acts, so that a flood cannot keep it from acting.</summary>
     private const int MaxDatagramsPerRound = 128;
 
+    /// <summary>
+    /// About how many bytes of payloads share a Request, and so a number, under load: each number takes a hop.
+    /// </summary>
+    private const int MaxBody = 16_384;
+
     private const int MaxSleep = 1_000_000;
 
     /// <summary>
@@ -40,6 +45,7 @@ internal sealed partial class MemberLoop
     private readonly Func<bool> _hasWork;
     private readonly SocketAddress[] _addresses;
     private readonly Seal _seal;
+    private readonly DatagramSender _sender;
     private readonly JournalThread? _journal;
     private readonly long _started;
     private readonly byte[] _receiveBuffer = new byte[65_536];
@@ -86,6 +92,7 @@ internal sealed partial class MemberLoop
             Self = options.Id,
             Members = options.Members.Count,
             MaxDatagram = options.MaxDatagram,
+            MaxBody = MaxBody,
             Window = options.Window,
             Journal = journal is not null,
             Life = RandomNumber() | 1,
@@ -124,6 +131,7 @@ internal sealed partial class MemberLoop
         _flushAt = options.MaxJournalGrowth;
         _socket = UdpSocket.Bind(options.Members[options.Id]);
         _addresses = [.. options.Members.Select(member => member.Serialize())];
+        _sender = new DatagramSender(_socket, _seal, options.Id, _addresses, _core.Counters);
         _sleeper = new Sleeper(_socket, _addresses[options.Id]);
         _hasWork = HasWork;
         _application = stateLost ? null : NewApplication(applied, state);
@@ -362,39 +370,8 @@ internal sealed partial class MemberLoop
 
     private void Send()
     {
-        foreach (var datagram in _core.Outbox.Close())
-        {
-            var length = _seal.Close(datagram.Buffer, datagram.Offset, datagram.Length);
-            var bytes = datagram.Buffer.AsSpan(datagram.Offset, length);
-            if (datagram.Destination != Outbox.All)
-            {
-                SendTo(datagram.Destination, bytes);
-                continue;
-            }
-
-            for (var i = 1; i < _addresses.Length; i++)
-            {
-                SendTo((_options.Id + i) % _addresses.Length, bytes);
-            }
-        }
-
+        _sender.Send(_core.Outbox.Close());
         _core.Outbox.Clear();
-    }
-
-    private void SendTo(int member, ReadOnlySpan<byte> bytes)
-    {
-        try
-        {
-            _socket.SendTo(bytes, SocketFlags.None, _addresses[member]);
-            _core.Counters.Sent++;
-            _core.Counters.To[member]++;
-            _core.Counters.SentBytes += bytes.Length;
-        }
-        catch (SocketException)
-        {
-            // A full send buffer or an unreachable host loses a datagram like any other; the protocol repairs it.
-            _core.Counters.SendFailures++;
-        }
     }
 
     private void HandOver(long now)

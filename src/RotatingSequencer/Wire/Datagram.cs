@@ -14,6 +14,9 @@ internal static class Datagram
     /// <summary>'R', 'S', version, sender, then the sender's life: in the clear, but sealed.</summary>
     public const int HeaderLength = 4 + 8;
 
+    /// <summary>In the place of a message's kind: nothing follows.</summary>
+    public const byte Padding = 0;
+
     /// <summary>Most bytes that a datagram with one Request needs besides the Request's body.</summary>
     public static int OverheadOf(int members) =>
         HeaderLength + ((3 + members) * Varint.MaxLength) + RequestHeaderLength + Seal.Length;

@@ -69,7 +69,7 @@ internal ref struct DatagramReader
     /// <summary>The next message; false at the end or at the first malformed one.</summary>
     public bool TryNext(out Message message)
     {
-        if (_rest.IsEmpty)
+        if (_rest.IsEmpty || _rest[0] == Datagram.Padding)
         {
             message = default;
             return false;
@@ -83,6 +83,7 @@ internal ref struct DatagramReader
             MessageKind.Sequence => ReadSequence(),
             MessageKind.Retransmit => ReadRetransmit(),
             MessageKind.Greeting => ReadGreeting(),
+            MessageKind.Part => ReadPart(),
             MessageKind.Prepare or MessageKind.Promise or MessageKind.Install => ReadEncoded(kind),
             _ => Fail(),
         };
@@ -135,6 +136,29 @@ internal ref struct DatagramReader
             Kind = MessageKind.Request,
             Id = id,
             Body = body,
+        };
+    }
+
+    private Message ReadPart()
+    {
+        var id = ReadId();
+        var part = ReadNumber();
+        var total = ReadNumber();
+        var length = ReadNumber();
+        if (Malformed || part >= RequestParts.MaxParts || total > int.MaxValue || length > _rest.Length)
+        {
+            return Fail();
+        }
+
+        var body = _rest[..(int)length];
+        _rest = _rest[(int)length..];
+        return new Message
+        {
+            Kind = MessageKind.Part,
+            Id = id,
+            Body = body,
+            Part = (int)part,
+            Total = (int)total,
         };
     }
 

@@ -9,8 +9,14 @@ internal ref struct Message
     /// <summary>Global number of a Sequence.</summary>
     public long Number;
 
-    /// <summary>Body of a Request.</summary>
+    /// <summary>Body of a Request, or of a part of it.</summary>
     public ReadOnlySpan<byte> Body;
+
+    /// <summary>Which part of a Request, from 0.</summary>
+    public int Part;
+
+    /// <summary>Length of the whole body of which this is a part.</summary>
+    public int Total;
 
     /// <summary>In a Retransmit request, the token of its question, 0 when it asks nothing.</summary>
     public long Ask;

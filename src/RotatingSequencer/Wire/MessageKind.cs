@@ -25,4 +25,7 @@ internal enum MessageKind : byte
 
     /// <summary>A new epoch that all have promised; see <see cref="Wire.Epoch"/>.</summary>
     Install = 7,
+
+    /// <summary>A part of a Request that is too long for one datagram; see <see cref="RequestParts"/>.</summary>
+    Part = 8,
 }

@@ -17,11 +17,15 @@ internal sealed class Outbox
     /// <summary>The destination that means every other member.</summary>
     public const int All = -1;
 
+    /// <summary>A full datagram has at most one part in this many of padding.</summary>
+    private const int MostPadding = 8;
+
     private readonly int _self;
     private readonly long _life;
     private readonly Claims _claims;
     private readonly int _bodyStart;
     private readonly int _limit;
+    private readonly int _partLength;
     private readonly OpenDatagram[] _open;
     private readonly List<OutgoingDatagram> _closed = [];
     private readonly Stack<byte[]> _buffers = new();
@@ -34,6 +38,7 @@ internal sealed class Outbox
         var members = claims.Locals.Length;
         _bodyStart = Datagram.HeaderLength + ((3 + members) * Varint.MaxLength);
         _limit = maxDatagram - Seal.Length;
+        _partLength = RequestParts.LengthOf(maxDatagram, members);
         _open = new OpenDatagram[members + 1];
         LastToAll = new Claims(members);
     }
@@ -50,8 +55,20 @@ internal sealed class Outbox
     /// <summary>Whether a datagram to all is open, so that claims need none of their own.</summary>
     public bool HasOpenToAll => _open[^1].Buffer is not null;
 
-    public void AddRequest(int destination, RequestId id, ReadOnlySpan<byte> body)
+    /// <summary>Adds a Request, in parts if it fits no datagram.</summary>
+    /// <param name="destination">A member, or <see cref="All"/>.</param>
+    /// <param name="id">Its id.</param>
+    /// <param name="body">Its whole body.</param>
+    /// <param name="parts">Which of its parts; 0 for all.</param>
+    public void AddRequest(int destination, RequestId id, ReadOnlySpan<byte> body, long parts = 0)
     {
+        if (body.Length > _partLength)
+        {
+            var all = RequestParts.All(body.Length, _partLength);
+            AddParts(destination, id, body, parts == 0 ? all : parts & all);
+            return;
+        }
+
         var length = 2 + Varint.LengthOf(id.Local) + Varint.LengthOf(body.Length) + body.Length;
         var into = Reserve(destination, length);
         into[0] = (byte)MessageKind.Request;
@@ -59,6 +76,31 @@ internal sealed class Outbox
         var at = 2 + Varint.Write(into[2..], id.Local);
         at += Varint.Write(into[at..], body.Length);
         body.CopyTo(into[at..]);
+    }
+
+    private void AddParts(int destination, RequestId id, ReadOnlySpan<byte> body, long parts)
+    {
+        while (parts != 0)
+        {
+            var index = RequestParts.TakeFirst(ref parts);
+            var part = body[(index * _partLength)..];
+            AddPart(destination, id, index, body.Length, part[..Math.Min(part.Length, _partLength)]);
+        }
+    }
+
+    /// <summary>Adds one part of a Request.</summary>
+    public void AddPart(int destination, RequestId id, int index, int total, ReadOnlySpan<byte> part)
+    {
+        var length =
+            3 + Varint.LengthOf(id.Local) + Varint.LengthOf(total) + Varint.LengthOf(part.Length) + part.Length;
+        var into = Reserve(destination, length);
+        into[0] = (byte)MessageKind.Part;
+        into[1] = (byte)id.Sender;
+        var at = 2 + Varint.Write(into[2..], id.Local);
+        into[at++] = (byte)index;
+        at += Varint.Write(into[at..], total);
+        at += Varint.Write(into[at..], part.Length);
+        part.CopyTo(into[at..]);
     }
 
     public void AddSequence(int destination, long number, RequestId id)
@@ -78,7 +120,7 @@ internal sealed class Outbox
         var length = 1 + Varint.LengthOf(ask) + Varint.LengthOf(answer) + Varint.LengthOf(missing.Length);
         foreach (var range in missing)
         {
-            length += 1 + Varint.LengthOf(range.First) + Varint.LengthOf(range.Count);
+            length += range.EncodedLength;
         }
 
         var into = Reserve(destination, length);
@@ -88,9 +130,7 @@ internal sealed class Outbox
         at += Varint.Write(into[at..], missing.Length);
         foreach (var range in missing)
         {
-            into[at++] = (byte)range.Sender;
-            at += Varint.Write(into[at..], range.First);
-            at += Varint.Write(into[at..], range.Count);
+            at += range.Write(into[at..]);
         }
     }
 
@@ -231,6 +271,7 @@ internal sealed class Outbox
         var slot = destination == All ? _open.Length - 1 : destination;
         if (_open[slot].Buffer is not null && _open[slot].End + length > _limit)
         {
+            Pad(ref _open[slot]);
             CloseOne(slot);
         }
 
@@ -244,6 +285,19 @@ internal sealed class Outbox
         var into = open.Buffer.AsSpan(open.End, length);
         open.End += length;
         return into;
+    }
+
+    /// <summary>
+    /// Fills a datagram that is nearly full, so that full ones are of one length: the system sends those at once.
+    /// </summary>
+    private void Pad(ref OpenDatagram open)
+    {
+        var room = _limit - open.End;
+        if (room <= _limit / MostPadding)
+        {
+            open.Buffer.AsSpan(open.End, room).Clear();
+            open.End = _limit;
+        }
     }
 
     private void CloseOne(int slot)
