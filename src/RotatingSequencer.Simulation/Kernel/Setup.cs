@@ -151,6 +151,7 @@ internal sealed record Setup
             ? random.Between(2_000_000, 6_000_000)
             : Math.Max(random.Between(20_000, 500_000), 40 * delay);
         var part = maxDatagram - overhead;
+        var socketBuffer = random.Pick(1_000, 1_000, 100, 20);
         return new Setup
         {
             Members = members,
@@ -166,7 +167,7 @@ internal sealed record Setup
             Corruption = random.Sometimes(0.3, 0.05),
             Replay = random.Sometimes(0.3, 0.02),
             Late = random.Sometimes(0.3, 0.05),
-            SocketBuffer = random.Pick(1_000, 1_000, 100, 20),
+            SocketBuffer = socketBuffer,
             Scheduling = random.Pick(1, 30, 30, 1_000, 10_000),
             Cuts = random.Chance(0.4) ? random.Between(1, 20) : 0,
             Pauses = random.Chance(0.4) ? random.Between(1, 40) : 0,
@@ -185,7 +186,8 @@ internal sealed record Setup
             // Payloads that are cut into very many Requests only cost time.
             MaxPayload = Math.Min(random.Pick(50, 50, 2_000, 50_000), 40 * part),
             Barriers = random.Chance(0.5) ? random.Between(1, 400) : 0,
-            MaxBody = random.Pick(0, 2 * part, random.Next(3, 12) * part, 16_384),
+            // A socket that takes less than a Request at a time only costs time.
+            MaxBody = Math.Min(random.Pick(0, 2 * part, random.Next(3, 12) * part, 16_384), socketBuffer * part / 3),
         };
     }
 
