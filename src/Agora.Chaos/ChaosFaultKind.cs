@@ -27,6 +27,18 @@ internal enum ChaosFaultKind
     /// <summary>The clock of a database's replica is wrong by minutes or hours.</summary>
     Clock,
 
+    /// <summary>kill −9 of a database's replica; it starts again without its directory.</summary>
+    LostDisk,
+
+    /// <summary>kill −9 of a database's replica; it starts again with a byte flipped in one of its files.</summary>
+    FlippedByte,
+
+    /// <summary>kill −9 of a database's replica; it starts again with what its disk held some time before.</summary>
+    OlderCopy,
+
+    /// <summary>kill −9 of a database's replica; it starts again with a copy of another replica's disk.</summary>
+    OtherCopy,
+
     /// <summary>kill −9 of every process at once; the supervisor restarts them.</summary>
     KillEverything,
 }
@@ -45,6 +57,18 @@ internal static class ChaosFaultKinds
             ChaosFaultKind.BlockOutgoing => "block outgoing",
             ChaosFaultKind.BadNetwork => "bad network",
             ChaosFaultKind.Clock => "wrong clock",
+            ChaosFaultKind.LostDisk => "lost disk",
+            ChaosFaultKind.FlippedByte => "flipped byte",
+            ChaosFaultKind.OlderCopy => "older copy",
+            ChaosFaultKind.OtherCopy => "another's copy",
             _ => "kill everything",
         };
+
+    /// <summary>What the replica has on its disk changes while it is dead.</summary>
+    public static bool IsOfDisk(this ChaosFaultKind kind) =>
+        kind
+            is ChaosFaultKind.LostDisk
+                or ChaosFaultKind.FlippedByte
+                or ChaosFaultKind.OlderCopy
+                or ChaosFaultKind.OtherCopy;
 }

@@ -16,6 +16,9 @@ public sealed record ChaosOptions
     /// </summary>
     public bool Beyond { get; init; }
 
+    /// <summary>The kinds of faults by the names of <see cref="KindNames"/>; empty for all.</summary>
+    public IReadOnlyList<string> Faults { get; init; } = [];
+
     /// <summary>Sellers at once.</summary>
     public int Sellers { get; init; } = 4;
 
@@ -27,6 +30,30 @@ public sealed record ChaosOptions
     /// </summary>
     [JsonPropertyName("longestRound")]
     public TimeSpan MaxRound { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>The names by which kinds of faults are chosen.</summary>
+    public static IEnumerable<string> KindNames => s_kinds.Keys;
+
+    /// <summary>The kinds of faults; null for all.</summary>
+    internal IReadOnlyCollection<ChaosFaultKind>? Kinds =>
+        Faults.Count == 0 ? null : [.. Faults.SelectMany(name => s_kinds[name]).Distinct()];
+
+    private static readonly Dictionary<string, ChaosFaultKind[]> s_kinds = new(StringComparer.Ordinal)
+    {
+        ["kill"] = [ChaosFaultKind.Kill, ChaosFaultKind.KillAndHold],
+        ["freeze"] = [ChaosFaultKind.Freeze],
+        ["cut"] = [ChaosFaultKind.Cut, ChaosFaultKind.CutFrom, ChaosFaultKind.BlockOutgoing],
+        ["network"] = [ChaosFaultKind.BadNetwork],
+        ["clock"] = [ChaosFaultKind.Clock],
+        ["disk"] =
+        [
+            ChaosFaultKind.LostDisk,
+            ChaosFaultKind.FlippedByte,
+            ChaosFaultKind.OlderCopy,
+            ChaosFaultKind.OtherCopy,
+        ],
+        ["all-processes"] = [ChaosFaultKind.KillEverything],
+    };
 
     /// <summary>How many rounds there are, and how long each is.</summary>
     internal (int Count, TimeSpan Length) Rounds
@@ -49,6 +76,12 @@ public sealed record ChaosOptions
         if (Sellers < 1 || Buyers < 1)
         {
             yield return "--sellers and --buyers must each be at least 1";
+        }
+
+        if (Faults.FirstOrDefault(name => !s_kinds.ContainsKey(name)) is { } unknown)
+        {
+            yield return $"--faults: there are no faults called '{unknown}'; "
+                + $"give some of {string.Join(", ", KindNames)}";
         }
     }
 }

@@ -103,6 +103,21 @@ public sealed record ChaosReport
                 + $"well again in time. The longest time without any answer: {LongestPauseSeconds:0.0} s."
         );
         text.AppendLine(CultureInfo.InvariantCulture, $"Faults by kind: {string.Join(", ", kinds)}.");
+        if (
+            done.Where(f => f.ServesAfterSeconds is not null)
+                .Select(f => f.ServesAfterSeconds!.Value)
+                .Order()
+                .ToList() is
+            { Count: > 0 } returns
+        )
+        {
+            text.AppendLine(
+                CultureInfo.InvariantCulture,
+                $"Replicas that started with another disk than they had: {returns.Count:N0} served again, after "
+                    + $"{returns[returns.Count / 2]:0.0} s in the median and {returns[^1]:0.0} s at most."
+            );
+        }
+
         if (MissingKinds.Count > 0)
         {
             text.AppendLine(

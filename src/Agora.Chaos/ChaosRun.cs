@@ -46,7 +46,8 @@ public sealed class ChaosRun(
                 CultureInfo.InvariantCulture,
                 $"round {round + 1} of {count}, {length.TotalSeconds:0} s"
             );
-            foreach (var fault in FaultPlan.Of(options.Seed, round, length, options.Beyond, ReplicaCounts.Of(cluster)))
+            var counts = ReplicaCounts.Of(cluster);
+            foreach (var fault in FaultPlan.Of(options.Seed, round, length, options.Beyond, counts, options.Kinds))
             {
                 yield return string.Create(CultureInfo.InvariantCulture, $"{fault.At.TotalSeconds, 6:0.0} s  {fault}");
             }
@@ -128,13 +129,24 @@ public sealed class ChaosRun(
             )
         );
         var counts = ReplicaCounts.Of(marketplace.File);
-        var plan = FaultPlan.Of(options.Seed, number, length, options.Beyond, counts);
+        var plan = FaultPlan.Of(options.Seed, number, length, options.Beyond, counts, options.Kinds);
         if (!options.Beyond && length >= FaultPlan.MinCompleteLength)
         {
-            _missingKinds.UnionWith(FaultPlan.MissingKinds(plan, counts).Select(kind => kind.Text()));
+            _missingKinds.UnionWith(FaultPlan.MissingKinds(plan, counts, options.Kinds).Select(kind => kind.Text()));
         }
 
-        FaultInjector injector = new(marketplace, number + 1, options.Beyond, _allowed, counts, say, time);
+        using DiskFaults disks = new(marketplace);
+        FaultInjector injector = new(
+            marketplace,
+            disks,
+            number + 1,
+            options.Beyond,
+            _allowed,
+            _findings,
+            counts,
+            say,
+            time
+        );
         await using Listings listings = new(_findings);
         using CancellationTokenSource closing = new();
         RunNames names = new(

@@ -6,14 +6,16 @@ namespace Agora.Chaos;
 
 /// <summary>One fault of a plan.</summary>
 /// <param name="At">When it begins, from the beginning of the round.</param>
-/// <param name="Length">How long it lasts; zero for a kill after which the supervisor restarts the process.</param>
+/// <param name="Length">How long it lasts; zero for a kill after which the supervisor restarts the process. With
+/// <see cref="ChaosFaultKind.OlderCopy"/>: how old the copy is that is put back; the replica runs meanwhile.</param>
 /// <param name="Kind">What is done.</param>
 /// <param name="Targets">The processes by name, or <see cref="Leader"/>. With a bad network, whose links are bad; empty
 /// for all links.</param>
 /// <param name="From">With <see cref="ChaosFaultKind.CutFrom"/>: the processes that the targets are cut off
-/// from.</param>
+/// from. With <see cref="ChaosFaultKind.OtherCopy"/>: the replica whose directory is copied.</param>
 /// <param name="Network">With <see cref="ChaosFaultKind.BadNetwork"/>: how bad the network is.</param>
 /// <param name="Ahead">With <see cref="ChaosFaultKind.Clock"/>: how far ahead the clock is, or behind.</param>
+/// <param name="Pick">With <see cref="ChaosFaultKind.FlippedByte"/>: a random number that picks file and byte.</param>
 internal sealed record Fault(
     TimeSpan At,
     TimeSpan Length,
@@ -21,7 +23,8 @@ internal sealed record Fault(
     IReadOnlyList<string> Targets,
     IReadOnlyList<string>? From = null,
     LinkConditions? Network = null,
-    TimeSpan Ahead = default
+    TimeSpan Ahead = default,
+    ulong Pick = 0
 )
 {
     /// <summary>Stands for the replica that leads the products database when the fault begins.</summary>
@@ -38,6 +41,7 @@ internal sealed record Fault(
         + Kind switch
         {
             ChaosFaultKind.KillEverything => TimeSpan.FromSeconds(25),
+            _ when Kind.IsOfDisk() => TimeSpan.FromSeconds(15),
             ChaosFaultKind.Kill or ChaosFaultKind.KillAndHold => TimeSpan.FromSeconds(12),
             ChaosFaultKind.BadNetwork => TimeSpan.Zero,
             _ => TimeSpan.FromSeconds(4),
@@ -67,6 +71,10 @@ internal sealed record Fault(
                 $"set the clock of {targets} {Math.Abs(Ahead.TotalSeconds):0} s "
                     + $"{(Ahead > TimeSpan.Zero ? "ahead" : "back")} for {seconds}"
             ),
+            ChaosFaultKind.LostDisk => $"lose the disk of {targets}, dead for {seconds}",
+            ChaosFaultKind.FlippedByte => $"flip a byte on the disk of {targets}, dead for {seconds}",
+            ChaosFaultKind.OlderCopy => $"put back the disk of {targets} as it was {seconds} before",
+            ChaosFaultKind.OtherCopy => $"give {targets} the disk of {From![0]}, dead for {seconds}",
             ChaosFaultKind.BlockOutgoing => $"let nothing out of {targets} for {seconds}",
             _ => $"{targets}{(Targets.Count == 0 ? "" : "'s links")}: {Network} for {seconds}",
         };

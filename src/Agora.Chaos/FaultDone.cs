@@ -7,4 +7,14 @@ namespace Agora.Chaos;
 /// <param name="Kind">What kind of fault it is.</param>
 /// <param name="What">What was done, and to which processes.</param>
 /// <param name="Skipped">Why it was left out; null where it was done.</param>
-public sealed record FaultDone(int Round, double Seconds, double? Until, string Kind, string What, string? Skipped);
+/// <param name="ServesAfterSeconds">Where a replica started again with another disk than it had: how long after its
+/// start it served; null where it did not in time.</param>
+public sealed record FaultDone(
+    int Round,
+    double Seconds,
+    double? Until,
+    string Kind,
+    string What,
+    string? Skipped,
+    double? ServesAfterSeconds = null
+);

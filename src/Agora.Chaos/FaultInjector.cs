@@ -1,4 +1,5 @@
 using Agora.Cluster;
+using Agora.Evaluation;
 using Agora.Lab;
 
 namespace Agora.Chaos;
@@ -6,9 +7,11 @@ namespace Agora.Chaos;
 /// <summary>Carries out a plan of faults, and ends each in time.</summary>
 internal sealed class FaultInjector(
     IBreakableMarketplace marketplace,
+    DiskFaults disks,
     int round,
     bool beyond,
     AllowedFailures allowed,
+    Findings findings,
     ReplicaCounts counts,
     Action<string> say,
     TimeProvider time
@@ -17,9 +20,15 @@ internal sealed class FaultInjector(
     // A replica that lags no more than this has caught up, as far as one can see while writes go on.
     private const long MaxLag = 500;
 
-    private readonly List<(Fault Fault, IReadOnlyList<string> Targets, TimeSpan Ends, int Record)> _active = [];
+    // spec: a replica whose disk is lost, damaged, old or another's serves again within a minute.
+    private static readonly TimeSpan s_maxReturn = TimeSpan.FromMinutes(1);
+
+    private readonly List<ActiveFault> _active = [];
     private readonly List<FaultDone> _done = [];
     private readonly Lock _gate = new();
+
+    private Task<IReadOnlyList<ProcessView>>? _look;
+    private TimeSpan _lookBegan;
 
     /// <summary>Every fault so far, done or left out.</summary>
     public IReadOnlyList<FaultDone> Done
@@ -52,12 +61,12 @@ internal sealed class FaultInjector(
         Queue<Fault> left = new(plan.OrderBy(f => f.At));
         while (time.GetElapsedTime(start) is var now && now < length)
         {
-            var due = _active.Where(a => a.Ends <= now).ToList();
-            foreach (var ended in due)
+            foreach (var ended in _active.Where(a => a.StartedAt is null && a.Ends <= now).ToList())
             {
-                await EndAsync(ended.Fault, ended.Targets, ended.Record, now, cancellationToken);
+                await EndAsync(ended, now, cancellationToken);
             }
 
+            await LookForReturnsAsync(now, cancellationToken);
             if (left.TryPeek(out var next) && next.At <= now)
             {
                 left.Dequeue();
@@ -69,14 +78,19 @@ internal sealed class FaultInjector(
         }
 
         await HealAsync(time.GetElapsedTime(start), cancellationToken);
+        while (_active.Count > 0)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellationToken);
+            await LookForReturnsAsync(time.GetElapsedTime(start), cancellationToken);
+        }
     }
 
     /// <summary>Heals everything, also what no fault of this plan has done.</summary>
-    public async Task HealAsync(TimeSpan now, CancellationToken cancellationToken)
+    private async Task HealAsync(TimeSpan now, CancellationToken cancellationToken)
     {
-        foreach (var (fault, targets, _, record) in _active.ToList())
+        foreach (var fault in _active.Where(a => a.StartedAt is null).ToList())
         {
-            await EndAsync(fault, targets, record, now, cancellationToken);
+            await EndAsync(fault, now, cancellationToken);
         }
 
         await marketplace.HealLinksAsync(null, cancellationToken);
@@ -138,7 +152,7 @@ internal sealed class FaultInjector(
 
         lock (_gate)
         {
-            _active.Add((fault, targets, now + fault.Length, record));
+            _active.Add(new(fault, targets, now + fault.Length, record));
         }
 
         await DoAsync(fault, targets, cancellationToken);
@@ -161,12 +175,23 @@ internal sealed class FaultInjector(
             return $"{twice} is bad already";
         }
 
+        if (
+            fault.Kind.IsOfDisk()
+            && _active.FirstOrDefault(a =>
+                a.Fault.Kind.IsOfDisk() && Fault.ComponentOf(a.Targets[0]) == Fault.ComponentOf(targets[0])
+            )
+                is { } returning
+        )
+        {
+            return $"{returning.Targets[0]} has not come back yet";
+        }
+
         if (beyond)
         {
             return null;
         }
 
-        string[] bad = [.. processes.Where(p => !p.Runs || p.Lag > MaxLag).Select(p => p.Name).Union(hit)];
+        string[] bad = [.. processes.Where(p => !p.Runs || p.Joins || p.Lag > MaxLag).Select(p => p.Name).Union(hit)];
         if (fault.HitsEverything && bad.Length > 0)
         {
             return $"{string.Join(", ", bad)} not well yet";
@@ -208,21 +233,23 @@ internal sealed class FaultInjector(
             case ChaosFaultKind.BadNetwork:
                 await marketplace.SetNetworkAsync(fault.Network!, targets, cancellationToken);
                 break;
+            default:
+                await disks.BeginAsync(fault, targets[0], cancellationToken);
+                break;
         }
     }
 
-    private async Task EndAsync(
-        Fault fault,
-        IReadOnlyList<string> targets,
-        int record,
-        TimeSpan now,
-        CancellationToken cancellationToken
-    )
+    private async Task EndAsync(ActiveFault ended, TimeSpan now, CancellationToken cancellationToken)
     {
+        var (fault, targets, _, record) = ended;
         lock (_gate)
         {
-            _active.RemoveAll(a => a.Record == record);
+            _active.Remove(ended);
             _done[record] = _done[record] with { Until = Math.Round(now.TotalSeconds, 1) };
+            if (fault.Kind.IsOfDisk())
+            {
+                _active.Add(ended with { StartedAt = now });
+            }
         }
 
         switch (fault.Kind)
@@ -254,6 +281,17 @@ internal sealed class FaultInjector(
             case ChaosFaultKind.BadNetwork:
                 await marketplace.SetNetworkAsync(LinkConditions.Perfect, [], cancellationToken);
                 break;
+            case var kind when kind.IsOfDisk():
+                if (await disks.EndAsync(fault, targets[0], cancellationToken) is { } detail)
+                {
+                    lock (_gate)
+                    {
+                        _done[record] = _done[record] with { What = $"{_done[record].What} ({detail})" };
+                    }
+                }
+
+                say(FormattableString.Invariant($"{now.TotalSeconds, 6:0.0} s  {_done[record].What}: started"));
+                break;
         }
 
         if (HitsPayments(targets) && !_active.Any(a => HitsPayments(a.Targets)))
@@ -262,7 +300,79 @@ internal sealed class FaultInjector(
         }
     }
 
+    /// <summary>
+    /// Looks whether replicas that were started with another disk serve. One of them counts as bad until it does.
+    /// </summary>
+    private async Task LookForReturnsAsync(TimeSpan now, CancellationToken cancellationToken)
+    {
+        if (!_active.Any(a => a.StartedAt is not null))
+        {
+            return;
+        }
+
+        // A process that is frozen makes the answer late, and no other fault may wait for that.
+        if (_look is null)
+        {
+            (_look, _lookBegan) = (marketplace.ProcessesAsync(cancellationToken), now);
+        }
+
+        if (!_look.IsCompleted)
+        {
+            return;
+        }
+
+        var processes = await _look;
+        _look = null;
+        foreach (var fault in _active.Where(a => a.StartedAt < _lookBegan).ToList())
+        {
+            var took = now - fault.StartedAt!.Value;
+            var serves = processes.Any(p => p.Name == fault.Targets[0] && p.Serves);
+            if (!serves && took < s_maxReturn)
+            {
+                continue;
+            }
+
+            lock (_gate)
+            {
+                _active.Remove(fault);
+                if (serves)
+                {
+                    _done[fault.Record] = _done[fault.Record] with
+                    {
+                        ServesAfterSeconds = Math.Round(took.TotalSeconds, 1),
+                    };
+                }
+            }
+
+            say(
+                FormattableString.Invariant(
+                    $"{now.TotalSeconds, 6:0.0} s  {fault.Targets[0]} {(serves ? "serves" : "does not serve")} "
+                ) + FormattableString.Invariant($"{took.TotalSeconds:0.0} s after its start")
+            );
+            if (!serves && !allowed.MayFail(MarketplaceFunction.GetItem, time.GetTimestamp() - Ticks(took)))
+            {
+                findings.UnexpectedFailure(
+                    FormattableString.Invariant($"{fault.Targets[0]} does not serve {took.TotalSeconds:0} s after its ")
+                        + $"start: {_done[fault.Record].What}"
+                );
+            }
+        }
+    }
+
+    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * time.TimestampFrequency);
+
     // This leaves out servers that cannot reach the payment service: the other servers can.
     private static bool HitsPayments(IReadOnlyList<string> targets) =>
         targets.Any(t => Fault.ComponentOf(t) == Components.Payments);
+
+    /// <summary>A fault that is being made, or a replica that has not come back from one.</summary>
+    /// <param name="Fault">What was planned.</param>
+    /// <param name="Targets">The processes that it hits.</param>
+    /// <param name="Ends">When it ends.</param>
+    /// <param name="Record">Its place in the list of what was done.</param>
+    private sealed record ActiveFault(Fault Fault, IReadOnlyList<string> Targets, TimeSpan Ends, int Record)
+    {
+        /// <summary>When its replica was started with another disk; null before that, and for other faults.</summary>
+        public TimeSpan? StartedAt { get; init; }
+    }
 }

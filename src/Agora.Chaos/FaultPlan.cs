@@ -11,12 +11,14 @@ namespace Agora.Chaos;
 /// <item>one customers replica is bad at a time, and for at most <see cref="MaxCustomersFault"/>: writes pause until it
 /// is back;</item>
 /// <item>at least one server of each kind is well;</item>
+/// <item>one replica of each database at a time has another disk than it had, and only where a majority of others can
+/// give it back what it lost;</item>
 /// <item>where all processes are killed at once, nothing else is bad, and the supervisor restarts them at once;</item>
 /// <item>the network loses at most 5%.</item>
 /// </list>
 /// The payment service may be bad at any time for any length. Such a plan of <see cref="MinCompleteLength"/> or more
-/// has every kind of fault at least once. Beyond the promises only one bound is left: nothing is hit twice at the same
-/// time.
+/// has every kind of fault at least once. Beyond the promises two bounds are left: nothing is hit twice at the same
+/// time, and one disk of a database at a time.
 /// </summary>
 internal static class FaultPlan
 {
@@ -34,6 +36,9 @@ internal static class FaultPlan
     private static readonly TimeSpan s_longRound = TimeSpan.FromSeconds(150);
     private const int MaxAttempts = 12;
 
+    // Where only some kinds are wanted, most draws are of others.
+    private const int MaxAttemptsForSomeKinds = 400;
+
     // Far more than a round of two minutes needs: it has room for each kind at many moments.
     private const int MaxAttemptsForKind = 10_000;
 
@@ -47,12 +52,30 @@ internal static class FaultPlan
     ];
 
     /// <summary>The faults of one round, by time.</summary>
-    public static IReadOnlyList<Fault> Of(long seed, int round, TimeSpan length, bool beyond, ReplicaCounts counts)
+    /// <param name="seed">Decides everything.</param>
+    /// <param name="round">The round's number.</param>
+    /// <param name="length">How long it is.</param>
+    /// <param name="beyond">More than is promised.</param>
+    /// <param name="counts">The marketplace's replicas.</param>
+    /// <param name="only">The kinds of faults; null for all.</param>
+    public static IReadOnlyList<Fault> Of(
+        long seed,
+        int round,
+        TimeSpan length,
+        bool beyond,
+        ReplicaCounts counts,
+        IReadOnlyCollection<ChaosFaultKind>? only = null
+    )
     {
+        bool IsWanted(ChaosFaultKind kind) => only?.Contains(kind) ?? true;
         List<Fault> plan = [];
         SeededRandom random = new(seed, round, 77);
         var isComplete = !beyond && length >= MinCompleteLength;
-        for (var begin = TimeSpan.Zero; begin + s_minPeriod <= length; begin += s_period)
+        for (
+            var begin = TimeSpan.Zero;
+            begin + s_minPeriod <= length && IsWanted(ChaosFaultKind.KillEverything);
+            begin += s_period
+        )
         {
             var at = begin + Seconds(ref random, 10, 40);
             if (random.Below(3) > 0 || (isComplete && begin + s_period + s_minPeriod > length && plan.Count == 0))
@@ -63,18 +86,18 @@ internal static class FaultPlan
 
         if (isComplete)
         {
-            AddOneOfEachKind(plan, length, counts, ref random);
+            AddOneOfEachKind(plan, length, counts, only, ref random);
         }
 
         for (var at = s_warmUp; at < length; at += Seconds(ref random, 0.5, 5))
         {
-            for (var attempt = 0; attempt < MaxAttempts; attempt++)
+            for (var attempt = 0; attempt < (only is null ? MaxAttempts : MaxAttemptsForSomeKinds); attempt++)
             {
                 var fault =
                     beyond && random.Below(3) == 0
                         ? DrawBeyond(at, counts, ref random)
                         : Draw(at, length, counts, ref random);
-                if (Fits(plan, fault, length, beyond, counts))
+                if (IsWanted(fault.Kind) && Fits(plan, fault, length, beyond, counts))
                 {
                     plan.Add(fault);
                     break;
@@ -86,19 +109,27 @@ internal static class FaultPlan
     }
 
     /// <summary>The kinds of fault that a plan could have and does not.</summary>
-    public static IReadOnlyList<ChaosFaultKind> MissingKinds(IReadOnlyList<Fault> plan, ReplicaCounts counts) =>
+    /// <param name="plan">The plan.</param>
+    /// <param name="counts">The marketplace's replicas.</param>
+    /// <param name="only">The kinds that are wanted; null for all.</param>
+    public static IReadOnlyList<ChaosFaultKind> MissingKinds(
+        IReadOnlyList<Fault> plan,
+        ReplicaCounts counts,
+        IReadOnlyCollection<ChaosFaultKind>? only = null
+    ) =>
         [
-            .. Enum.GetValues<ChaosFaultKind>()
+            .. (only ?? Enum.GetValues<ChaosFaultKind>())
                 .Except(plan.Select(f => f.Kind))
                 .Where(kind =>
-                    kind != ChaosFaultKind.Clock
-                    || CanTellTime(Components.Customers, counts)
-                    || CanTellTime(Components.Products, counts)
+                    (kind != ChaosFaultKind.Clock && !kind.IsOfDisk())
+                    || OthersDecide(Components.Customers, counts)
+                    || OthersDecide(Components.Products, counts)
                 ),
         ];
 
-    // Two clocks that differ do not say which is wrong.
-    private static bool CanTellTime(string component, ReplicaCounts counts) =>
+    // A database in which the others are a majority without one replica. Two clocks that differ do not say which is
+    // wrong, and a group of two has nobody who could give back what one has lost.
+    private static bool OthersDecide(string component, ReplicaCounts counts) =>
         component is Components.Customers or Components.Products && counts.Count(component) > 2;
 
     // These come first, while there is room: what the rest of the plan adds must leave them as they are.
@@ -106,10 +137,12 @@ internal static class FaultPlan
         List<Fault> plan,
         TimeSpan length,
         ReplicaCounts counts,
+        IReadOnlyCollection<ChaosFaultKind>? only,
         ref SeededRandom random
     )
     {
-        foreach (var kind in MissingKinds(plan, counts))
+        // Those of disks keep others away for longest.
+        foreach (var kind in MissingKinds(plan, counts, only).OrderByDescending(kind => kind.IsOfDisk()))
         {
             for (var attempt = 0; attempt < MaxAttemptsForKind; attempt++)
             {
@@ -139,12 +172,18 @@ internal static class FaultPlan
         || !(
             one.HitsEverything
             || other.HitsEverything
+            || AreOfOneDatabasesDisks(one, other)
             || (
                 one.Kind == ChaosFaultKind.BadNetwork
                     ? other.Kind == ChaosFaultKind.BadNetwork
                     : other.Kind != ChaosFaultKind.BadNetwork && one.Targets.Intersect(other.Targets).Any()
             )
         );
+
+    private static bool AreOfOneDatabasesDisks(Fault one, Fault other) =>
+        one.Kind.IsOfDisk()
+        && other.Kind.IsOfDisk()
+        && Fault.ComponentOf(one.Targets[0]) == Fault.ComponentOf(other.Targets[0]);
 
     private static bool IsWithinPromises(List<Fault> plan, Fault fault, ReplicaCounts counts)
     {
@@ -195,21 +234,48 @@ internal static class FaultPlan
         );
         var maxSeconds = component == Components.Customers ? MaxCustomersFault.TotalSeconds : 20;
         var length = Seconds(ref random, 1, maxSeconds);
-        return random.Below(8) switch
+        return random.Below(9) switch
         {
-            7 when CanTellTime(component, counts) => new(
+            8 when OthersDecide(component, counts) => OfDisk(at, targets[0], counts, ref random),
+            7 when OthersDecide(component, counts) => new(
                 at,
                 length,
                 ChaosFaultKind.Clock,
                 targets[..1],
                 Ahead: Seconds(ref random, 60, 7200) * (random.Below(2) == 0 ? 1 : -1)
             ),
-            0 or 1 or 7 => new(at, TimeSpan.Zero, ChaosFaultKind.Kill, targets),
+            0 or 1 or 7 or 8 => new(at, TimeSpan.Zero, ChaosFaultKind.Kill, targets),
             2 => new(at, length, ChaosFaultKind.KillAndHold, targets),
             3 => new(at, Seconds(ref random, 0.5, Math.Min(8, maxSeconds)), ChaosFaultKind.Freeze, targets),
             4 => new(at, length, ChaosFaultKind.Cut, targets),
             5 => new(at, length, ChaosFaultKind.BlockOutgoing, targets),
             _ => new(at, length, ChaosFaultKind.CutFrom, targets, [DrawOther(component, targets, counts, ref random)]),
+        };
+    }
+
+    private static Fault OfDisk(TimeSpan at, string target, ReplicaCounts counts, ref SeededRandom random)
+    {
+        var component = Fault.ComponentOf(target);
+        var dead = Seconds(ref random, 0.5, 5);
+        return random.Below(4) switch
+        {
+            0 => new(at, dead, ChaosFaultKind.LostDisk, [target]),
+            1 => new(at, dead, ChaosFaultKind.FlippedByte, [target], Pick: random.Next()),
+            2 => new(at, Seconds(ref random, 3, 15), ChaosFaultKind.OlderCopy, [target]),
+            _ => new(
+                at,
+                dead,
+                ChaosFaultKind.OtherCopy,
+                [target],
+                [
+                    random.Of([
+                        .. Enumerable
+                            .Range(0, counts.Count(component))
+                            .Select(i => FormattableString.Invariant($"{component}/{i}"))
+                            .Where(o => o != target),
+                    ]),
+                ]
+            ),
         };
     }
 

@@ -8,9 +8,20 @@ namespace Agora.Chaos;
 /// <param name="Component">E.g. <c>products</c>.</param>
 /// <param name="Runs">It is up and answers.</param>
 /// <param name="Role">A database replica's role.</param>
+/// <param name="Serves">It answers; a database's replica also takes part in its group and is ready to serve.</param>
+/// <param name="Joins">A database's replica is about to join its group, and takes no part in it.</param>
 /// <param name="Lag">How far a database replica is behind the others.</param>
 /// <param name="MemoryBytes">Resident memory.</param>
-public sealed record ProcessView(string Name, string Component, bool Runs, string? Role, long? Lag, long? MemoryBytes);
+public sealed record ProcessView(
+    string Name,
+    string Component,
+    bool Runs,
+    string? Role,
+    bool Serves,
+    bool Joins,
+    long? Lag,
+    long? MemoryBytes
+);
 
 /// <summary>A marketplace in the lab, and every way to break it.</summary>
 public interface IBreakableMarketplace : IMarketplace
@@ -29,6 +40,9 @@ public interface IBreakableMarketplace : IMarketplace
 
     /// <summary>Sets the clock of a database's replica wrong, or right again with zero.</summary>
     Task SetClockAsync(string process, TimeSpan ahead, CancellationToken cancellationToken);
+
+    /// <summary>The directory in which a database's replica keeps what it holds.</summary>
+    string DirectoryOf(string process);
 
     /// <summary>Cuts some processes off from all others, or from some.</summary>
     /// <param name="processes">The processes; several are cut off together.</param>

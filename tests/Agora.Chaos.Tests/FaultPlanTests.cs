@@ -72,7 +72,7 @@ public sealed class FaultPlanTests
                 Assert.All(
                     Plan(of)
                         .Where(f =>
-                            f.Kind != ChaosFaultKind.BadNetwork
+                            f.Kind is not (ChaosFaultKind.BadNetwork or ChaosFaultKind.OlderCopy)
                             && f.Targets.Any(t => t.StartsWith(Components.Customers, StringComparison.Ordinal))
                         ),
                     f => Assert.True(f.Length <= FaultPlan.MaxCustomersFault)
@@ -174,6 +174,64 @@ public sealed class FaultPlanTests
         Assert.Contains(
             clocks,
             f => f.Ahead > TimeSpan.Zero && Fault.ComponentOf(f.Targets[0]) == Components.Customers
+        );
+    }
+
+    [Fact]
+    public void One_disk_of_a_database_at_a_time_is_another_than_it_was() =>
+        Gen.Select(s_plans, Gen.Bool)
+            .Sample(
+                (of, beyond) =>
+                {
+                    var disks = Plan(of, beyond).Where(f => f.Kind.IsOfDisk()).ToList();
+                    foreach (var fault in disks)
+                    {
+                        var database = Fault.ComponentOf(Assert.Single(fault.Targets));
+                        Assert.Contains(database, new[] { Components.Customers, Components.Products });
+                        Assert.DoesNotContain(
+                            disks,
+                            other =>
+                                other != fault
+                                && Fault.ComponentOf(other.Targets[0]) == database
+                                && other.At <= fault.BadUntil
+                                && fault.At <= other.BadUntil
+                        );
+                    }
+                },
+                iter: 2000
+            );
+
+    [Fact]
+    public void A_database_that_could_not_give_back_what_a_replica_lost_keeps_its_disks() =>
+        s_plans.Sample(
+            of =>
+                Assert.DoesNotContain(
+                    FaultPlan.Of(of.Seed, of.Round, TimeSpan.FromSeconds(of.Seconds), beyond: false, new(4, 4, 2, 2)),
+                    f => f.Kind.IsOfDisk()
+                ),
+            iter: 300
+        );
+
+    [Fact]
+    public void Only_the_kinds_that_are_asked_for_are_planned_and_each_of_them_is()
+    {
+        var kinds = new ChaosOptions { Faults = ["disk", "freeze"] }.Kinds!;
+        Gen.Int.Sample(
+            seed =>
+                Assert.Equal(
+                    kinds.Order(),
+                    FaultPlan
+                        .Of(seed, 0, FaultPlan.MinCompleteLength, beyond: false, s_counts, kinds)
+                        .Select(f => f.Kind)
+                        .Distinct()
+                        .Order()
+                ),
+            iter: 300
+        );
+        Assert.Contains(
+            "no faults called 'disc'",
+            Assert.Single(new ChaosOptions { Faults = ["disk", "disc"] }.Problems()),
+            StringComparison.Ordinal
         );
     }
 

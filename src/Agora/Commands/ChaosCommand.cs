@@ -42,6 +42,7 @@ internal static class ChaosCommand
             "agora chaos                                five minutes of faults that users may notice only as a pause",
             "agora chaos --minutes 60 --seed 7          an hour of them",
             "agora chaos --beyond --seed 7              majorities, whole components, long outages",
+            "agora chaos --faults disk,kill             lost, damaged, old and mixed up disks, and kills",
             "agora chaos --seed 7 --plan                the faults of this seed, and their times",
             "agora chaos --seed 7 --data /tmp/chaos     keep data and logs, whatever the result"
         );
@@ -130,6 +131,8 @@ internal static class ChaosCommand
         string.Create(
             CultureInfo.InvariantCulture,
             $"agora chaos --minutes {options.Length.TotalMinutes:0.####} --seed {options.Seed}"
-                + $"{(options.Beyond ? " --beyond" : "")} --sellers {options.Sellers} --buyers {options.Buyers}"
+                + $"{(options.Beyond ? " --beyond" : "")}"
+                + $"{(options.Faults.Count > 0 ? $" --faults {string.Join(',', options.Faults)}" : "")}"
+                + $" --sellers {options.Sellers} --buyers {options.Buyers}"
         );
 }

@@ -26,6 +26,13 @@ internal sealed class ChaosCommandOptions
             + "except MakePurchase while the payment service is down: any other call that gets no answer "
             + "within 45 s counts as an error",
     };
+    private readonly Option<string?> _faults = new("--faults")
+    {
+        Description =
+            $"Only these kinds of faults, with commas between: {string.Join(", ", ChaosOptions.KindNames)}; "
+            + "without it all",
+        HelpName = "KINDS",
+    };
     private readonly Option<int> _sellers = new("--sellers")
     {
         Description = "Sellers at once",
@@ -66,7 +73,7 @@ internal sealed class ChaosCommandOptions
 
     public Command AddTo(Command command)
     {
-        Option[] options = [_minutes, _seed, _beyond, _sellers, _buyers, Cluster, Data, Output, Plan, Json];
+        Option[] options = [_minutes, _seed, _beyond, _faults, _sellers, _buyers, Cluster, Data, Output, Plan, Json];
         Array.ForEach(options, command.Add);
         return command;
     }
@@ -77,6 +84,11 @@ internal sealed class ChaosCommandOptions
             Length = TimeSpan.FromMinutes(parse.GetValue(_minutes)),
             Seed = parse.GetValue(_seed),
             Beyond = parse.GetValue(_beyond),
+            Faults =
+                parse
+                    .GetValue(_faults)
+                    ?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                ?? [],
             Sellers = parse.GetValue(_sellers),
             Buyers = parse.GetValue(_buyers),
         };

@@ -90,6 +90,8 @@ internal sealed class ControlledMarketplace(DataDirectory data) : IBreakableMark
                     p.Component,
                     p.State == ProcessState.Running,
                     p.Role,
+                    p.State == ProcessState.Running && p.Database is null or { Ready: true, Joining: null },
+                    p.Database is { Joining: not null },
                     p.Lag,
                     p.MemoryBytes
                 )),
@@ -109,6 +111,8 @@ internal sealed class ControlledMarketplace(DataDirectory data) : IBreakableMark
         LabClock.Set(data.LabClockOf(process), ahead);
         return Task.CompletedTask;
     }
+
+    public string DirectoryOf(string process) => data.Of(File.Processes().Single(p => p.Name == process));
 
     public Task KillAsync(string process, bool restart, CancellationToken cancellationToken) =>
         CommandAsync("kill", process, restart, cancellationToken);
