@@ -28,16 +28,16 @@ public sealed class MemberReplacedException(string message) : ProtocolViolationE
 /// <see cref="Member.SetAsideJournal"/>.
 /// </summary>
 /// <param name="file">The file's path.</param>
-/// <param name="place">The byte at which what follows is wrong.</param>
+/// <param name="offset">The byte in the file from which on it is wrong.</param>
 /// <param name="what">What is wrong, without a full stop.</param>
-public sealed class JournalDamagedException(string file, long place, string what)
-    : Exception($"{file} is damaged at byte {place}: {what}. No crash does that.")
+public sealed class JournalDamagedException(string file, long offset, string what)
+    : Exception($"{file} is damaged at byte {offset}: {what}. No crash does that.")
 {
     /// <summary>The file's path.</summary>
     public string File { get; } = file;
 
-    /// <summary>The byte at which what follows is wrong.</summary>
-    public long Place { get; } = place;
+    /// <summary>The byte in the file from which on it is wrong.</summary>
+    public long Offset { get; } = offset;
 }
 
 /// <summary>

@@ -27,8 +27,8 @@ public sealed class Member : IAsyncDisposable
     /// <param name="handler">The application.</param>
     /// <param name="cancellationToken">Cancels the start, as long as it has not begun.</param>
     /// <returns>The running member.</returns>
-    /// <exception cref="ArgumentException">An option is wrong; or the application has applied something, and there is
-    /// no journal directory.</exception>
+    /// <exception cref="ArgumentException">An option is wrong, missing or out of bounds; or the application has applied
+    /// something, and there is no journal directory.</exception>
     /// <exception cref="IOException">The journal's directory cannot be used, or another process uses it.</exception>
     /// <exception cref="UnauthorizedAccessException">This process may not use the journal's directory or
     /// files.</exception>
@@ -36,13 +36,13 @@ public sealed class Member : IAsyncDisposable
     /// <exception cref="InvalidDataException">The journal is of another version; the message names the
     /// file.</exception>
     /// <exception cref="JournalLostException">The journal does not fit the application's state, or belongs to another
-    /// member.</exception>
+    /// member or a group of another size.</exception>
     /// <exception cref="System.Net.Sockets.SocketException">The UDP port cannot be bound.</exception>
     /// <exception cref="OperationCanceledException">The start was cancelled.</exception>
     public static Task<Member> StartAsync(
         MemberOptions options,
         IDeliveryHandler handler,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken = default
     )
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -63,8 +63,10 @@ public sealed class Member : IAsyncDisposable
     public static string? SetAsideJournal(string directory, string reason) => JournalFile.SetAside(directory, reason);
 
     /// <summary>
-    /// Completes when the member has stopped. It faults when the member had to stop because of its journal, its handler
-    /// or a broken rule.
+    /// Completes when the member has stopped. It faults when the member had to stop: with
+    /// <see cref="JournalLostException"/>, <see cref="MemberReplacedException"/> or
+    /// <see cref="ProtocolViolationException"/>, with the <see cref="IOException"/> of its journal, the
+    /// <see cref="System.Net.Sockets.SocketException"/> of its port, or what its handler threw.
     /// </summary>
     public Task Completion => _loop.Completion;
 
@@ -76,7 +78,7 @@ public sealed class Member : IAsyncDisposable
 
     /// <summary>
     /// Broadcasts a payload. It completes with the handler's result once the payload is delivered here; then a majority
-    /// holds it.
+    /// holds it. It waits while a member is down, without an end of its own.
     /// </summary>
     /// <param name="payload">At most 1 MiB; do not change it before the call completes.</param>
     /// <param name="cancellationToken">Ends the wait; the payload may be delivered all the same.</param>
@@ -97,7 +99,8 @@ public sealed class Member : IAsyncDisposable
 
     /// <summary>
     /// Completes once everything that was delivered at any member before the call is applied here: a read of the
-    /// application's state is then linearizable. No message is ordered for it, and concurrent callers share a round.
+    /// application's state is then linearizable. No message is ordered for it, and concurrent callers share a round. It
+    /// waits while no majority answers, without an end of its own.
     /// </summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The wait.</returns>
@@ -113,12 +116,20 @@ public sealed class Member : IAsyncDisposable
     /// <param name="capture">Begins a copy of the application's state, and returns soon.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <typeparam name="T">What the function returns.</typeparam>
-    /// <returns>The header of the state, opaque, and the function's result.</returns>
+    /// <returns>The header of the state, opaque, and the function's result. An exception of the function is the
+    /// caller's; the member goes on.</returns>
+    /// <exception cref="ArgumentNullException">There is no function.</exception>
     /// <exception cref="MemberStoppedException">The member stopped, or has no state yet.</exception>
+    /// <exception cref="OperationCanceledException">The wait was cancelled; the function may run all the
+    /// same.</exception>
     public Task<(ReadOnlyMemory<byte> Header, T Captured)> CaptureAsync<T>(
         Func<T> capture,
         CancellationToken cancellationToken = default
-    ) => _loop.Capture(capture).WaitAsync(cancellationToken);
+    )
+    {
+        ArgumentNullException.ThrowIfNull(capture);
+        return _loop.CaptureAsync(capture).WaitAsync(cancellationToken);
+    }
 
     /// <summary>
     /// Stops the member. Its journal keeps what it holds; waiting calls fail with <see cref="MemberStoppedException"/>.

@@ -10,7 +10,7 @@ namespace RotatingSequencer;
 /// included.</param>
 /// <param name="Phase">How far it takes part.</param>
 /// <param name="CanRead">Whether <see cref="Member.ReadBarrierAsync"/> can complete as far as this member goes.</param>
-/// <param name="Waits">What it waits for before it can take part, in words; null when it takes part.</param>
+/// <param name="WaitingFor">What it waits for before it can take part, in words; null when it takes part.</param>
 public readonly record struct MemberStatus(
     long Applied,
     long Stable,
@@ -20,5 +20,5 @@ public readonly record struct MemberStatus(
     int ReachableMembers,
     MemberPhase Phase,
     bool CanRead,
-    string? Waits
+    string? WaitingFor
 );

@@ -29,7 +29,7 @@ public sealed class JournalDamageTests : IDisposable
             if (bit / 8 < marks[^1])
             {
                 var damage = Assert.Throws<JournalDamagedException>(() => JournalLayout.Read(Name, bytes));
-                Assert.InRange(damage.Place, 0, bit / 8);
+                Assert.InRange(damage.Offset, 0, bit / 8);
             }
             else
             {
@@ -171,8 +171,8 @@ public sealed class JournalDamageTests : IDisposable
         Assert.Throws<JournalDamagedException>(() => Open(out _));
 
         Assert.Equal(First, damage.File);
-        Assert.InRange(damage.Place, 4_700, 5_000);
-        Assert.Contains($"{First} is damaged at byte {damage.Place}", damage.Message, StringComparison.Ordinal);
+        Assert.InRange(damage.Offset, 4_700, 5_000);
+        Assert.Contains($"{First} is damaged at byte {damage.Offset}", damage.Message, StringComparison.Ordinal);
         Assert.Equal(bytes, File.ReadAllBytes(First));
         Assert.Equal("some", File.ReadAllText(Path.Combine(_directory, "unfinished")));
     }

@@ -68,6 +68,7 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
             GroupKey = key,
             JournalDirectory = _journal,
             FetchState = directory.ComesBack ? FetchStateAsync : null,
+            Logger = logger,
         };
         _life = new MemberLife(group, options, this, logger);
     }
@@ -444,7 +445,7 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
         var (copied, total) = _progress.Bytes;
         var what = status switch
         {
-            { Waits: { } waits } => waits,
+            { WaitingFor: { } waits } => waits,
             { Phase: MemberPhase.Copying } => "it copies the state",
             { Phase: MemberPhase.CatchingUp } => "it catches up with the others",
             _ => "it waits for the others",

@@ -7,16 +7,14 @@ namespace RotatingSequencer.Hosting;
 internal sealed partial class MemberLoop
 {
     /// <summary>Runs <paramref name="capture"/> between two deliveries.</summary>
-    public Task<(ReadOnlyMemory<byte> Header, T Captured)> Capture<T>(Func<T> capture)
+    public async Task<(ReadOnlyMemory<byte> Header, T Captured)> CaptureAsync<T>(Func<T> capture)
     {
         TaskCompletionSource<(ReadOnlyMemory<byte>, T)> result = new(
             TaskCreationOptions.RunContinuationsAsynchronously
         );
         if (_stopping || _application is not { } application || _core.IsJoining)
         {
-            return Task.FromException<(ReadOnlyMemory<byte>, T)>(
-                new MemberStoppedException("This member has no state to copy now.", _failure)
-            );
+            throw new MemberStoppedException("This member has no state to copy now.", _failure);
         }
 
         application.Capture(header =>
@@ -30,7 +28,14 @@ internal sealed partial class MemberLoop
                 result.TrySetException(e);
             }
         });
-        return result.Task.WaitAsync(_stop.Token);
+        try
+        {
+            return await result.Task.WaitAsync(_stop.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested && !result.Task.IsCanceled)
+        {
+            throw Stopped();
+        }
     }
 
     /// <summary>Whether Requests and reads can begin; otherwise they wait.</summary>
@@ -60,6 +65,7 @@ internal sealed partial class MemberLoop
             }
             catch (InvalidDataException e)
             {
+                _log.CopyIsOfNoUse(e.Message);
                 // Only what was fetched is at fault. A journal that cannot be written ends the member.
                 _copy.Fail(e.Message, now);
             }
@@ -96,5 +102,6 @@ internal sealed partial class MemberLoop
         var application = NewApplication(applied, state);
         _application = application;
         application.Start();
+        _log.Copied(applied);
     }
 }

@@ -26,7 +26,7 @@ internal sealed partial class MemberLoop
             _core.HeardSince(now - (long)Member.ReachableWithin.TotalMicroseconds),
             Phase,
             IsOpen && _core.CanRead,
-            Waits()
+            WaitingFor()
         );
 
     private MemberPhase Phase =>
@@ -35,7 +35,7 @@ internal sealed partial class MemberLoop
         : _core.IsJoining && _core.Received >= 0 ? MemberPhase.CatchingUp
         : MemberPhase.Meeting;
 
-    private string? Waits()
+    private string? WaitingFor()
     {
         if (_core.Operates)
         {
@@ -59,6 +59,7 @@ internal sealed partial class MemberLoop
     private void Publish(long now)
     {
         var status = ReadStatus(now);
+        _log.Look(status, _core, now);
         lock (_statusLock)
         {
             _status = status;

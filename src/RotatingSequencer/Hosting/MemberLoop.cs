@@ -51,6 +51,7 @@ internal sealed partial class MemberLoop
     private readonly byte[] _receiveBuffer = new byte[65_536];
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly MemberMetrics _metrics;
+    private readonly MemberLog _log;
     private readonly Thread _thread;
     private readonly ConcurrentQueue<PendingBroadcast> _submissions = new();
     private readonly ConcurrentQueue<TaskCompletionSource> _barriers = new();
@@ -138,6 +139,7 @@ internal sealed partial class MemberLoop
         _status = ReadStatus(now: 0);
         _journal = journal is null ? null : new JournalThread(journal, _sleeper.Wake);
         _metrics = new MemberMetrics(options.Id, _core.Counters, () => Status);
+        _log = new MemberLog(options, applied, state.Epoch.Number, returns: state.Returns || stateLost);
         _thread = new Thread(Run) { Name = $"rotating-sequencer {options.Id}", IsBackground = true };
     }
 
@@ -219,6 +221,7 @@ internal sealed partial class MemberLoop
     {
         try
         {
+            _log.Started();
             while (!_stopping)
             {
                 var now = Now;
@@ -355,6 +358,7 @@ internal sealed partial class MemberLoop
             _journal.Replace(_checkpoint);
             _flushAt = _options.MaxJournalGrowth;
             _application.ResumeAfterFlush();
+            _log.JournalBegins(flushed.Number);
         }
 
         if (IsOpen && _core.CanRead && !_core.BarrierUnderWay && !_barriers.IsEmpty)
@@ -419,52 +423,4 @@ internal sealed partial class MemberLoop
 
     private static long RandomNumber() =>
         BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long)));
-
-    private MemberStoppedException Stopped() => new("This member of the group has stopped.", _failure);
-
-    private void FailIfStopped()
-    {
-        if (!_completion.Task.IsCompleted)
-        {
-            return;
-        }
-
-        while (_submissions.TryDequeue(out var pending))
-        {
-            pending.Fail(Stopped());
-        }
-
-        while (_barriers.TryDequeue(out var barrier))
-        {
-            barrier.TrySetException(Stopped());
-        }
-    }
-
-    private void End()
-    {
-        _stopping = true;
-        _stop.Cancel();
-        _journal?.Dispose();
-        _application?.Dispose();
-        _sleeper.Dispose();
-        _socket.Dispose();
-        _metrics.Dispose();
-        var stopped = Stopped();
-        _application?.FailWaiters(stopped);
-        foreach (var barrier in _barrierRound)
-        {
-            barrier.TrySetException(stopped);
-        }
-
-        if (_failure is null)
-        {
-            _completion.SetResult();
-        }
-        else
-        {
-            _completion.SetException(_failure);
-        }
-
-        FailIfStopped();
-    }
 }
