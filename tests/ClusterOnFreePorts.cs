@@ -9,9 +9,11 @@ internal static class ClusterOnFreePorts
     public static ClusterFile OnFreePorts(this ClusterFile cluster)
     {
         Queue<int> ports = new(FreePorts.Take(cluster.Processes().Sum(p => p.Endpoints.Count)));
-        return cluster.WithAddresses(
-            (_, _, address) => address with { Port = ports.Dequeue() },
-            (_, _, address) => address with { GrpcPort = ports.Dequeue(), PeerPort = ports.Dequeue() }
-        );
+        return cluster
+            .WithoutOperatorsPorts()
+            .WithAddresses(
+                (_, _, address) => address with { Port = ports.Dequeue() },
+                (_, _, address) => address with { GrpcPort = ports.Dequeue(), PeerPort = ports.Dequeue() }
+            );
     }
 }

@@ -26,6 +26,9 @@ public sealed record ClusterFile
     /// <summary>The products database.</summary>
     public DatabaseGroup Products { get; init; } = new() { Engine = ReplicationEngine.Raft };
 
+    /// <summary>The supervisors.</summary>
+    public SupervisorSettings Supervisor { get; init; } = new();
+
     /// <summary>The certificate that users see; without one, users are served over plain HTTP.</summary>
     [JsonIgnore]
     public HttpsSettings? Https { get; init; }
@@ -64,6 +67,9 @@ public sealed record ClusterFile
     /// <summary>The environment variable that names the file if the command line does not.</summary>
     public const string EnvironmentVariable = "AGORA_CLUSTER";
 
+    // In the built-in default the operators' port of a process is this much above its first port.
+    private const int OperatorsDistance = 100;
+
     /// <summary>Every process that the file names, in the order in which status lists them.</summary>
     public IReadOnlyList<ClusterProcess> Processes() => [.. ClusterProcess.Of(this)];
 
@@ -89,6 +95,16 @@ public sealed record ClusterFile
             Products = Products with { Replicas = Databases(Components.Products, Products) },
         };
     }
+
+    /// <summary>The same cluster without ports for operators: what runs beside it may have the same ones.</summary>
+    public ClusterFile WithoutOperatorsPorts() =>
+        WithAddresses(
+            (_, _, address) => address with { OperatorsPort = null },
+            (_, _, address) => address with { OperatorsPort = null }
+        ) with
+        {
+            Supervisor = new(),
+        };
 
     /// <summary>The same cluster with at most this many replicas of each server and database.</summary>
     public ClusterFile WithReplicas(int count) =>
@@ -187,12 +203,21 @@ public sealed record ClusterFile
     private static ClusterFile Local(int servers, int databaseReplicas)
     {
         static ServerAddress[] Servers(int count, int port) =>
-            [.. Enumerable.Range(0, count).Select(i => new ServerAddress { Port = port + i })];
+            [
+                .. Enumerable
+                    .Range(0, count)
+                    .Select(i => new ServerAddress { Port = port + i, OperatorsPort = port + i + OperatorsDistance }),
+            ];
         DatabaseAddress[] Databases(int grpcPort, int peerPort) =>
             [
                 .. Enumerable
                     .Range(0, databaseReplicas)
-                    .Select(i => new DatabaseAddress { GrpcPort = grpcPort + i, PeerPort = peerPort + i }),
+                    .Select(i => new DatabaseAddress
+                    {
+                        GrpcPort = grpcPort + i,
+                        PeerPort = peerPort + i,
+                        OperatorsPort = grpcPort + i + OperatorsDistance,
+                    }),
             ];
         return new ClusterFile
         {
@@ -202,6 +227,7 @@ public sealed record ClusterFile
             BuyerServers = new() { Replicas = Servers(servers, 8120) },
             Customers = new() { Engine = ReplicationEngine.RotatingSequencer, Replicas = Databases(8130, 8140) },
             Products = new() { Engine = ReplicationEngine.Raft, Replicas = Databases(8150, 8160) },
+            Supervisor = new() { OperatorsPort = 8190 },
         };
     }
 }

@@ -220,29 +220,50 @@ internal static class ClusterFileRules
                 problems.Add($"{replica}.host: {hostProblem}");
             }
 
-            foreach (var endpoint in process.Endpoints)
+            foreach (var endpoint in process.Listening)
             {
-                var place = $"{replica}.{endpoint.Field}";
-                if (endpoint.Port is < 1 or > 65535)
-                {
-                    problems.Add(
-                        endpoint.Port == 0
-                            ? $"{place}: missing; write a port from 1 to 65535"
-                            : string.Create(
-                                CultureInfo.InvariantCulture,
-                                $"{place}: {endpoint.Port} is no port; write one from 1 to 65535"
-                            )
-                    );
-                }
-                else if (!taken.TryAdd((Canonical(endpoint.Host), endpoint.Port, endpoint.Protocol), place))
-                {
-                    var other = taken[(Canonical(endpoint.Host), endpoint.Port, endpoint.Protocol)];
-                    problems.Add(
-                        $"{place}: {endpoint.Protocol.ToString().ToUpperInvariant()} port {endpoint.Address} "
-                            + $"is already {other}; give one of them another port"
-                    );
-                }
+                Endpoint(problems, taken, endpoint, $"{replica}.{endpoint.Field}");
             }
+        }
+
+        // Each host has a supervisor.
+        foreach (var host in file.Processes().Select(p => p.Host).Distinct(StringComparer.OrdinalIgnoreCase))
+        {
+            if (ClusterEndpoint.OfOperators(host, file.Supervisor.OperatorsPort) is { } endpoint)
+            {
+                Endpoint(problems, taken, endpoint, "supervisor.operatorsPort");
+            }
+        }
+    }
+
+    private static void Endpoint(
+        List<string> problems,
+        Dictionary<(string Host, int Port, ProtocolType Protocol), string> taken,
+        ClusterEndpoint endpoint,
+        string place
+    )
+    {
+        if (endpoint.Port is < 1 or > 65535)
+        {
+            problems.Add(
+                endpoint.Port == 0
+                    ? $"{place}: missing; write a port from 1 to 65535"
+                    : string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{place}: {endpoint.Port} is no port; write one from 1 to 65535"
+                    )
+            );
+        }
+        else if (
+            !taken.TryAdd((Canonical(endpoint.Host), endpoint.Port, endpoint.Protocol), place)
+            && taken[(Canonical(endpoint.Host), endpoint.Port, endpoint.Protocol)] is var other
+            && other != place
+        )
+        {
+            problems.Add(
+                $"{place}: {endpoint.Protocol.ToString().ToUpperInvariant()} port {endpoint.Address} "
+                    + $"is already {other}; give one of them another port"
+            );
         }
     }
 

@@ -15,6 +15,12 @@ public sealed record ClusterProcess(
     IReadOnlyList<ClusterEndpoint> Endpoints
 )
 {
+    /// <summary>Where it answers operators; null if it does not.</summary>
+    public ClusterEndpoint? Operators { get; init; }
+
+    /// <summary>Every address that it listens on.</summary>
+    public IReadOnlyList<ClusterEndpoint> Listening => Operators is null ? Endpoints : [.. Endpoints, Operators];
+
     /// <summary>Its name in commands and messages, e.g. <c>products/3</c>.</summary>
     public string Name => string.Create(CultureInfo.InvariantCulture, $"{Component}/{Replica}");
 
@@ -37,6 +43,9 @@ public sealed record ClusterProcess(
                     r.Host,
                     [new(https ? "https" : "http", "port", r.Host, r.Port, ProtocolType.Tcp)]
                 )
+                {
+                    Operators = ClusterEndpoint.OfOperators(r.Host, r.OperatorsPort),
+                }
         );
 
     private static IEnumerable<ClusterProcess> Databases(string component, DatabaseGroup group)
@@ -57,6 +66,9 @@ public sealed record ClusterProcess(
                         new(name, "peerPort", r.Host, r.PeerPort, protocol),
                     ]
                 )
+                {
+                    Operators = ClusterEndpoint.OfOperators(r.Host, r.OperatorsPort),
+                }
         );
     }
 }

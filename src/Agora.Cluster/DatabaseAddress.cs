@@ -15,6 +15,13 @@ public sealed record DatabaseAddress
     public int PeerPort { get; init; }
 
     /// <summary>
+    /// TCP port for operators: health and metrics. Null for none. Off loopback it speaks TLS, and only processes of the
+    /// cluster and operators may ask.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? OperatorsPort { get; init; }
+
+    /// <summary>
     /// Where readers of this file connect instead, for example to a proxy, to mapped ports, or to the lab. The address
     /// above stays the replica's name: replicas of one database know each other by it.
     /// </summary>

@@ -12,6 +12,13 @@ public sealed record ServerAddress
     public int Port { get; init; }
 
     /// <summary>
+    /// TCP port for operators: health and metrics. Null for none. Off loopback it speaks TLS, and only processes of the
+    /// cluster and operators may ask.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? OperatorsPort { get; init; }
+
+    /// <summary>
     /// Where readers of this file connect instead, for example to a proxy, to a mapped port, or to the lab.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

@@ -8,7 +8,28 @@ internal sealed class FinancialTransactions(TransactionStore store, TimeProvider
     // In UTF-16 units, of which a character takes at most two: a hundred characters of any script fit.
     private const int MaxTextLength = 200;
 
-    public async Task<TransactionState> ChargeAsync(
+    public Task<TransactionState> ChargeAsync(
+        string transactionId,
+        string cardholderName,
+        string cardNumber,
+        string expirationDate,
+        string securityCode,
+        long amountInCents
+    ) =>
+        PaymentMetrics.MeasureAsync(
+            "charge",
+            () =>
+                CheckedChargeAsync(
+                    transactionId,
+                    cardholderName,
+                    cardNumber,
+                    expirationDate,
+                    securityCode,
+                    amountInCents
+                )
+        );
+
+    private async Task<TransactionState> CheckedChargeAsync(
         string transactionId,
         string cardholderName,
         string cardNumber,
@@ -31,17 +52,25 @@ internal sealed class FinancialTransactions(TransactionStore store, TimeProvider
         return await store.ChargeAsync(transactionId, amountInCents);
     }
 
-    public Task<TransactionState> FindAsync(string transactionId)
-    {
-        CheckId(transactionId);
-        return store.FindAsync(transactionId);
-    }
+    public Task<TransactionState> FindAsync(string transactionId) =>
+        PaymentMetrics.MeasureAsync(
+            "find",
+            () =>
+            {
+                CheckId(transactionId);
+                return store.FindAsync(transactionId);
+            }
+        );
 
-    public Task<TransactionState> CancelAsync(string transactionId)
-    {
-        CheckId(transactionId);
-        return store.CancelAsync(transactionId);
-    }
+    public Task<TransactionState> CancelAsync(string transactionId) =>
+        PaymentMetrics.MeasureAsync(
+            "cancel",
+            () =>
+            {
+                CheckId(transactionId);
+                return store.CancelAsync(transactionId);
+            }
+        );
 
     private static void CheckId(string? transactionId) => Check("transactionId", WrongText(transactionId));
 

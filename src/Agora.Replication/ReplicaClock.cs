@@ -49,6 +49,16 @@ public sealed class ReplicaClock(TimeProvider time, Func<long> stateTime, int ot
     /// <summary>It is known to be wrong, not only not compared yet.</summary>
     public bool IsWrong => Judge(Now) is { IsWrong: true };
 
+    /// <summary>How far it is ahead of the median of the others; null while it knows none of them.</summary>
+    public TimeSpan? Ahead
+    {
+        get
+        {
+            long[] known = [.. KnownAt(Now).Order()];
+            return known.Length == 0 ? null : TimeSpan.FromMilliseconds(known[known.Length / 2]);
+        }
+    }
+
     /// <summary>What the clock shows, right or wrong.</summary>
     internal long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -81,20 +91,10 @@ public sealed class ReplicaClock(TimeProvider time, Func<long> stateTime, int ot
 
     private (int Known, int Apart, bool IsWrong, bool IsOpen, long Ahead) Judge(long now)
     {
-        var timestamp = time.GetTimestamp();
         var (known, apart, ahead) = (0, 0, 0L);
-        for (var i = 0; i < _comparisons.Length; i++)
+        foreach (var aheadNow in KnownAt(now))
         {
-            if (
-                Volatile.Read(ref _comparisons[i]) is not { } comparison
-                || time.GetElapsedTime(comparison.Timestamp, timestamp) is var passed && passed > s_memory
-            )
-            {
-                continue;
-            }
-
             known++;
-            var aheadNow = comparison.Ahead + now - comparison.Own - (long)passed.TotalMilliseconds;
             if (Math.Abs(aheadNow) > _bound)
             {
                 apart++;
@@ -105,5 +105,22 @@ public sealed class ReplicaClock(TimeProvider time, Func<long> stateTime, int ot
         var agree = known - apart + 1;
         var isTie = apart == agree && Math.Abs(now - stateTime()) > _bound;
         return (known, apart, apart > agree || (isTie && known == others), isTie && known < others, ahead);
+    }
+
+    // How far this clock is ahead of each other one that it knows, in milliseconds.
+    private IEnumerable<long> KnownAt(long now)
+    {
+        var timestamp = time.GetTimestamp();
+        for (var i = 0; i < _comparisons.Length; i++)
+        {
+            if (
+                Volatile.Read(ref _comparisons[i]) is { } comparison
+                && time.GetElapsedTime(comparison.Timestamp, timestamp) is var passed
+                && passed <= s_memory
+            )
+            {
+                yield return comparison.Ahead + now - comparison.Own - (long)passed.TotalMilliseconds;
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 using Agora.Cluster;
 using Agora.Replication.Scrubbing;
+using Agora.Replication.Telemetry;
 using Microsoft.Data.Sqlite;
 
 namespace Agora.Replication;
@@ -179,6 +180,12 @@ public sealed class ReplicatedStore : IDisposable
     /// </summary>
     internal Action<long>? ScrubApplied { get; set; }
 
+    /// <summary>
+    /// Commands above this position are traced when they are applied. Those up to here are a replay of what the log
+    /// held when the process started; until that is known, nothing is traced.
+    /// </summary>
+    internal long TracedFrom { get; set; } = long.MaxValue;
+
     /// <summary>The state as it is now, on a connection of its own. For the applier, between two batches.</summary>
     internal FrozenState Freeze()
     {
@@ -215,6 +222,7 @@ public sealed class ReplicatedStore : IDisposable
 
         // Set for as long as memory and file may differ: whatever throws below leaves it set.
         _failed = true;
+        var observed = AppliedCommands.Begin(isTraced: position > TracedFrom);
         try
         {
             _writer.Apply(position, commands, replies);
@@ -226,6 +234,7 @@ public sealed class ReplicatedStore : IDisposable
 
         _failed = false;
         _applied.Set(position);
+        observed.End(position, commands);
         if (ScrubApplied is { } begin && HasScrub(commands))
         {
             begin(position);

@@ -319,9 +319,13 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable
                 {
                     handler.AutomaticDecompression = DecompressionMethods.None;
 
-                    // No layers without a use: replicas do not redirect, and nobody traces.
+                    // No layers without a use: replicas do not redirect, and seldom does anybody trace.
                     handler.AllowAutoRedirect = false;
-                    handler.ActivityHeadersPropagator = null;
+                    if (!Exporting.Traces)
+                    {
+                        handler.ActivityHeadersPropagator = null;
+                    }
+
                     handler.ConnectTimeout = TimeSpan.FromSeconds(1);
                     handler.EnableMultipleHttp2Connections = true;
 

@@ -8,7 +8,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using OpenTelemetry.Metrics;
 
 namespace Agora.Servers;
 
@@ -63,11 +62,6 @@ internal static class RestServer
         services.AddSingleton(provider => ReadinessPart.WriteOf(provider.GetRequiredService<ProductsDatabase>()));
         services.AddSingleton<Readiness>();
         services.AddSingleton<Passwords>();
-        services
-            .AddOpenTelemetry()
-            .WithMetrics(metrics =>
-                metrics.AddMeter(ServerMetrics.MeterName).AddRuntimeInstrumentation().AddPrometheusExporter()
-            );
         OpenApiDescription.AddTo(services, title);
     }
 
@@ -118,7 +112,6 @@ internal static class RestServer
                 }
             )
             .ExcludeFromDescription();
-        app.MapPrometheusScrapingEndpoint("/metrics").WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
         var document = new PublishedDocument(app.Services, settings.Limits.IdempotencyKeyMinutes);
         app.MapGet("/openapi/v1.json", (HttpContext http) => document.AnswerAsync(http)).ExcludeFromDescription();
     }

@@ -15,29 +15,30 @@ public sealed class ClusterFileTests : IDisposable
 
         Assert.Equal(
             [
-                "web/0 http 8080",
-                "payments/0 http 8100",
-                "seller-server/0 http 8110",
-                "seller-server/1 http 8111",
-                "seller-server/2 http 8112",
-                "seller-server/3 http 8113",
-                "buyer-server/0 http 8120",
-                "buyer-server/1 http 8121",
-                "buyer-server/2 http 8122",
-                "buyer-server/3 http 8123",
-                "customers/0 grpc 8130 udp 8140",
-                "customers/1 grpc 8131 udp 8141",
-                "customers/2 grpc 8132 udp 8142",
-                "customers/3 grpc 8133 udp 8143",
-                "customers/4 grpc 8134 udp 8144",
-                "products/0 grpc 8150 raft 8160",
-                "products/1 grpc 8151 raft 8161",
-                "products/2 grpc 8152 raft 8162",
-                "products/3 grpc 8153 raft 8163",
-                "products/4 grpc 8154 raft 8164",
+                "web/0 http 8080 operators 8180",
+                "payments/0 http 8100 operators 8200",
+                "seller-server/0 http 8110 operators 8210",
+                "seller-server/1 http 8111 operators 8211",
+                "seller-server/2 http 8112 operators 8212",
+                "seller-server/3 http 8113 operators 8213",
+                "buyer-server/0 http 8120 operators 8220",
+                "buyer-server/1 http 8121 operators 8221",
+                "buyer-server/2 http 8122 operators 8222",
+                "buyer-server/3 http 8123 operators 8223",
+                "customers/0 grpc 8130 udp 8140 operators 8230",
+                "customers/1 grpc 8131 udp 8141 operators 8231",
+                "customers/2 grpc 8132 udp 8142 operators 8232",
+                "customers/3 grpc 8133 udp 8143 operators 8233",
+                "customers/4 grpc 8134 udp 8144 operators 8234",
+                "products/0 grpc 8150 raft 8160 operators 8250",
+                "products/1 grpc 8151 raft 8161 operators 8251",
+                "products/2 grpc 8152 raft 8162 operators 8252",
+                "products/3 grpc 8153 raft 8163 operators 8253",
+                "products/4 grpc 8154 raft 8164 operators 8254",
             ],
-            processes.Select(p => $"{p.Name} {string.Join(' ', p.Endpoints.Select(e => $"{e.Name} {e.Port}"))}")
+            processes.Select(p => $"{p.Name} {string.Join(' ', p.Listening.Select(e => $"{e.Name} {e.Port}"))}")
         );
+        Assert.Equal(8190, ClusterFile.Default.Supervisor.OperatorsPort);
         Assert.All(processes, p => Assert.Equal("127.0.0.1", p.Host));
     }
 
@@ -86,6 +87,37 @@ public sealed class ClusterFileTests : IDisposable
             file.Processes().Single(p => p.Name == "customers/1").Endpoints.Select(e => $"{e.Name} {e.Address}")
         );
         Assert.Equal(file.ToJson(), ClusterFile.Parse(file.ToJson()).ToJson());
+    }
+
+    [Fact]
+    public void Operators_ports_may_be_left_out_and_must_differ_from_all_others()
+    {
+        var without = ClusterFile.Parse(ClusterFile.Default.WithoutOperatorsPorts().ToJson());
+        Assert.All(without.Processes(), p => Assert.Null(p.Operators));
+        Assert.Null(without.Supervisor.OperatorsPort);
+
+        var taken = Assert.Throws<ClusterFileException>(() =>
+            ClusterFile.Parse(Changed("\"operatorsPort\": 8231", "\"operatorsPort\": 8110"))
+        );
+        Assert.Contains("sellerServers.replicas[0].port", taken.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "supervisor.operatorsPort: TCP port 127.0.0.1:8110 is already sellerServers.replicas[0].port",
+            Assert
+                .Throws<ClusterFileException>(() =>
+                    ClusterFile.Parse(Changed("\"operatorsPort\": 8190", "\"operatorsPort\": 8110"))
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "supervisor.operatorsPort: 70000 is no port",
+            Assert
+                .Throws<ClusterFileException>(() =>
+                    ClusterFile.Parse(Changed("\"operatorsPort\": 8190", "\"operatorsPort\": 70000"))
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -221,7 +221,7 @@ public sealed class HttpTests(InProcessMarketplace marketplace) : IAsyncLifetime
 
         static bool IsFunctionWithSession((bool IsSeller, HttpMethod Method, string Path) endpoint) =>
             !endpoint.Path.StartsWith("/health", StringComparison.Ordinal)
-            && endpoint.Path is not ("/metrics" or "/openapi/v1.json")
+            && endpoint.Path is not "/openapi/v1.json"
             && !(endpoint.Method == HttpMethod.Post && endpoint.Path is "/sessions" or "/sellers" or "/buyers");
     }
 
@@ -323,7 +323,7 @@ public sealed class HttpTests(InProcessMarketplace marketplace) : IAsyncLifetime
                 line.Scopes.Contains("forged", StringComparison.Ordinal)
                 || line.Scopes.Contains("0AF7", StringComparison.Ordinal)
         );
-        foreach (var path in new[] { "/health/live", "/metrics", "/openapi/v1.json", "/nothing" })
+        foreach (var path in new[] { "/health/live", "/openapi/v1.json", "/nothing" })
         {
             using var any = await server.SendAsync(HttpMethod.Get, path);
             Assert.NotEmpty(Assert.Single(any.Headers.GetValues("Request-Id")));

@@ -66,7 +66,6 @@ public sealed class LimitTests : IAsyncLifetime
     [Theory]
     [InlineData("/health/ready")]
     [InlineData("/health/live")]
-    [InlineData("/metrics")]
     [InlineData("/openapi/v1.json")]
     [InlineData("/nothing")]
     public async Task Everything_counts_against_the_limit_and_says_what_is_left(string path)

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Text;
 using System.Text.Json;
 using Agora.Cluster;
@@ -117,17 +118,31 @@ public sealed class OperationsTests(InProcessMarketplace marketplace)
     [Fact]
     public async Task Metrics_tell_each_functions_latency_and_outcome()
     {
-        await marketplace.Seller.SendAsync(HttpMethod.Get, "/items");
-        await EventuallyAsync(async () =>
+        TaskCompletionSource measured = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using MeterListener listener = new();
+        listener.InstrumentPublished = (instrument, listening) =>
         {
-            var text = await marketplace.Seller.GetStringAsync(new Uri("/metrics", UriKind.Relative), Cancellation);
-            return text.Split('\n')
-                .Any(line =>
-                    line.StartsWith("agora_function_duration_seconds_bucket{", StringComparison.Ordinal)
-                    && line.Contains("function=\"DisplayItemsForSale\"", StringComparison.Ordinal)
-                    && line.Contains("outcome=\"not-logged-in\"", StringComparison.Ordinal)
-                );
-        });
+            if (instrument is { Meter.Name: "Agora.Servers", Name: "agora.function.duration", Unit: "s" })
+            {
+                listening.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.SetMeasurementEventCallback<double>(
+            (_, _, tags, _) =>
+            {
+                var labels = tags.ToArray();
+                if (
+                    labels.Contains(new("function", "DisplayItemsForSale"))
+                    && labels.Contains(new("outcome", "not-logged-in"))
+                )
+                {
+                    measured.TrySetResult();
+                }
+            }
+        );
+        listener.Start();
+        await marketplace.Seller.SendAsync(HttpMethod.Get, "/items");
+        await measured.Task.WaitAsync(TimeSpan.FromSeconds(30), Cancellation);
     }
 
     [Fact]
@@ -204,13 +219,4 @@ public sealed class OperationsTests(InProcessMarketplace marketplace)
 
     private static string[] Statuses(JsonElement operation) =>
         [.. operation.GetProperty("responses").EnumerateObject().Select(response => response.Name).Order()];
-
-    private static async Task EventuallyAsync(Func<Task<bool>> condition)
-    {
-        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        while (!await condition())
-        {
-            await Task.Delay(50, bound.Token);
-        }
-    }
 }

@@ -10,6 +10,7 @@ namespace Agora.Cluster;
 /// authority.crt, authority.key        the cluster's own authority; the key stays where it was made
 /// products-3.crt, products-3.key, …   certificate and key of each process
 /// operator.crt, operator.key          for status and audits; they stay beside the authority too
+/// metrics.crt, metrics.key            for a program that collects metrics
 /// customers.key                       authenticates the datagrams of the rotating sequencer
 /// payments.secret                     the merchant shows it to the payment service
 /// cluster.id                          no secret: the databases' files name it, so that another cluster's are noticed
@@ -27,6 +28,9 @@ public sealed class ClusterSecrets
 
     /// <summary>The name of the person or program that operates the marketplace.</summary>
     public const string Operator = "operator";
+
+    /// <summary>The name of a program that collects metrics; its key opens the operators' ports and nothing else.</summary>
+    public const string Metrics = "metrics";
 
     internal const string HowToCopy = "Copy it from another host of the cluster, or from where the keys were made";
     internal const string HowToRenew =
@@ -142,6 +146,7 @@ public sealed class ClusterSecrets
             var clusterId = Path.Combine(Directory, ClusterIdName);
             SecretFiles.WriteIfMissing(clusterId, () => Encoding.ASCII.GetBytes(FirstClusterId() + "\n"));
             Issue(authority, Directory, Operator, host: null, now, renew);
+            Issue(authority, Directory, Metrics, host: null, now, renew);
             foreach (var host in hosts)
             {
                 var directory = hosts.Length == 1 ? Directory : Path.Combine(Directory, host);
@@ -198,6 +203,13 @@ public sealed class ClusterSecrets
     {
         ArgumentNullException.ThrowIfNull(process);
         return Load(process.Name, process.Host, now);
+    }
+
+    /// <summary>The file of a process's certificate.</summary>
+    public string CertificateOf(ClusterProcess process)
+    {
+        ArgumentNullException.ThrowIfNull(process);
+        return CertificateFile(DirectoryOf(process.Name, process.Host), process.Name);
     }
 
     /// <summary>The operator's identity; null if this directory does not hold it.</summary>

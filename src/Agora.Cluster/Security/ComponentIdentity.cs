@@ -120,6 +120,12 @@ public sealed class ComponentIdentity : IDisposable
             now
         );
 
+    /// <summary>When its certificate or the authority's ends, whichever is first, in UTC.</summary>
+    public DateTime Expiry =>
+        End(_own.Current.Certificate) is var own && End(_authority) is var authority && own < authority
+            ? own
+            : authority;
+
     /// <summary>The component whose certificate this is, by the name that the authority wrote into it.</summary>
     public static string ComponentOf(X509Certificate2 certificate)
     {

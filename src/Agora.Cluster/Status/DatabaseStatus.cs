@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Agora.Cluster;
 
 /// <summary>What a database replica says of itself and its group. Counts begin at its start.</summary>
@@ -29,6 +31,12 @@ public sealed record DatabaseStatus(
 
     /// <summary>How far it is with joining its group; null while it takes part.</summary>
     public JoiningProgress? Joining { get; init; }
+
+    /// <summary>
+    /// How far its clock is ahead of the median of the others; null while it has compared it with none.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? ClockAheadMilliseconds { get; init; }
 
     /// <summary>Why it does not serve, and what else an operator should know of it, as sentences.</summary>
     public IReadOnlyList<string> Problems { get; init; } = [];

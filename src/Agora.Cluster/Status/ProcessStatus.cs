@@ -36,6 +36,14 @@ public sealed record ProcessStatus(
     DatabaseStatus? Database = null
 )
 {
+    /// <summary>The file system under its directory; null if that is not known here.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DiskSpace? Disk { get; init; }
+
+    /// <summary>When its certificate ends, in UTC; null if that is not known here.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTime? CertificateUntil { get; init; }
+
     /// <summary>
     /// What a server has served since its start, by function. Only those who ask for it get it; it is no part of the
     /// JSON of <c>agora status</c>.

@@ -3,6 +3,7 @@ using Agora.Cluster;
 using Agora.Replication.Broadcast;
 using Agora.Replication.Raft;
 using Agora.Replication.Scrubbing;
+using Agora.Replication.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -123,15 +124,20 @@ public static class ReplicaHosting
         if (opened.Files is { } files)
         {
             builder.Services.AddSingleton(services => CreateRaft(services, group, opened, files, identity, raft));
-            builder.Services.AddSingleton<IReplicator>(services => services.GetRequiredService<RaftReplicator>());
+            builder.Services.AddSingleton<IReplicator>(services => new ObservedReplicator(
+                services.GetRequiredService<RaftReplicator>()
+            ));
             builder.Logging.AddFilter(LibraryNode.LogCategory, LogLevel.Critical);
         }
         else
         {
             builder.Services.AddSingleton(services => CreateBroadcast(services, group, opened, identity));
-            builder.Services.AddSingleton<IReplicator>(services => services.GetRequiredService<BroadcastReplicator>());
+            builder.Services.AddSingleton<IReplicator>(services => new ObservedReplicator(
+                services.GetRequiredService<BroadcastReplicator>()
+            ));
         }
 
+        builder.Services.AddSingleton<ReplicaMetrics>();
         builder.Services.AddHostedService<ReplicaLifetime>();
         builder.Services.AddHostedService<ClockWatch>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Scrubber>());
@@ -148,6 +154,7 @@ public static class ReplicaHosting
     public static WebApplication MapReplica(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
+        _ = app.Services.GetRequiredService<ReplicaMetrics>();
         app.MapGrpcService<ReplicaService>();
         app.MapGrpcService<ReplicaPeerService>();
         if (app.Services.GetRequiredService<IServiceProviderIsService>().IsService(typeof(RaftReplicator)))
@@ -188,6 +195,11 @@ public static class ReplicaHosting
             TimeSpan.FromSeconds(services.GetRequiredService<LimitSettings>().ClockSeconds)
         ));
         builder.Services.AddSingleton<StateHealth>();
+        builder.Services.AddSingleton(services => new ReplicaFooting(
+            services.GetRequiredService<ReplicaDirectory>(),
+            services.GetRequiredService<ReplicaClock>(),
+            identity
+        ));
         builder.Services.AddSingleton(services => new Scrubber(
             group.Replicas.Count,
             replica,

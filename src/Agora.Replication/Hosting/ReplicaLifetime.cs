@@ -24,6 +24,7 @@ internal sealed class ReplicaLifetime(
     {
         directory.LogStart(logger);
         await replicator.StartAsync(cancellationToken);
+        store.TracedFrom = replicator.Status.Known;
         logger.LogInformation("Replica started, applied up to {Position}", store.Applied);
 
         // The listener waits for the calls under way before it closes, and they wait for the group. So the replicator,

@@ -8,7 +8,8 @@ internal sealed class ReplicaService(
     IReplicator replicator,
     ReplicatedStore store,
     ReplicaClock clock,
-    StateHealth health
+    StateHealth health,
+    ReplicaFooting footing
 ) : Replica.ReplicaBase
 {
     public override Task<StatusReply> GetStatus(StatusRequest request, ServerCallContext context)
@@ -26,6 +27,7 @@ internal sealed class ReplicaService(
         };
         string?[] problems = [health.Wrong, clock.IsWrong ? clock.Problem : null, health.Note];
         reply.Details.Problems.AddRange(problems.OfType<string>());
+        reply.Details.Ground = footing.Now();
         if (status.Leader is int leader)
         {
             reply.Leader = leader;

@@ -1,3 +1,4 @@
+using Agora.Replication.Telemetry;
 using Microsoft.Win32.SafeHandles;
 using RotatingSequencer.Journal;
 
@@ -22,7 +23,12 @@ internal class LogDisk
 
     /// <summary>Returns when the file's content is on disk.</summary>
     /// <exception cref="IOException">It may not be, whatever a second try says. The process must end.</exception>
-    public virtual void Sync(SafeFileHandle file, string path) => DiskSync.SyncData(file, path);
+    public virtual void Sync(SafeFileHandle file, string path)
+    {
+        var began = CommandMetrics.SyncBegins();
+        DiskSync.SyncData(file, path);
+        CommandMetrics.Synced(began);
+    }
 
     /// <summary>Returns when the names in a directory are on disk.</summary>
     public virtual void SyncDirectory(string directory) => DiskSync.SyncDirectory(directory);

@@ -93,10 +93,12 @@ internal sealed class TemporaryMarketplace : IAsyncDisposable
         for (var attempt = 0; attempt < 100; attempt++)
         {
             var port = Random.Shared.Next(MinPort, MaxPort - count);
-            var file = shape.WithAddresses(
-                (_, _, _) => new ServerAddress { Port = port++ },
-                (_, _, _) => new DatabaseAddress { GrpcPort = port++, PeerPort = port++ }
-            );
+            var file = shape
+                .WithoutOperatorsPorts()
+                .WithAddresses(
+                    (_, _, _) => new ServerAddress { Port = port++ },
+                    (_, _, _) => new DatabaseAddress { GrpcPort = port++, PeerPort = port++ }
+                );
             if (Ports.Taken(file.Processes().SelectMany(p => p.Endpoints)).Count == 0)
             {
                 return file;

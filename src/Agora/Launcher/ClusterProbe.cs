@@ -79,7 +79,8 @@ internal sealed class ClusterProbe : IDisposable
     {
         var deadline = question.Deadline ?? _deadline;
         var functions =
-            question.Functions && process.Component is Components.SellerServer or Components.BuyerServer
+            question.Functions
+            && process is { Component: Components.SellerServer or Components.BuyerServer, Operators: not null }
                 ? AskFunctionsAsync(process, deadline, cancellationToken)
                 : Task.FromResult<IReadOnlyList<FunctionCounts>?>(null);
         var answer = IsDatabase(process.Component)
@@ -248,7 +249,7 @@ internal sealed class ClusterProbe : IDisposable
         CancellationToken cancellationToken
     ) => new((await AskHealthAsync(process, "/health/live", deadline, cancellationToken)).IsOk, null);
 
-    // Null if the server does not say, because it is too busy or because a limit refuses the question.
+    // Null if the server does not say, because it is too busy.
     private async Task<IReadOnlyList<FunctionCounts>?> AskFunctionsAsync(
         ClusterProcess process,
         TimeSpan deadline,
@@ -259,10 +260,11 @@ internal sealed class ClusterProbe : IDisposable
         bound.CancelAfter(deadline);
         try
         {
-            var endpoint = process.Endpoints[0];
+            var endpoint = process.Operators!;
+            var scheme = Loopback.Is(endpoint.Host) ? Uri.UriSchemeHttp : Uri.UriSchemeHttps;
             return FunctionMetrics.Parse(
-                await ClientOf(process)
-                    .GetStringAsync(new Uri($"{endpoint.Name}://{endpoint.Address}/metrics"), bound.Token)
+                await OperatorsClientOf(process)
+                    .GetStringAsync(new Uri($"{scheme}://{endpoint.Address}/metrics"), bound.Token)
             );
         }
         catch (Exception e)
@@ -382,6 +384,22 @@ internal sealed class ClusterProbe : IDisposable
                                 !errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable),
                         }
                         : _identity?.ClientOptions(process.Component, process.Replica),
+                }
+            )
+            {
+                Timeout = 2 * _deadline,
+            }
+        );
+
+    private HttpClient OperatorsClientOf(ClusterProcess process) =>
+        _clients.GetOrAdd(
+            $"{process.Name} operators",
+            _ => new HttpClient(
+                new SocketsHttpHandler
+                {
+                    PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5),
+                    UseProxy = false,
+                    SslOptions = _identity?.ClientOptions(process.Component, process.Replica),
                 }
             )
             {

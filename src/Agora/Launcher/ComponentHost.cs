@@ -1,11 +1,14 @@
+using System.Globalization;
 using System.Net.Sockets;
 using Agora.Cluster;
 using Agora.Customers;
 using Agora.Operations;
 using Agora.Payments;
 using Agora.Products;
+using Agora.Replication;
 using Agora.Replication.Hosting;
 using Agora.Servers;
+using Agora.Telemetry;
 using Agora.Web;
 using Agora.Web.Operations;
 using Microsoft.AspNetCore.Builder;
@@ -63,7 +66,7 @@ internal static class ComponentHost
         {
             // Checked first, because a host that fails to start logs a page about it. Explain handles the case that
             // another program takes the port after this check.
-            if (Ports.Taken(process.Endpoints) is { Count: > 0 } taken)
+            if (Ports.Taken(process.Listening) is { Count: > 0 } taken)
             {
                 throw new CommandFailedException(Taken(process, taken));
             }
@@ -119,11 +122,23 @@ internal static class ComponentHost
                 EndWithSupervisor(app, logger);
             }
 
+            using ProcessTelemetry telemetry = new(
+                process.Component,
+                process.Replica.ToString(CultureInfo.InvariantCulture)
+            );
+            using ProcessMetrics metrics = new(directory, identity, TimeProvider.System);
             await app.StartAsync();
+            var replicator = app.Services.GetService<IReplicator>();
+            await using var operators = await OperatorsListener.StartAsync(
+                process.Operators,
+                identity,
+                telemetry,
+                () => replicator is { Status.Ready: false } ? "reads or writes would not be served now" : null
+            );
             logger.LogInformation(
                 "{Process} listens on {Addresses}",
                 process.Name,
-                string.Join(", ", process.Endpoints.Select(e => $"{e.Address} ({e.Name})"))
+                string.Join(", ", process.Listening.Select(e => $"{e.Address} ({e.Name})"))
             );
             await app.WaitForShutdownAsync();
             return 0;
@@ -277,7 +292,7 @@ internal static class ComponentHost
                 case FixableException:
                     return $"{process.Name}: {e.Message}";
                 case SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }:
-                    var taken = Ports.Taken(process.Endpoints);
+                    var taken = Ports.Taken(process.Listening);
                     return Taken(process, taken.Count > 0 ? taken : process.Endpoints);
                 case SocketException { SocketErrorCode: SocketError.AddressNotAvailable }:
                     return $"{process.Name}: {process.Host} is no address of this host. "

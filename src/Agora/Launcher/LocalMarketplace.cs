@@ -1,5 +1,6 @@
 using System.Globalization;
 using Agora.Cluster;
+using Agora.Telemetry;
 
 namespace Agora.Launcher;
 
@@ -83,7 +84,7 @@ internal sealed class LocalMarketplace : IAsyncDisposable
         }
 
         await EndLeftoversAsync(plan.Data, cluster, announce, cancellationToken);
-        RefuseTakenPorts(local);
+        RefuseTakenPorts(local, OperatorsOf(plan.Cluster, plan.Local()[0].Host));
         if (namespaces is not null)
         {
             Own(namespaces);
@@ -105,8 +106,27 @@ internal sealed class LocalMarketplace : IAsyncDisposable
         );
         var control = await ControlServer.StartAsync(Supervisor, Lab, plan.Data.ControlSocket!, cancellationToken);
         Own(control);
+        await OpenOperatorsPortAsync(plan, identity);
         Supervisor.Start();
     }
+
+    private async Task OpenOperatorsPortAsync(MarketplacePlan plan, ComponentIdentity? identity)
+    {
+        var host = plan.Local()[0].Host;
+        var telemetry = Own(new ProcessTelemetry(ProcessTelemetry.Supervisor, host));
+        Own(new ProcessMetrics(plan.Data.Root, identity, TimeProvider.System));
+        Own(new SupervisorMetrics(Supervisor.Views));
+        if (
+            await OperatorsListener.StartAsync(OperatorsOf(plan.Cluster, host), identity, telemetry, () => null) is
+            { } operators
+        )
+        {
+            Own(operators);
+        }
+    }
+
+    private static ClusterEndpoint? OperatorsOf(ClusterFile cluster, string host) =>
+        ClusterEndpoint.OfOperators(host, cluster.Supervisor.OperatorsPort);
 
     private T Own<T>(T value)
         where T : notnull
@@ -164,11 +184,12 @@ internal sealed class LocalMarketplace : IAsyncDisposable
     }
 
     // Checked here it is one clear message. If each process found it, there would be many, again and again.
-    private static void RefuseTakenPorts(IEnumerable<ClusterProcess> local)
+    private static void RefuseTakenPorts(IEnumerable<ClusterProcess> local, ClusterEndpoint? own)
     {
         string[] taken =
         [
-            .. local.SelectMany(p => Ports.Taken(p.Endpoints).Select(e => $"{Ports.Describe(e)} ({p.Name})")),
+            .. Ports.Taken(own is null ? [] : [own]).Select(e => $"{Ports.Describe(e)} (the supervisor)"),
+            .. local.SelectMany(p => Ports.Taken(p.Listening).Select(e => $"{Ports.Describe(e)} ({p.Name})")),
         ];
         if (taken.Length > 0)
         {

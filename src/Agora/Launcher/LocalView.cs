@@ -18,6 +18,12 @@ internal readonly record struct LocalView(
     DateTime? StartedAt = null
 )
 {
+    /// <summary>The file system under the data directory.</summary>
+    public DiskSpace? Disk { get; init; }
+
+    /// <summary>When the process's certificate ends, in UTC.</summary>
+    public DateTime? CertificateUntil { get; init; }
+
     /// <summary>The process exists and should be up.</summary>
     public bool IsUp => Pid is not null && State is ProcessState.Starting or ProcessState.Unresponsive;
 }

@@ -52,12 +52,22 @@ internal static class StatusReport
                     )
                     {
                         Functions = answer.Functions,
+                        Disk = DiskOf(answer) ?? view?.Disk,
+                        CertificateUntil = CertificateOf(answer) ?? view?.CertificateUntil,
                     };
                 }
             ),
         ];
         return new ClusterStatus(missing is { Count: 0 }, rows) { Missing = missing ?? [] };
     }
+
+    private static DiskSpace? DiskOf(ProbeAnswer answer) =>
+        answer.Replica?.Details?.Ground is { DiskSize: > 0 } ground ? new(ground.DiskFree, ground.DiskSize) : null;
+
+    private static DateTime? CertificateOf(ProbeAnswer answer) =>
+        answer.Replica?.Details?.Ground is { HasCertificateUntil: true } ground
+            ? DateTimeOffset.FromUnixTimeMilliseconds(ground.CertificateUntil).UtcDateTime
+            : null;
 
     private static DatabaseStatus Database(StatusReply reply)
     {
@@ -89,6 +99,7 @@ internal static class StatusReport
                 ? new JoiningProgress(joining.Reason, joining.Fetched, joining.HasTotal ? joining.Total : null)
                 : null,
             Problems = [.. details.Problems],
+            ClockAheadMilliseconds = details.Ground is { HasClockAhead: true } ground ? ground.ClockAhead : null,
         };
     }
 

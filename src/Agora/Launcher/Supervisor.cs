@@ -20,6 +20,7 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly Dictionary<string, SupervisedProcess> _own;
     private readonly ClusterProbe _probe;
     private readonly LeaderChanges _leaders = new();
+    private readonly HostGround _ground;
     private readonly CancellationTokenSource _end = new();
     private readonly List<Task> _loops = [];
     private readonly SemaphoreSlim _somethingHappened = new(0, 1);
@@ -49,6 +50,7 @@ internal sealed class Supervisor : IAsyncDisposable
         _time = time;
         _began = time.GetUtcNow().UtcDateTime;
         _probe = new ClusterProbe(identity);
+        _ground = new HostGround(data, local, time);
         Events = new EventLog(data.EventLog, time);
         _own = local.ToDictionary(
             p => p.Name,
@@ -127,7 +129,16 @@ internal sealed class Supervisor : IAsyncDisposable
     {
         // The supervisor's own view comes first. A process that dies in between then shows as not answering, never as
         // up without an id.
-        var views = _own.ToDictionary(p => p.Key, p => p.Value.View());
+        var ground = _ground.Now();
+        var views = _own.ToDictionary(
+            p => p.Key,
+            p =>
+                p.Value.View() with
+                {
+                    Disk = ground.Disk,
+                    CertificateUntil = ground.Certificates.GetValueOrDefault(p.Key),
+                }
+        );
         var status = await _probe.StatusAsync(
             _all,
             p => views.TryGetValue(p.Name, out var view) ? view : null,
@@ -159,6 +170,9 @@ internal sealed class Supervisor : IAsyncDisposable
 
         return status;
     }
+
+    /// <summary>What it knows of its own processes without asking them, by name.</summary>
+    public Dictionary<string, LocalView> Views() => _own.ToDictionary(p => p.Key, p => p.Value.View());
 
     /// <summary>Kills everything at once, for a user who does not want to wait for an orderly stop.</summary>
     public void KillAll()
