@@ -13,6 +13,7 @@ internal static class AgoraCommand
             UpCommand.Create(),
             DownCommand.Create(),
             StatusCommand.Create(),
+            DoctorCommand.Create(),
             ProcessCommands.CreateStop(),
             ProcessCommands.CreateKill(),
             ProcessCommands.CreateStart(),
