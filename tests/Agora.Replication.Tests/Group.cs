@@ -58,6 +58,10 @@ internal sealed class Group : IAsyncDisposable
 
     public IEnumerable<int> Running => Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is not null);
 
+    /// <summary>A group that has not started.</summary>
+    public static Group Prepare(ReplicationEngine engine, int size) =>
+        new(engine, size, _ => new RaftSettings(), null, null, null);
+
     /// <summary>
     /// Starts all; with a network, everything that they send each other passes relays over its links, named by replica
     /// number.
@@ -166,6 +170,8 @@ internal sealed class Group : IAsyncDisposable
                     : (bool?)null
             )
         );
+
+    public string DirectoryOf(int replica) => _directory[$"{replica}"];
 
     public string DirectoryOf(int replica, string name) => Path.Combine(_directory[$"{replica}"], name);
 

@@ -19,7 +19,7 @@ namespace Agora.Replication.Broadcast;
 /// has made durable. A replica whose journal cannot be used copies the state from another one
 /// (<see cref="MemberLife"/>).
 /// </remarks>
-internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
+internal sealed class BroadcastReplicator : IReplicator, IStateSource, IDeliveryHandler
 {
     private const string Engine = "rotating-sequencer";
     private const string IncomingState = "incoming.db";
@@ -232,10 +232,7 @@ internal sealed class BroadcastReplicator : IReplicator, IDeliveryHandler
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _life.DisposeAsync();
 
-    /// <summary>
-    /// The state at a position at or above the one given, in a file that is gone when it is disposed. One at a time.
-    /// </summary>
-    /// <exception cref="ReplicaUnavailableException">This replica has no such state now.</exception>
+    /// <inheritdoc/>
     public async Task<StateSnapshot> SnapshotAsync(long atLeast, CancellationToken cancellationToken)
     {
         var member = _life.Current ?? throw new ReplicaUnavailableException("This replica is starting or stopping.");

@@ -35,6 +35,7 @@ internal static class Callers
     {
         [Replica + "GetStatus"] = [Seller, Buyer, Web, Components.Customers, Components.Products, Operator],
         [Replica + "GetDigest"] = [Operator],
+        [Replica + "CopyState"] = [Operator],
         [ReplicaPeer + "GetClock"] = [Peers],
         [ReplicaPeer + "GetScrubs"] = [Peers],
         [ReplicaPeer + "BeginScrub"] = [Peers],

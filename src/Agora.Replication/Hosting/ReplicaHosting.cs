@@ -127,6 +127,7 @@ public static class ReplicaHosting
             builder.Services.AddSingleton<IReplicator>(services => new ObservedReplicator(
                 services.GetRequiredService<RaftReplicator>()
             ));
+            builder.Services.AddSingleton<IStateSource>(services => services.GetRequiredService<RaftReplicator>());
             builder.Logging.AddFilter(LibraryNode.LogCategory, LogLevel.Critical);
         }
         else
@@ -135,6 +136,7 @@ public static class ReplicaHosting
             builder.Services.AddSingleton<IReplicator>(services => new ObservedReplicator(
                 services.GetRequiredService<BroadcastReplicator>()
             ));
+            builder.Services.AddSingleton<IStateSource>(services => services.GetRequiredService<BroadcastReplicator>());
         }
 
         builder.Services.AddSingleton<ReplicaMetrics>();

@@ -6,6 +6,7 @@ namespace Agora.Replication.Hosting;
 /// <summary>What every replica answers, whichever database it is.</summary>
 internal sealed class ReplicaService(
     IReplicator replicator,
+    IStateSource source,
     ReplicatedStore store,
     ReplicaClock clock,
     StateHealth health,
@@ -105,5 +106,25 @@ internal sealed class ReplicaService(
             Digest = digest.Sha256,
             Repeats = store.Repeats,
         };
+    }
+
+    public override async Task CopyState(
+        CopyStateRequest request,
+        IServerStreamWriter<StatePart> responseStream,
+        ServerCallContext context
+    )
+    {
+        try
+        {
+            // Whoever answered a caller before now, and whichever replica that was: it is in what is copied.
+            await replicator.ReadBarrierAsync(context.CancellationToken);
+            await using var snapshot = await source.SnapshotAsync(atLeast: -1, context.CancellationToken);
+            health.ThrowIfWrong();
+            await StateStream.SendAsync(snapshot, responseStream, context.CancellationToken);
+        }
+        catch (ReplicaUnavailableException e)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, e.Message, e));
+        }
     }
 }

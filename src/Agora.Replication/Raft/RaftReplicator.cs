@@ -8,7 +8,7 @@ namespace Agora.Replication.Raft;
 /// Orders commands with Raft: the leader appends them to its log, a majority holds them on disk, every replica applies
 /// them. Only the leader takes commands; every replica serves linearizable reads.
 /// </summary>
-internal sealed class RaftReplicator : IReplicator
+internal sealed class RaftReplicator : IReplicator, IStateSource
 {
     private const string Engine = "raft";
     private const string Joining = "joining";
@@ -247,9 +247,7 @@ internal sealed class RaftReplicator : IReplicator
         }
     }
 
-    /// <summary>
-    /// The state at a position at or above the one given, in a file that is gone when it is disposed. One at a time.
-    /// </summary>
+    /// <inheritdoc/>
     public async Task<StateSnapshot> SnapshotAsync(long atLeast, CancellationToken cancellationToken)
     {
         await WaitForApplyAsync(atLeast, cancellationToken);

@@ -9,7 +9,9 @@ namespace Agora.Replication.Raft;
 internal sealed class ReplicaFiles(DatabaseGroup group, string root, ReplicatedStore store, RaftLogOptions options)
     : IDisposable
 {
-    private readonly string _directory = Path.Combine(root, "raft");
+    private const string DirectoryName = "raft";
+
+    private readonly string _directory = Path.Combine(root, DirectoryName);
     private RaftLog? _log;
     private Ballot? _ballot;
 
@@ -18,6 +20,25 @@ internal sealed class ReplicaFiles(DatabaseGroup group, string root, ReplicatedS
 
     /// <summary>Where a state that is being fetched is written.</summary>
     public string IncomingState => Path.Combine(_directory, "incoming.db");
+
+    /// <summary>
+    /// Makes log and ballot of a replica that begins a group together with others which have the same state: an empty
+    /// log behind the state's position, in a first term that nobody has voted in.
+    /// </summary>
+    /// <param name="root">The replica's directory.</param>
+    /// <param name="position">The state's position.</param>
+    /// <param name="owner">The replica.</param>
+    public static void Begin(string root, long position, ReplicaOwner owner)
+    {
+        const long FirstTerm = 1;
+        var directory = Path.Combine(root, DirectoryName);
+        RaftLogOptions options = new() { Owner = owner.Mark };
+
+        // The group has one log from here on, whatever the terms in which the entries of the copied one were made.
+        TermRun[] terms = position > 0 ? [new TermRun(1, FirstTerm)] : [];
+        RaftLog.Create(directory, Math.Max(position, 0), terms, options).Dispose();
+        Ballot.Create(directory, new BallotState { Term = FirstTerm }, options).Dispose();
+    }
 
     /// <summary>
     /// Opens what is there, after it has proved to belong together. Nothing is changed before that but the torn end of

@@ -103,7 +103,11 @@ internal sealed class StateTransfer(
     }
 
     /// <summary>What is wrong with a state that was fetched; null if nothing is.</summary>
-    internal static string? FaultOf(string path, ReplicaOwner owner, long position, string digest)
+    /// <param name="path">Its file.</param>
+    /// <param name="owner">Whose group it must be of; null where that does not matter.</param>
+    /// <param name="position">The position that came with it.</param>
+    /// <param name="digest">The digest that came with it.</param>
+    internal static string? FaultOf(string path, ReplicaOwner? owner, long position, string digest)
     {
         try
         {
@@ -123,7 +127,7 @@ internal sealed class StateTransfer(
                     return "it does not say whose it is";
                 }
 
-                if (owner.GroupDifference(from) is { } difference)
+                if (owner?.GroupDifference(from) is { } difference)
                 {
                     return $"it {difference}";
                 }
