@@ -16,7 +16,12 @@ namespace Agora.Payments;
 /// </summary>
 public static class PaymentsHost
 {
+    /// <summary>Where the merchant gets a copy of the books, for a back-up: an SQLite file.</summary>
+    public const string CopyPath = "/audit/copy";
+
     internal const string Path = "/FinancialTransactions";
+
+    private const string CopyPrefix = "copy-";
 
     // The last millisecond of the year 9999.
     private const long MaxTime = 253_402_300_799_999;
@@ -25,6 +30,7 @@ public static class PaymentsHost
     private const int MaxConnections = 1_000;
 
     private static readonly string[] s_reading = ["GET", "HEAD"];
+    private static readonly SemaphoreSlim s_copying = new(1, 1);
 
     /// <summary>Builds the service without starting it. Its transactions are in <paramref name="directory"/>.</summary>
     /// <param name="builder">The process's builder, with logging configured.</param>
@@ -109,15 +115,63 @@ public static class PaymentsHost
             {
                 if (!merchant.IsCaller(http))
                 {
-                    http.Response.Headers.WWWAuthenticate = Merchant.Challenge;
-                    return Results.Text(Merchant.HowToIdentify, statusCode: StatusCodes.Status401Unauthorized);
+                    return Refuse(http);
                 }
 
                 var time = DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(since ?? 0, 0, MaxTime));
                 return Results.Ok(await store.ApprovedAsync(time));
             }
         );
+        app.MapGet(
+            CopyPath,
+            async (HttpContext http) =>
+                merchant.IsCaller(http) ? await CopyAsync(store, directory, http.RequestAborted) : Refuse(http)
+        );
         app.Map(Path, app.Services.GetRequiredService<SoapEndpoint>().ServeAsync);
         return app;
+    }
+
+    private static IResult Refuse(HttpContext http)
+    {
+        http.Response.Headers.WWWAuthenticate = Merchant.Challenge;
+        return Results.Text(Merchant.HowToIdentify, statusCode: StatusCodes.Status401Unauthorized);
+    }
+
+    // The file is gone once it is sent; what a process that was killed left behind goes with the next copy.
+    private static async Task<IResult> CopyAsync(
+        TransactionStore store,
+        string directory,
+        CancellationToken cancellationToken
+    )
+    {
+        await s_copying.WaitAsync(cancellationToken);
+        FileStream copy;
+        try
+        {
+            foreach (var left in Directory.GetFiles(directory, CopyPrefix + "*"))
+            {
+                File.Delete(left);
+            }
+
+            var path = System.IO.Path.Combine(directory, $"{CopyPrefix}{Guid.NewGuid():N}.db");
+            await Task.Run(() => store.CopyAsync(path), CancellationToken.None);
+            copy = new FileStream(
+                path,
+                FileMode.Open,
+                FileAccess.Read,
+                FileShare.Read | FileShare.Delete,
+                1 << 16,
+                FileOptions.Asynchronous | FileOptions.SequentialScan
+            );
+
+            // It stays readable until it is closed.
+            File.Delete(path);
+        }
+        finally
+        {
+            s_copying.Release();
+        }
+
+        return Results.Stream(copy, "application/vnd.sqlite3");
     }
 }

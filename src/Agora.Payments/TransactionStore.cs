@@ -186,6 +186,25 @@ internal sealed class TransactionStore : IDisposable
         }
     }
 
+    /// <summary>
+    /// Writes everything as it is now to a new file. Charges and cancellations wait meanwhile.
+    /// </summary>
+    public async Task CopyAsync(string path)
+    {
+        await _oneAtATime.WaitAsync();
+        try
+        {
+            using var copy = _connection.CreateCommand();
+            copy.CommandText = "VACUUM INTO $path";
+            copy.Parameters.AddWithValue("$path", path);
+            copy.ExecuteNonQuery();
+        }
+        finally
+        {
+            _oneAtATime.Release();
+        }
+    }
+
     /// <summary>Depends on seed and id alone, not on earlier transactions or their order.</summary>
     public static TransactionState Decision(int seed, string id, double approvalProbability)
     {

@@ -18,6 +18,8 @@ internal static class AgoraCommand
             ProcessCommands.CreateKill(),
             ProcessCommands.CreateStart(),
             ReplaceCommand.Create(),
+            BackupCommand.Create(),
+            RestoreCommand.Create(),
             RunCommand.Create(),
             ClusterCommand.Create(),
             LabCommand.Create(),

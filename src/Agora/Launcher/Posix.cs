@@ -53,6 +53,11 @@ internal static partial class Posix
         }
     }
 
+    /// <summary>
+    /// Gives a file a second name. False where the file system cannot, as between two of them.
+    /// </summary>
+    public static bool TryLink(string existing, string name) => Link(existing, name) == 0;
+
     /// <summary>A file or directory belongs to the user of this process. Links are not followed.</summary>
     public static bool IsOurs(string path)
     {
@@ -133,6 +138,9 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int pid, int signal);
+
+    [LibraryImport("libc", EntryPoint = "link", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int Link(string existing, string name);
 
     [LibraryImport("libc", EntryPoint = "setsid", SetLastError = true)]
     private static partial int SetSid();
