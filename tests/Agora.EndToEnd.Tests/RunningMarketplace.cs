@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Agora.Client;
 using Agora.Cluster;
-using Agora.Contracts.Replication;
 using Agora.EndToEnd.Tests;
 using Agora.Launcher;
 using Agora.Testing;
@@ -16,7 +16,7 @@ namespace Agora.EndToEnd.Tests;
 /// A whole marketplace of real processes, on its own ports and in its own directory, operated with <c>./agora</c> as a
 /// person does. Its logs are kept in <c>artifacts/cluster-logs</c>.
 /// </summary>
-public class RunningMarketplace : IAsyncLifetime
+public class RunningMarketplace : ITradedMarketplace, IAsyncLifetime
 {
     /// <summary>The collection of tests that kill processes, which must not run beside each other.</summary>
     public const string OneAtATime = "one at a time";
@@ -49,6 +49,8 @@ public class RunningMarketplace : IAsyncLifetime
 
     /// <summary>The cluster file that clients use.</summary>
     public virtual ClusterFile Clients => Cluster;
+
+    public ReplicaOptions CallOptions { get; } = new();
 
     public string Data => Path.Combine(_directory, "data");
     public TradeLedger Ledger { get; } = new();
@@ -99,6 +101,32 @@ public class RunningMarketplace : IAsyncLifetime
 
     public Task UpAsync() => AgoraAsync(["up", "--detach", "--cluster", ClusterPath, "--data", Data, .. _options]);
 
+    /// <summary>Puts a back-up into the data directory of a marketplace that has not started.</summary>
+    public async Task RestoreAsync(string backup)
+    {
+        await File.WriteAllTextAsync(ClusterPath, Cluster.ToJson());
+        await AgoraAsync("restore", backup, "--cluster", ClusterPath, "--data", Data);
+    }
+
+    /// <summary>kill −9 of the supervisor and of every process.</summary>
+    public async Task KillAllAsync()
+    {
+        var supervisor = new DataDirectory(Data).Holder()!.Value;
+        foreach (var pid in (await StatusAsync()).Processes.Select(p => p.Pid!.Value).Prepend(supervisor))
+        {
+            try
+            {
+                using var process = Process.GetProcessById(pid);
+                process.Kill();
+                await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+            }
+            catch (ArgumentException)
+            {
+                // It has noticed that its supervisor is gone, and has ended.
+            }
+        }
+    }
+
     /// <summary>Runs one process in the foreground, which must fail; returns what it says.</summary>
     public async Task<string> RunFailsAsync(string component, string replica)
     {
@@ -134,38 +162,7 @@ public class RunningMarketplace : IAsyncLifetime
         );
 
     /// <summary>Checks that all replicas of each database have applied and hold the same.</summary>
-    public async Task ReplicasAgreeAsync()
-    {
-        foreach (var database in new[] { Cluster.Customers, Cluster.Products })
-        {
-            var component = database == Cluster.Customers ? Components.Customers : Components.Products;
-            GrpcChannel[] channels = [.. database.Replicas.Select((_, i) => Channel(component, i))];
-            try
-            {
-                var digests = await UntilAsync(
-                    "all replicas have applied the same",
-                    async () =>
-                    {
-                        var replies = await Task.WhenAll(
-                            channels.Select(async c =>
-                                await new Replica.ReplicaClient(c).GetDigestAsync(
-                                    new DigestRequest(),
-                                    deadline: DateTime.UtcNow.AddSeconds(30)
-                                )
-                            )
-                        );
-                        return replies.Select(r => r.Position).Distinct().Count() == 1 ? replies : null;
-                    }
-                );
-                Assert.Single(digests.Select(d => d.Digest).Distinct());
-                Assert.True(digests[0].Position > 0);
-            }
-            finally
-            {
-                Array.ForEach(channels, c => c.Dispose());
-            }
-        }
-    }
+    public Task ReplicasAgreeAsync() => ReplicaDigests.AgreeAsync(Cluster, Channel);
 
     /// <summary>A gRPC channel to a replica, with the operator's identity.</summary>
     public GrpcChannel Channel(string component, int replica)

@@ -50,7 +50,21 @@ public sealed class TradeLedger
         Interlocked.Increment(ref _purchases);
     }
 
-    public void Rated(string itemId, Thumb thumb) => _sellers[_items[itemId].Seller].Thumbs.Enqueue((itemId, thumb));
+    // An item of before a restore is in another ledger.
+    public void Rated(string itemId, Thumb thumb)
+    {
+        if (_items.TryGetValue(itemId, out var item))
+        {
+            _sellers[item.Seller].Thumbs.Enqueue((itemId, thumb));
+        }
+    }
+
+    /// <summary>All that was acknowledged so far.</summary>
+    public AcknowledgedTrade Acknowledged() =>
+        new(
+            [.. _sellers.Select(s => (s.Value.Username, Items(s.Key)))],
+            [.. _buyers.Select(b => (b.Value.Username, (IReadOnlyList<Receipt>)[.. b.Value.Receipts]))]
+        );
 
     /// <summary>
     /// Checks that the books balance: every acknowledged write is there, and nothing else is. Units registered are on
@@ -128,10 +142,13 @@ public sealed class TradeLedger
         }
     }
 
+    private IReadOnlyList<string> Items(long seller) =>
+        [.. _items.Where(i => i.Value.Seller == seller).Select(i => i.Key)];
+
     private static string Votes(SellerEntry seller, string itemId) =>
         $"+{seller.Thumbs.Count(t => t == (itemId, Thumb.Up))} -{seller.Thumbs.Count(t => t == (itemId, Thumb.Down))}";
 
-    private static IEnumerable<string> Lines(
+    internal static IEnumerable<string> Lines(
         IEnumerable<(string Id, decimal Total, IReadOnlyList<PurchaseLine> Lines)> purchases
     ) =>
         purchases
@@ -142,7 +159,7 @@ public sealed class TradeLedger
             })
             .Order(StringComparer.Ordinal);
 
-    private static async Task<List<Purchase>> PurchasesAsync(BuyerClient client)
+    internal static async Task<List<Purchase>> PurchasesAsync(BuyerClient client)
     {
         List<Purchase> all = [];
         string? cursor = null;
@@ -155,7 +172,7 @@ public sealed class TradeLedger
         return all;
     }
 
-    private static async Task<List<Item>> ItemsAsync(SellerClient client)
+    internal static async Task<List<Item>> ItemsAsync(SellerClient client)
     {
         List<Item> all = [];
         string? cursor = null;

@@ -27,11 +27,11 @@ public sealed class Traders : IAsyncDisposable
 
     private static int s_people;
 
-    private readonly RunningMarketplace _marketplace;
+    private readonly ITradedMarketplace _marketplace;
     private readonly CancellationTokenSource _stop = new();
     private readonly List<Task> _loops = [];
 
-    public Traders(RunningMarketplace marketplace) => _marketplace = marketplace;
+    public Traders(ITradedMarketplace marketplace) => _marketplace = marketplace;
 
     /// <summary>Calls that failed though they should not have.</summary>
     public ConcurrentQueue<string> Failures { get; } = new();
@@ -40,10 +40,22 @@ public sealed class Traders : IAsyncDisposable
         group.Replicas.Select(r => new Uri($"http://{r.Dial().Host}:{r.Dial().Port}"));
 
     public SellerClient Seller(int? server = null) =>
-        new(Servers(_marketplace.Clients.SellerServers), new ReplicaOptions { Start = server });
+        new(
+            _marketplace.Clients.AddressesOf(_marketplace.Clients.SellerServers),
+            _marketplace.CallOptions with
+            {
+                Start = server,
+            }
+        );
 
     public BuyerClient Buyer(int? server = null) =>
-        new(Servers(_marketplace.Clients.BuyerServers), new ReplicaOptions { Start = server });
+        new(
+            _marketplace.Clients.AddressesOf(_marketplace.Clients.BuyerServers),
+            _marketplace.CallOptions with
+            {
+                Start = server,
+            }
+        );
 
     /// <summary>Opens the accounts, puts the first items up for sale, and then trades until disposed.</summary>
     public async Task StartAsync(int sellers, int buyers)
