@@ -9,6 +9,9 @@ namespace RotatingSequencer.Simulation;
 /// </content>
 internal sealed partial class SimulatedMember
 {
+    /// <summary>Longest time that copying a state takes: less than the group has to settle.</summary>
+    private const long MaxCopying = 2_000_000;
+
     private void Step()
     {
         if (_core is not { } core || _world.Now < _pausedUntil)
@@ -275,7 +278,7 @@ internal sealed partial class SimulatedMember
         var (life, holder) = (_life, holders[_random.Next(holders.Count)]);
         _copying = true;
         _world.At(
-            _world.Now + Slowly(4 * _setup.Hop),
+            _world.Now + Math.Min(Slowly(4 * _setup.Hop), MaxCopying),
             () =>
             {
                 if (_life == life)
