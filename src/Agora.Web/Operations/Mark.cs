@@ -17,7 +17,7 @@ public readonly record struct Mark(string Glyph, string Word, string Style)
         ArgumentNullException.ThrowIfNull(process);
         return process.State switch
         {
-            ProcessState.Running when process.Database?.Joining is not null => new("◐", "joins", "between"),
+            ProcessState.Running when process.Database?.Joining is { } joining => new("◐", Joins(joining), "between"),
             ProcessState.Running when process.Lag > MaxLag => new("▲", "behind", "between"),
             ProcessState.Running => new("●", "up", "up"),
             ProcessState.Unresponsive => new("▲", "does not answer", "down"),
@@ -28,4 +28,7 @@ public readonly record struct Mark(string Glyph, string Word, string Style)
             var between => new("◐", between, "between"),
         };
     }
+
+    private static string Joins(JoiningProgress joining) =>
+        joining.TotalBytes is > 0 and var total ? $"joins, {100 * joining.FetchedBytes / total}%" : "joins";
 }

@@ -46,6 +46,7 @@ internal sealed class OperationsFunctions(
             "kill" => ProcessAct.Kill,
             "stop" => ProcessAct.Stop,
             "start" => ProcessAct.Start,
+            "replace" => ProcessAct.Replace,
             _ => null,
         };
         if (named is not { } act)

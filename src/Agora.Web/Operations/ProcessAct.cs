@@ -13,4 +13,9 @@ public enum ProcessAct
 
     /// <summary>Start it again.</summary>
     Start,
+
+    /// <summary>
+    /// Set aside what a database replica has, and start it as a new one that copies the state from the others.
+    /// </summary>
+    Replace,
 }

@@ -142,6 +142,7 @@ internal sealed class ControlRoom : IControlRoom, IAsyncDisposable
                 {
                     ProcessAct.Kill => "kill",
                     ProcessAct.Stop => "stop",
+                    ProcessAct.Replace => "replace",
                     _ => "start",
                 },
                 process,

@@ -103,8 +103,6 @@ internal sealed class GroupHistory
     /// </summary>
     public void Forget(int member, Claims claims)
     {
-        var kept = (int)Math.Max(claims.Locals[member] + 1, _numbered[member]);
-        _bodies[member].RemoveRange(kept, Math.Max(0, _bodies[member].Count - kept));
         var last = _numbers.Count - 1;
         if (last > claims.Sequences && last % _bodies.Length == member)
         {
@@ -112,6 +110,9 @@ internal sealed class GroupHistory
             _numbers.RemoveAt(last);
             _numberedUpTo.RemoveAt(last);
         }
+
+        var kept = (int)Math.Max(claims.Locals[member] + 1, _numbered[member]);
+        _bodies[member].RemoveRange(kept, Math.Max(0, _bodies[member].Count - kept));
     }
 
     public RequestId IdOf(long number) => _numbers[(int)number];

@@ -90,17 +90,25 @@ public sealed class OperationsPageTests(BrowserFixture browser) : IAsyncLifetime
         Assert.Empty(window.Complaints);
     }
 
-    [Fact]
-    public async Task What_is_down_can_be_started()
+    [Theory]
+    [InlineData("start", "products/1")]
+    [InlineData("replace", "products/1")]
+    [InlineData("start", "payments/0")]
+    public async Task What_is_down_can_be_started_and_a_database_replica_replaced(string act, string process)
     {
         var now = DateTime.UtcNow;
-        _host.Room.Show(Pictures.Well(now).With("products/1", p => p.Killed(now)));
+        _host.Room.Show(Pictures.Well(now).With(process, p => p.Killed(now)));
         await using var window = await OpenAsync(script: false);
+        var anchor = process.Replace('/', '-');
 
-        Assert.Equal(0, await window.Page.Locator("#kill-products-1").CountAsync());
-        await window.Page.ClickAsync("#start-products-1");
+        Assert.Equal(0, await window.Page.Locator($"#kill-{anchor}").CountAsync());
+        Assert.Equal(process == "payments/0" ? 0 : 1, await window.Page.Locator($"#replace-{anchor}").CountAsync());
+        await window.Page.ClickAsync($"#{act}-{anchor}");
 
-        await Wait.UntilAsync("it is asked for", () => _host.Room.Acts.Contains("Start products/1"));
+        await Wait.UntilAsync(
+            "it is asked for",
+            () => _host.Room.Acts.Contains($"{(act == "start" ? "Start" : "Replace")} {process}")
+        );
     }
 
     [Fact]
