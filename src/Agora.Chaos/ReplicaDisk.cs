@@ -2,7 +2,7 @@ namespace Agora.Chaos;
 
 /// <summary>What chaos does to the directory of a replica that is dead.</summary>
 /// <remarks>
-/// A copy leaves out the lock, which belongs to a process, and what the replica has set aside, which it does not read.
+/// A copy leaves out locks, which belong to a process, and what the replica has set aside, which it does not read.
 /// </remarks>
 internal static class ReplicaDisk
 {
@@ -11,7 +11,8 @@ internal static class ReplicaDisk
     private const string State = "state.db";
     private const int StateHeader = 100;
 
-    private static readonly string[] s_leftOut = ["lock", "set-aside"];
+    private const string Lock = "lock";
+    private const string SetAside = "set-aside";
 
     /// <summary>The directory is gone.</summary>
     public static void Lose(string directory)
@@ -77,7 +78,8 @@ internal static class ReplicaDisk
                 .. Directory
                     .GetFiles(directory, "*", SearchOption.AllDirectories)
                     .Where(f =>
-                        !s_leftOut.Contains(Path.GetRelativePath(directory, f).Split(Path.DirectorySeparatorChar)[0])
+                        Path.GetFileName(f) != Lock
+                        && !f.StartsWith(Path.Combine(directory, SetAside) + "/", StringComparison.Ordinal)
                     )
                     .Order(StringComparer.Ordinal),
             ];

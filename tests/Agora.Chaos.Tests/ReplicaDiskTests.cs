@@ -11,6 +11,7 @@ public sealed class ReplicaDiskTests : IDisposable
     public ReplicaDiskTests()
     {
         Write("lock", []);
+        Write("journal/lock", []);
         Write("state.db", [.. Enumerable.Repeat((byte)7, 5000)]);
         Write("state.db-wal", [7, 7, 7]);
         Write("journal/journal-0000000000", [1, 2, 3, 0, 0, 0, 0]);
