@@ -144,6 +144,7 @@ public sealed class ReplicatedStore : IDisposable
         try
         {
             Directory.CreateDirectory(directory);
+            StoreHeader.Check(Path.GetFullPath(Path.Combine(directory, FileName)));
             store = new ReplicatedStore(directory, stateMachine, readers, whenDamaged, bounds, owner, takesLock);
             store.Initialize();
             return store;
