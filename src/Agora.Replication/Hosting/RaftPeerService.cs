@@ -10,7 +10,7 @@ internal sealed class RaftPeerService(RaftReplicator raft) : RaftPeer.RaftPeerBa
 {
     public override Task<StandingReply> GetStanding(StandingRequest request, ServerCallContext context)
     {
-        raft.Check.Compare(
+        var isPeer = raft.Check.Compare(
             request.Place is { } place
                 ? string.Create(CultureInfo.InvariantCulture, $"{raft.Check.Place.Database}/{place.Replica}")
                 : context.Peer,
@@ -20,6 +20,16 @@ internal sealed class RaftPeerService(RaftReplicator raft) : RaftPeer.RaftPeerBa
         if (raft.Status.Leader is int leader)
         {
             reply.Leader = leader;
+        }
+
+        if (isPeer && raft.AcknowledgedBy(request.Place.Replica) is { } known)
+        {
+            reply.Acknowledged = new Acknowledged
+            {
+                Term = known.Term,
+                Index = known.Index,
+                Committed = known.Committed,
+            };
         }
 
         return Task.FromResult(reply);

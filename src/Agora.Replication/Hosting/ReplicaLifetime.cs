@@ -66,7 +66,7 @@ internal sealed class ReplicaLifetime(
     {
         var reason = await directory.Condemned;
         logger.LogCritical("What this replica holds is of no use, and it ends: {Reason}", reason);
-        application.StopApplication();
+        EndProcess();
     }
 
     private async Task EndProcessOnFailureAsync()
@@ -83,7 +83,10 @@ internal sealed class ReplicaLifetime(
                 "The replica cannot go on and ends: {Reason}",
                 e.Message
             );
-            application.StopApplication();
+            EndProcess();
         }
     }
+
+    // A start that is interrupted would end with a message of its own, and not with the reason.
+    private void EndProcess() => application.ApplicationStarted.Register(application.StopApplication);
 }

@@ -52,6 +52,9 @@ internal sealed class CommitRule(int members, long committed)
     /// <summary>The term in which this replica leads and appends; null while it follows.</summary>
     public long? LeadTerm => _leadTerm;
 
+    /// <summary>The first entry of the term in which it leads. Without meaning while it follows.</summary>
+    public long FirstOfTerm => _firstOfTerm;
+
     /// <summary>This replica appends its first entry as the leader of a term.</summary>
     public void Lead(long term, long first)
     {

@@ -23,11 +23,13 @@ internal sealed class RaftNode : IAsyncDisposable
     private readonly ReplicaDirectory _directory;
     private readonly ReplicaFiles _files;
     private readonly JoinProcedure _join;
+    private readonly ReturnProcedure _return;
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private volatile LibraryNode? _current;
     private volatile Ballot? _ballot;
+    private volatile RaftLog? _returning; // What it comes back with, until it takes part.
     private Task _life = Task.CompletedTask;
 
     public RaftNode(
@@ -47,6 +49,7 @@ internal sealed class RaftNode : IAsyncDisposable
         (_settings, _identity, _loggers) = (settings, identity, loggers);
         _logger = loggers.CreateLogger<RaftNode>();
         _join = new JoinProcedure(LibraryMembers.IdOf(group, _replica), directory, store, files, peers, _logger);
+        _return = new ReturnProcedure(peers, files.Location, _logger);
     }
 
     /// <summary>What this replica takes part with; null while it is out of the group.</summary>
@@ -71,7 +74,10 @@ internal sealed class RaftNode : IAsyncDisposable
     public int Resyncs => _join.Resyncs;
 
     /// <summary>How far it is with joining; null while it takes part.</summary>
-    public JoinProgress? Joining => _current is null ? _join.Progress : null;
+    public JoinProgress? Joining =>
+        _current is not null ? null
+        : _returning is not null ? new JoinProgress(ReturnProcedure.Reason, 0, null)
+        : _join.Progress;
 
     /// <summary>The replica that leads, as far as known here; itself only while it may serve.</summary>
     public int? Leader => _current?.Leader;
@@ -90,7 +96,7 @@ internal sealed class RaftNode : IAsyncDisposable
     }
 
     /// <summary>
-    /// Takes part where log and state are there; otherwise begins to join, without waiting for the others.
+    /// Begins to take part where log and state are there, and otherwise to join, without waiting for the others.
     /// </summary>
     /// <exception cref="IOException">The directory or the port cannot be used, or what is there does not fit
     /// together.</exception>
@@ -101,17 +107,18 @@ internal sealed class RaftNode : IAsyncDisposable
         {
             _files.WarnOfStrays(_logger);
             (var log, _ballot) = _files.Take();
-            if (log is not null && _ballot is { } ballot)
+            if (_group.Replicas.Count > 1)
+            {
+                _returning = log;
+                ThrowIfTaken(own);
+            }
+            else if (log is not null && _ballot is { } ballot)
             {
                 await TakePartAsync(log, ballot, cancellationToken);
             }
-            else if (_group.Replicas.Count == 1)
-            {
-                await BeginAloneAsync(cancellationToken);
-            }
             else
             {
-                ThrowIfTaken(own);
+                await BeginAloneAsync(cancellationToken);
             }
         }
         catch (SocketException e)
@@ -137,6 +144,7 @@ internal sealed class RaftNode : IAsyncDisposable
         await _stop.CancelAsync();
         await _life;
         await LeaveAsync();
+        _returning?.Dispose();
         _ballot?.Dispose();
     }
 
@@ -147,6 +155,13 @@ internal sealed class RaftNode : IAsyncDisposable
     {
         try
         {
+            if (_returning is { } own && _ballot is { } promised)
+            {
+                await _return.ThrowIfOlderCopyAsync(own, promised, _stop.Token);
+                await TakePartAsync(own, promised, _stop.Token);
+                _returning = null;
+            }
+
             while (true)
             {
                 if (_current is null)
@@ -170,7 +185,8 @@ internal sealed class RaftNode : IAsyncDisposable
         }
         catch (Exception e)
         {
-            _failed.TrySetException(Explain(e));
+            // As it is: damage condemns the directory.
+            _failed.TrySetException(e);
         }
     }
 
@@ -230,8 +246,8 @@ internal sealed class RaftNode : IAsyncDisposable
         }
     }
 
-    // A replica that joins listens only when it takes part. If another program has the port, the operator should learn
-    // that at once.
+    // A replica listens only when it takes part. If another program has the port, the operator should learn that at
+    // once.
     private static void ThrowIfTaken(IPEndPoint own)
     {
         using TcpListener probe = new(own);

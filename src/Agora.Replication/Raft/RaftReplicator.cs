@@ -74,6 +74,17 @@ internal sealed class RaftReplicator : IReplicator, IStateSource
     /// <summary>What a connection for reports begins with, if a replica of the same group made it.</summary>
     public byte[] Preface { get; }
 
+    /// <summary>
+    /// What another replica has acknowledged to this one, as far as this process knows; null where it knows nothing.
+    /// </summary>
+    public Acknowledgement? AcknowledgedBy(int replica) =>
+        _node.Current is { } member
+        && replica >= 0
+        && replica < _directory.Owner.Replicas
+        && member.State.AcknowledgedBy(replica) is { Term: > 0 } known
+            ? known
+            : null;
+
     /// <summary>Compares groups with another replica that has come to ask.</summary>
     public GroupCheck Check => _check;
 

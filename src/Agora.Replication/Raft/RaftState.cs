@@ -25,6 +25,9 @@ internal sealed class RaftState : IDisposable
     private readonly TaskCompletionSource _needsState = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    // By replica number.
+    private readonly Acknowledgement[] _acknowledged;
+
     private Task _sync = Task.CompletedTask;
     private volatile PublishedReport _report;
 
@@ -37,6 +40,7 @@ internal sealed class RaftState : IDisposable
     {
         (Log, Ballot, _applier, _isAlone) = (log, ballot, applier, members == 1);
         _rule = new CommitRule(members, Math.Max(applied, log.BaseIndex));
+        _acknowledged = new Acknowledgement[members];
         _report = new PublishedReport(_rule.Report(ballot.State.Term));
     }
 
@@ -224,11 +228,27 @@ internal sealed class RaftState : IDisposable
     /// <param name="follower">Tells the followers apart, by reference.</param>
     /// <param name="term">The term of the request.</param>
     /// <param name="index">Where the request's entries end.</param>
-    public void Acknowledge(object follower, long term, long index)
+    /// <param name="replica">Its number, where the answer says that all this is on its disk; null where it is not
+    /// known.</param>
+    public void Acknowledge(object follower, long term, long index, int? replica = null)
     {
         lock (_gate)
         {
             _rule.Acknowledge(follower, term, index);
+            if (replica is { } number && _rule.LeadTerm == term)
+            {
+                ref var known = ref _acknowledged[number];
+                known = known.With(term, index, _rule.FirstOfTerm, CommitIndex);
+            }
+        }
+    }
+
+    /// <summary>What another replica has acknowledged to this one.</summary>
+    public Acknowledgement AcknowledgedBy(int replica)
+    {
+        lock (_gate)
+        {
+            return _acknowledged[replica];
         }
     }
 

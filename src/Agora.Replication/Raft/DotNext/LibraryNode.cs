@@ -38,6 +38,7 @@ internal sealed class LibraryNode : IAsyncDisposable
         (_replica, State, _log, _members, _logger) = (replica, state, log, members, logger);
         _cluster = new RaftCluster(configuration) { AuditTrail = log };
         log.MoreToSend = () => _ = ReplicateSoonAsync();
+        log.ReplicaAt = members.IndexOf;
     }
 
     public RaftState State { get; }

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Runtime.CompilerServices;
 using DotNext.IO;
 using DotNext.IO.Log;
 using DotNext.Net.Cluster;
@@ -31,6 +33,7 @@ internal sealed class LogAdapter : WriteAheadLog, IPersistentState
 {
     private readonly RaftState _state;
     private readonly CommandApplier _applier;
+    private readonly ConditionalWeakTable<object, object> _replicas = [];
 
     private LogAdapter(string unusedLog, RaftState state, CommandApplier applier)
         : base(
@@ -42,6 +45,9 @@ internal sealed class LogAdapter : WriteAheadLog, IPersistentState
     /// Called on the leader when a follower must be sent more than it was: another part, or what comes before.
     /// </summary>
     public Action? MoreToSend { get; set; }
+
+    /// <summary>The number of the replica at an address; −1 for none.</summary>
+    public Func<EndPoint?, int> ReplicaAt { get; set; } = _ => -1;
 
     bool IAuditTrail.IsLogEntryLengthAlwaysPresented => true;
 
@@ -214,7 +220,8 @@ internal sealed class LogAdapter : WriteAheadLog, IPersistentState
             || (refuses && sent.IsSnapshot);
         if (holds)
         {
-            _state.Acknowledge(follower, leadTerm, sent.End);
+            // One that refuses a snapshot holds these entries, perhaps not on its disk yet. They are committed.
+            _state.Acknowledge(follower, leadTerm, sent.End, sent.IsSnapshot ? null : ReplicaOf(follower));
         }
 
         // Refused entries: the follower misses what goes before. The library moves the follower's next index back with
@@ -230,6 +237,13 @@ internal sealed class LogAdapter : WriteAheadLog, IPersistentState
         return holds && !sent.IsLast
             ? (TResult)(object)(answer with { Value = answer.Value with { Result = HeartbeatResult.Replicated } })
             : result;
+    }
+
+    // Found once for each follower and leadership.
+    private int? ReplicaOf(object follower)
+    {
+        var number = (int)_replicas.GetValue(follower, f => ReplicaAt(LibraryFollowers.AddressOf(f)));
+        return number < 0 ? null : number;
     }
 
     /// <summary>What a follower was sent.</summary>
