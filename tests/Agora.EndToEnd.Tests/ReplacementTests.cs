@@ -27,39 +27,43 @@ public sealed class ReplacementTests(RunningMarketplace marketplace)
         await marketplace.AllRunningAsync();
         await traders.GoOnAsync();
 
-        List<Action> faults =
-        [
-            () => Directory.Delete(directory, recursive: true),
-            () => Flip(Path.Combine(directory, "state.db"), at: 3),
-        ];
-        if (component == Components.Customers)
-        {
-            faults.AddRange([
-                () => Flip(Journal(directory), at: 3),
-                () => Flip(Journal(directory), at: 200),
-                () => Directory.Delete(Path.Combine(directory, "journal"), recursive: true),
-                () => File.Delete(Path.Combine(directory, "state.db")),
-                () => older.PutInPlaceOf(directory),
-                () =>
-                {
-                    using var other = new Copied(DirectoryOf(component, replica - 1));
-                    other.PutInPlaceOf(directory);
-                },
-            ]);
-        }
-
-        foreach (var fault in faults)
+        foreach (var (fault, reason) in component == Components.Customers ? OfCustomers() : OfProducts())
         {
             await marketplace.CommandAsync("stop", name);
             fault();
             await marketplace.CommandAsync("start", name);
-            await marketplace.AllRunningAsync();
+            await ServesAsync(name);
+            Assert.Contains(reason, ReasonIn(directory), StringComparison.Ordinal);
             await traders.GoOnAsync();
         }
 
         await traders.StopAsync();
         await marketplace.Ledger.AuditAsync(() => traders.Seller(), () => traders.Buyer());
         await marketplace.ReplicasAgreeAsync();
+
+        // What is wrong with the disk, and what the replica says of what it set aside.
+        (Action Fault, string Reason)[] OfCustomers() =>
+            [
+                (() => Directory.Delete(directory, recursive: true), ""),
+                (() => Flip(Path.Combine(directory, "state.db"), at: 3), "file is not a database"),
+                (() => Flip(Journal(directory), at: 3), "journal"),
+                (() => Flip(Journal(directory), at: 200), "journal"),
+                (() => Directory.Delete(Path.Combine(directory, "journal"), recursive: true), "journal"),
+                (() => File.Delete(Path.Combine(directory, "state.db")), ""),
+                (() => older.PutInPlaceOf(directory), ""),
+                (() => PutOtherInPlaceOf(component, replica), "belongs to replica"),
+            ];
+
+        (Action Fault, string Reason)[] OfProducts() =>
+            [
+                (() => Directory.Delete(directory, recursive: true), ""),
+                (() => Flip(Path.Combine(directory, "state.db"), at: 3), "file is not a database"),
+                (() => Flip(Path.Combine(directory, "raft", "ballot"), at: 20), ""),
+                (() => Flip(Log(directory), at: 3), "has a damaged header"),
+                (() => Flip(Log(directory), at: 100), "is damaged at byte"),
+                (() => older.PutInPlaceOf(directory), "is an older copy of this replica's own files"),
+                (() => PutOtherInPlaceOf(component, replica), "belongs to replica"),
+            ];
     }
 
     [Theory]
@@ -79,6 +83,37 @@ public sealed class ReplacementTests(RunningMarketplace marketplace)
 
     private string DirectoryOf(string component, int replica) =>
         Path.Combine(marketplace.Data, $"{component}-{replica}");
+
+    private void PutOtherInPlaceOf(string component, int replica)
+    {
+        using Copied other = new(DirectoryOf(component, replica - 1));
+        other.PutInPlaceOf(DirectoryOf(component, replica));
+    }
+
+    // The whole marketplace serves also while a products replica is away.
+    private Task ServesAsync(string name) =>
+        RunningMarketplace.UntilAsync(
+            $"{name} serves",
+            async () =>
+                (await marketplace.AllRunningAsync()).Processes.Single(p => p.Name == name)
+                    is { State: ProcessState.Running, Database: { Ready: true, Joining: null } } process
+                    ? process
+                    : null
+        );
+
+    /// <summary>Why the replica set aside what it held last; empty where it never did.</summary>
+    private static string ReasonIn(string directory) =>
+        Path.Combine(directory, "set-aside") is var aside && Directory.Exists(aside)
+            ? File.ReadAllText(
+                Path.Combine(
+                    Directory.GetDirectories(aside).MaxBy(d => int.Parse(d.Split('-')[^1], provider: null))!,
+                    "reason.txt"
+                )
+            )
+            : "";
+
+    private static string Log(string directory) =>
+        Directory.GetFiles(Path.Combine(directory, "raft"), "*.log").Order(StringComparer.Ordinal).First();
 
     private static string Journal(string directory) =>
         Directory.GetFiles(Path.Combine(directory, "journal"), "journal-*").Single();
