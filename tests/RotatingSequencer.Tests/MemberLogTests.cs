@@ -18,7 +18,7 @@ public sealed class MemberLogTests
 
         Assert.Contains("Member 1 of 3 listens on 127.0.0.1:", logs[1].First, StringComparison.Ordinal);
         await logs[1].WaitForAsync("Member 1 is in epoch ");
-        await logs[1].WaitForAsync("Member 1 takes part, applied: -1");
+        await logs[1].WaitForAsync("Member 1 takes part");
         await members[2].DisposeAsync();
         await logs[2].WaitForAsync("Member 2 has stopped");
         await logs[1].WaitForAsync("Member 1 has not heard member 2 for 3 s; new requests wait until it is heard");

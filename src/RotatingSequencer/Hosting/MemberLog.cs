@@ -96,7 +96,7 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
         switch (status.Phase)
         {
             case MemberPhase.Member:
-                LogTakesPart(_self, status.Applied);
+                LogTakesPart(_self);
                 break;
             case MemberPhase.Copying:
                 LogCopies(_self);
@@ -167,8 +167,8 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
     [LoggerMessage(4, LogLevel.Information, "Member {Member} is in epoch {Epoch}")]
     private partial void LogEpoch(int member, long epoch);
 
-    [LoggerMessage(5, LogLevel.Information, "Member {Member} takes part, applied: {Applied}")]
-    private partial void LogTakesPart(int member, long applied);
+    [LoggerMessage(5, LogLevel.Information, "Member {Member} takes part")]
+    private partial void LogTakesPart(int member);
 
     [LoggerMessage(
         6,
