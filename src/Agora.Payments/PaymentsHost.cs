@@ -62,9 +62,15 @@ public static class PaymentsHost
                     listen.Protocols = HttpProtocols.Http1;
                     if (cluster.Payments.UsesHttps)
                     {
+                        // Its own probe asks it under its own name.
                         var tls = (
                             identity ?? throw new IOException("payments: HTTPS needs a certificate")
-                        ).ServerOptions(SslApplicationProtocol.Http11, Components.BuyerServer, ClusterSecrets.Operator);
+                        ).ServerOptions(
+                            SslApplicationProtocol.Http11,
+                            Components.BuyerServer,
+                            ClusterSecrets.Operator,
+                            Components.Payments
+                        );
                         listen.UseHttps(
                             new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(tls) }
                         );

@@ -212,6 +212,13 @@ public sealed class ClusterSecrets
         return CertificateFile(DirectoryOf(process.Name, process.Host), process.Name);
     }
 
+    /// <summary>Whether this directory holds a process's key.</summary>
+    public bool HasKeyOf(ClusterProcess process)
+    {
+        ArgumentNullException.ThrowIfNull(process);
+        return File.Exists(KeyFile(DirectoryOf(process.Name, process.Host), process.Name));
+    }
+
     /// <summary>The operator's identity; null if this directory does not hold it.</summary>
     /// <exception cref="IOException">Its files cannot be used; the message says which, why, and how to fix
     /// it.</exception>

@@ -14,6 +14,7 @@ internal static class AgoraCommand
             DownCommand.Create(),
             StatusCommand.Create(),
             DoctorCommand.Create(),
+            HealthCommand.Create(),
             ProcessCommands.CreateStop(),
             ProcessCommands.CreateKill(),
             ProcessCommands.CreateStart(),

@@ -17,6 +17,7 @@ namespace Agora.Launcher;
 internal sealed class ClusterProbe : IDisposable
 {
     private const string RaftEngine = "raft";
+    private const string NoAnswer = "it does not answer";
 
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(2);
 
@@ -69,6 +70,36 @@ internal sealed class ClusterProbe : IDisposable
                 Missing = [.. MissingDatabases(processes, answers), .. MissingServers(processes, answers)],
             }
             : StatusReport.Of(processes, answers, local, await MissingAsync(processes, answers, cancellationToken));
+    }
+
+    /// <summary>Asks one process whether it serves.</summary>
+    /// <param name="process">The process.</param>
+    /// <param name="live">Ask only whether it answers.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<ProcessHealth> HealthAsync(ClusterProcess process, bool live, CancellationToken cancellationToken)
+    {
+        if (IsDatabase(process.Component))
+        {
+            var reply = (await AskDatabaseAsync(process, _deadline, cancellationToken)).Replica;
+            var why =
+                reply is null ? NoAnswer
+                : live || reply.Ready ? null
+                : WhyNotReady(reply);
+            return new ProcessHealth(process.Name, why is null, why);
+        }
+
+        var isLive = await AskHealthAsync(process, "/health/live", _deadline, cancellationToken);
+        var health =
+            isLive.IsOk && !live
+                ? await AskHealthAsync(process, "/health/ready", 2 * _deadline, cancellationToken)
+                : isLive;
+        return new ProcessHealth(
+            process.Name,
+            health.IsOk,
+            health.IsOk ? null
+                : isLive.IsOk ? health.Detail ?? "it does not say in time that it is ready"
+                : NoAnswer
+        );
     }
 
     private async Task<ProbeAnswer> AskAsync(
@@ -199,6 +230,11 @@ internal sealed class ClusterProbe : IDisposable
     private bool MayAsk(ClusterProcess process) =>
         process is not { Component: Components.Payments, Endpoints: [{ Name: "https" }, ..] }
         || _identity?.Component is ClusterSecrets.Operator or Components.BuyerServer;
+
+    private static string WhyNotReady(StatusReply reply) =>
+        reply.Details?.Joining is { } joining ? $"it joins its group: {joining.Reason}"
+        : reply.Engine == RaftEngine ? "it waits for a leader to be elected"
+        : "it does not hear all others of its group, and writes wait until it does";
 
     // Asks all at once: a server that hangs must not delay the others' answers.
     private async Task<string?> MissingOfAsync(

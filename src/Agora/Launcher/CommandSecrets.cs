@@ -73,6 +73,18 @@ internal static class CommandSecrets
     public static ComponentIdentity? LoadWatcher(ClusterSecrets secrets, IEnumerable<ClusterProcess> local) =>
         Load(now => secrets.OfWatcher(local, now));
 
+    /// <summary>
+    /// The identity under which a process is asked for its health: its own where its key is here, as in its container
+    /// or on its host; else the watcher's. Null if there is none.
+    /// </summary>
+    public static ComponentIdentity? LoadForHealth(
+        ClusterSecrets secrets,
+        ClusterProcess process,
+        ClusterFile cluster
+    ) =>
+        Load(now => secrets.HasKeyOf(process) ? secrets.Of(process, now) : null)
+        ?? LoadWatcher(secrets, cluster.Processes());
+
     /// <summary>The message for a command that needs the operator's key, and does not find it.</summary>
     public static string NoOperatorMessage(ClusterSecrets secrets) =>
         $"there is no operator's key in {secrets.Directory}, and the databases show nothing without it. "
