@@ -22,7 +22,7 @@ internal sealed class ReplicaMetrics : IDisposable
             "agora.replica.position",
             () => Positions(replicator, store),
             "{position}",
-            "Positions of the log: known here, held by a majority (committed), applied, and durable in the state's file."
+            "Positions of the log: known here, held by a majority (committed), applied, and durable in the file."
         );
         Gauge("replica.lag", "{position}", "Positions that are known here and not applied.", () => Lag(replicator));
         Gauge(

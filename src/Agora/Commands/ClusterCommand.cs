@@ -4,11 +4,16 @@ using Agora.Launcher;
 
 namespace Agora.Commands;
 
-/// <summary><c>agora cluster init</c> and <c>agora cluster keys</c>.</summary>
+/// <summary><c>agora cluster</c>, with <c>init</c> and <c>keys</c>.</summary>
 internal static class ClusterCommand
 {
     public static Command Create() =>
-        new("cluster", "Make a cluster file, and the keys of its processes") { CreateInit(), CreateKeys() };
+        new("cluster", "Make a cluster file, the keys of its processes, and what watches them")
+        {
+            CreateInit(),
+            CreateKeys(),
+            PrometheusCommand.Create(),
+        };
 
     private static Command CreateInit()
     {

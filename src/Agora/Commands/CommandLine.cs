@@ -4,6 +4,7 @@ using System.CommandLine.Parsing;
 using Agora.Client;
 using Agora.Launcher;
 using Agora.Rest;
+using Agora.Telemetry;
 
 namespace Agora.Commands;
 
@@ -40,6 +41,7 @@ internal static class CommandLine
                 return WriteErrors(parse, root, errors);
             }
 
+            using var trace = ClientTrace.Begin(parse);
             return await parse.InvokeAsync(console, cancellationToken);
         }
         catch (AgoraException e)

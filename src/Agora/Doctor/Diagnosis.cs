@@ -7,8 +7,8 @@ namespace Agora.Doctor;
 /// Turns what a marketplace says of itself, twice within seconds, into findings. A pure function: it asks nobody.
 /// </summary>
 /// <remarks>
-/// Counts of processes begin at their start, so what happens now shows only as the difference of two looks. What needs a
-/// difference is left out for a process that was not there both times.
+/// Counts of processes begin at their start, so what happens now shows only as the difference of two looks. What needs
+/// a difference is left out for a process that was not there both times.
 /// </remarks>
 internal sealed class Diagnosis
 {

@@ -203,6 +203,14 @@ internal static class ComponentHost
             }
         );
         builder.Logging.ClearProviders();
+        if (Exporting.Traces)
+        {
+            // Each line names the call that it is about.
+            builder.Logging.Configure(options =>
+                options.ActivityTrackingOptions = ActivityTrackingOptions.TraceId | ActivityTrackingOptions.SpanId
+            );
+        }
+
         if (jsonLogs)
         {
             builder.Logging.AddJsonConsole(options =>

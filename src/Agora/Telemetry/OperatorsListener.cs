@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using Agora.Cluster;
 using Microsoft.AspNetCore.Builder;
@@ -83,7 +84,7 @@ internal static class OperatorsListener
         kestrel.Limits.RequestHeadersTimeout = s_headersTimeout;
         kestrel.Limits.MaxRequestBodySize = 0;
         kestrel.Listen(
-            HostNames.Resolve(endpoint.Host),
+            AddressOf(endpoint.Host),
             endpoint.Port,
             listen =>
             {
@@ -100,6 +101,12 @@ internal static class OperatorsListener
             }
         );
     }
+
+    // A name may be an address that only others see, as with a container's published port.
+    private static IPAddress AddressOf(string host) =>
+        IPAddress.TryParse(host, out var address) ? address
+        : Loopback.Is(host) ? IPAddress.Loopback
+        : IPAddress.Any;
 
     private static Task Answer(HttpContext http, int status, string text)
     {

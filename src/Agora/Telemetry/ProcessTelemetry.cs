@@ -25,6 +25,10 @@ internal sealed class ProcessTelemetry : IDisposable
     // Meters and sources of our own begin so; all of them are listened to.
     private const string Own = "Agora.*";
 
+    // Enough for all functions by all outcomes. The library reserves memory for as many: with its own 2000 a process
+    // would take some MiB more.
+    private const int MaxSeriesOfAMetric = 300;
+
     private readonly string _component;
     private readonly string _instance;
     private readonly Lazy<MeterProvider> _metrics;
@@ -32,11 +36,12 @@ internal sealed class ProcessTelemetry : IDisposable
 
     /// <param name="component">What <c>service.name</c> says, e.g. <c>products</c>.</param>
     /// <param name="instance">What <c>service.instance.id</c> says, e.g. <c>3</c>.</param>
-    public ProcessTelemetry(string component, string instance)
+    /// <param name="isBrief">It ends soon, so that it has no metrics worth sending.</param>
+    public ProcessTelemetry(string component, string instance, bool isBrief = false)
     {
         (_component, _instance) = (component, instance);
         _metrics = new Lazy<MeterProvider>(BuildMetrics);
-        if (Exporting.Metrics)
+        if (Exporting.Metrics && !isBrief)
         {
             _ = _metrics.Value;
         }
@@ -83,6 +88,7 @@ internal sealed class ProcessTelemetry : IDisposable
             .ConfigureResource(Describe)
             .AddMeter(Own, "RotatingSequencer", "System.Runtime")
             .AddMeter("Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel")
+            .AddView("*", new MetricStreamConfiguration { CardinalityLimit = MaxSeriesOfAMetric })
             .AddPrometheusExporter();
         return (Exporting.Metrics ? builder.AddOtlpExporter() : builder).Build();
     }
