@@ -60,7 +60,7 @@ public sealed class ReplacementTests(RunningMarketplace marketplace)
                 (() => Flip(Path.Combine(directory, "state.db"), at: 3), "file is not a database"),
                 (() => Flip(Path.Combine(directory, "raft", "ballot"), at: 20), ""),
                 (() => Flip(Log(directory), at: 3), "has a damaged header"),
-                (() => Flip(Log(directory), at: 100), "is damaged at byte"),
+                (() => Flip(Log(directory), at: 100), "damaged"),
                 (() => older.PutInPlaceOf(directory), "is an older copy of this replica's own files"),
                 (() => PutOtherInPlaceOf(component, replica), "belongs to replica"),
             ];

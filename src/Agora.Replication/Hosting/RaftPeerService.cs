@@ -16,7 +16,12 @@ internal sealed class RaftPeerService(RaftReplicator raft) : RaftPeer.RaftPeerBa
                 : context.Peer,
             request.Place
         );
-        StandingReply reply = new() { Empty = raft.IsEmpty, Place = raft.Check.Place };
+        StandingReply reply = new()
+        {
+            Empty = raft.IsEmpty,
+            Place = raft.Check.Place,
+            TakesPart = raft.TakesPart,
+        };
         if (raft.Status.Leader is int leader)
         {
             reply.Leader = leader;

@@ -49,7 +49,7 @@ internal sealed class RaftNode : IAsyncDisposable
         (_settings, _identity, _loggers) = (settings, identity, loggers);
         _logger = loggers.CreateLogger<RaftNode>();
         _join = new JoinProcedure(LibraryMembers.IdOf(group, _replica), directory, store, files, peers, _logger);
-        _return = new ReturnProcedure(peers, files.Location, _logger);
+        _return = new ReturnProcedure(peers, group.Replicas.Count, files.Location, _logger);
     }
 
     /// <summary>What this replica takes part with; null while it is out of the group.</summary>

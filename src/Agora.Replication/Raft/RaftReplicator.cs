@@ -74,6 +74,9 @@ internal sealed class RaftReplicator : IReplicator, IStateSource
     /// <summary>What a connection for reports begins with, if a replica of the same group made it.</summary>
     public byte[] Preface { get; }
 
+    /// <summary>It takes part in the group.</summary>
+    public bool TakesPart => _node.Current is not null;
+
     /// <summary>
     /// What another replica has acknowledged to this one, as far as this process knows; null where it knows nothing.
     /// </summary>

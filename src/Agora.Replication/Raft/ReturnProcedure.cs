@@ -10,11 +10,15 @@ namespace Agora.Replication.Raft;
 /// <para>An older copy forgets what others rely on: with its vote a leader could be elected that lacks an entry which a
 /// majority holds only together with this replica. That is so until it has caught up, so it must not vote before.</para>
 /// <para>The others know it as long as their processes live (<see cref="Acknowledgement"/>): a leader, and one that has
-/// led before. The wait is bounded, as a replica that was merely restarted may be needed for a majority, and after a
-/// restart of all nobody knows anything. It ends when all have answered, or one that leads; otherwise after
-/// <see cref="MaxRounds"/> rounds of questions. Then the replica goes on with what it has.</para>
+/// led before. Nobody knows what a replica holds that led itself. So where a majority takes part already, and elects a
+/// leader just now, this one waits until they have done so without its vote: then nothing is lost that was
+/// acknowledged with its help.</para>
+/// <para>The wait is bounded, as a replica that was merely restarted may be needed for a majority, and after a restart
+/// of all nobody knows anything. It ends when one that leads has answered, or when all have and are too few to elect a
+/// leader without this one; at the latest after <see cref="MaxRounds"/> rounds of questions, or <see cref="s_maxWait"/>
+/// for an election. Then the replica goes on with what it has.</para>
 /// </remarks>
-internal sealed class ReturnProcedure(RaftPeers peers, string location, ILogger logger)
+internal sealed class ReturnProcedure(RaftPeers peers, int members, string location, ILogger logger)
 {
     /// <summary>What a replica says of itself meanwhile.</summary>
     public const string Reason = "it asks the others what it has acknowledged to them";
@@ -23,11 +27,13 @@ internal sealed class ReturnProcedure(RaftPeers peers, string location, ILogger 
     private const int MaxRounds = 3;
 
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_maxWait = TimeSpan.FromSeconds(3);
 
     /// <summary>Returns when these files may be used.</summary>
     /// <exception cref="ReplicaDamagedException">They are an older copy.</exception>
     public async Task ThrowIfOlderCopyAsync(RaftLog log, Ballot ballot, CancellationToken cancellationToken)
     {
+        var begun = TimeProvider.System.GetTimestamp();
         for (var round = 1; ; round++)
         {
             var answers = peers.Others.Zip(await peers.GetStandingsAsync(cancellationToken)).ToList();
@@ -46,18 +52,21 @@ internal sealed class ReturnProcedure(RaftPeers peers, string location, ILogger 
                 }
             }
 
-            if (
-                answers.TrueForAll(a => a.Second is not null)
-                || answers.Exists(a => a.Second is { HasLeader: true } s && s.Leader == a.First)
-            )
+            if (answers.Exists(a => a.Second is { HasLeader: true } s && s.Leader == a.First))
             {
                 return;
             }
 
-            if (round == MaxRounds)
+            var isElecting = answers.Count(a => a.Second is { TakesPart: true }) > members / 2;
+            if (!isElecting && answers.TrueForAll(a => a.Second is not null))
+            {
+                return;
+            }
+
+            if (isElecting ? TimeProvider.System.GetElapsedTime(begun) > s_maxWait : round >= MaxRounds)
             {
                 logger.LogInformation(
-                    "No leader and not all others have said what this replica has acknowledged; it goes on"
+                    "No leader has said what this replica has acknowledged, and not all others have; it goes on"
                 );
                 return;
             }
