@@ -18,7 +18,13 @@ public static class ReplicaChannel
     {
         ArgumentNullException.ThrowIfNull(address);
         ArgumentNullException.ThrowIfNull(configure);
-        SocketsHttpHandler handler = new() { UseProxy = false, SslOptions = tls! };
+        // What replicas ask each other belongs to no call of a user's.
+        SocketsHttpHandler handler = new()
+        {
+            UseProxy = false,
+            SslOptions = tls!,
+            ActivityHeadersPropagator = null,
+        };
         GrpcChannelOptions options = new() { HttpHandler = handler, DisposeHttpClient = true };
         configure(handler, options);
         var scheme = tls is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps;

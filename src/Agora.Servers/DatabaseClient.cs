@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Security;
@@ -321,9 +322,9 @@ internal abstract class DatabaseClient<TClient> : IAsyncDisposable
 
                     // No layers without a use: replicas do not redirect, and seldom does anybody trace.
                     handler.AllowAutoRedirect = false;
-                    if (!Exporting.Traces)
+                    if (Exporting.Traces)
                     {
-                        handler.ActivityHeadersPropagator = null;
+                        handler.ActivityHeadersPropagator = DistributedContextPropagator.Current;
                     }
 
                     handler.ConnectTimeout = TimeSpan.FromSeconds(1);

@@ -30,8 +30,8 @@ internal static class TraceField
         var field = result.AsSpan(message.Length);
         (field[0], field[1], field[2]) = ((byte)(s_tag & 0x7F | 0x80), (byte)(s_tag >> 7), Length);
         field = field[(TagSize + 1)..];
-        context.TraceId.CopyTo(field);
-        context.SpanId.CopyTo(field[TraceIdLength..]);
+        context.TraceId.CopyTo(field[..TraceIdLength]);
+        context.SpanId.CopyTo(field.Slice(TraceIdLength, SpanIdLength));
         field[^1] = (byte)context.TraceFlags;
         return result;
     }

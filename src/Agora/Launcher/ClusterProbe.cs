@@ -410,6 +410,7 @@ internal sealed class ClusterProbe : IDisposable
                     // Long enough to keep the connection between two questions of a supervisor.
                     PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5),
                     UseProxy = false,
+                    ActivityHeadersPropagator = null,
                     SslOptions = process.Component
                         is Components.SellerServer
                             or Components.BuyerServer
@@ -435,6 +436,7 @@ internal sealed class ClusterProbe : IDisposable
                 {
                     PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5),
                     UseProxy = false,
+                    ActivityHeadersPropagator = null,
                     SslOptions = _identity?.ClientOptions(process.Component, process.Replica),
                 }
             )

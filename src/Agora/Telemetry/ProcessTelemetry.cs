@@ -46,7 +46,8 @@ internal sealed class ProcessTelemetry : IDisposable
             _ = _metrics.Value;
         }
 
-        _traces = Exporting.Traces ? BuildTraces() : null;
+        // A supervisor serves no calls.
+        _traces = Exporting.Traces && component != Supervisor ? BuildTraces() : null;
     }
 
     /// <summary>The version of this program.</summary>
@@ -98,6 +99,7 @@ internal sealed class ProcessTelemetry : IDisposable
             .ConfigureResource(Describe)
             .AddSource(Own, "System.Net.Http")
             .AddAspNetCoreInstrumentation(options => options.Filter = IsOfUsers)
+            .AddProcessor(new CallsOfNobody())
             .AddOtlpExporter()
             .Build();
 
@@ -105,8 +107,7 @@ internal sealed class ProcessTelemetry : IDisposable
     private static bool IsOfUsers(HttpContext http) =>
         !http.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal)
         && !http.Request.Path.StartsWithSegments(MetricsPath, StringComparison.Ordinal)
-        && !http.Request.Path.StartsWithSegments("/agora.replication.Replica", StringComparison.Ordinal)
-        && !http.Request.Path.StartsWithSegments("/agora.replication.ReplicaPeer", StringComparison.Ordinal);
+        && http.Request.Path.Value?.StartsWith("/agora.replication.", StringComparison.Ordinal) is not true;
 
     private void Describe(ResourceBuilder resource) =>
         resource.AddService(_component, "agora", Version, autoGenerateServiceInstanceId: false, _instance);
