@@ -72,6 +72,7 @@ public sealed class ClusterSecretsTests : IDisposable
                 .Default.Processes()
                 .Select(p => p.Name.Replace('/', '-'))
                 .Append("operator")
+                .Append("metrics")
                 .SelectMany(n => new[] { n + ".crt", n + ".key" }),
         ];
         Assert.Equal(
