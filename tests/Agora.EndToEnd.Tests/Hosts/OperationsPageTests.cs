@@ -1,0 +1,227 @@
+using Agora.Backups;
+using Agora.Cluster;
+using Xunit;
+
+namespace Agora.EndToEnd.Tests.Hosts;
+
+/// <summary>
+/// Every step of <c>docs/operations.md</c>, word for word, on five hosts that share nothing but a network. Users trade
+/// all the time, and in the end everything that was acknowledged to them is there. Other than there, the users'
+/// certificate has signed itself, and their requests are not limited.
+/// </summary>
+[Collection(RunningMarketplace.OneAtATime)]
+public sealed class OperationsPageTests : IAsyncDisposable
+{
+    private const string LostHost = "10.88.0.5";
+    private const string NewHost = "10.88.0.6";
+
+    private readonly OperationsPage _page = OperationsPage.Read(
+        Path.Combine(RunningMarketplace.Root, "docs", "operations.md")
+    );
+
+    private readonly List<string> _addresses = ["10.88.0.1", "10.88.0.2", "10.88.0.3", "10.88.0.4", LostHost];
+    private SeparateHosts? _hosts;
+
+    private SeparateHosts Hosts => _hosts!;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_hosts is not null)
+        {
+            await _hosts.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Five_empty_hosts_trade_are_saved_renewed_replaced_upgraded_and_restored()
+    {
+        Assert.SkipWhen(SeparateHosts.Obstacle is not null, SeparateHosts.Obstacle ?? "");
+        _hosts = await SeparateHosts.MakeAsync();
+        foreach (var address in _addresses.Append(NewHost))
+        {
+            await Hosts.AddAsync(address);
+        }
+
+        // The program that these tests have built is published in the same way.
+        _ = _page.Take("publish");
+        Program("agora-program");
+        HostedMarketplace first = new(Hosts, "cluster");
+        AcknowledgedTrade saved;
+        await OperatorAsync("keys");
+        await first.SuitTradersAsync([.. _addresses, NewHost]);
+        await ForEachAsync("copy", _addresses);
+        await NoHostHasAnothersKeysAsync();
+        await StartAllAsync();
+        await first.AllRunningAsync();
+        await OperatorAsync("status");
+        await OperatorAsync("seed");
+        await using (Traders traders = new(first))
+        {
+            await traders.StartAsync(sellers: 1, buyers: 2);
+            await traders.GoOnAsync();
+
+            saved = first.Ledger.Acknowledged();
+            await OperatorAsync("back up");
+            await traders.GoOnAsync();
+
+            await OperatorAsync("renew");
+            await ForEachAsync("copy keys", _addresses);
+            await traders.GoOnAsync();
+
+            await LoseAndReplaceAsync(first);
+            await traders.GoOnAsync();
+
+            await UpgradeAsync(first);
+            await traders.GoOnAsync();
+
+            await OnEachAsync("disk", _addresses);
+            await traders.StopAsync();
+            await first.AllRunningAsync();
+            await first.Ledger.AuditAsync(() => traders.Seller(), () => traders.Buyer());
+        }
+
+        await first.ReplicasAgreeAsync();
+        await RestoreAsync(saved);
+        Assert.Empty(_page.Left);
+    }
+
+    private async Task StartAllAsync()
+    {
+        await OnEachAsync("start databases", _addresses);
+        await OnEachAsync("start servers", _addresses.Take(4));
+        await OnAsync("start payments", 1);
+        await OnAsync("start web", 0);
+    }
+
+    // Reads go on while the host is away; writes of customers wait for the new one.
+    private async Task LoseAndReplaceAsync(HostedMarketplace marketplace)
+    {
+        await Hosts.LoseAsync(LostHost);
+        await marketplace.UntilAsync(
+            "the host is seen to be away, and products go on",
+            status =>
+                status.Processes.Any(p => p.Name == "customers/4" && p.State != ProcessState.Running)
+                && status.Processes.Any(p => p.Role == "leader")
+        );
+        _addresses[4] = NewHost;
+        await OperatorAsync("replace");
+        await ForEachAsync("copy to the new host", [NewHost]);
+        await OnAsync("start the new host", 4);
+        string[] others = [.. _addresses.Take(4)];
+        await ForEachAsync("copy the new file", others);
+        for (var host = 0; host < others.Length; host++)
+        {
+            await OnAsync("restart replicas", host);
+            await marketplace.ServesAsync($"products/{host}");
+        }
+
+        for (var host = 0; host < others.Length; host++)
+        {
+            await OnAsync("restart servers", host);
+            await OnAsync("restart payments and web", host);
+            await marketplace.ServesAsync($"seller-server/{host}");
+            await marketplace.ServesAsync($"buyer-server/{host}");
+        }
+
+        await marketplace.AllRunningAsync();
+    }
+
+    private async Task UpgradeAsync(HostedMarketplace marketplace)
+    {
+        await ForEachAsync("upgrade copy", _addresses);
+        foreach (var database in (string[])[Components.Products, Components.Customers])
+        {
+            for (var host = 0; host < _addresses.Count; host++)
+            {
+                await OnAsync($"upgrade {database}", host);
+                await marketplace.ServesAsync($"{database}/{host}");
+            }
+        }
+
+        await OnAsync("upgrade payments", 1);
+        await marketplace.ServesAsync("payments/0");
+        for (var host = 0; host < 4; host++)
+        {
+            await OnAsync("upgrade servers", host);
+            await marketplace.ServesAsync($"seller-server/{host}");
+            await marketplace.ServesAsync($"buyer-server/{host}");
+        }
+
+        await marketplace.AllRunningAsync();
+    }
+
+    private async Task RestoreAsync(AcknowledgedTrade saved)
+    {
+        HostedMarketplace second = new(Hosts, "restored");
+        await OnEachAsync("stop all", _addresses);
+        await OperatorAsync("new keys");
+        await second.SuitTradersAsync(_addresses);
+        await ForEachAsync("copy back-up", _addresses);
+        await OnEachAsync("restore", _addresses);
+        await StartAllAsync();
+        await second.AllRunningAsync();
+        await using (Traders traders = new(second))
+        {
+            await saved.IsThereAsync(() => traders.Seller(), () => traders.Buyer());
+            await traders.StartAsync(sellers: 1, buyers: 2);
+            await traders.GoOnAsync();
+            await traders.StopAsync();
+            await second.Ledger.AuditAsync(() => traders.Seller(), () => traders.Buyer());
+        }
+
+        await second.ReplicasAgreeAsync();
+        await Hosts.RunAsync(
+            SeparateHosts.Operator,
+            "agora backup checked --cluster restored/cluster.json && agora backup --verify checked"
+        );
+        Assert.Empty(BackupManifest.Read(Path.Combine(Hosts.OperatorDirectory, "checked")).Problems);
+    }
+
+    private async Task NoHostHasAnothersKeysAsync()
+    {
+        for (var host = 0; host < _addresses.Count; host++)
+        {
+            var keys = (await Hosts.RunAsync(_addresses[host], "ls /etc/agora/secrets")).Split(
+                '\n',
+                StringSplitOptions.RemoveEmptyEntries
+            );
+            Assert.Contains($"customers-{host}.key", keys);
+            Assert.DoesNotContain("authority.key", keys);
+            Assert.DoesNotContain("operator.key", keys);
+            Assert.DoesNotContain($"customers-{(host + 1) % _addresses.Count}.key", keys);
+        }
+    }
+
+    private void Program(string name)
+    {
+        var built = new DirectoryInfo(Path.Combine(RunningMarketplace.Root, "artifacts", "agora", "current"));
+        var target = Path.Combine(Hosts.OperatorDirectory, name);
+        Directory.CreateDirectory(target);
+        foreach (var file in (built.ResolveLinkTarget(returnFinalTarget: true) as DirectoryInfo ?? built).GetFiles())
+        {
+            file.CopyTo(Path.Combine(target, file.Name));
+        }
+    }
+
+    private Task<string> OperatorAsync(string step) => Hosts.RunAsync(SeparateHosts.Operator, _page.Take(step));
+
+    private async Task ForEachAsync(string step, IEnumerable<string> addresses)
+    {
+        foreach (var address in addresses)
+        {
+            await Hosts.RunAsync(SeparateHosts.Operator, _page.Take(step), ("HOST", address));
+        }
+    }
+
+    private async Task OnEachAsync(string step, IEnumerable<string> addresses)
+    {
+        var count = addresses.Count();
+        for (var host = 0; host < count; host++)
+        {
+            await OnAsync(step, host);
+        }
+    }
+
+    private Task<string> OnAsync(string step, int host) =>
+        Hosts.RunAsync(_addresses[host], _page.Take(step), ("N", $"{host}"));
+}
