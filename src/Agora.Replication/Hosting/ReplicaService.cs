@@ -116,7 +116,7 @@ internal sealed class ReplicaService(
     {
         try
         {
-            // Whoever answered a caller before now, and whichever replica that was: it is in what is copied.
+            // What any replica has acknowledged before now is in what is copied.
             await replicator.ReadBarrierAsync(context.CancellationToken);
             await using var snapshot = await source.SnapshotAsync(atLeast: -1, context.CancellationToken);
             health.ThrowIfWrong();

@@ -10,7 +10,7 @@ namespace Agora.Backups;
 /// </summary>
 /// <remarks>
 /// <para>The three are copied one after the other while they run, customers first. Customers decide about purchases:
-/// what they have not decided by then has not happened for whoever restores the back-up. What products and payments did
+/// what they have not decided by then has not happened in a restored marketplace. What products and payments did
 /// for it in the moments between the copies is undone in their copies (<see cref="Settle"/>). Without that, a purchase
 /// that was completed in between would be charged and sold, and no buyer would have it.</para>
 /// <para>Why nothing else is missing. A purchase is completed by customers only after products have reserved its units
