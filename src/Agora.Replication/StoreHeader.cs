@@ -18,7 +18,7 @@ internal static class StoreHeader
     private const int LargestRoot = 52;
     private const int IncrementalVacuum = 64;
 
-    /// <summary>Refuses a file whose header is damaged; one that is not there yet, or is still empty, is right.</summary>
+    /// <summary>Refuses a file whose header is damaged; one that is not there yet, or still empty, is right.</summary>
     /// <exception cref="ReplicaDamagedException">It is damaged.</exception>
     public static void Check(string path)
     {

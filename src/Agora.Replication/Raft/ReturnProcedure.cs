@@ -8,7 +8,8 @@ namespace Agora.Replication.Raft;
 /// </summary>
 /// <remarks>
 /// <para>An older copy forgets what others rely on: with its vote a leader could be elected that lacks an entry which a
-/// majority holds only together with this replica. That is so until it has caught up, so it must not vote before.</para>
+/// majority holds only together with this replica. That is so until it has caught up, so it must not vote
+/// before.</para>
 /// <para>The others know it as long as their processes live (<see cref="Acknowledgement"/>): a leader, and one that has
 /// led before. Nobody knows what a replica holds that led itself. So where a majority takes part already, and elects a
 /// leader just now, this one waits until they have done so without its vote: then nothing is lost that was
