@@ -51,7 +51,7 @@ internal static class HealthCommand
                 using var identity = CommandSecrets.LoadForHealth(keys, process, file);
                 using ClusterProbe probe = new(identity);
                 var health = await probe.HealthAsync(process, parse.GetValue(live), cancellationToken);
-                if (health.Reason is not null && identity is null)
+                if (health.Reason is not null && identity is null && AsksForKey(process))
                 {
                     health = health with { Reason = $"{health.Reason}; {CommandSecrets.NoOperatorMessage(keys)}" };
                 }
@@ -80,6 +80,11 @@ internal static class HealthCommand
         && File.Exists(directory.ClusterFile)
             ? ClusterFile.Load(directory.ClusterFile)
             : ClusterFile.Resolve(path);
+
+    // Servers and pages answer everybody.
+    private static bool AsksForKey(ClusterProcess process) =>
+        process.Component is Components.Customers or Components.Products
+        || (process.Component == Components.Payments && process.Endpoints[0].Name == "https");
 
     private static ClusterProcess At(string? host, ClusterProcess process) =>
         host is null

@@ -93,13 +93,8 @@ internal sealed class ClusterProbe : IDisposable
             isLive.IsOk && !live
                 ? await AskHealthAsync(process, "/health/ready", 2 * _deadline, cancellationToken)
                 : isLive;
-        return new ProcessHealth(
-            process.Name,
-            health.IsOk,
-            health.IsOk ? null
-                : isLive.IsOk ? health.Detail ?? "it does not say in time that it is ready"
-                : NoAnswer
-        );
+        var reason = health.Detail ?? (isLive.IsOk ? "it does not say in time that it is ready" : NoAnswer);
+        return new ProcessHealth(process.Name, health.IsOk, health.IsOk ? null : reason);
     }
 
     private async Task<ProbeAnswer> AskAsync(
