@@ -91,7 +91,7 @@ public sealed class ReplacementTests(RunningMarketplace marketplace)
     }
 
     // The whole marketplace serves also while a products replica is away.
-    private Task ServesAsync(string name) =>
+    private Task<ProcessStatus> ServesAsync(string name) =>
         RunningMarketplace.UntilAsync(
             $"{name} serves",
             async () =>
