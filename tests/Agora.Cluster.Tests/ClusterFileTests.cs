@@ -216,7 +216,8 @@ public sealed class ClusterFileTests : IDisposable
     [InlineData(
         "\"port\": 8110",
         "\"prot\": 8110",
-        "sellerServers.replicas[0].prot: unknown field; correct the name or remove it (known here: host, port, via)"
+        "sellerServers.replicas[0].prot: unknown field; correct the name or remove it "
+            + "(known here: host, port, operatorsPort, via)"
     )]
     [InlineData("\"buyerServers\"", "\"buyers\"", "buyers: unknown field")]
     [InlineData(
@@ -271,7 +272,7 @@ public sealed class ClusterFileTests : IDisposable
         "\"host\": 127,\"port\": 8110",
         "sellerServers.replicas[0].host: must be a text"
     )]
-    [InlineData("{\"host\": \"127.0.0.1\",\"port\": 8110}", "8110", "sellerServers.replicas[0]: must be an object")]
+    [InlineData("{\"host\": \"127.0.0.1\",\"port\": 8110,\"operatorsPort\": 8210}", "8110", "sellerServers.replicas[0]: must be an object")]
     [InlineData("\"bodyBytes\": 65536", "\"bodyBytes\": {}", "limits.bodyBytes: must be a whole number")]
     [InlineData("\"engine\": \"raft\"", "\"engine\": 1", "products.engine: no such engine; write \"raft\"")]
     [InlineData(
@@ -299,7 +300,7 @@ public sealed class ClusterFileTests : IDisposable
         "approvalProbability"
     )]
     [InlineData(
-        "{\"host\": \"127.0.0.1\",\"port\": 8110}",
+        "{\"host\": \"127.0.0.1\",\"port\": 8110,\"operatorsPort\": 8210}",
         "null",
         "sellerServers.replicas[0]: missing; every number up to the last needs its host and ports"
     )]
@@ -415,7 +416,7 @@ public sealed class ClusterFileTests : IDisposable
             "already",
             Assert
                 .Throws<ClusterFileException>(() =>
-                    ClusterFile.Parse(Changed("{\"host\": \"127.0.0.1\",\"port\": 8111}", second))
+                    ClusterFile.Parse(Changed("{\"host\": \"127.0.0.1\",\"port\": 8111,\"operatorsPort\": 8211}", second))
                 )
                 .Message,
             StringComparison.Ordinal
