@@ -184,7 +184,7 @@ public sealed partial class PrometheusTests(WatchedMarketplace marketplace)
 
     private async Task TradeAsync()
     {
-        await marketplace.AgoraAsync(["seed", "--items", "20"]);
+        await marketplace.TradeAsync("seed", "--items", "20");
         await marketplace.TradeAsync("buyer", "search", "--category", "1");
     }
 

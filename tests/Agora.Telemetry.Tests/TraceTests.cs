@@ -81,7 +81,7 @@ public sealed class TraceTests(WatchedMarketplace marketplace)
     [Fact]
     public async Task A_purchase_is_one_trace_through_both_databases_and_the_payment_service()
     {
-        await marketplace.AgoraAsync(["seed", "--items", "20"]);
+        await marketplace.TradeAsync("seed", "--items", "20");
         string[] login = ["buyer", "login", "--username", "buyer-1-1", "--password", "correct-horse"];
         await marketplace.TradeAsync(login);
         var found = await marketplace.TradeAsync("buyer", "--json", "search", "--category", "1", "--limit", "1");
