@@ -272,7 +272,11 @@ public sealed class ClusterFileTests : IDisposable
         "\"host\": 127,\"port\": 8110",
         "sellerServers.replicas[0].host: must be a text"
     )]
-    [InlineData("{\"host\": \"127.0.0.1\",\"port\": 8110,\"operatorsPort\": 8210}", "8110", "sellerServers.replicas[0]: must be an object")]
+    [InlineData(
+        "{\"host\": \"127.0.0.1\",\"port\": 8110,\"operatorsPort\": 8210}",
+        "8110",
+        "sellerServers.replicas[0]: must be an object"
+    )]
     [InlineData("\"bodyBytes\": 65536", "\"bodyBytes\": {}", "limits.bodyBytes: must be a whole number")]
     [InlineData("\"engine\": \"raft\"", "\"engine\": 1", "products.engine: no such engine; write \"raft\"")]
     [InlineData(
@@ -416,7 +420,9 @@ public sealed class ClusterFileTests : IDisposable
             "already",
             Assert
                 .Throws<ClusterFileException>(() =>
-                    ClusterFile.Parse(Changed("{\"host\": \"127.0.0.1\",\"port\": 8111,\"operatorsPort\": 8211}", second))
+                    ClusterFile.Parse(
+                        Changed("{\"host\": \"127.0.0.1\",\"port\": 8111,\"operatorsPort\": 8211}", second)
+                    )
                 )
                 .Message,
             StringComparison.Ordinal

@@ -5,7 +5,7 @@ using k8s.Models;
 
 namespace Agora.Deploy.Tests;
 
-/// <summary>The manifests, read as strictly as a cluster reads them, beside the cluster file that the pods read.</summary>
+/// <summary>The manifests, read as strictly as a cluster does, beside the cluster file of the pods.</summary>
 public sealed class KubernetesTests
 {
     private const string PodNameLabel = "statefulset.kubernetes.io/pod-name";

@@ -29,7 +29,7 @@ public sealed class ClusterSecrets
     /// <summary>The name of the person or program that operates the marketplace.</summary>
     public const string Operator = "operator";
 
-    /// <summary>The name of a program that collects metrics; its key opens the operators' ports and nothing else.</summary>
+    /// <summary>A program that collects metrics: its key opens the operators' ports and nothing else.</summary>
     public const string Metrics = "metrics";
 
     internal const string HowToCopy = "Copy it from another host of the cluster, or from where the keys were made";

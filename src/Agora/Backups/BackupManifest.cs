@@ -18,7 +18,7 @@ namespace Agora.Backups;
 /// <param name="Products">The products database.</param>
 /// <param name="Payments">The payment service's books.</param>
 /// <param name="Undone">What the databases and payments had done after the state of customers was taken.</param>
-/// <param name="Problems">Where the books did not balance, as sentences; empty unless something was lost before.</param>
+/// <param name="Problems">Where the books did not balance; empty unless something was lost before.</param>
 internal sealed record BackupManifest(
     int Format,
     string Program,

@@ -105,16 +105,18 @@ internal static class BackupCommand
         return verdict.Good ? ExitStatus.Done : ExitStatus.Refused;
     }
 
-    private static string Summary(string directory, BackupManifest manifest) =>
-        string.Create(
+    private static string Summary(string directory, BackupManifest manifest)
+    {
+        var size = manifest.Parts.Sum(p => p.Bytes) / (1024.0 * 1024);
+        var (customers, products) = (manifest.Customers.Position, manifest.Products.Position);
+        return string.Create(
             CultureInfo.InvariantCulture,
             $"""
             agora: {Path.GetFullPath(directory)} is a back-up of cluster {manifest.Cluster} at {manifest.Time:u}:
-              customers at {manifest.Customers.Position}, products at {manifest.Products.Position}, payments; {manifest.Parts.Sum(
-                p => p.Bytes
-            ) / (1024.0 * 1024):0.0} MiB
+              customers at {customers}, products at {products}, payments; {size:0.0} MiB
             """
         );
+    }
 
     // Standard output is for the result.
     private static void Say(string line) => Console.Error.WriteLine(LogFiles.ErrorPrefix + line);

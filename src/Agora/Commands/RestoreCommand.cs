@@ -106,10 +106,8 @@ internal static class RestoreCommand
             .Select(p => p.Name)
             .Except(processes.Select(p => p.Name));
         var elsewhere = string.Join(", ", others);
-        return string.Create(
-                CultureInfo.InvariantCulture,
-                $"agora: {processes.Length} {(processes.Length == 1 ? "process has" : "processes have")} their data. Next:\n"
-            )
+        var have = processes.Length == 1 ? "process has" : "processes have";
+        return string.Create(CultureInfo.InvariantCulture, $"agora: {processes.Length} {have} their data. Next:\n")
             + (
                 elsewhere.Length == 0
                     ? ""

@@ -5,8 +5,8 @@ using RotatingSequencer.Wire;
 namespace RotatingSequencer.Core;
 
 /// <content>
-/// Requests of which some parts are still missing. Such a Request is not held: it is claimed, ordered and delivered only
-/// once it is whole. The windows bound how many there are, as they do for whole ones.
+/// Requests of which some parts are still missing. Such a Request is not held: it is claimed, ordered and delivered
+/// only once it is whole. The windows bound how many there are, as they do for whole ones.
 /// </content>
 internal sealed partial class BroadcastCore
 {

@@ -7,7 +7,8 @@ namespace RotatingSequencer.Hosting;
 
 /// <summary>
 /// Seals datagrams and sends them. On Linux consecutive full datagrams to the same member go to the system in one call,
-/// which cuts them apart again (UDP segmentation offload): most of what a datagram costs, it costs once for all of them.
+/// which cuts them apart again (UDP segmentation offload): most of what a datagram costs in the system, it then costs
+/// once for all of them.
 /// </summary>
 internal sealed class DatagramSender(Socket socket, Seal seal, int self, SocketAddress[] members, CoreCounters counters)
 {

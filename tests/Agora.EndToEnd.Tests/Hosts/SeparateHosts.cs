@@ -101,7 +101,9 @@ internal sealed class SeparateHosts : IAsyncDisposable
                 ("AGORA_HOSTS", _directory),
                 (
                     "PATH",
-                    $"{s_programs}:{(address == Operator ? Path.Combine(OperatorDirectory, "agora-program") : "/opt/agora")}:"
+                    $"{s_programs}:"
+                        + (address == Operator ? Path.Combine(OperatorDirectory, "agora-program") : "/opt/agora")
+                        + ":"
                         + Environment.GetEnvironmentVariable("PATH")
                 ),
                 .. variables,

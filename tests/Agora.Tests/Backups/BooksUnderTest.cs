@@ -38,7 +38,8 @@ internal sealed class BooksUnderTest : IDisposable
         _payments = new SqliteConnection($"Data Source={_scratch["payments.live"]};Pooling=False");
         _payments.Open();
         Pay(
-            "CREATE TABLE transactions (id TEXT PRIMARY KEY, state INTEGER, amount_in_cents INTEGER, decided_at INTEGER)"
+            "CREATE TABLE transactions "
+                + "(id TEXT PRIMARY KEY, state INTEGER, amount_in_cents INTEGER, decided_at INTEGER)"
         );
     }
 
@@ -131,7 +132,8 @@ internal sealed class BooksUnderTest : IDisposable
         Pay(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"INSERT INTO transactions VALUES ('{Hex(id)}', {(int)TransactionState.Approved}, {reserved.TotalCents}, 1)"
+                $"INSERT INTO transactions VALUES ('{Hex(id)}', "
+                    + $"{(int)TransactionState.Approved}, {reserved.TotalCents}, 1)"
             )
         );
         return new Order(reserve, reserved);

@@ -2,7 +2,7 @@ using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Tests.Scenarios;
 
-/// <summary>Requests that are longer than a datagram: they go in parts, have one number, and are held when whole.</summary>
+/// <summary>Requests that are longer than a datagram: they go in parts and have one number.</summary>
 public sealed class PartTests
 {
     private const int MaxDatagram = 400;
