@@ -8,7 +8,7 @@ namespace Agora.Replication.Telemetry;
 /// </summary>
 /// <remarks>
 /// A sampled command carries its trace in its payload, as <see cref="TraceField"/>: so it stays with the command in
-/// both engines, through retransmissions and in the log. No state machine reads it, so no state, digest or reply depends
+/// both engines, through retransmissions and in the log. No state machine reads it: no state, digest or reply depends
 /// on it. What is not sampled carries nothing.
 /// </remarks>
 internal static class Tracing
