@@ -9,12 +9,16 @@ namespace Agora.Telemetry;
 /// </summary>
 internal sealed class CallsOfNobody : BaseProcessor<Activity>
 {
-    private const string Http = "System.Net.Http";
+    /// <summary>The source of spans of HTTP calls.</summary>
+    public const string Http = "System.Net.Http";
+
+    /// <summary>The source of spans of gRPC calls, above those of HTTP.</summary>
+    public const string Grpc = "Grpc.Net.Client";
 
     /// <inheritdoc/>
     public override void OnStart(Activity data)
     {
-        if (data is { Source.Name: Http, ParentId: null })
+        if (data is { Source.Name: Http or Grpc, ParentId: null })
         {
             data.IsAllDataRequested = false;
             data.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;

@@ -97,7 +97,7 @@ internal sealed class ProcessTelemetry : IDisposable
     private TracerProvider BuildTraces() =>
         Sdk.CreateTracerProviderBuilder()
             .ConfigureResource(Describe)
-            .AddSource(Own, "System.Net.Http")
+            .AddSource(Own, CallsOfNobody.Grpc, CallsOfNobody.Http)
             .AddAspNetCoreInstrumentation(options => options.Filter = IsOfUsers)
             .AddProcessor(new CallsOfNobody())
             .AddOtlpExporter()
