@@ -85,7 +85,13 @@ public sealed class TraceTests(WatchedMarketplace marketplace)
         string[] login = ["buyer", "login", "--username", "buyer-1-1", "--password", "correct-horse"];
         await marketplace.TradeAsync(login);
         var found = await marketplace.TradeAsync("buyer", "--json", "search", "--category", "1", "--limit", "1");
-        var item = found.Split("\"itemId\":\"")[1].Split('"')[0];
+        var item = JsonDocument
+            .Parse(found)
+            .RootElement.GetProperty("items")
+            .EnumerateArray()
+            .First()
+            .GetProperty("id")
+            .GetString()!;
         await marketplace.TradeAsync("buyer", "cart", "add", item);
         await marketplace.TradeAsync(
             "buyer",
