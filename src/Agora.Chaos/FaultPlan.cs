@@ -40,7 +40,7 @@ internal static class FaultPlan
     private const int MaxAttemptsForSomeKinds = 400;
 
     // Far more than a round of two minutes needs: it has room for each kind at many moments.
-    private const int MaxAttemptsForKind = 10_000;
+    private const int MaxAttemptsForKind = 2_000;
 
     private static readonly string[] s_groups =
     [
@@ -84,9 +84,16 @@ internal static class FaultPlan
             }
         }
 
-        if (isComplete)
+        // Now and then the first ones leave no room for the others: then all but the deaths of everything are drawn anew.
+        var first = plan.Count;
+        for (var attempt = 0; isComplete && attempt < MaxAttempts; attempt++)
         {
+            plan.RemoveRange(first, plan.Count - first);
             AddOneOfEachKind(plan, length, counts, only, ref random);
+            if (MissingKinds(plan, counts, only).Count == 0)
+            {
+                break;
+            }
         }
 
         for (var at = s_warmUp; at < length; at += Seconds(ref random, 0.5, 5))

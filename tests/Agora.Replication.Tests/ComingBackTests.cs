@@ -235,7 +235,7 @@ public sealed class ComingBackTests
 
         // One follower is the one that joins; the other holds nothing new yet.
         await group.StopAsync(followers[0]);
-        var raft = (RaftReplicator)group.Replicator(leader);
+        var raft = group.Raft(leader);
         var before = group.Store(leader).Applied;
         disks[followers[1]].Hold();
         try

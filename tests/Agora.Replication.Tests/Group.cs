@@ -100,6 +100,8 @@ internal sealed class Group : IAsyncDisposable
 
     public IReplicator Replicator(int replica) => _hosts[replica]!.Services.GetRequiredService<IReplicator>();
 
+    public RaftReplicator Raft(int replica) => _hosts[replica]!.Services.GetRequiredService<RaftReplicator>();
+
     public ReplicatedStore Store(int replica) => _hosts[replica]!.Services.GetRequiredService<ReplicatedStore>();
 
     public Task StartAllAsync() =>

@@ -60,7 +60,7 @@ public sealed class RaftReplicatorTests
         var leader = await group.LeaderAsync();
         var replica = atLeader ? leader : (leader + 1) % 3;
         await group.ReadAsync(replica, "x");
-        var raft = (RaftReplicator)group.Replicator(replica);
+        var raft = group.Raft(replica);
         var before = raft.ReadRounds;
         await Task.WhenAll(Enumerable.Range(0, Readers).Select(_ => raft.ReadBarrierAsync(Cancelled)));
 

@@ -58,7 +58,7 @@ public sealed class ReplicaHostingTests
         var refusal = await Assert.ThrowsAsync<RpcException>(async () =>
             await new RaftPeer.RaftPeerClient(channel).GetRestorePointAsync(
                 new RestorePointRequest(),
-                new Metadata { { GroupCheck.Header, ((RaftReplicator)group.Replicator(follower)).Check.Mark } },
+                new Metadata { { GroupCheck.Header, group.Raft(follower).Check.Mark } },
                 cancellationToken: Cancelled
             )
         );

@@ -1,7 +1,6 @@
 using System.Text;
 using Agora.Cluster;
 using Agora.Contracts.Replication;
-using Agora.Replication.Raft;
 using Agora.Replication.Scrubbing;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -116,7 +115,7 @@ public sealed class ScrubTests
         await File.WriteAllTextAsync(group.DirectoryOf(0, SetAside.DirectoryName), "not a directory", Cancelled);
         using var channel = Channel(group, 0);
         RaftPeer.RaftPeerClient raft = new(channel);
-        StandingRequest standing = new() { Place = ((RaftReplicator)group.Replicator(1)).Check.Place };
+        StandingRequest standing = new() { Place = group.Raft(1).Check.Place };
         await raft.GetStandingAsync(standing, cancellationToken: Cancelled);
         group.Service<StateHealth>(0).MarkWrong("a test says so");
         var unary = await Assert.ThrowsAsync<RpcException>(async () =>

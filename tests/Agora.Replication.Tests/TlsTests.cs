@@ -123,7 +123,7 @@ public sealed class TlsTests : IAsyncLifetime
         await using SslStream stream = new(tcp.GetStream());
         var tls = Tls(caller, "products/0");
         await stream.AuthenticateAsClientAsync(tls, Cancel);
-        await stream.WriteAsync(ReportWire.PrefaceOf(((RaftReplicator)group.Replicator(0)).Check.Mark), Cancel);
+        await stream.WriteAsync(ReportWire.PrefaceOf(group.Raft(0).Check.Mark), Cancel);
 
         Assert.Equal(allowed, !await EndsAsync(stream));
     }
