@@ -84,7 +84,7 @@ internal static class FaultPlan
             }
         }
 
-        // Now and then the first ones leave no room for the others: then all but the deaths of everything are drawn anew.
+        // Now and then the first leave no room for the others. Then all but the deaths of everything are drawn anew.
         var first = plan.Count;
         for (var attempt = 0; isComplete && attempt < MaxAttempts; attempt++)
         {
