@@ -41,14 +41,13 @@ public sealed class ReplacementTests(RunningMarketplace marketplace)
         await marketplace.Ledger.AuditAsync(() => traders.Seller(), () => traders.Buyer());
         await marketplace.ReplicasAgreeAsync();
 
-        // What is wrong with the disk, and what the replica says of what it set aside. A journal has a directory of its
-        // own for that.
+        // What is wrong with the disk, and what the replica says of what it set aside; nothing where nothing is left.
         (Action Fault, string Reason)[] OfCustomers() =>
             [
                 (() => Directory.Delete(directory, recursive: true), ""),
                 (() => Flip(Path.Combine(directory, "state.db"), at: 3), "file is not a database"),
-                (() => Flip(Journal(directory), at: 3), ""),
-                (() => Flip(Journal(directory), at: 200), ""),
+                (() => Flip(Journal(directory), at: 3), "journal"),
+                (() => Flip(Journal(directory), at: 200), "journal"),
                 (() => Directory.Delete(Path.Combine(directory, "journal"), recursive: true), ""),
                 (() => File.Delete(Path.Combine(directory, "state.db")), ""),
                 (() => older.PutInPlaceOf(directory), ""),
@@ -102,15 +101,14 @@ public sealed class ReplacementTests(RunningMarketplace marketplace)
                     : null
         );
 
-    /// <summary>Why the replica set aside what it held last; empty where it never did.</summary>
+    /// <summary>
+    /// Why the replica set aside what it held last; empty where it never did. A journal has a directory of its own for
+    /// that.
+    /// </summary>
     private static string ReasonIn(string directory) =>
-        Path.Combine(directory, "set-aside") is var aside && Directory.Exists(aside)
-            ? File.ReadAllText(
-                Path.Combine(
-                    Directory.GetDirectories(aside).MaxBy(d => int.Parse(d.Split('-')[^1], provider: null))!,
-                    "reason.txt"
-                )
-            )
+        Directory.GetFiles(directory, "reason.txt", SearchOption.AllDirectories).MaxBy(File.GetLastWriteTimeUtc)
+            is { } reason
+            ? File.ReadAllText(reason)
             : "";
 
     private static string Log(string directory) =>
