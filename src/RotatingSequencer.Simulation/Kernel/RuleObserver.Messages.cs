@@ -307,7 +307,7 @@ internal sealed partial class RuleObserver
         }
     }
 
-    private readonly record struct Questions(long First, long Last, int Count);
+    private readonly record struct QuestionSpan(long First, long Last, int Count);
 
     /// <summary>
     /// A Request that every sequencer could choose gets a number before another member gets more than a few.

@@ -32,7 +32,7 @@ internal sealed partial class RuleObserver
     private readonly long[] _couldBeServedFrom;
     private readonly Claims _claims;
     private readonly byte[] _anyCheckpoint;
-    private readonly Dictionary<(int Member, int To, int Sender, long Number), Questions> _asked = [];
+    private readonly Dictionary<(int Member, int To, int Sender, long Number), QuestionSpan> _asked = [];
     private readonly long[][] _lastHeard;
 
     /// <summary>
