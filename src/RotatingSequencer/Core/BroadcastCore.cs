@@ -19,151 +19,126 @@ namespace RotatingSequencer.Core;
 /// </para>
 /// <list type="number">
 /// <item>Member k mod n sends Sequence k for Request ⟨s,q⟩ only when (a) it holds every Sequence below k and every
-/// Request that these name, and (b) every Request of s below q has a number.</item>
+/// Request that these name, and (b) every Request of s below q has a number: <see cref="Turns"/>.</item>
 /// <item>A member delivers g only when (a) it has delivered everything below g, and (b) it knows that a majority,
-/// itself included, holds everything up to g.</item>
-/// <item>Claims name only what would survive a crash.</item>
+/// itself included, holds everything up to g: <see cref="Stability"/>.</item>
+/// <item>Claims name only what would survive a crash: <see cref="JournalSyncs"/>.</item>
 /// </list>
 /// <para>
-/// The watermarks, all global numbers:
-/// Dropped ≤ Applied ≤ Delivered ≤ Stable, Delivered ≤ claims.Held ≤ Received ≤ sequences.Contiguous.
+/// Here is only what goes in and comes out, and in which order things are done. The parts have state of their own, and
+/// share three things: what this member holds (<see cref="MessageLog"/>), what it knows of the others
+/// (<see cref="Peers"/>), and where it stands among the epochs (<see cref="Membership"/>).
 /// </para>
 /// </summary>
-internal sealed partial class BroadcastCore
+internal sealed class BroadcastCore
 {
     private readonly CoreOptions _options;
-    private readonly int _self;
-    private readonly int _members;
-    private readonly int _majority;
-    private readonly SubmissionQueue _submissions;
-    private readonly byte[] _body;
-    private readonly int _partLength;
 
-    /// <summary>The Requests of each member that are held and not yet dropped.</summary>
-    private readonly Window<HeldRequest>[] _requests;
+    private readonly MessageLog _log;
+    private readonly Peers _peers;
+    private readonly Membership _membership;
 
-    /// <summary>The Sequences that are held and not yet dropped.</summary>
-    private readonly Window<HeldSequence> _sequences;
-
-    /// <summary>
-    /// For each member, the highest local number that a Sequence up to <c>_sequences.Contiguous</c> names. By rule 1(b)
-    /// all below have numbers too.
-    /// </summary>
-    private readonly long[] _numbered;
-
-    private readonly Claims _claims;
-
-    /// <summary>What will be durable once the current journal write completes.</summary>
-    private readonly Claims _syncing;
-
-    /// <summary>The highest claims that each member is known to have made.</summary>
-    private readonly Claims[] _peers;
-
-    /// <summary>The highest numbers that are known to exist, from claims or messages.</summary>
-    private readonly Claims _seen;
-
-    private readonly Claims _incoming;
-    private readonly long[] _lastHeard;
-    private long _allHeld;
-    private bool _syncUnderWay;
-    private long _sentOwn;
-    private long _sentSequence;
+    private readonly Schedule _schedule;
+    private readonly JournalRecords _records;
+    private readonly Questions _questions;
+    private readonly OwnMessages _own;
+    private readonly Turns _turns;
+    private readonly Stability _stability;
+    private readonly Acknowledgements _acknowledgements;
+    private readonly PartialRequests _partial;
+    private readonly GapRepair _repair;
+    private readonly LagProbes _probes;
+    private readonly Intake _intake;
+    private readonly ReadBarrier _barrier;
+    private readonly RetransmitAnswers _answers;
+    private readonly Heartbeat _heartbeat;
+    private readonly JournalSyncs _syncs;
+    private readonly Checkpoints _checkpoints;
+    private readonly Greetings _greetings;
+    private readonly Proposals _proposals;
+    private readonly PeerLives _lives;
+    private readonly ViewChange _viewChange;
+    private readonly Epochs _epochs;
+    private readonly Inbox _inbox;
 
     /// <summary>A new member, or one that continues from its journal.</summary>
+    /// <exception cref="JournalLostException">The application is ahead of the journal.</exception>
     public BroadcastCore(CoreOptions options, JournalState state, long now)
     {
         _options = options;
         Counters = options.Counters ?? new CoreCounters();
-        _self = options.Self;
-        _members = options.Members;
-        _majority = (_members / 2) + 1;
-        _partLength = RequestParts.LengthOf(options.MaxDatagram, _members);
-        var maxBody = RequestParts.MaxBody(options.MaxDatagram, _members, options.MaxBody);
-        _submissions = new SubmissionQueue(maxBody);
-        _body = new byte[maxBody];
-        _incarnation = state.Incarnation;
-        _life = options.Life;
-        _lifeNumber = state.LifeNumber + 1;
-        _returns = state.Returns;
-        _stateLost = options.StateLost;
-        _lives = new PeerLife[_members];
-        _promises = new Promise?[_members];
-        _epoch = _view = state.Epoch;
-        _promised = _durablePromised = _syncingPromised = state.Promised;
-        _durableEpoch = _syncingEpoch = state.Epoch.Number;
-        _operated = _durableOperation = _syncingOperation = state.Operated;
-        _numbered = [.. state.DroppedLocals];
-        // A sender keeps to its window as far as it knows; others may know less, and see it run ahead. A journal goes
-        // back to its checkpoint, however old that is. A restarted member needs all of it, and has room again once the
-        // application has caught up.
-        var ahead = 4 * options.Window;
-        _requests =
-        [
-            .. state.DroppedLocals.Select(
-                (dropped, s) => new Window<HeldRequest>(dropped + 1, (int)(state.LastLocal(s) - dropped) + ahead)
-            ),
-        ];
-        _sequences = new Window<HeldSequence>(
-            state.Dropped + 1,
-            (int)(state.LastNumber - state.Dropped) + (ahead * _members)
+        var life = new OwnLife(state.Incarnation, options.Life, state.LifeNumber + 1, state.Returns);
+
+        _log = new(options, state);
+        _peers = new(options);
+        _records = new(options.Journal);
+        _membership = new(options, state, _peers, _records);
+        Outbox = new Outbox(options.Self, life.Id, options.MaxDatagram, _log.Claims)
+        {
+            Epoch = _membership.View.Number,
+            Joins = _membership.IsJoining,
+        };
+
+        _schedule = new(options);
+        _questions = new(options, _peers, Outbox, Counters);
+        _own = new(options, _log, _records, Outbox);
+        _turns = new(options, _log, _membership, _peers, _own, _records, Outbox, _schedule, Counters);
+        _stability = new(options, _log, _membership, _peers);
+        _acknowledgements = new(options, _log, _turns, Outbox, _schedule);
+
+        _partial = new(options);
+        _repair = new(options, _log, _membership, _peers, _partial, _questions, _schedule);
+        _probes = new(options, _log, _peers, _questions, _schedule);
+        _intake = new(options, _log, _membership, _peers, _partial, _repair, _probes, _records, Counters);
+        _barrier = new(options, _log, _membership, _peers, _questions, _schedule);
+        _answers = new(options, _log, _peers, _barrier, _questions, Outbox, Counters);
+        _heartbeat = new(options, _peers, _questions, Outbox, _schedule, now);
+
+        _syncs = new(options, _log, _membership, _turns, _acknowledgements, _records, _schedule, Counters);
+        _checkpoints = new(options, life, _log, _membership);
+
+        _greetings = new(life, _log, _membership, _peers, _questions, Outbox);
+        _proposals = new(options, life, _log, _membership, _peers, _greetings, Outbox);
+        _lives = new(
+            options,
+            life,
+            _log,
+            _membership,
+            _peers,
+            _barrier,
+            _proposals,
+            _greetings,
+            _questions,
+            Outbox,
+            _schedule
         );
-        Dropped = state.Dropped;
-        Applied = Delivered = state.Applied;
-        _allHeld = state.AllHeld;
-        Received = state.Dropped;
-        _claims = new Claims(_members);
-        _syncing = new Claims(_members);
-        _seen = new Claims(_members);
-        _incoming = new Claims(_members);
-        _peers = [.. Enumerable.Range(0, _members).Select(_ => new Claims(_members))];
-        _lastHeard = [.. Enumerable.Repeat(long.MinValue / 2, _members)];
-        _repairs = [.. Enumerable.Range(0, _members).Select(_ => new Repair())];
-        // The head of a Retransmit request is no longer than that of a Request, so this many ranges always fit.
-        _missing = new MissingRange[Math.Clamp(_partLength / MissingRange.MaxLength, 1, MaxRanges)];
-        _probes = new Probe[_members];
-        _roundTrips = new RoundTrip[_members];
-        _random = options.Seed;
-        _token = options.FirstToken;
-        foreach (ref var probe in _probes.AsSpan())
-        {
-            probe.Answered = _token;
-        }
+        _viewChange = new(
+            options,
+            _log,
+            _membership,
+            _peers,
+            _own,
+            _turns,
+            _repair,
+            _probes,
+            _barrier,
+            _acknowledgements,
+            _syncs,
+            Outbox
+        );
+        _epochs = new(options, life, _log, _membership, _peers, _proposals, _viewChange, _own, _barrier, Outbox);
 
-        Outbox = new Outbox(_self, _life, options.MaxDatagram, _claims) { Epoch = _view.Number, Joins = IsJoining };
-        _nextHeartbeat = now;
-        _measureAt = now + MinMeasureInterval;
+        _inbox = new(options, _membership, _peers, _intake, _answers, _lives, _proposals, _epochs, Counters);
 
-        foreach (var (id, body) in state.Requests)
-        {
-            Hold(id, body);
-        }
-
-        foreach (var (number, id) in state.Sequences)
-        {
-            Hold(number, id);
-        }
-
-        // The journal's content is durable, but perhaps was never sent: the claims show it to the others.
-        RecordHeld(_claims);
-        _sentOwn = _claims.Locals[_self];
-        _sentSequence = _claims.Sequences;
-        FirstLocal = _requests[_self].Contiguous + 1;
-        _lifeDurable = !options.Journal || options.Formed is not null;
         if (options.Formed is { } lives)
         {
-            BeginFormed(lives);
+            _peers.BeginFormed(lives, _membership.Epoch);
+            _membership.BeginFormed();
+            _barrier.Complete();
         }
-        else if (options.Journal)
+        else
         {
-            JournalFormat.WriteLife(Records, _lifeNumber);
-        }
-
-        if (state.Applied > Received)
-        {
-            throw new JournalLostException(
-                $"The application has applied up to {state.Applied}, but the journal holds only up to {Received}: "
-                    + "the journal was lost or damaged, or belongs elsewhere."
-            );
+            _records.AddLife(life.Number);
         }
     }
 
@@ -171,77 +146,88 @@ internal sealed partial class BroadcastCore
     public Outbox Outbox { get; }
 
     /// <summary>Records to write and sync, if there is a journal; see <see cref="BeginSync"/>.</summary>
-    public ArrayBufferWriter<byte> Records { get; } = new();
+    public ArrayBufferWriter<byte> Records => _records.Waiting;
 
     /// <summary>
     /// Requests to hand to the application, in order. Their buffers are valid until <see cref="OnApplied"/> reports
     /// them as applied.
     /// </summary>
-    public Queue<DeliveredRequest> Deliveries { get; } = new();
+    public Queue<DeliveredRequest> Deliveries => _stability.Deliveries;
 
     /// <summary>When to call <see cref="Act"/> next, if nothing comes in before.</summary>
-    public long WakeAt { get; private set; }
+    public long WakeAt => _schedule.WakeAt;
 
-    /// <summary>Local number of the first own Request since the start, or since this member joined.</summary>
-    public long FirstLocal { get; private set; }
-
-    /// <summary>All members are known to hold everything up to here; it is applied, and forgotten.</summary>
-    public long Dropped { get; private set; }
-
-    /// <summary>The application has applied everything up to here.</summary>
-    public long Applied { get; private set; }
-
-    /// <summary>Everything up to here was handed to the application.</summary>
-    public long Delivered { get; private set; }
-
-    /// <summary>A majority is known to hold everything up to here.</summary>
-    public long Stable { get; private set; } = -1;
-
-    /// <summary>Every Sequence up to here and every Request that these name is held, durably or not.</summary>
-    public long Received { get; private set; }
-
-    /// <summary>The highest global number that is known to be assigned.</summary>
-    public long Known => Math.Max(_seen.Sequences, _sequences.Contiguous);
-
-    /// <summary>What would survive a crash of this member, and what its datagrams claim.</summary>
-    public Claims Claims => _claims;
-
-    /// <summary>Whether something waits for room in a window, which <see cref="OnApplied"/> may make.</summary>
-    public bool WaitsForRoom
-    {
-        get
-        {
-            var waits = (!_submissions.IsEmpty && OwnUnderWay >= _options.Window) || Known + 1 >= _sequences.Limit;
-            for (var s = 0; s < _members; s++)
-            {
-                // A Request arrived, or is known to exist, that a full window refuses.
-                waits |= _seen.Locals[s] >= _requests[s].Limit;
-            }
-
-            return waits;
-        }
-    }
-
-    /// <summary>Whether this member assigns the next number.</summary>
-    public bool IsNextSequencer => (_sequences.Contiguous + 1) % _members == _self;
+    /// <summary>Whether the waiting records are due for a sync.</summary>
+    public bool WantsSync => _syncs.IsWanted;
 
     /// <summary>The counters so far.</summary>
     public CoreCounters Counters { get; }
 
+    /// <inheritdoc cref="MessageLog.Dropped"/>
+    public long Dropped => _log.Dropped;
+
+    /// <inheritdoc cref="MessageLog.Applied"/>
+    public long Applied => _log.Applied;
+
+    /// <inheritdoc cref="MessageLog.Delivered"/>
+    public long Delivered => _log.Delivered;
+
+    /// <inheritdoc cref="MessageLog.Stable"/>
+    public long Stable => _log.Stable;
+
+    /// <inheritdoc cref="MessageLog.Received"/>
+    public long Received => _log.Received;
+
+    /// <inheritdoc cref="MessageLog.Known"/>
+    public long Known => _log.Known;
+
+    /// <inheritdoc cref="MessageLog.Claims"/>
+    public Claims Claims => _log.Claims;
+
+    /// <inheritdoc cref="MessageLog.IsNextSequencer"/>
+    public bool IsNextSequencer => _log.IsNextSequencer;
+
+    /// <inheritdoc cref="OwnMessages.First"/>
+    public long FirstLocal => _own.First;
+
     /// <summary>Bytes of payloads that wait to be sent; the caller bounds them.</summary>
-    public long WaitingBytes => _submissions.Bytes;
+    public long WaitingBytes => _own.WaitingBytes;
 
-    /// <summary>How many members were heard from since a time, this one included.</summary>
-    public int HeardSince(long since)
-    {
-        var count = 1;
-        for (var m = 0; m < _members; m++)
-        {
-            count += m != _self && _lastHeard[m] >= since ? 1 : 0;
-        }
+    /// <summary>Whether something waits for room in a window, which <see cref="OnApplied"/> may make.</summary>
+    public bool WaitsForRoom => _own.WaitsForRoom || _log.LacksRoom;
 
-        return count;
-    }
+    /// <inheritdoc cref="Membership.IsJoining"/>
+    public bool IsJoining => _membership.IsJoining;
+
+    /// <summary>Whether this member takes part: its group has formed, and all members agree.</summary>
+    public bool Operates => _membership.Operates;
+
+    /// <summary>The number of the epoch that this member is in, 0 while it joins.</summary>
+    public long EpochNumber => _membership.Epoch.Number;
+
+    /// <summary>The incarnation of each member in the epoch that this member is in, or joins.</summary>
+    public IReadOnlyList<long> Incarnations => _membership.View.Incarnations;
+
+    /// <inheritdoc cref="Epochs.StateHolders"/>
+    public IReadOnlyList<int> StateHolders => _epochs.StateHolders;
+
+    /// <inheritdoc cref="Epochs.WaitsFor"/>
+    public IReadOnlyList<int> WaitsFor => _epochs.WaitsFor;
+
+    /// <inheritdoc cref="Proposals.MaxLost"/>
+    public int MaxLost => _proposals.MaxLost;
+
+    /// <inheritdoc cref="Proposals.LostForGood"/>
+    public IReadOnlyList<int> LostForGood => _proposals.LostForGood;
+
+    /// <inheritdoc cref="ReadBarrier.CanRead"/>
+    public bool CanRead => _barrier.CanRead;
+
+    /// <summary>Whether a barrier round is under way.</summary>
+    public bool BarrierUnderWay => _barrier.IsUnderWay;
+
+    /// <inheritdoc cref="Peers.HeardSince"/>
+    public int HeardSince(long since) => _peers.HeardSince(since);
 
     /// <summary>
     /// What this member knows of another. Any thread may ask: each value is one that the loop's thread wrote, though
@@ -249,15 +235,60 @@ internal sealed partial class BroadcastCore
     /// </summary>
     public (long LastHeard, long? RoundTrip) KnownOf(int member)
     {
-        var roundTrip = _roundTrips[member];
-        return (Volatile.Read(ref _lastHeard[member]), roundTrip.IsMeasured ? roundTrip.Smoothed : null);
+        var peer = _peers[member];
+        var roundTrip = peer.RoundTrip;
+        return (Volatile.Read(ref peer.LastHeard), roundTrip.IsMeasured ? roundTrip.Smoothed : null);
     }
 
     /// <summary>Broadcasts a payload; it must not change before it is delivered here.</summary>
-    public void Submit(ReadOnlyMemory<byte> payload) => _submissions.Add(payload);
+    public void Submit(ReadOnlyMemory<byte> payload) => _own.Submit(payload);
 
     /// <summary>The application has applied everything up to <paramref name="number"/>.</summary>
-    public void OnApplied(long number) => Applied = Math.Max(Applied, number);
+    public void OnApplied(long number) => _log.Apply(number);
+
+    /// <summary>Begins a round. Reads that began before it may use its result.</summary>
+    public void StartBarrier(long now) => _barrier.Start(now);
+
+    /// <inheritdoc cref="ReadBarrier.TryFinish"/>
+    public bool TryFinishBarrier(out long target) => _barrier.TryFinish(out target);
+
+    /// <summary>The caller has copied <see cref="Records"/> and begins to write and sync them.</summary>
+    public void BeginSync() => _syncs.Begin();
+
+    /// <summary>The records of <see cref="BeginSync"/> or <see cref="BeginCheckpoint"/> are on disk.</summary>
+    public void SyncCompleted() => _syncs.Completed();
+
+    /// <summary>
+    /// Writes everything that a new journal begins with, in place of the waiting records; then does the same as
+    /// <see cref="BeginSync"/>. The application must have made everything up to <see cref="Applied"/> durable. There,
+    /// <paramref name="partial"/> is its assembler's state, and <paramref name="position"/> the last number that had
+    /// effects.
+    /// </summary>
+    public void BeginCheckpoint(IBufferWriter<byte> journal, long position, byte[][] partial)
+    {
+        _checkpoints.Write(journal, position, partial);
+        _syncs.Begin();
+    }
+
+    /// <summary>
+    /// The caller begins to copy the application's state from one of <see cref="StateHolders"/>. Another core goes on
+    /// from <see cref="WithCopy"/>; this one never enters.
+    /// </summary>
+    public void BeginCopy() => _membership.LoseState();
+
+    /// <inheritdoc cref="Checkpoints.WithCopy"/>
+    public JournalState WithCopy(JournalState copied) => _checkpoints.WithCopy(copied);
+
+    /// <summary>Takes a datagram whose seal was good. Malformed ones are counted and dropped.</summary>
+    /// <exception cref="ProtocolViolationException">The datagram shows that the group's rules were broken.</exception>
+    public void Receive(ReadOnlySpan<byte> datagram, long now)
+    {
+        // An answer would come from a start that the disk does not know of.
+        if (_syncs.IsLifeDurable)
+        {
+            _inbox.Receive(datagram, now);
+        }
+    }
 
     /// <summary>
     /// Does everything that is due after some inputs. Receive all waiting datagrams before: on a busy machine most gaps
@@ -265,192 +296,76 @@ internal sealed partial class BroadcastCore
     /// </summary>
     public void Act(long now)
     {
-        WakeAt = long.MaxValue;
-        if (!_lifeDurable)
+        _schedule.Clear();
+        if (!_syncs.IsLifeDurable)
         {
             // Nothing is said before the disk knows of this start.
-            _syncDue = true;
+            _syncs.SyncNow();
             return;
         }
 
         // Each step makes room for the next, so that nothing that could be done now waits for another input: dropping
         // makes room in the window, and assigning an own number makes room in the pipeline.
-        DropWhatAllHold();
-        Reform(now);
-        NoteWhenComplete();
-        if (_operates)
+        _stability.DropWhatAllHold();
+        _epochs.Act(now);
+        _barrier.NoteWhenComplete();
+        if (_membership.Operates)
         {
             do
             {
-                SendOwnRequests();
-            } while (AssignNumbers());
+                _own.MakeRequests();
+            } while (_turns.AssignNumbers());
         }
 
         if (!_options.Journal)
         {
-            RecordHeld(_claims);
+            _log.RecordHeld(_log.Claims);
         }
 
-        if (!IsJoining)
+        if (!_membership.IsJoining)
         {
-            SendDurable(now);
+            _own.SendDurable(now);
         }
 
-        DeliverStable();
+        _stability.DeliverStable();
         KeepAlive(now);
     }
 
-    private void SendOwnRequests()
-    {
-        var own = _requests[_self];
-        while (
-            !_submissions.IsEmpty
-            && OwnUnderWay < _options.Window
-            && (own.Contiguous - _numbered[_self] < _options.Pipeline || _submissions.FillsBody)
-        )
-        {
-            var id = new RequestId(_self, own.Contiguous + 1);
-            var length = _submissions.FillBody(_body);
-            Hold(id, _body.AsSpan(0, length));
-            if (_options.Journal)
-            {
-                JournalFormat.WriteRequest(Records, id, _body.AsSpan(0, length));
-            }
-        }
-    }
-
-    /// <summary>Rule 1. In a group of one the member assigns every number; otherwise at most one at a time.</summary>
-    private bool AssignNumbers()
-    {
-        var before = _sequences.Contiguous;
-        while (IsNextSequencer && Received == _sequences.Contiguous && TryChoose(out var id))
-        {
-            var number = _sequences.Contiguous + 1;
-            if (number >= _sequences.Limit)
-            {
-                break;
-            }
-
-            Hold(number, id);
-            if (_options.Journal)
-            {
-                JournalFormat.WriteSequence(Records, number, id);
-            }
-        }
-
-        return _sequences.Contiguous > before;
-    }
-
     /// <summary>
-    /// Chooses the Request that gets the next number. Only the first unnumbered Request of each member can (rule 1(b)).
-    /// Among these, the next member after the one served last wins, so that a flood from one member starves nobody.
+    /// Keeps the group going when datagrams are lost. A settled group only sends heartbeats.
     /// </summary>
-    private bool TryChoose(out RequestId id)
+    private void KeepAlive(long now)
     {
-        var last = _sequences.Holds(_sequences.Contiguous) ? _sequences[_sequences.Contiguous].Id.Sender : _self;
-        for (var i = 1; i <= _members; i++)
+        _syncs.ScheduleNext(now);
+        if (_options.Members == 1)
         {
-            var sender = (last + i) % _members;
-            if (_requests[sender].Holds(_numbered[sender] + 1))
+            return;
+        }
+
+        _acknowledgements.Acknowledge(now);
+        for (var m = 0; m < _options.Members; m++)
+        {
+            if (m == _options.Self)
             {
-                id = new(sender, _numbered[sender] + 1);
-                return true;
+                if (_membership.IsJoining)
+                {
+                    _repair.AskForGaps(m, now);
+                }
+
+                continue;
+            }
+
+            _repair.AskForGaps(m, now);
+            _probes.AskIfBehind(m, now);
+            if (!_membership.IsSettled)
+            {
+                _lives.Contact(m, now);
             }
         }
 
-        id = default;
-        return false;
-    }
-
-    private long OwnUnderWay => _requests[_self].Contiguous - _requests[_self].First + 1;
-
-    private bool AnyWaitsForNumber => TryChoose(out _);
-
-    /// <summary>
-    /// Own Requests and Sequences go out once they are on disk. So a member that dies and comes back never sends
-    /// anything else under the same number.
-    /// </summary>
-    private void SendDurable(long now)
-    {
-        while (_sentOwn < _claims.Locals[_self])
-        {
-            var id = new RequestId(_self, ++_sentOwn);
-            ref var request = ref _requests[_self][id.Local];
-            Outbox.AddRequest(Outbox.All, id, request.Body);
-            request.LastSent = LastSent.ToAll(now);
-        }
-
-        // Only every n-th number is this member's.
-        for (var k = _sentSequence + 1; k <= _claims.Sequences; k++)
-        {
-            if (k % _members == _self)
-            {
-                ref var sequence = ref _sequences[k];
-                Outbox.AddSequence(Outbox.All, k, sequence.Id);
-                sequence.LastSent = LastSent.ToAll(now);
-            }
-        }
-
-        _sentSequence = _claims.Sequences;
-    }
-
-    /// <summary>
-    /// Rule 2. Also, only what is durable here is delivered, so that the application is never ahead of the journal.
-    /// </summary>
-    private void DeliverStable()
-    {
-        Span<long> held = stackalloc long[_members];
-        for (var m = 0; m < _members; m++)
-        {
-            held[m] =
-                m != _self ? _peers[m].Held
-                : _durableEpoch == 0 ? -1
-                : _claims.Held;
-        }
-
-        held.Sort();
-        // The lowest position of the best majority: that many members hold at least this much.
-        Stable = Math.Max(Stable, held[_members - _majority]);
-        while (Delivered < Math.Min(Stable, _claims.Held) && !_stateLost)
-        {
-            var id = _sequences[++Delivered].Id;
-            ref var request = ref _requests[id.Sender][id.Local];
-            Deliveries.Enqueue(new DeliveredRequest(Delivered, id, request.Buffer.AsMemory(0, request.Length)));
-        }
-    }
-
-    private void DropWhatAllHold()
-    {
-        var all = Math.Min(_claims.Held, Applied);
-        for (var m = 0; m < _members; m++)
-        {
-            if (m != _self)
-            {
-                all = Math.Min(all, _peers[m].Held);
-            }
-        }
-
-        _allHeld = Math.Max(_allHeld, all);
-        while (Dropped < all)
-        {
-            var id = _sequences.DropFirst().Id;
-            Dropped++;
-            ArrayPool<byte>.Shared.Return(_requests[id.Sender].DropFirst().Buffer);
-        }
-    }
-
-    private struct HeldRequest
-    {
-        public byte[] Buffer;
-        public int Length;
-        public LastSent LastSent;
-
-        public readonly ReadOnlySpan<byte> Body => Buffer.AsSpan(0, Length);
-    }
-
-    private struct HeldSequence
-    {
-        public RequestId Id;
-        public LastSent LastSent;
+        _turns.RepeatForNextSequencer(now);
+        _barrier.Repeat(now);
+        _heartbeat.MeasureWhileBusy(now);
+        _heartbeat.Beat(now);
     }
 }

@@ -8,6 +8,9 @@ internal sealed record CoreOptions
     public required int Self { get; init; }
     public required int Members { get; init; }
 
+    /// <summary>This many members are more than half of the group.</summary>
+    public int Majority => (Members / 2) + 1;
+
     /// <summary>Longest datagram, seal included.</summary>
     public int MaxDatagram { get; init; } = 1_400;
 
@@ -16,6 +19,12 @@ internal sealed record CoreOptions
     /// Request is never longer.
     /// </summary>
     public int MaxBody { get; init; }
+
+    /// <summary>The longest body of a Request.</summary>
+    public int MaxRequestBody => RequestParts.MaxBody(MaxDatagram, Members, MaxBody);
+
+    /// <summary>A longer body goes in parts of this length.</summary>
+    public int PartLength => RequestParts.LengthOf(MaxDatagram, Members);
 
     /// <summary>How many Requests of one member may be under way, that is, not known to be held by all.</summary>
     public int Window { get; init; } = 256;

@@ -4,7 +4,7 @@ namespace RotatingSequencer.Core;
 internal struct PeerLife
 {
     /// <summary>The life whose datagrams are taken, 0 for none: the last one that answered a question.</summary>
-    public long Life;
+    public long Id;
 
     /// <summary>The incarnation that it is a life of.</summary>
     public long Incarnation;

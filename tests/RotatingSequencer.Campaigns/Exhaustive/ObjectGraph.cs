@@ -32,7 +32,12 @@ internal static class ObjectGraph
     /// </summary>
     private static readonly Dictionary<string, string[]> s_irrelevant = new()
     {
-        ["BroadcastCore"] = ["_incoming", "_body", "_missing", "_lastHeard", "_random", "<Counters>k__BackingField"],
+        ["BroadcastCore"] = ["<Counters>k__BackingField"],
+        ["Inbox"] = ["_claims"],
+        ["OwnMessages"] = ["_body"],
+        ["GapRepair"] = ["_missing"],
+        ["Peer"] = ["LastHeard"],
+        ["Schedule"] = ["_random"],
         // The bytes after the length belong to some other Request. And an id has one content, or the observer stops the
         // search.
         ["HeldRequest"] = ["Buffer"],
@@ -40,6 +45,12 @@ internal static class ObjectGraph
         // Read only where a round trip takes time, which it does not here.
         ["RuleObserver"] = ["_asked", "_lastHeard", "_firstQuestion", "_lastQuestion", "_answered"],
     };
+
+    /// <summary>The parts of a core refer to each other. A fingerprint takes each where the core holds it.</summary>
+    private static readonly HashSet<Type> s_parts =
+    [
+        .. FieldsOf(typeof(BroadcastCore)).Select(field => field.FieldType).Where(type => type.IsClass),
+    ];
 
     private static readonly Func<object, object> s_shallowCopy = typeof(object)
         .GetMethod("MemberwiseClone", BindingFlags.Instance | BindingFlags.NonPublic)!
@@ -301,6 +312,7 @@ internal static class ObjectGraph
             return unknown.Count == 0
                 ? fields.Where(field =>
                     !irrelevant.Contains(field.Name)
+                    && (typeof(T) == typeof(BroadcastCore) || !s_parts.Contains(field.FieldType))
                     && !(s_immutable.Contains(field.FieldType) && !field.FieldType.IsValueType)
                 )
                 : throw new NotSupportedException(

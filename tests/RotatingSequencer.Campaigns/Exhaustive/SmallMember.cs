@@ -70,7 +70,7 @@ internal sealed class SmallMember
     /// </summary>
     public void Act(long now)
     {
-        RandomOf(Core) = (ulong)Id;
+        RandomOf(ScheduleOf(Core)) = (ulong)Id;
         Core.Act(now);
     }
 
@@ -133,8 +133,11 @@ internal sealed class SmallMember
         }
     }
 
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_schedule")]
+    private static extern ref Schedule ScheduleOf(BroadcastCore core);
+
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_random")]
-    private static extern ref ulong RandomOf(BroadcastCore core);
+    private static extern ref ulong RandomOf(Schedule schedule);
 
     private BroadcastCore Begin(long now, RuleObserver observer)
     {

@@ -2,41 +2,50 @@ using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Core;
 
-/// <content>
-/// Negative acknowledgement: asks the owner of what is missing, and answers members that ask.
-/// </content>
-internal sealed partial class BroadcastCore
+/// <summary>
+/// Negative acknowledgement: notices what is missing among the messages that are known to exist, and asks its owner for
+/// it. <see cref="RetransmitAnswers"/> answers.
+/// <para>
+/// A message that was just noticed as missing may only be late, so it gets a grace. After a question a round trip
+/// passes before it is repeated, then growing, jittered pauses. A message that turns out to be missing meanwhile has a
+/// grace and pauses of its own: neither delays or speeds up the other.
+/// </para>
+/// </summary>
+internal sealed class GapRepair(
+    CoreOptions options,
+    MessageLog log,
+    Membership membership,
+    Peers peers,
+    PartialRequests partial,
+    Questions questions,
+    Schedule schedule
+)
 {
     /// <summary>Most ranges in one Retransmit request, if that many fit a datagram.</summary>
     private const int MaxRanges = 96;
 
-    /// <summary>
-    /// Most bytes in answer to one Retransmit request: a burst that overflows the asker's socket helps nobody.
-    /// </summary>
-    private const int MaxAnswerBytes = 96 * 1024;
-
     /// <summary>Unanswered questions after which another holder is asked besides the owner.</summary>
     private const int OwnerAttempts = 3;
 
-    private readonly Repair[] _repairs;
-    private readonly MissingRange[] _missing;
+    private readonly Repair[] _repairs = NewRepairs(options.Members);
 
-    /// <summary>
-    /// Asks the owner of what is missing. A message that was just noticed as missing may only be late, so it gets a
-    /// grace. After a question a round trip passes before it is repeated, then growing, jittered pauses. A message that
-    /// turns out to be missing meanwhile has a grace and pauses of its own: neither delays or speeds up the other.
-    /// </summary>
-    private void AskForGaps(int owner, long now)
+    // The head of a Retransmit request is no longer than that of a Request, so this many ranges always fit.
+    private readonly MissingRange[] _missing = new MissingRange[
+        Math.Clamp(options.PartLength / MissingRange.MaxLength, 1, MaxRanges)
+    ];
+
+    /// <summary>Asks the owner of what is missing, when that is due.</summary>
+    public void AskForGaps(int owner, long now)
     {
-        if (IsFrozen)
+        if (membership.IsFrozen)
         {
             return;
         }
 
         ref var repair = ref _repairs[owner];
         var seen = new MessagePosition(
-            Math.Min(_seen.Locals[owner], _requests[owner].Limit - 1),
-            Math.Min(_seen.Sequences, _sequences.Limit - 1)
+            Math.Min(log.Seen.Locals[owner], log.Requests[owner].Limit - 1),
+            Math.Min(log.Seen.Sequences, log.Sequences.Limit - 1)
         );
         var first = FirstMissing(owner, MessagePosition.BeforeAll, seen);
         if (first == MessagePosition.AfterAll)
@@ -45,7 +54,7 @@ internal sealed partial class BroadcastCore
             return;
         }
 
-        var timeout = _roundTrips[owner].Timeout;
+        var timeout = peers[owner].RoundTrip.Timeout;
         if (now >= repair.AskAt)
         {
             repair.AskAt = long.MaxValue;
@@ -54,21 +63,21 @@ internal sealed partial class BroadcastCore
             if (repair.AskAgainAt == long.MaxValue)
             {
                 repair.AskAgain = repair.Asked;
-                repair.AskAgainAt = now + Pause(timeout, repair.Attempts = 0);
+                repair.AskAgainAt = now + schedule.Pause(timeout, repair.Attempts = 0);
             }
         }
 
         if (repair.AskAt == long.MaxValue && FirstMissing(owner, repair.Asked, seen) != MessagePosition.AfterAll)
         {
             repair.Noticed = seen;
-            repair.AskAt = now + Math.Max(_options.Grace, _roundTrips[owner].Smoothed / 4);
+            repair.AskAt = now + Math.Max(options.Grace, peers[owner].RoundTrip.Smoothed / 4);
         }
 
         if (repair.Attempts > 0 && (repair.PartsCame || first.ExceedsAnyOf(repair.First)))
         {
             repair.PartsCame = false;
             // The owner answers again: the rest need not wait as long as before.
-            repair.AskAgainAt = Math.Min(repair.AskAgainAt, now + Pause(timeout, repair.Attempts = 0));
+            repair.AskAgainAt = Math.Min(repair.AskAgainAt, now + schedule.Pause(timeout, repair.Attempts = 0));
         }
 
         if (now >= repair.AskAgainAt)
@@ -83,10 +92,27 @@ internal sealed partial class BroadcastCore
                 now
             );
             repair.AskAgain = repair.Asked;
-            repair.AskAgainAt = now + Pause(timeout, repair.Attempts);
+            repair.AskAgainAt = now + schedule.Pause(timeout, repair.Attempts);
         }
 
-        Wake(Math.Min(repair.AskAt, repair.AskAgainAt));
+        schedule.Wake(Math.Min(repair.AskAt, repair.AskAgainAt));
+    }
+
+    /// <summary>A part came of a Request that was not whole.</summary>
+    public void PartCame(int sender) => _repairs[sender].PartsCame = true;
+
+    /// <summary>In a new epoch nothing has been asked for yet, and parts that came may be of void Requests.</summary>
+    public void BeginView()
+    {
+        partial.Clear();
+        Array.Fill(_repairs, new Repair());
+    }
+
+    private static Repair[] NewRepairs(int members)
+    {
+        var repairs = new Repair[members];
+        Array.Fill(repairs, new Repair());
+        return repairs;
     }
 
     /// <summary>
@@ -100,8 +126,9 @@ internal sealed partial class BroadcastCore
 
     private long FirstMissingRequest(int owner, long above, long last)
     {
-        var q = Math.Max(_requests[owner].Contiguous, above) + 1;
-        while (q <= last && _requests[owner].Holds(q))
+        var requests = log.Requests[owner];
+        var q = Math.Max(requests.Contiguous, above) + 1;
+        while (q <= last && requests.Holds(q))
         {
             q++;
         }
@@ -111,11 +138,11 @@ internal sealed partial class BroadcastCore
 
     private long FirstMissingSequence(int owner, long above, long last)
     {
-        var k = Math.Max(_sequences.Contiguous, above) + 1;
-        k += (owner - (k % _members) + _members) % _members;
-        while (k <= last && _sequences.Holds(k))
+        var k = Math.Max(log.Sequences.Contiguous, above) + 1;
+        k += (owner - (k % options.Members) + options.Members) % options.Members;
+        while (k <= last && log.Sequences.Holds(k))
         {
-            k += _members;
+            k += options.Members;
         }
 
         return k <= last ? k : long.MaxValue;
@@ -139,12 +166,12 @@ internal sealed partial class BroadcastCore
         for (; q != long.MaxValue && count < _missing.Length; q = FirstMissingRequest(owner, q, last.Request))
         {
             var start = q;
-            var parts = MissingPartsOf(new(owner, q));
+            var parts = partial.MissingPartsOf(new(owner, q));
             while (
                 parts == 0
                 && q < last.Request
-                && !_requests[owner].Holds(q + 1)
-                && MissingPartsOf(new(owner, q + 1)) == 0
+                && !log.Requests[owner].Holds(q + 1)
+                && partial.MissingPartsOf(new(owner, q + 1)) == 0
             )
             {
                 q++;
@@ -157,12 +184,12 @@ internal sealed partial class BroadcastCore
         {
             if (CanAnswer(owner))
             {
-                Ask(owner, _missing.AsSpan(0, count), now);
+                questions.Ask(owner, _missing.AsSpan(0, count), now);
             }
 
             if (helper is { } holder)
             {
-                Ask(holder, _missing.AsSpan(0, count), now);
+                questions.Ask(holder, _missing.AsSpan(0, count), now);
             }
         }
 
@@ -170,7 +197,7 @@ internal sealed partial class BroadcastCore
     }
 
     /// <summary>Whether an owner has its messages: not while it joins, nor can this member ask itself.</summary>
-    private bool CanAnswer(int owner) => owner != _self && _lives[owner].Epoch == _view.Number;
+    private bool CanAnswer(int owner) => owner != options.Self && peers[owner].Life.Epoch == membership.View.Number;
 
     /// <summary>
     /// Another member that claims to hold what the owner does not send. The original description asks owners only; this
@@ -178,13 +205,14 @@ internal sealed partial class BroadcastCore
     /// </summary>
     private int? FindHolder(int owner, in Repair repair)
     {
-        for (var i = 0; i < _members; i++)
+        for (var i = 0; i < options.Members; i++)
         {
-            var m = (owner + 1 + repair.Attempts + i) % _members;
+            var m = (owner + 1 + repair.Attempts + i) % options.Members;
+            var claims = peers[m].Claims;
             if (
                 m != owner
                 && CanAnswer(m)
-                && (_peers[m].Locals[owner] >= repair.First.Request || _peers[m].Sequences >= repair.First.Sequence)
+                && (claims.Locals[owner] >= repair.First.Request || claims.Sequences >= repair.First.Sequence)
             )
             {
                 return m;
@@ -192,82 +220,6 @@ internal sealed partial class BroadcastCore
         }
 
         return null;
-    }
-
-    private void OnRetransmit(int from, in Message message, bool joins, long epoch, long now)
-    {
-        if (message.Answer != 0)
-        {
-            Measure(from, message.Answer, now);
-            if (!joins && IsOfView(from) && epoch == _view.Number && !IsFrozen)
-            {
-                OnAnswer(from, message.Answer);
-            }
-        }
-
-        var budget = epoch == _view.Number && IsOfView(from) && !IsFrozen ? MaxAnswerBytes : 0;
-        var missing = message.Missing;
-        while (budget > 0 && !missing.IsEmpty && MissingRange.TryRead(ref missing, _members, out var range))
-        {
-            budget -=
-                range.Sender == MissingRange.Sequences
-                    ? AnswerSequences(from, range, now)
-                    : AnswerRequests(from, range, budget, now);
-        }
-
-        if (message.Ask != 0 && CanRead)
-        {
-            Outbox.AddRetransmit(from, ask: 0, answer: message.Ask, []);
-        }
-        else if (message.Ask != 0)
-        {
-            // A reader must not count this member, but the asker gets its claims.
-            Outbox.AddClaims(from);
-        }
-    }
-
-    private int AnswerRequests(int to, MissingRange range, int budget, long now)
-    {
-        var spent = 0;
-        var requests = _requests[range.Sender];
-        // Own Requests are sent only once they are durable.
-        var end = Math.Min(
-            range.First + range.Count,
-            range.Sender == _self ? _claims.Locals[_self] + 1 : requests.HeldEnd
-        );
-        for (var q = Math.Max(range.First, requests.First); q < end && spent < budget; q++)
-        {
-            if (requests.Holds(q) && requests[q].LastSent.TrySend(to, now, _roundTrips[to].Smoothed / 2))
-            {
-                Outbox.AddRequest(to, new(range.Sender, q), requests[q].Body, range.Parts);
-                Counters.AnsweredMessages++;
-                spent += range.Parts == 0 ? requests[q].Length : RequestParts.CountOf(range.Parts) * _partLength;
-            }
-        }
-
-        return spent;
-    }
-
-    private int AnswerSequences(int to, MissingRange range, long now)
-    {
-        const int EncodedLength = 16;
-        var spent = 0;
-        var end = Math.Min(range.First + range.Count, _sequences.HeldEnd);
-        for (var k = Math.Max(range.First, _sequences.First); k < end; k++)
-        {
-            if (
-                _sequences.Holds(k)
-                && (k % _members != _self || k <= _claims.Sequences)
-                && _sequences[k].LastSent.TrySend(to, now, _roundTrips[to].Smoothed / 2)
-            )
-            {
-                Outbox.AddSequence(to, k, _sequences[k].Id);
-                Counters.AnsweredMessages++;
-                spent += EncodedLength;
-            }
-        }
-
-        return spent;
     }
 
     /// <summary>A position among one member's Requests, and one among its Sequences.</summary>
