@@ -33,6 +33,8 @@ public sealed class ProgramTests : IDisposable
             Assert.Equal((0, ""), (code, error.ToString()));
             Assert.Contains($"Usage:\n  {string.Join(' ', command.Prepend("agora"))}", help, StringComparison.Ordinal);
             Assert.Matches("Examples:\n  (source <\\()?agora ", help);
+            // What completion knows is no help: it would be a line of five hundred characters.
+            Assert.DoesNotContain("customers/0|customers/1", help, StringComparison.Ordinal);
         }
 
         static IEnumerable<string[]> Commands(Command command, string[] path) =>

@@ -31,6 +31,8 @@ internal static class ProcessCommands
     {
         Argument<string> process = new("PROCESS")
         {
+            // Without it, help would show every process that completion knows.
+            HelpName = "PROCESS",
             Description =
                 "COMPONENT/REPLICA as status shows it, e.g. buyer-server/0; "
                 + "or by role: products/leader, products/follower, customers/sequencer",

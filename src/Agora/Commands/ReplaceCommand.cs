@@ -18,7 +18,11 @@ internal static class ReplaceCommand
 
     public static Command Create()
     {
-        Argument<string> process = new("PROCESS") { Description = "A database replica, e.g. customers/2" };
+        Argument<string> process = new("PROCESS")
+        {
+            Description = "A database replica, e.g. customers/2",
+            HelpName = "PROCESS",
+        };
         Option<string?> host = new("--host")
         {
             Description = "It moves there, because its host is gone: writes the new host into the cluster file",
