@@ -10,7 +10,6 @@ namespace Agora.EndToEnd.Tests.Hosts;
 /// certificate has signed itself, and their requests are not limited.
 /// </summary>
 [Collection(RunningMarketplace.OneAtATime)]
-[Trait("length", "long")]
 public sealed class OperationsPageTests : IAsyncDisposable
 {
     private const string LostHost = "10.88.0.5";
