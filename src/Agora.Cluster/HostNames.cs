@@ -6,12 +6,25 @@ namespace Agora.Cluster;
 /// <summary>Host names of the cluster file.</summary>
 public static class HostNames
 {
-    /// <summary>The address at which other replicas reach a replica.</summary>
-    /// <exception cref="FixableException">Its host name does not resolve here, or it has no port. The port must be in
-    /// the file, because the other replicas could not know one that the system chose.</exception>
-    public static IPEndPoint PeerOf(DatabaseAddress replica) =>
+    /// <summary>Whether a host may get another address: it is given by a name.</summary>
+    public static bool IsName(string host) => !IPAddress.TryParse(host, out _);
+
+    /// <summary>The address at which other replicas reach a replica now.</summary>
+    /// <param name="replica">What the cluster file says of it.</param>
+    /// <param name="lookup">Finds its host; the system's names if null.</param>
+    /// <exception cref="FixableException">Its host name does not resolve here, or it has no port.</exception>
+    public static IPEndPoint PeerOf(DatabaseAddress replica, HostLookup? lookup = null)
+    {
+        var port = PeerPortOf(replica);
+        return new IPEndPoint((lookup ?? Resolve)(replica.Host), port);
+    }
+
+    /// <summary>The port at which other replicas reach a replica.</summary>
+    /// <exception cref="FixableException">It has none. The port must be in the file, because the other replicas could
+    /// not know one that the system chose.</exception>
+    public static int PeerPortOf(DatabaseAddress replica) =>
         replica.PeerPort is > 0 and <= IPEndPoint.MaxPort
-            ? new(Resolve(replica.Host), replica.PeerPort)
+            ? replica.PeerPort
             : throw new FixableException(
                 "the cluster file",
                 $"gives a database replica on {replica.Host} the peer port {replica.PeerPort}",

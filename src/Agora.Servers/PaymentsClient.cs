@@ -16,6 +16,8 @@ internal sealed class PaymentsClient(IFinancialTransactions service, TimeProvide
     private const int MaxAttempts = 5;
 
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_maxIdle = TimeSpan.FromSeconds(5);
 
     /// <summary>A channel that connects when it is used. WCF pools its HTTP connections.</summary>
     public static IFinancialTransactions Connect(
@@ -48,11 +50,15 @@ internal sealed class PaymentsClient(IFinancialTransactions service, TimeProvide
             "/FinancialTransactions"
         ).Uri;
 
+    // A host that dies or gets another address closes no connection, and HTTP/1.1 has no pings. So a connection that
+    // was not used for a while is not used again, and a new one looks the name up.
     public static SocketsHttpHandler Handler(PaymentsGroup payments, ComponentIdentity? identity) =>
         new()
         {
             UseProxy = false,
             UseCookies = false,
+            ConnectTimeout = s_connectTimeout,
+            PooledConnectionIdleTimeout = s_maxIdle,
             SslOptions = payments.UsesHttps ? identity?.ClientOptions(Components.Payments, 0) : null,
         };
 

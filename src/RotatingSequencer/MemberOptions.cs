@@ -21,8 +21,8 @@ public sealed record MemberOptions
     public required int Id { get; init; }
 
     /// <summary>
-    /// Where each member listens for UDP, by id; the same list at every member. 1 to <see cref="MaxMembers"/>
-    /// addresses, each different.
+    /// Where each member listens for UDP, by id, when this one starts; the same order at every member. 1 to
+    /// <see cref="MaxMembers"/> addresses, each different. This member listens at its own as long as it runs.
     /// </summary>
     public required IReadOnlyList<IPEndPoint> Members { get; init; }
 
@@ -69,6 +69,14 @@ public sealed record MemberOptions
     /// failure. Null: this application cannot be copied.
     /// </summary>
     public Func<IReadOnlyList<int>, CancellationToken, Task<ReadOnlyMemory<byte>>>? FetchState { get; init; }
+
+    /// <summary>
+    /// Says where a member listens now, by its id, for members whose hosts may get another address while this one runs.
+    /// It is asked about a member that was not heard for <see cref="Member.ReachableWithin"/>, and seldom about the
+    /// others. It runs on a thread of the pool, one call at a time, and must end: the next call waits for it. After an
+    /// exception the address stays as it is. Null: the addresses of <see cref="Members"/> stay for good.
+    /// </summary>
+    public Func<int, CancellationToken, Task<IPEndPoint>>? ResolveMember { get; init; }
 
     /// <summary>The clock.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;

@@ -59,8 +59,11 @@ internal sealed class Group : IAsyncDisposable
     public IEnumerable<int> Running => Enumerable.Range(0, _hosts.Length).Where(i => _hosts[i] is not null);
 
     /// <summary>A group that has not started.</summary>
-    public static Group Prepare(ReplicationEngine engine, int size) =>
-        new(engine, size, _ => new RaftSettings(), null, null, null);
+    public static Group Prepare(
+        ReplicationEngine engine,
+        int size,
+        Action<WebApplicationBuilder, int>? configure = null
+    ) => new(engine, size, _ => new RaftSettings(), null, null, configure);
 
     /// <summary>
     /// Starts all; with a network, everything that they send each other passes relays over its links, named by replica

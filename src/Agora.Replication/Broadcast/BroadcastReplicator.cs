@@ -32,9 +32,6 @@ internal sealed class BroadcastReplicator : IReplicator, IStateSource, IDelivery
     // Enough for a state of several gigabytes on a slow network. A replica that is stopped gives up at once.
     private static readonly TimeSpan s_fetchTimeout = TimeSpan.FromMinutes(10);
 
-    // A dead connection must be found out here, or a copy would wait for TCP to do so.
-    private static readonly TimeSpan s_keepAlive = TimeSpan.FromSeconds(3);
-
     private readonly DatabaseGroup _group;
     private readonly ReplicatedStore _store;
     private readonly ReplicaDirectory _place;
@@ -53,6 +50,7 @@ internal sealed class BroadcastReplicator : IReplicator, IStateSource, IDelivery
         ReplicaDirectory directory,
         ReadOnlyMemory<byte> key,
         ReplicatedStore store,
+        HostLookup lookup,
         ComponentIdentity? identity,
         ILogger<BroadcastReplicator> logger
     )
@@ -64,7 +62,10 @@ internal sealed class BroadcastReplicator : IReplicator, IStateSource, IDelivery
         MemberOptions options = new()
         {
             Id = replica,
-            Members = [.. group.Replicas.Select((r, i) => HostNames.PeerOf(i == replica ? r : r.Dial()))],
+            Members = [.. group.Replicas.Select((r, i) => HostNames.PeerOf(i == replica ? r : r.Dial(), lookup))],
+            ResolveMember = group.Replicas.Any(r => HostNames.IsName(r.Dial().Host))
+                ? (member, _) => Task.FromResult(HostNames.PeerOf(group.Replicas[member].Dial(), lookup))
+                : null,
             GroupKey = key,
             JournalDirectory = _journal,
             FetchState = directory.ComesBack ? FetchStateAsync : null,
@@ -298,8 +299,7 @@ internal sealed class BroadcastReplicator : IReplicator, IStateSource, IDelivery
     {
         using var channel = ReplicaChannel.Open(
             _group.Replicas[member],
-            _identity?.ClientOptions(_identity.Component, member),
-            (handler, _) => (handler.KeepAlivePingDelay, handler.KeepAlivePingTimeout) = (s_keepAlive, s_keepAlive)
+            _identity?.ClientOptions(_identity.Component, member)
         );
         var path = Path.Combine(Location, IncomingState);
         var header = await ReceiveAsync(channel, member, path, cancellationToken);

@@ -107,6 +107,7 @@ public static class ReplicaHosting
         ));
 
         AddHealth(builder, group, replica, identity);
+        builder.Services.TryAddSingleton<HostLookup>(HostNames.Resolve);
 
         // Opened now, so that an unusable directory is reported before anything runs. Registered by a factory, so that
         // the container closes it.
@@ -260,6 +261,7 @@ public static class ReplicaHosting
             raft with
             {
                 Election = ElectionTimes.Parse(services.GetRequiredService<IConfiguration>()[ElectionTimes.Setting]),
+                Lookup = services.GetRequiredService<HostLookup>(),
             },
             identity,
             services.GetRequiredService<ILoggerFactory>()
@@ -281,6 +283,7 @@ public static class ReplicaHosting
             opened.Directory,
             GroupKey.Load(opened.Directory.Owner, services.GetRequiredService<IConfiguration>()[GroupKey.FileSetting]),
             opened.Store,
+            services.GetRequiredService<HostLookup>(),
             identity,
             services.GetRequiredService<ILogger<BroadcastReplicator>>()
         );

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Agora.Replication.Raft;
 
 /// <summary>
-/// A member as a vote names it. The library makes these bytes from the member's address; here they are only kept and
+/// A member as a vote names it. The library makes these bytes from the replica's number; here they are only kept and
 /// compared.
 /// </summary>
 internal readonly record struct MemberId(UInt128 Address, ulong Port, uint Family)

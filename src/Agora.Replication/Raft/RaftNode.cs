@@ -48,7 +48,7 @@ internal sealed class RaftNode : IAsyncDisposable
         (_store, _applier) = (store, applier);
         (_settings, _identity, _loggers) = (settings, identity, loggers);
         _logger = loggers.CreateLogger<RaftNode>();
-        _join = new JoinProcedure(LibraryMembers.IdOf(group, _replica), directory, store, files, peers, _logger);
+        _join = new JoinProcedure(LibraryMembers.IdOf(_replica), directory, store, files, peers, _logger);
         _return = new ReturnProcedure(peers, group.Replicas.Count, files.Location, _logger);
     }
 
@@ -102,7 +102,7 @@ internal sealed class RaftNode : IAsyncDisposable
     /// together.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var own = HostNames.PeerOf(_group.Replicas[_replica]);
+        var own = HostNames.PeerOf(_group.Replicas[_replica], _settings.Lookup);
         try
         {
             _files.WarnOfStrays(_logger);
@@ -213,7 +213,7 @@ internal sealed class RaftNode : IAsyncDisposable
             _files.Location,
             new RaftState(log, ballot, _applier, _group.Replicas.Count, _store.Applied),
             _applier,
-            _settings.Election,
+            _settings,
             _identity,
             _loggers,
             cancellationToken

@@ -18,8 +18,6 @@ internal sealed class RaftPeers : IDisposable
     private static readonly TimeSpan s_firstComparison = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_maxComparisonPause = TimeSpan.FromSeconds(15);
 
-    private static readonly TimeSpan s_keepAlive = TimeSpan.FromSeconds(3);
-
     // Enough for a state of several gigabytes on a slow network. A replica that is stopped gives up at once.
     private static readonly TimeSpan s_fetchTimeout = TimeSpan.FromMinutes(10);
 
@@ -167,14 +165,7 @@ internal sealed class RaftPeers : IDisposable
         ReplicaChannel.Open(
             address,
             identity?.ClientOptions(identity.Component, replica),
-            (handler, _) =>
-            {
-                handler.PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan;
-
-                // A dead connection must be found out here, or calls on it would wait for TCP to do so.
-                handler.KeepAlivePingDelay = s_keepAlive;
-                handler.KeepAlivePingTimeout = s_keepAlive;
-            }
+            (handler, _) => handler.PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan
         );
 
     private static async Task<Stream> ConnectForReportsAsync(

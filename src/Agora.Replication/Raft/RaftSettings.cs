@@ -1,3 +1,5 @@
+using Agora.Cluster;
+
 namespace Agora.Replication.Raft;
 
 /// <summary>Settings of a Raft replica; mostly tests change them.</summary>
@@ -16,4 +18,7 @@ internal sealed record RaftSettings
     public long KeptBytes { get; init; } = 128 << 20;
 
     public RaftLogOptions Log { get; init; } = new();
+
+    /// <summary>Finds where the other replicas are.</summary>
+    public HostLookup Lookup { get; init; } = HostNames.Resolve;
 }

@@ -31,7 +31,6 @@ internal sealed class BackupRun(
 
     private static readonly TimeSpan s_statusTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan s_keepAlive = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan s_sayInterval = TimeSpan.FromSeconds(5);
 
     // Enough for a state of several gigabytes on a slow network.
@@ -208,15 +207,7 @@ internal sealed class BackupRun(
     }
 
     private GrpcChannel Open(string component, DatabaseGroup group, int replica) =>
-        ReplicaChannel.Open(
-            group.Replicas[replica],
-            identity.ClientOptions(component, replica),
-            (handler, _) =>
-            {
-                handler.ConnectTimeout = s_connectTimeout;
-                (handler.KeepAlivePingDelay, handler.KeepAlivePingTimeout) = (s_keepAlive, s_keepAlive);
-            }
-        );
+        ReplicaChannel.Open(group.Replicas[replica], identity.ClientOptions(component, replica));
 
     private async Task CopyPaymentsAsync(string path, CancellationToken cancellationToken)
     {

@@ -20,6 +20,7 @@ internal sealed class ClusterProbe : IDisposable
     private const string NoAnswer = "it does not answer";
 
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_keepAlive = TimeSpan.FromSeconds(3);
 
     private readonly ComponentIdentity? _identity;
     private readonly TimeSpan _deadline;
@@ -402,8 +403,12 @@ internal sealed class ClusterProbe : IDisposable
             _ => new HttpClient(
                 new SocketsHttpHandler
                 {
-                    // Long enough to keep the connection between two questions of a supervisor.
+                    // Long enough to keep the connection between two questions of a supervisor. One to a host that has
+                    // gone is given up, and the next looks the name up.
                     PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5),
+                    ConnectTimeout = s_keepAlive,
+                    KeepAlivePingDelay = s_keepAlive,
+                    KeepAlivePingTimeout = s_keepAlive,
                     UseProxy = false,
                     ActivityHeadersPropagator = null,
                     SslOptions = process.Component

@@ -74,6 +74,11 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
 
     public void JournalBegins(long after) => LogJournalBegins(_self, after);
 
+    public void Moved(int peer, IPEndPoint from, IPEndPoint to) => LogMoved(_self, peer, to, from);
+
+    public void NotResolved(int peer, IPEndPoint address, string reason) =>
+        LogNotResolved(_self, peer, address, reason);
+
     public void Stopped(Exception? failure)
     {
         switch (failure)
@@ -214,4 +219,18 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
 
     [LoggerMessage(16, LogLevel.Error, "Member {Member} stops: {Reason}")]
     private partial void LogFailed(Exception failure, int member, string reason);
+
+    [LoggerMessage(
+        17,
+        LogLevel.Information,
+        "Member {Member} sends to member {Peer} at {Address} from now on; it was {Before}"
+    )]
+    private partial void LogMoved(int member, int peer, IPEndPoint address, IPEndPoint before);
+
+    [LoggerMessage(
+        18,
+        LogLevel.Warning,
+        "Member {Member} cannot find out where member {Peer} is, and still sends to {Address}: {Reason}"
+    )]
+    private partial void LogNotResolved(int member, int peer, IPEndPoint address, string reason);
 }

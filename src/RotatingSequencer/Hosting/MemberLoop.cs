@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
-using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using RotatingSequencer.Core;
@@ -43,7 +42,7 @@ internal sealed partial class MemberLoop
     private readonly Socket _socket;
     private readonly Sleeper _sleeper;
     private readonly Func<bool> _hasWork;
-    private readonly SocketAddress[] _addresses;
+    private readonly MemberAddresses _addresses;
     private readonly Seal _seal;
     private readonly DatagramSender _sender;
     private readonly JournalThread? _journal;
@@ -131,15 +130,21 @@ internal sealed partial class MemberLoop
 
         _flushAt = options.MaxJournalGrowth;
         _socket = UdpSocket.Bind(options.Members[options.Id]);
-        _addresses = [.. options.Members.Select(member => member.Serialize())];
-        _sender = new DatagramSender(_socket, _seal, options.Id, _addresses, _core.Counters);
-        _sleeper = new Sleeper(_socket, _addresses[options.Id]);
+        _sleeper = new Sleeper(_socket, options.Members[options.Id].Serialize());
+        _log = new MemberLog(options, applied, state.Epoch.Number, returns: state.Returns || stateLost);
+        _addresses = new MemberAddresses(
+            options,
+            member => _core.KnownOf(member).LastHeard,
+            _log,
+            _sleeper.Wake,
+            _stop.Token
+        );
+        _sender = new DatagramSender(_socket, _seal, options.Id, _addresses.All, _core.Counters);
         _hasWork = HasWork;
         _application = stateLost ? null : NewApplication(applied, state);
         _status = ReadStatus(now: 0);
         _journal = journal is null ? null : new JournalThread(journal, _sleeper.Wake);
         _metrics = new MemberMetrics(options.Id, _core.Counters, () => Status);
-        _log = new MemberLog(options, applied, state.Epoch.Number, returns: state.Returns || stateLost);
         _thread = new Thread(Run) { Name = $"rotating-sequencer {options.Id}", IsBackground = true };
     }
 
@@ -226,6 +231,7 @@ internal sealed partial class MemberLoop
             {
                 var now = Now;
                 var drained = ReceiveAll(now);
+                _addresses.Look(now);
                 CopyState(now);
                 TakeSubmissions();
                 TakeCompletions(now);
@@ -419,6 +425,7 @@ internal sealed partial class MemberLoop
         || (IsOpen && !_barriers.IsEmpty && !_core.BarrierUnderWay && _core.CanRead)
         || (_application?.HasWorkForLoop(_core.Applied, takesFlush: _journal is { IsIdle: true }) ?? false)
         || _copy.HasWorkForLoop
+        || _addresses.HasWorkForLoop
         || (_journal?.HasWorkForLoop ?? false);
 
     private static long RandomNumber() =>

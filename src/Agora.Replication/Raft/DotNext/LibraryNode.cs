@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using Agora.Cluster;
 using DotNext.Net.Cluster;
@@ -102,7 +103,7 @@ internal sealed class LibraryNode : IAsyncDisposable
     /// <param name="directory">The log's directory.</param>
     /// <param name="state">Log, ballot and rule; belongs to the result, or is disposed when this throws.</param>
     /// <param name="applier">Applies what is committed.</param>
-    /// <param name="election">When the group holds elections.</param>
+    /// <param name="settings">When the group holds elections, and how the others are found.</param>
     /// <param name="identity">For TLS; null without.</param>
     /// <param name="loggers">Where the library logs.</param>
     /// <param name="cancellationToken">Ends the start.</param>
@@ -112,7 +113,7 @@ internal sealed class LibraryNode : IAsyncDisposable
         string directory,
         RaftState state,
         CommandApplier applier,
-        ElectionTimes election,
+        RaftSettings settings,
         ComponentIdentity? identity,
         ILoggerFactory loggers,
         CancellationToken cancellationToken
@@ -121,16 +122,35 @@ internal sealed class LibraryNode : IAsyncDisposable
         var log = LogAdapter.Create(directory, state, applier);
 
         var replica = owner.Replica;
+        var logger = loggers.CreateLogger<LibraryNode>();
 
         // Members of its own for each time that this replica takes part: the library disposes its configuration.
-        LibraryMembers members = new(group, replica);
+        LibraryMembers members = new(
+            group.Replicas.Select(
+                (r, number) =>
+                    new PeerAddress(
+                        string.Create(CultureInfo.InvariantCulture, $"{owner.Database}/{number}"),
+                        number == replica ? r : r.Dial(),
+                        settings.Lookup,
+                        TimeProvider.System,
+                        logger
+                    )
+            )
+        );
         LibraryNode node = new(
             replica,
             state,
             log,
             members,
-            Configure(owner, members, HostNames.PeerOf(group.Replicas[replica]), election, identity, loggers),
-            loggers.CreateLogger<LibraryNode>()
+            Configure(
+                owner,
+                members,
+                HostNames.PeerOf(group.Replicas[replica], settings.Lookup),
+                settings.Election,
+                identity,
+                loggers
+            ),
+            logger
         );
         try
         {
