@@ -17,7 +17,7 @@ namespace RotatingSequencer.Hosting;
 /// </remarks>
 internal sealed class MemberAddresses
 {
-    /// <summary>Microseconds from one resolution of a silent member to the next; each pause is twice the last.</summary>
+    /// <summary>Microseconds from one resolution of a silent member to the next; a pause is twice the last.</summary>
     internal const long FirstPause = 1_000_000;
 
     /// <summary>The longest of these pauses: writes may wait for it.</summary>
