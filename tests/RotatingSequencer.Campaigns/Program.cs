@@ -7,8 +7,8 @@ using RotatingSequencer.Simulation.Pictures;
 // --seeds N [--from N] [--parallel N]: runs many seeds.
 // --seed N [--trace]: runs one.
 // --exhaustive [--members N] [--requests N] [--losses N] [--duplicates N] [--timers N] [--crashes N] [--reads N]
-// [--window N] [--journal] [--states N]: searches everything that can happen within these bounds; without bounds, the
-// suite of the tests.
+// [--lost-disks N] [--window N] [--journal] [--delays N] [--states N]: searches everything that can happen within these
+// bounds; without bounds, the suite of the tests.
 // --mutations [NAME...] [--seeds N]: builds each deliberate bug and shows what finds it.
 // --pictures: makes the pictures and the page in docs/protocol anew.
 if (args.Contains("--pictures"))
@@ -93,8 +93,10 @@ int SearchAll()
         Timers = Option("--timers") ?? 0,
         Crashes = Option("--crashes") ?? 0,
         Reads = Option("--reads") ?? 0,
+        LostDisks = Option("--lost-disks") ?? 0,
         Window = Option("--window") ?? 256,
         Journal = args.Contains("--journal"),
+        Delays = Option("--delays"),
         MaxStates = Option("--states") ?? int.MaxValue,
     };
     var suite = args.All(argument =>

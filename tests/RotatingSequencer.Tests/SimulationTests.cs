@@ -58,7 +58,16 @@ public sealed class SimulationTests
             ],
             count => Assert.True(count > 100)
         );
+        Assert.All(
+            [statistics.DisksLost, statistics.StatesLost, statistics.OlderCopies, statistics.OthersDisks],
+            count => Assert.True(count > 20)
+        );
     }
+
+    /// <summary>What long campaigns have found.</summary>
+    [Theory]
+    [InlineData(4024)] // A member of an earlier epoch asks for what a later one has made void.
+    public void A_seed_that_once_failed_passes(int seed) => Assert.Null(SimulationRuns.Run(seed, new Statistics()));
 
     [Theory]
     [InlineData(nameof(Defect.ClaimsTooMuch), "claims name only what would survive")]

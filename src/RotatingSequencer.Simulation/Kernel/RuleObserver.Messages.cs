@@ -266,8 +266,9 @@ internal sealed partial class RuleObserver
         {
             var sequences = range.Sender == MissingRange.Sequences;
             var exist = sequences ? History.Numbers : History.RequestsOf(range.Sender);
+            // In an earlier epoch there may be more, which a later one has made void.
             BrokenRule.Unless(
-                range.First + range.Count <= exist,
+                range.First + range.Count <= exist || _view[member] < (History.Epoch?.Number ?? 0),
                 "only what exists is asked for",
                 $"member {member} asks for {range}"
             );

@@ -130,6 +130,12 @@ internal sealed partial class SimulatedMember
         }
 
         var state = _disk.Open();
+        if (state.Self != _id)
+        {
+            LoseJournal($"it is of member {state.Self}");
+            state = _disk.Open();
+        }
+
         if (
             state.Epoch.Number > 0
             && (_application.Position < state.Position || _application.Position > state.LastNumber)
@@ -310,7 +316,7 @@ internal sealed partial class SimulatedMember
 
         Crash(powerLoss: false, staysDown: true);
         _world.Observer.Loses(_id);
-        switch (_random.Next(5))
+        switch (_random.Next(6))
         {
             case 0:
                 _world.Trace?.Add($"m{_id} has lost its disk");
@@ -333,6 +339,13 @@ internal sealed partial class SimulatedMember
                 _world.Trace?.Add($"m{_id} has an older copy of its journal");
                 _world.Statistics.OlderCopies++;
                 _disk.Put(copy.Journal);
+                break;
+            case 4 when _setup.Members > 1:
+                var other = _world.Members[(_id + _random.Next(1, _setup.Members)) % _setup.Members];
+                _world.Trace?.Add($"m{_id} has a copy of the disk of m{other._id}");
+                _world.Statistics.OthersDisks++;
+                _disk.Put(other._disk.Copy());
+                _application.Put(other._application.Position);
                 break;
             default:
                 _world.Trace?.Add($"m{_id} has lost the end of its journal");

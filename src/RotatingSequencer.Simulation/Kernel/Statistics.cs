@@ -39,6 +39,7 @@ internal sealed class Statistics
     public long DisksLost;
     public long StatesLost;
     public long OlderCopies;
+    public long OthersDisks;
     public long JournalsCutShort;
     public long LossesNoticed;
     public long StatesCopied;

@@ -1,7 +1,7 @@
 namespace RotatingSequencer.Campaigns.Exhaustive;
 
 /// <summary>How often each fault that <see cref="SearchBounds"/> bounds has happened.</summary>
-internal record struct Faults(int Losses, int Duplicates, int Timers, int Crashes, int Reads)
+internal record struct Faults(int Losses, int Duplicates, int Timers, int Crashes, int Reads, int LostDisks, int Delays)
 {
     /// <summary>Whether everything that can still happen after the other can also happen after this.</summary>
     public readonly bool IsWithin(Faults other) =>
@@ -9,5 +9,7 @@ internal record struct Faults(int Losses, int Duplicates, int Timers, int Crashe
         && Duplicates <= other.Duplicates
         && Timers <= other.Timers
         && Crashes <= other.Crashes
-        && Reads <= other.Reads;
+        && Reads <= other.Reads
+        && LostDisks <= other.LostDisks
+        && Delays <= other.Delays;
 }

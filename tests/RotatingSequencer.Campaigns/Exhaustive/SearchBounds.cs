@@ -21,10 +21,22 @@ internal sealed record SearchBounds
     /// <summary>Deaths of members, each with a restart; only with a journal.</summary>
     public int Crashes { get; init; }
 
+    /// <summary>Members that lose all that they hold, and join again; only with a journal, and without
+    /// crashes.</summary>
+    public int LostDisks { get; init; }
+
     /// <summary>Read barriers.</summary>
     public int Reads { get; init; }
 
     public bool Journal { get; init; }
+
+    /// <summary>
+    /// How often something happens before what is due: a write that ends, or else the datagram that was sent first.
+    /// Null for every order. A member that joins exchanges some twenty datagrams with each of the others; in every
+    /// order these would make too many states. Submissions, losses of disks and what outlives these happen at any time
+    /// all the same.
+    /// </summary>
+    public int? Delays { get; init; }
 
     /// <summary>How many Requests of one member may be under way.</summary>
     public int Window { get; init; } = 256;
@@ -56,6 +68,22 @@ internal sealed record SearchBounds
             Requests = 1,
             Losses = 1,
             Reads = 1,
+        },
+        new()
+        {
+            Members = 2,
+            Requests = 1,
+            Journal = true,
+            LostDisks = 1,
+            Delays = 1,
+        },
+        new()
+        {
+            Members = 3,
+            Requests = 1,
+            Journal = true,
+            LostDisks = 1,
+            Delays = 0,
         },
         new()
         {
@@ -94,6 +122,8 @@ internal sealed record SearchBounds
             $"{Members} members, {Requests} requests, at most {Losses} lost, {Duplicates} doubled, {Timers} timers";
         text += Reads > 0 ? $", {Reads} read barriers" : "";
         text += Window < 256 ? $", window {Window}" : "";
+        text += LostDisks > 0 ? $", {LostDisks} lost disks" : "";
+        text += Delays is { } delays ? $", {delays} delays" : "";
         return text + (Journal ? $", journal, {Crashes} crashes" : "");
     }
 }

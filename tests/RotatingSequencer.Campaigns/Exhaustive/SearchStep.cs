@@ -10,9 +10,12 @@ internal enum Happening
     TimerRunsOut,
     Dies,
     DiesWithTheWriteDone,
+    LosesDisk,
+    Copies,
 }
 
 /// <summary>
-/// One thing that happens to one member; <paramref name="Flight"/> is the index of the datagram that arrives.
+/// One thing that happens to one member; <paramref name="What"/> is the index of the datagram that arrives, of the one
+/// that outlives the member that loses its disk, or the member whose state is copied.
 /// </summary>
-internal readonly record struct SearchStep(Happening Happening, int Member, int Flight);
+internal readonly record struct SearchStep(Happening Happening, int Member, int What);

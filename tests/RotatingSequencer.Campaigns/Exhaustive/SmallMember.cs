@@ -12,11 +12,17 @@ namespace RotatingSequencer.Campaigns.Exhaustive;
 internal sealed class SmallMember
 {
     private readonly ArrayBufferWriter<byte> _synced = new(64);
-    private readonly CoreOptions _options;
+    private CoreOptions _options;
     private readonly int _members;
     private byte[]? _writing;
     private int _lives;
     private long _barrierFloor;
+
+    /// <summary>Whose state it may copy, a bit for each member; 0 unless it copies.</summary>
+    private ulong _holders;
+
+    /// <summary>The highest local number of each member among what was applied.</summary>
+    private long[] _locals = [];
 
     /// <summary>
     /// The last number that the application has applied. It is stored with the effects, so it survives.
@@ -51,6 +57,8 @@ internal sealed class SmallMember
 
     public bool IsWriting => _writing is not null;
 
+    public bool IsCopying => _holders != 0;
+
     public void BeginWrite()
     {
         _writing = Core.Records.WrittenSpan.ToArray();
@@ -82,6 +90,7 @@ internal sealed class SmallMember
         {
             any = true;
             observer.Delivers(Id, request);
+            _locals[request.Id.Sender] = request.Id.Local;
             if (request.Number > _position)
             {
                 var payloads = new List<ReadOnlyMemory<byte>>();
@@ -115,6 +124,52 @@ internal sealed class SmallMember
         Core = Begin(now, observer);
     }
 
+    /// <summary>Dies, and starts again with an empty disk: as another incarnation.</summary>
+    public void LoseDisk(long now, RuleObserver observer)
+    {
+        const int Another = 100;
+        observer.History.Crash(Id);
+        observer.Loses(Id);
+        _writing = null;
+        _holders = 0;
+        _position = -1;
+        _options = _options with { Formed = null, Life = World.FormedLife(Id) + Another };
+        Put(JournalState.Fresh(Id, _members, World.FormedIncarnation(Id) + Another));
+        Core = Begin(now, observer);
+    }
+
+    /// <summary>Begins to copy a state, if it needs one.</summary>
+    public void BeginCopy()
+    {
+        if (!IsCopying && Core.StateHolders is { Count: > 0 } holders)
+        {
+            Core.BeginCopy();
+            _holders = holders.Aggregate(0UL, (bits, member) => bits | (1UL << member));
+        }
+    }
+
+    /// <summary>Whether the copy can be complete now, from another member.</summary>
+    public bool CanCopy(SmallMember holder) =>
+        (_holders & (1UL << holder.Id)) != 0 && !IsWriting && !holder.Core.IsJoining;
+
+    /// <summary>Has another member's state as that has it now, and goes on from it.</summary>
+    public void Copy(SmallMember holder, long now, RuleObserver observer)
+    {
+        JournalState copied = new(Id, _members)
+        {
+            Dropped = holder.Core.Applied,
+            Applied = holder.Core.Applied,
+            Position = holder._position,
+            Partial = new Assembler(_members).Partial,
+        };
+        holder._locals.CopyTo(copied.DroppedLocals, 0);
+        _holders = 0;
+        _position = copied.Position;
+        var state = Core.WithCopy(copied);
+        Put(state);
+        Core = Begin(state, now, observer);
+    }
+
     public void StartBarrier(long now, RuleObserver observer)
     {
         _barrierFloor = observer.DeliveredAnywhere;
@@ -142,9 +197,26 @@ internal sealed class SmallMember
     private BroadcastCore Begin(long now, RuleObserver observer)
     {
         var state = JournalFormat.Read(_synced.WrittenSpan, out _)!;
+        return Begin(state, now, observer);
+    }
+
+    private BroadcastCore Begin(JournalState state, long now, RuleObserver observer)
+    {
+        _locals = [.. state.DroppedLocals];
+        foreach (var (_, id) in state.Sequences.Where(sequence => sequence.Number <= state.Applied))
+        {
+            _locals[id.Sender] = Math.Max(_locals[id.Sender], id.Local);
+        }
+
         var core = new BroadcastCore(_options with { FirstToken = 1_000 * ++_lives }, state, now);
         observer.Begins(Id, state, core);
         observer.ApplicationGoesOn(Id, _position);
         return core;
+    }
+
+    private void Put(JournalState state)
+    {
+        _synced.Clear();
+        JournalFormat.WriteCheckpoint(_synced, state);
     }
 }

@@ -84,7 +84,9 @@ internal sealed class SmallWorld
         IsQuiet
         && _observer.History.WithoutNumber == 0
         && _members.All(m =>
-            m.Core.WaitingBytes == 0
+            m.Core.Operates
+            && !_observer.HasLost(m.Id)
+            && m.Core.WaitingBytes == 0
             && !m.Core.BarrierUnderWay
             && m.Core.Dropped == _observer.History.Numbers - 1
             && m.Core.Claims.Locals[m.Id] == _observer.History.RequestsOf(m.Id) - 1
@@ -96,10 +98,15 @@ internal sealed class SmallWorld
     public List<SearchStep> Steps()
     {
         var steps = new List<SearchStep>();
+        var mayDelay = _bounds.Delays is not { } delays || _faults.Delays < delays;
+        var (due, writing) = Due();
         for (var i = 0; i < _underWay.Count; i++)
         {
             // Of two equal ones it does not matter which arrives.
-            if (_underWay.FindIndex(flight => flight.Hash == _underWay[i].Hash) == i)
+            if (
+                _underWay.FindIndex(flight => flight.Hash == _underWay[i].Hash) == i
+                && (mayDelay || i == due || _underWay[i].IsLate)
+            )
             {
                 steps.Add(new(Happening.Arrives, _underWay[i].To, i));
             }
@@ -107,12 +114,16 @@ internal sealed class SmallWorld
 
         foreach (var member in _members)
         {
-            Add(member.IsWriting, Happening.Syncs);
-            Add(_submitted < _bounds.Requests, Happening.Submits);
-            Add(_faults.Reads < _bounds.Reads && !member.Core.BarrierUnderWay, Happening.Reads);
+            Add(member.IsWriting && (mayDelay || member.Id == writing), Happening.Syncs);
+            Add(_submitted < _bounds.Requests && !member.Core.IsJoining, Happening.Submits);
+            Add(_faults.Reads < _bounds.Reads && !member.Core.BarrierUnderWay && member.Core.CanRead, Happening.Reads);
             Add(_faults.Timers < _bounds.Timers && member.Core.WakeAt <= _now + MaxTimer, Happening.TimerRunsOut);
             Add(_faults.Crashes < _bounds.Crashes, Happening.Dies);
             Add(_faults.Crashes < _bounds.Crashes && member.IsWriting, Happening.DiesWithTheWriteDone);
+            AddLosses(steps, member.Id);
+            steps.AddRange(
+                _members.Where(member.CanCopy).Select(holder => new SearchStep(Happening.Copies, member.Id, holder.Id))
+            );
 
             void Add(bool possible, Happening happening)
             {
@@ -124,6 +135,36 @@ internal sealed class SmallWorld
         }
 
         return steps;
+    }
+
+    /// <summary>What happens next without a delay: the write of a member ends, or else a datagram arrives; −1 for
+    /// neither.</summary>
+    private (int Flight, int Writing) Due()
+    {
+        var writing = Array.FindIndex(_members, m => m.IsWriting);
+        return (writing >= 0 ? -1 : _underWay.FindIndex(f => !f.IsLate), writing);
+    }
+
+    /// <summary>
+    /// A member loses its disk. Of what it has sent, and what is under way to it, at most one datagram arrives later:
+    /// any, or none. All would make far more states, and each is dropped for reasons of its own.
+    /// </summary>
+    private void AddLosses(List<SearchStep> steps, int member)
+    {
+        if (_faults.LostDisks >= _bounds.LostDisks)
+        {
+            return;
+        }
+
+        steps.Add(new(Happening.LosesDisk, member, -1));
+        for (var i = 0; i < _underWay.Count; i++)
+        {
+            var flight = _underWay[i];
+            if ((flight.From == member || flight.To == member) && _underWay.FindIndex(f => f.Hash == flight.Hash) == i)
+            {
+                steps.Add(new(Happening.LosesDisk, member, i));
+            }
+        }
     }
 
     /// <summary>
@@ -180,10 +221,10 @@ internal sealed class SmallWorld
     public ulong Fingerprint()
     {
         var network = 0UL;
-        foreach (var flight in _underWay)
+        for (var i = 0; i < _underWay.Count; i++)
         {
-            // The order in which they were sent is not part of the state.
-            network += flight.Hash;
+            // The order in which they were sent is not part of the state, unless it says which is due.
+            network += _underWay[i].Hash * (_bounds.Delays is null ? 1 : 1 + (2 * (ulong)i));
         }
 
         return ObjectGraph.FingerprintOf(
@@ -203,13 +244,15 @@ internal sealed class SmallWorld
     {
         var what = step.Happening switch
         {
-            Happening.Arrives => $"m{step.Member} ← m{_underWay[step.Flight].From}: "
-                + DatagramText.Describe(_underWay[step.Flight].Bytes, _members.Length),
+            Happening.Arrives => $"m{step.Member} ← m{_underWay[step.What].From}: "
+                + DatagramText.Describe(_underWay[step.What].Bytes, _members.Length),
             Happening.Submits => $"m{step.Member} gets a request",
             Happening.Syncs => $"m{step.Member} has synced",
             Happening.Reads => $"m{step.Member} begins a read barrier",
             Happening.TimerRunsOut => $"m{step.Member} wakes up",
             Happening.Dies => $"m{step.Member} dies and restarts",
+            Happening.LosesDisk => $"m{step.Member} dies and restarts with an empty disk",
+            Happening.Copies => $"m{step.Member} has copied the state of m{step.What}",
             _ => $"m{step.Member} dies and restarts, what it was writing is on disk",
         };
         return string.Create(CultureInfo.InvariantCulture, $"{_now, 8} µs  {what}");
@@ -227,11 +270,19 @@ internal sealed class SmallWorld
     private void Take(SearchStep step)
     {
         var member = _members[step.Member];
+        var (due, writing) = Due();
+        _faults.Delays += step.Happening switch
+        {
+            _ when _bounds.Delays is null => 0,
+            Happening.Arrives => step.What == due || _underWay[step.What].IsLate ? 0 : 1,
+            Happening.Syncs => step.Member == writing ? 0 : 1,
+            _ => 0,
+        };
         switch (step.Happening)
         {
             case Happening.Arrives:
-                var bytes = _underWay[step.Flight].Bytes;
-                _underWay.RemoveAt(step.Flight);
+                var bytes = _underWay[step.What].Bytes;
+                _underWay.RemoveAt(step.What);
                 Receive(member, bytes);
                 break;
             case Happening.Submits:
@@ -247,6 +298,20 @@ internal sealed class SmallWorld
             case Happening.TimerRunsOut:
                 _faults.Timers++;
                 _now = Math.Max(_now, (member.Core.WakeAt + Tick - 1) / Tick * Tick);
+                break;
+            case Happening.LosesDisk:
+                _faults.LostDisks++;
+                var late = step.What < 0 ? null : _underWay[step.What];
+                _underWay.RemoveAll(f => f.From == member.Id || f.To == member.Id);
+                if (late is not null)
+                {
+                    _underWay.Add(new Flight(late.From, late.To, late.Bytes, isLate: true));
+                }
+
+                member.LoseDisk(_now, _observer);
+                break;
+            case Happening.Copies:
+                member.Copy(_members[step.What], _now, _observer);
                 break;
             default:
                 _faults.Crashes++;
@@ -276,6 +341,7 @@ internal sealed class SmallWorld
         bool applied;
         do
         {
+            member.BeginCopy();
             member.Act(_now);
             Send(member);
             _observer.Acted(member.Id, member.Core);
@@ -362,7 +428,12 @@ internal sealed class SmallWorld
             }
 
             SmallMember who;
-            if (arrival <= _now)
+            if (_members.FirstOrDefault(m => _members.Any(m.CanCopy)) is { } copying)
+            {
+                who = copying;
+                who.Copy(_members.First(who.CanCopy), _now, _observer);
+            }
+            else if (arrival <= _now)
             {
                 (who, var datagram) = events.Dequeue();
                 Receive(who, datagram!);
