@@ -18,8 +18,11 @@ public class WebMarketplace : InProcessMarketplace, IAsyncLifetime
     /// <summary>The pages.</summary>
     public Uri Web { get; private set; } = null!;
 
-    /// <summary>A seller with goods in several categories, for tests that look at them and buy a few.</summary>
-    internal Caller Shopkeeper { get; private set; } = null!;
+    /// <summary>
+    /// A seller with goods in several categories, for tests that look at them and buy a few. Its session is for nobody:
+    /// it may end while other tests run.
+    /// </summary>
+    internal long ShopkeeperId { get; private set; }
 
     /// <summary>What the shopkeeper sells, by name.</summary>
     internal Dictionary<string, string> Goods { get; } = [];
@@ -34,7 +37,8 @@ public class WebMarketplace : InProcessMarketplace, IAsyncLifetime
             BuyerServers = new() { Replicas = [AddressOf(Buyer), AddressOf(OtherBuyer)] },
         };
         Web = await StartWebAsync(_seenByWeb);
-        Shopkeeper = await NewSellerAsync();
+        var shopkeeper = await NewSellerAsync();
+        ShopkeeperId = shopkeeper.Id;
         foreach (var (name, category, price, quantity, used) in s_goods)
         {
             var item = new
@@ -46,7 +50,7 @@ public class WebMarketplace : InProcessMarketplace, IAsyncLifetime
                 price,
                 quantity,
             };
-            Goods[name] = (await Shopkeeper.PostAsync<ItemRegistered>("/items", item)).ItemId;
+            Goods[name] = (await shopkeeper.PostAsync<ItemRegistered>("/items", item)).ItemId;
         }
     }
 

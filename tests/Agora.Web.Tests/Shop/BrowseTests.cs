@@ -30,7 +30,7 @@ public class BrowseTests(WebMarketplace marketplace)
 
         await visitor.FollowAsync(".seller-name a");
 
-        Assert.Equal($"/sellers/{marketplace.Shopkeeper.Id}", visitor.Place);
+        Assert.Equal($"/sellers/{marketplace.ShopkeeperId}", visitor.Place);
         Assert.Equal("Sam", visitor.One("h1").TextContent);
         Assert.Equal(marketplace.Goods.Count, visitor.All(".item-card").Count());
     }
@@ -96,7 +96,7 @@ public class BrowseTests(WebMarketplace marketplace)
     [InlineData("/sellers/{0}?cursor=nonsense", "/sellers/{0}")]
     public async Task A_page_of_a_list_that_is_no_longer_there_leads_to_the_first(string path, string first)
     {
-        var id = marketplace.Shopkeeper.Id.ToString(CultureInfo.InvariantCulture);
+        var id = marketplace.ShopkeeperId.ToString(CultureInfo.InvariantCulture);
         using var visitor = await marketplace.NewVisitor().GetAsync(path.Replace("{0}", id, StringComparison.Ordinal));
 
         Assert.Equal(HttpStatusCode.OK, visitor.Status);

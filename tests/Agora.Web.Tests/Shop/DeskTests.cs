@@ -172,7 +172,7 @@ public class DeskTests(WebMarketplace marketplace)
 
         Assert.Equal(HttpStatusCode.UnprocessableEntity, seller.Status);
         Assert.Contains("belongs to another seller", seller.Main, StringComparison.Ordinal);
-        var item = await marketplace.Shopkeeper.GetAsync<Item>($"/items/{theirs}");
+        var item = await account.GetAsync<Item>($"/items/{theirs}");
         Assert.Equal(38.00m, item.Price);
     }
 

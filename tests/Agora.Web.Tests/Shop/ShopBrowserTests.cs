@@ -69,7 +69,7 @@ public class ShopBrowserTests(WebMarketplace marketplace, BrowserFixture browser
         await page.GotoAsync("/purchases");
         await LookAsync(window, $"purchases-{name}");
         Assert.Equal(1, await page.Locator(".purchases > li").CountAsync());
-        await page.GotoAsync($"/sellers/{marketplace.Shopkeeper.Id}");
+        await page.GotoAsync($"/sellers/{marketplace.ShopkeeperId}");
         await LookAsync(window, $"seller-{name}");
         await page.GotoAsync("/cart");
         await LookAsync(window, $"cart-empty-{name}");
