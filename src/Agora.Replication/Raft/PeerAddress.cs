@@ -6,7 +6,7 @@ namespace Agora.Replication.Raft;
 
 /// <summary>Where another replica is: what its host's name was found to be last.</summary>
 /// <remarks>
-/// Each connection asks for <see cref="Current"/>, and gets an answer at once: whoever connects has a deadline, and the
+/// Each connection asks for <see cref="Current"/>, and gets an answer at once: a connection has a deadline, and the
 /// system's resolver may take longer. The name is looked up meanwhile, for the next attempt. So a replica whose host
 /// has got another address is reached by the second or third attempt, and one that is connected costs no lookup.
 /// </remarks>

@@ -93,7 +93,7 @@ internal sealed class Peers
         }
     }
 
-    /// <summary>Whoever has to be greeted, or asked to promise, is so at once.</summary>
+    /// <summary>Members that have to be greeted, or asked to promise, are so at once.</summary>
     public void ContactAtOnce()
     {
         foreach (var peer in _peers)

@@ -9,9 +9,9 @@ namespace RotatingSequencer.Hosting;
 /// </summary>
 /// <remarks>
 /// The resolver alone says where a member is; the source address of a datagram says nothing. A datagram that was
-/// recorded is authentic, wherever it is sent from later: whoever sends it again could otherwise divert what belongs to
-/// a member. A member that has moved is silent here, since it starts anew and its questions are answered to where it
-/// was. So it is found without that.
+/// recorded is authentic, wherever it is sent from later: a stranger who sends it again could otherwise divert what
+/// belongs to a member. A member that has moved is silent here, since it starts anew and its questions are answered to
+/// where it was. So it is found without that.
 /// <para>One that is heard is resolved too, though seldom: what is sent to it may pass another way than what it sends,
 /// and what is heard may be a recording.</para>
 /// </remarks>
