@@ -49,6 +49,9 @@ public sealed record EvaluationOptions
     /// <summary>Whether a condition needs the lab.</summary>
     public static bool NeedsLab(int condition) => condition == Condition.LabCondition;
 
+    /// <summary>Whether something is killed under one of the conditions.</summary>
+    public bool KillsSomething() => Condition.All.Any(c => c.Kills && Conditions.Contains(c.Number));
+
     /// <summary>What cannot be measured, and how to fix that; empty where everything can.</summary>
     /// <param name="conditionsNeedReplicas">There is a component with only one replica, so that a kill would be an
     /// outage.</param>
@@ -69,7 +72,7 @@ public sealed record EvaluationOptions
             );
         }
 
-        if (conditionsNeedReplicas && Condition.All.Any(c => c.Kills && Conditions.Contains(c.Number)))
+        if (conditionsNeedReplicas && KillsSomething())
         {
             yield return "without replicas a kill would be an outage; only condition 1 can be measured: --conditions 1";
         }

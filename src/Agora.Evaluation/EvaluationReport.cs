@@ -18,8 +18,11 @@ public sealed record EvaluationReport
     /// <summary>The command that made the report.</summary>
     public required string Command { get; init; }
 
-    /// <summary>The machine that everything ran on.</summary>
+    /// <summary>The machine that the clients ran on, and everything else unless it ran on <see cref="Hosts"/>.</summary>
     public required Machine Machine { get; init; }
+
+    /// <summary>The hosts that the marketplace ran on.</summary>
+    public IReadOnlyList<string> Hosts { get; init; } = [];
 
     /// <summary>Replicas of each component.</summary>
     public required IReadOnlyDictionary<string, int> Replicas { get; init; }

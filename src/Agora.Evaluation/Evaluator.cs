@@ -283,6 +283,7 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
             At = time.GetUtcNow(),
             Command = command,
             Machine = Machine.This(),
+            Hosts = [.. file.Processes().Select(p => p.Host).Distinct(StringComparer.Ordinal)],
             Replicas = file.Processes()
                 .Where(p => p.Component != Components.Web)
                 .GroupBy(p => p.Component)

@@ -51,12 +51,15 @@ internal static class MarkdownReport
 
         MarkdownTable setting = new(["", ""], leftColumns: 2);
         var machine = report.Machine;
+        var place =
+            report.Hosts.Count > 1
+                ? $"clients run on it, servers and databases on {string.Join(", ", report.Hosts)}"
+                : "all servers, databases and clients run on it";
         setting.Add(
             "machine",
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{machine.Processor}, {machine.Cores} cores, {machine.MemoryGiB:0.#} GiB; "
-                    + $"all servers, databases and clients run on it"
+                $"{machine.Processor}, {machine.Cores} cores, {machine.MemoryGiB:0.#} GiB; {place}"
             )
         );
         setting.Add("system", $"{machine.System}; {machine.Runtime}");

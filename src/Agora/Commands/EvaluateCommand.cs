@@ -42,7 +42,8 @@ internal static class EvaluateCommand
             "agora evaluate --quick                       two minutes",
             "agora evaluate --replicas 1 --out one        the unreplicated system, and then what replication costs:",
             "agora evaluate --conditions 1 --baseline one/report.json",
-            "agora evaluate --data .agora --conditions 4  on the marketplace that 'agora up' has started"
+            "agora evaluate --data .agora --conditions 4  on the marketplace that 'agora up' has started",
+            "agora evaluate --running --cluster cluster.json   on hosts, from outside: docs/operations.md"
         );
     }
 
@@ -62,6 +63,28 @@ internal static class EvaluateCommand
             return await RunOnExistingAsync(marketplace, options, Save, cancellationToken);
         }
 
+        if (parse.GetValue(given.Running))
+        {
+            var (kill, start) = (parse.GetValue(given.Kill), parse.GetValue(given.Start));
+            if (kill is null && options.KillsSomething())
+            {
+                throw new CommandFailedException(
+                    "conditions 2 to 5 kill processes on their hosts: --kill and --start say how"
+                );
+            }
+
+            using MarketplaceOnHosts marketplace = new(
+                OperatedCluster.Find(
+                    DataDirectory.DefaultName,
+                    parse.GetValue(given.Cluster),
+                    parse.GetValue(given.Secrets)
+                ),
+                kill,
+                start
+            );
+            return await RunOnExistingAsync(marketplace, options, Save, cancellationToken);
+        }
+
         var shape = UpCommand.Limit(ClusterFile.Resolve(parse.GetValue(given.Cluster)), parse.GetValue(given.Replicas));
         Check(shape, options, lab: true);
         shape = shape with { Payments = shape.Payments with { Seed = shape.Payments.Seed ?? (int)options.Seed } };
@@ -69,7 +92,7 @@ internal static class EvaluateCommand
     }
 
     private static async Task<int> RunOnExistingAsync(
-        ControlledMarketplace marketplace,
+        IMarketplace marketplace,
         EvaluationOptions options,
         Action<EvaluationReport> save,
         CancellationToken cancellationToken
@@ -132,7 +155,7 @@ internal static class EvaluateCommand
     }
 
     private static Task<EvaluationReport> MeasureAsync(
-        ControlledMarketplace marketplace,
+        IMarketplace marketplace,
         EvaluationOptions options,
         Action<EvaluationReport> save,
         CancellationToken cancellationToken

@@ -98,7 +98,29 @@ internal sealed class EvaluateCommandOptions
             HelpName = "DIR",
         };
 
+    public Option<bool> Running { get; } =
+        new("--running")
+        {
+            Description =
+                "Measure the marketplace of the cluster file, which runs already, on any hosts; no other clients should "
+                + "use it meanwhile. Needs the operator's keys",
+        };
+
+    public Option<string?> Kill { get; } =
+        new("--kill")
+        {
+            Description =
+                "With --running: the shell command that kills a process, which then stays dead; $HOST, $COMPONENT and "
+                + "$REPLICA say which. For the conditions in which something is killed",
+            HelpName = "COMMAND",
+        };
+
+    public Option<string?> Start { get; } =
+        new("--start") { Description = "With --running: the shell command that starts it again", HelpName = "COMMAND" };
+
     public Option<string?> Cluster { get; } = SharedOptions.ShapeOfTemporaryMarketplace();
+
+    public Option<string?> Secrets { get; } = SharedOptions.Secrets();
 
     public Command AddTo(Command command)
     {
@@ -117,9 +139,14 @@ internal sealed class EvaluateCommandOptions
             Baseline,
             Output,
             Data,
+            Running,
+            Kill,
+            Start,
             Cluster,
+            Secrets,
         ];
         Array.ForEach(options, command.Add);
+        command.Validators.Add(RefuseWhatDoesNotGoTogether);
         return command;
     }
 
@@ -129,9 +156,12 @@ internal sealed class EvaluateCommandOptions
         return new()
         {
             Scales = Scales(parse, isQuick),
-            // Without replicas every kill would be an outage.
+            // Without replicas every kill would be an outage. On hosts, nothing is killed without being told how.
             Conditions =
-                parse.GetValue(Replicas) == 1 && !IsGiven(parse, _conditions) ? [1] : parse.GetValue(_conditions)!,
+                !IsGiven(parse, _conditions)
+                && (parse.GetValue(Replicas) == 1 || (parse.GetValue(Running) && parse.GetValue(Kill) is null))
+                    ? [1]
+                    : parse.GetValue(_conditions)!,
             Runs = isQuick && !IsGiven(parse, _runs) ? [1] : parse.GetValue(_runs)!,
             Calls =
                 !isQuick || IsGiven(parse, _calls) ? parse.GetValue(_calls)!
@@ -144,12 +174,32 @@ internal sealed class EvaluateCommandOptions
         };
     }
 
+    private void RefuseWhatDoesNotGoTogether(CommandResult result)
+    {
+        if (result.GetValue(Running) && (result.GetValue(Data) is not null || result.GetValue(Replicas) is not null))
+        {
+            result.AddError("--running measures what runs on hosts: leave out --data and --replicas.");
+        }
+
+        if ((result.GetValue(Kill) is null) != (result.GetValue(Start) is null))
+        {
+            result.AddError("--kill and --start belong together: what is killed is started again.");
+        }
+
+        if (!result.GetValue(Running) && (IsGiven(result, Kill) || IsGiven(result, Secrets)))
+        {
+            result.AddError("--kill, --start and --secrets belong to --running.");
+        }
+    }
+
     private Scale[] Scales(ParseResult parse, bool isQuick) =>
         HasOwnNumbers(parse) ? [new Scale(parse.GetValue(_sellers) ?? 0, parse.GetValue(_buyers) ?? 0)]
         : isQuick && !IsGiven(parse, _scale) ? [new Scale(1, 1), new Scale(10, 10)]
         : [.. parse.GetValue(_scale)!.Select(n => new Scale(n, n))];
 
     private bool HasOwnNumbers(ParseResult parse) => IsGiven(parse, _sellers) || IsGiven(parse, _buyers);
+
+    private static bool IsGiven(SymbolResult result, Option option) => result.GetResult(option) is { Implicit: false };
 
     private static bool IsGiven(ParseResult parse, Option option) => parse.GetResult(option) is { Implicit: false };
 

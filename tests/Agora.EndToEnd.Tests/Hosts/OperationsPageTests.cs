@@ -55,6 +55,7 @@ public sealed class OperationsPageTests : IAsyncDisposable
         await first.AllRunningAsync();
         await OperatorAsync("status");
         await OperatorAsync("seed");
+        await OperatorAsync("measure");
         await using (Traders traders = new(first))
         {
             await traders.StartAsync(sellers: 1, buyers: 2);
