@@ -186,6 +186,7 @@ internal static class AccountPages
         else
         {
             visit.ForgetBuyer();
+            visit.ForgetPrices();
         }
 
         return ShopVisit.Go("/");

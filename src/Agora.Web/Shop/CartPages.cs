@@ -39,6 +39,7 @@ internal static class CartPages
             var buyer = visit.Buyer;
             await buyer.AddItemToCartAsync(itemId, asked.Value, form.Key);
             await buyer.SaveCartAsync(form.Key);
+            visit.NotePrice(itemId, form);
             return ShopVisit.Go($"/cart?added={itemId}");
         }
         catch (AgoraException e) when (e.Code == ErrorCodes.NotEnoughUnits && e.Lines is [{ } line])
@@ -96,6 +97,7 @@ internal static class CartPages
         try
         {
             await SetAsync(visit.Buyer, itemId, wanted.Value, form.Key);
+            visit.NotePrice(itemId, form);
             return ShopVisit.Go("/cart");
         }
         catch (AgoraException e) when (e.Code == ErrorCodes.NotEnoughUnits)
@@ -154,6 +156,7 @@ internal static class CartPages
             status,
             (nameof(CartView.Header), visit.HeaderWith(cart)),
             (nameof(CartView.Cart), cart),
-            (nameof(CartView.Form), form)
+            (nameof(CartView.Form), form),
+            (nameof(CartView.Prices), visit.PricesIn(cart))
         );
 }

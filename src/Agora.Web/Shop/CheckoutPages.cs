@@ -20,7 +20,12 @@ internal static class CheckoutPages
         var cart = await visit.Buyer.DisplayCartAsync(visit.Left);
         return cart.Lines.Count == 0
             ? ShopVisit.Go("/cart")
-            : Show(visit, cart, new CheckoutForm { Key = PostedForm.NewKey() }, StatusCodes.Status200OK);
+            : Show(
+                visit,
+                cart,
+                new CheckoutForm { Key = PostedForm.NewKey(), Seen = visit.PricesIn(cart) },
+                StatusCodes.Status200OK
+            );
     }
 
     public static async Task<IResult> BuyAsync(ShopVisit visit)

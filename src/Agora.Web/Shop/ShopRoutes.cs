@@ -16,6 +16,7 @@ internal sealed class ShopRoutes(IEndpointRouteBuilder app, Marketplace marketpl
 {
     private readonly SessionCookie _buyers = SessionCookie.OfBuyer(cluster);
     private readonly SessionCookie _sellers = SessionCookie.OfSeller(cluster);
+    private readonly PriceCookie _prices = new(cluster);
 
     public void Get(string path, Func<ShopVisit, Task<IResult>> page, ShopRole role = ShopRole.Buyer) =>
         app.MapGet(path, (RequestDelegate)(http => ServeAsync(http, page, role, back: null)));
@@ -29,7 +30,7 @@ internal sealed class ShopRoutes(IEndpointRouteBuilder app, Marketplace marketpl
 
     private async Task ServeAsync(HttpContext http, Func<ShopVisit, Task<IResult>> page, ShopRole role, string? back)
     {
-        ShopVisit visit = new(http, marketplace, cluster.Categories, _buyers, _sellers) { Role = role };
+        ShopVisit visit = new(http, marketplace, cluster.Categories, _buyers, _sellers, _prices) { Role = role };
         IResult answer;
         try
         {

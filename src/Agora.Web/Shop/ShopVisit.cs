@@ -11,7 +11,8 @@ internal sealed class ShopVisit(
     Marketplace marketplace,
     IReadOnlyList<CategoryName> categories,
     SessionCookie buyerCookie,
-    SessionCookie sellerCookie
+    SessionCookie sellerCookie,
+    PriceCookie priceCookie
 )
 {
     /// <summary>The number of units in the cart is shown if it comes in time; no page waits longer for it.</summary>
@@ -83,6 +84,33 @@ internal sealed class ShopVisit(
     public void ForgetBuyer() => buyerCookie.Delete(http);
 
     public void ForgetSeller() => sellerCookie.Delete(http);
+
+    /// <summary>Remembers the price of an item as the form's page showed it; nothing if the form does not say.</summary>
+    public void NotePrice(string itemId, PostedForm form)
+    {
+        if (Money.Parse(form.Text(PriceCookie.SeenField)) is { } price)
+        {
+            var others = priceCookie.Read(http).Where(p => p.Key != itemId).Select(p => (p.Key, p.Value));
+            priceCookie.Write(http, [(itemId, price), .. others]);
+        }
+    }
+
+    /// <summary>
+    /// What the lines of the cart cost when the buyer put them there or last changed them, by item. A line that is seen
+    /// for the first time is remembered with its price of now. To look once more changes nothing.
+    /// </summary>
+    public IReadOnlyDictionary<string, decimal> PricesIn(Cart cart)
+    {
+        var seen = priceCookie.Read(http);
+        var prices = cart.Lines.ToDictionary(
+            line => line.ItemId,
+            line => seen.GetValueOrDefault(line.ItemId, line.UnitPrice)
+        );
+        priceCookie.Write(http, prices.Select(p => (p.Key, p.Value)));
+        return prices;
+    }
+
+    public void ForgetPrices() => priceCookie.Delete(http);
 
     /// <summary>Leads to another page with GET, so that a reload there repeats nothing.</summary>
     public static IResult Go(string path) => new SeeOther(path);

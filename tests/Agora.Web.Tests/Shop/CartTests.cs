@@ -143,9 +143,127 @@ public class CartTests(WebMarketplace marketplace)
         Assert.Contains("There are not 9 of it any more. There are 2 on sale.", shopper.Main, StringComparison.Ordinal);
     }
 
-    private async Task<Visitor> LoggedInAsync(Caller buyer)
+    [Fact]
+    public async Task A_price_that_has_changed_since_the_buyer_put_the_item_in_is_named_until_the_line_is_changed()
     {
-        var visitor = await marketplace.NewVisitor().GetAsync("/login");
+        var seller = await marketplace.NewSellerAsync();
+        var (item, other) = (
+            await InProcessMarketplace.NewItemAsync(seller, 5, price: 12.00m),
+            await InProcessMarketplace.NewItemAsync(seller, 5, price: 3.00m)
+        );
+        using var shopper = await marketplace.NewShopperAsync();
+        await shopper.OpenCheckoutAsync(item, 2);
+        await shopper.OpenCheckoutAsync(other);
+        await shopper.GetAsync("/cart");
+        Assert.Empty(Changes(shopper));
+
+        await seller.SendAsync(HttpMethod.Put, $"/items/{item}/price", new { price = 13.50m });
+
+        // To look does not change what is remembered, and neither does a change of another line.
+        await shopper.GetAsync("/cart");
+        Assert.Equal(["Price was 12.00, is 13.50 now."], Changes(shopper));
+        await shopper.GetAsync("/checkout");
+        Assert.Contains("Price was 12.00, is 13.50 now.", shopper.Main, StringComparison.Ordinal);
+        await shopper.GetAsync("/cart");
+        await shopper.SubmitAsync($"#line-{other} .line-form", button: "button[value='2']");
+        Assert.Equal(["Price was 12.00, is 13.50 now."], Changes(shopper));
+
+        // A buyer who changes the line has seen its price.
+        await shopper.SubmitAsync($"#line-{item} .line-form", button: "button[value='1']");
+        Assert.Empty(Changes(shopper));
+        await seller.SendAsync(HttpMethod.Put, $"/items/{item}/price", new { price = 11m });
+        await shopper.GetAsync("/cart");
+        Assert.Equal(["Price was 13.50, is 11.00 now."], Changes(shopper));
+    }
+
+    [Fact]
+    public async Task The_price_that_counts_as_seen_is_that_of_the_page_which_put_the_item_in()
+    {
+        var seller = await marketplace.NewSellerAsync();
+        var item = await InProcessMarketplace.NewItemAsync(seller, 5, price: 12.00m);
+        using var shopper = await marketplace.NewShopperAsync();
+        await shopper.GetAsync($"/items/{item}");
+        await seller.SendAsync(HttpMethod.Put, $"/items/{item}/price", new { price = 12.80m });
+
+        await shopper.SubmitAsync("form.add");
+
+        Assert.Equal(["Price was 12.00, is 12.80 now."], Changes(shopper));
+    }
+
+    [Fact]
+    public async Task Remembered_prices_outlive_the_session_but_not_logging_out()
+    {
+        var seller = await marketplace.NewSellerAsync();
+        var item = await InProcessMarketplace.NewItemAsync(seller, 5, price: 12.00m);
+        var buyer = await marketplace.NewBuyerAsync();
+        using var shopper = await LoggedInAsync(buyer);
+        await shopper.OpenCheckoutAsync(item);
+        await seller.SendAsync(HttpMethod.Put, $"/items/{item}/price", new { price = 13.50m });
+
+        shopper.Cookies.GetCookies(marketplace.Web)["agora-buyer"]!.Expired = true;
+        await LogInAsync(shopper, buyer);
+        await shopper.GetAsync("/cart");
+        Assert.Equal(["Price was 12.00, is 13.50 now."], Changes(shopper));
+
+        await shopper.SubmitAsync("form[action='/logout']");
+        Assert.Null(shopper.Cookie(PriceCookieName));
+        await LogInAsync(shopper, buyer);
+        await shopper.GetAsync("/cart");
+        Assert.Empty(Changes(shopper));
+    }
+
+    [Theory]
+    [InlineData("nonsense")]
+    [InlineData("ITEM_x")]
+    [InlineData("ITEM_1_2~~_~_5")]
+    [InlineData("ITEM_99999999999999999999999999999")]
+    [InlineData("x_1.00~1-x_2.00")]
+    public async Task A_cookie_that_holds_no_prices_says_nothing(string prices)
+    {
+        var seller = await marketplace.NewSellerAsync();
+        var item = await InProcessMarketplace.NewItemAsync(seller, 5, price: 12.00m);
+        using var shopper = await marketplace.NewShopperAsync();
+        await shopper.OpenCheckoutAsync(item);
+        var forged = prices.Replace("ITEM", item, StringComparison.Ordinal);
+        shopper.Cookies.Add(marketplace.Web, new Cookie(PriceCookieName, forged, "/"));
+
+        await shopper.GetAsync("/cart");
+
+        Assert.Equal(HttpStatusCode.OK, shopper.Status);
+        Assert.Empty(Changes(shopper));
+        Assert.Equal($"{item}_12.00", shopper.Cookie(PriceCookieName));
+    }
+
+    [Fact]
+    public async Task The_cookie_holds_the_prices_that_fit_and_the_cart_works_with_more_lines()
+    {
+        var seller = await marketplace.NewSellerAsync();
+        var item = await InProcessMarketplace.NewItemAsync(seller, 5, price: 12.00m);
+        using var shopper = await marketplace.NewShopperAsync();
+        await shopper.GetAsync($"/items/{item}");
+        var many = string.Join('~', Enumerable.Range(1, 280).Select(i => $"1-{i}_1000.00"));
+        Assert.InRange(many.Length, 3_501, 4_000);
+        shopper.Cookies.Add(marketplace.Web, new Cookie(PriceCookieName, many[..3_500], "/"));
+
+        await shopper.SubmitAsync("form.add");
+
+        // After the redirect to the cart only its own line is left.
+        Assert.Equal($"{item}_12.00", shopper.Cookie(PriceCookieName));
+        shopper.Cookies.Add(marketplace.Web, new Cookie(PriceCookieName, many, "/"));
+        await shopper.GetAsync("/cart");
+        Assert.Empty(Changes(shopper));
+    }
+
+    private const string PriceCookieName = "agora-prices";
+
+    private static IEnumerable<string> Changes(Visitor shopper) =>
+        shopper.All(".line .attention").Select(change => change.TextContent);
+
+    private Task<Visitor> LoggedInAsync(Caller buyer) => LogInAsync(marketplace.NewVisitor(), buyer);
+
+    private static async Task<Visitor> LogInAsync(Visitor visitor, Caller buyer)
+    {
+        await visitor.GetAsync("/login");
         return await visitor.SubmitAsync(
             "form.stacked",
             [("login-username", buyer.Username), ("login-password", InProcessMarketplace.Password)]

@@ -143,6 +143,35 @@ public class ShopBrowserTests(WebMarketplace marketplace, BrowserFixture browser
         Assert.Equal(1, await page.Locator(".purchases > li").CountAsync());
     }
 
+    [Theory]
+    [InlineData(true, false, false)]
+    [InlineData(false, true, true)]
+    public async Task The_cart_says_which_price_has_changed(bool script, bool dark, bool phone)
+    {
+        var name = Name(script, dark, phone);
+        var seller = await marketplace.NewSellerAsync();
+        var item = await InProcessMarketplace.NewItemAsync(seller, 5, price: 12.00m);
+        await using var window = await browser.OpenAsync(marketplace.Web, script, dark, phone);
+        var page = window.Page;
+        await page.GotoAsync($"/items/{item}");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Put into the cart" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "I am new here" }).ClickAsync();
+        await page.GetByLabel("Name", new() { Exact = true }).FillAsync("Bea Buyer");
+        await page.GetByLabel("Username").FillAsync(InProcessMarketplace.NewName("price"));
+        await page.GetByLabel("Password").FillAsync("correct-horse");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Open the account" }).ClickAsync();
+        await Assertions.Expect(page.GetByText("12.00 each")).ToBeVisibleAsync();
+        await seller.SendAsync(HttpMethod.Put, $"/items/{item}/price", new { price = 13.50m });
+
+        await page.ReloadAsync();
+        await Assertions.Expect(page.GetByText("Price was 12.00, is 13.50 now.")).ToBeVisibleAsync();
+        await LookAsync(window, $"cart-price-{name}");
+
+        await page.GetByRole(AriaRole.Button, new() { Name = "One more of" }).ClickAsync();
+        await Assertions.Expect(page.Locator(".sum .price")).ToHaveTextAsync("27.00");
+        await Assertions.Expect(page.GetByText("Price was")).ToHaveCountAsync(0);
+    }
+
     [Fact]
     public async Task A_form_on_a_page_of_another_site_does_nothing()
     {
