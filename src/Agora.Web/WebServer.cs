@@ -22,13 +22,11 @@ public static class WebServer
     /// <param name="cluster">Where this server listens, and where the seller and buyer servers are.</param>
     /// <param name="replica">This server's number among the web servers.</param>
     /// <param name="directory">This process's own directory.</param>
-    /// <param name="identity">The certificate that it shows to other processes.</param>
     public static WebApplication Build(
         WebApplicationBuilder builder,
         ClusterFile cluster,
         int replica,
-        string directory,
-        ComponentIdentity? identity
+        string directory
     )
     {
         ArgumentNullException.ThrowIfNull(builder);

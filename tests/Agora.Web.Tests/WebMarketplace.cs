@@ -74,7 +74,7 @@ public class WebMarketplace : InProcessMarketplace, IAsyncLifetime
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(_ => new Marketplace(cluster, deadline));
-        var web = WebServer.Build(builder, cluster, 0, Path.GetTempPath(), identity: null);
+        var web = WebServer.Build(builder, cluster, 0, Path.GetTempPath());
         _webs.Add(web);
         await web.StartAsync();
         return new Uri(web.Urls.Single());

@@ -181,7 +181,7 @@ internal static class ComponentHost
     ) =>
         process.Component switch
         {
-            Components.Web => WebServer.Build(builder, cluster, process.Replica, directory, identity),
+            Components.Web => WebServer.Build(builder, cluster, process.Replica, directory),
             Components.Payments => PaymentsHost.Build(builder, cluster, process.Replica, directory, identity),
             Components.SellerServer => SellerServer.Build(builder, cluster, process.Replica, identity),
             Components.BuyerServer => BuyerServer.Build(builder, cluster, process.Replica, identity),

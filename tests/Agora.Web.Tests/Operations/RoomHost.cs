@@ -34,7 +34,7 @@ internal sealed class RoomHost : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton<IControlRoom>(room);
-        var app = WebServer.Build(builder, cluster, 0, directory, identity: null);
+        var app = WebServer.Build(builder, cluster, 0, directory);
         await app.StartAsync(TestContext.Current.CancellationToken);
         return new RoomHost(app, directory, new UriBuilder("http", "127.0.0.1", port).Uri) { Room = room };
     }

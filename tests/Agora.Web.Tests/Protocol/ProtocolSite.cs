@@ -21,7 +21,7 @@ public sealed class ProtocolSite : IAsyncLifetime
         var cluster = ClusterFile.Default with { Web = new() { Replicas = [new() { Port = port }] } };
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        _app = WebServer.Build(builder, cluster, 0, _directory, identity: null);
+        _app = WebServer.Build(builder, cluster, 0, _directory);
         await _app.StartAsync();
         Address = new UriBuilder("http", "127.0.0.1", port).Uri;
         Client = new HttpClient { BaseAddress = Address };
