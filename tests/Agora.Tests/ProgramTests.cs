@@ -245,10 +245,53 @@ public sealed class ProgramTests : IDisposable
 
         Assert.NotEqual(0, code);
         Assert.Contains(
-            $"taken by another program: TCP port 127.0.0.1:{port} (products/0);",
+            $"taken by another program: TCP port 127.0.0.1:{port} (products/0). If another marketplace is up",
             error,
             StringComparison.Ordinal
         );
+    }
+
+    [Fact]
+    public async Task Of_many_ports_that_are_taken_the_first_are_named_and_what_to_do()
+    {
+        var file = Scratch.SmallCluster();
+        TcpListener[] holders =
+        [
+            .. file.Processes()
+                .SelectMany(p => p.Listening)
+                .Where(e => e.Protocol == ProtocolType.Tcp)
+                .Select(e => new TcpListener(IPAddress.Loopback, e.Port)),
+        ];
+        try
+        {
+            foreach (var holder in holders)
+            {
+                holder.Start();
+            }
+
+            (var code, _, var error) = await AgoraAsync("up", "--cluster", Write(file), "--data", _scratch["data"]);
+
+            Assert.NotEqual(0, code);
+            var named = file.Processes()
+                .SelectMany(p =>
+                    p.Listening.Where(e => e.Protocol == ProtocolType.Tcp)
+                        .Select(e => $"TCP port {e.Address} ({p.Name})")
+                )
+                .Take(3);
+            Assert.Equal(
+                $"agora: taken by another program: {string.Join(", ", named)} and {holders.Length - 3} more. If "
+                    + "another marketplace is up, on another data directory, 'agora down --data DIR' ends it; if not, end that "
+                    + "program, or give other ports with --cluster FILE\n",
+                error
+            );
+        }
+        finally
+        {
+            foreach (var holder in holders)
+            {
+                holder.Dispose();
+            }
+        }
     }
 
     [Fact]

@@ -194,8 +194,9 @@ internal sealed class LocalMarketplace : IAsyncDisposable
         if (taken.Length > 0)
         {
             throw new CommandFailedException(
-                $"taken by another program: {string.Join(", ", taken)}; is another marketplace up, "
-                    + "on another data directory? If not, give other ports with --cluster"
+                $"taken by another program: {Ports.Some(taken)}. If another marketplace is up, on another data "
+                    + "directory, 'agora down --data DIR' ends it; if not, end that program, or give other ports "
+                    + "with --cluster FILE"
             );
         }
     }

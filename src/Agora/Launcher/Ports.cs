@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
@@ -8,6 +9,8 @@ namespace Agora.Launcher;
 /// <summary>Answers questions about this host's addresses and ports. The answers hold only for the moment.</summary>
 internal static class Ports
 {
+    private const int MaxNamed = 3;
+
     /// <summary>The endpoints on which another program listens.</summary>
     public static IReadOnlyList<ClusterEndpoint> Taken(IEnumerable<ClusterEndpoint> endpoints) =>
         [.. endpoints.Where(IsTaken)];
@@ -15,6 +18,15 @@ internal static class Ports
     /// <summary>E.g. <c>TCP port 127.0.0.1:8110</c>.</summary>
     public static string Describe(ClusterEndpoint endpoint) =>
         $"{endpoint.Protocol.ToString().ToUpperInvariant()} port {endpoint.Address}";
+
+    /// <summary>The first few of what is taken, and how many more; for a message of one line.</summary>
+    public static string Some(IReadOnlyList<string> taken) =>
+        taken.Count <= MaxNamed
+            ? string.Join(", ", taken)
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"{string.Join(", ", taken.Take(MaxNamed))} and {taken.Count - MaxNamed} more"
+            );
 
     /// <summary>A host name or address means this machine.</summary>
     public static bool IsLocal(string host)
