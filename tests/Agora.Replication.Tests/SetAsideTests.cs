@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Logging;
+using Agora.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -82,7 +82,7 @@ public sealed class SetAsideTests : IDisposable
     public void The_newest_are_kept_whatever_the_clock_says_and_what_is_not_ours_is_left_alone()
     {
         Fill("set-aside/notes/mine");
-        RecordingLogger logger = new();
+        RecordedLog logger = new();
         for (var i = 1; i <= SetAside.MaxKept + 2; i++)
         {
             Fill("state.db");
@@ -95,7 +95,7 @@ public sealed class SetAsideTests : IDisposable
             Names(Path.Combine(_directory, "set-aside")).Select(n => n.Split('-')[^1]).Order(StringComparer.Ordinal)
         );
         Assert.Equal("damage 7", SetAside.Latest(_directory)!.Value.Reason);
-        Assert.Equal(2, logger.Lines.Count(l => l.Contains("is removed", StringComparison.Ordinal)));
+        Assert.Equal(2, logger.Texts.Count(l => l.Contains("is removed", StringComparison.Ordinal)));
     }
 
     private void Fill(params string[] files)
@@ -110,22 +110,4 @@ public sealed class SetAsideTests : IDisposable
 
     private static IEnumerable<string> Names(string directory) =>
         Directory.GetFileSystemEntries(directory).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal);
-
-    private sealed class RecordingLogger : ILogger
-    {
-        public List<string> Lines { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel,
-            EventId eventId,
-            TState state,
-            Exception? exception,
-            Func<TState, Exception?, string> formatter
-        ) => Lines.Add(formatter(state, exception));
-    }
 }

@@ -6,7 +6,7 @@ using Agora.Client;
 using Agora.Cluster;
 using Agora.Contracts.Payments;
 using Agora.Rest;
-using Microsoft.Extensions.Logging;
+using Agora.Testing;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Agora.Servers.Tests;
@@ -176,24 +176,24 @@ public sealed class HttpsTests : IAsyncLifetime
         Certificate("shop", authority, "shop");
         // It is valid for ten days from yesterday on, and its last third begins in less than six days.
         FakeTimeProvider time = new(TimeProvider.System.GetUtcNow());
-        RecordingLogger log = new();
+        RecordedLog log = new();
         UsersCertificate users = new(
             new() { Certificate = InDirectory("shop.crt"), Key = InDirectory("shop.key") },
             time
         );
         var first = users.Options(log).ServerCertificateContext!.TargetCertificate.Thumbprint;
         users.WarnIfItEndsSoon(log);
-        Assert.Empty(log.Lines);
+        Assert.Empty(log.Texts);
 
         time.Advance(TimeSpan.FromDays(6.5));
         users.Options(log);
-        Assert.Contains("expires on", Assert.Single(log.Lines), StringComparison.Ordinal);
+        Assert.Contains("expires on", Assert.Single(log.Texts), StringComparison.Ordinal);
         time.Advance(TimeSpan.FromHours(2));
         users.Options(log);
-        Assert.Single(log.Lines);
+        Assert.Single(log.Texts);
         time.Advance(TimeSpan.FromHours(23));
         users.Options(log);
-        Assert.Equal(2, log.Lines.Count);
+        Assert.Equal(2, log.Texts.Count);
 
         // First only the certificate is new, then the key too.
         var oldKey = File.ReadAllText(InDirectory("shop.key"));
@@ -257,23 +257,5 @@ public sealed class HttpsTests : IAsyncLifetime
         File.WriteAllText(InDirectory(file + ".crt"), certificate.ExportCertificatePem());
         File.WriteAllText(InDirectory(file + ".key"), key.ExportPkcs8PrivateKeyPem());
         return certificate;
-    }
-
-    private sealed class RecordingLogger : ILogger
-    {
-        public List<string> Lines { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel,
-            EventId eventId,
-            TState state,
-            Exception? exception,
-            Func<TState, Exception?, string> formatter
-        ) => Lines.Add(formatter(state, exception));
     }
 }

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using System.Threading.Channels;
 using Agora.Testing;
 using Microsoft.Extensions.Logging;
 
@@ -13,33 +11,34 @@ public sealed class MemberLogTests
     [Fact]
     public async Task An_operator_reads_of_the_start_the_epoch_a_silent_member_and_the_end()
     {
-        Lines[] logs = [new(), new(), new()];
+        RecordedLog[] logs = [new(), new(), new()];
         var members = await StartAsync(logs);
 
-        Assert.Contains("Member 1 of 3 listens on 127.0.0.1:", logs[1].First, StringComparison.Ordinal);
-        await logs[1].WaitForAsync("Member 1 is in epoch ");
-        await logs[1].WaitForAsync("Member 1 takes part");
+        Assert.Contains("Member 1 of 3 listens on 127.0.0.1:", logs[1].Texts[0], StringComparison.Ordinal);
+        await logs[1].WaitForAsync("Member 1 is in epoch ", Cancellation);
+        await logs[1].WaitForAsync("Member 1 takes part", Cancellation);
         await members[2].DisposeAsync();
-        await logs[2].WaitForAsync("Member 2 has stopped");
-        await logs[1].WaitForAsync("Member 1 has not heard member 2 for 3 s; new requests wait until it is heard");
+        await logs[2].WaitForAsync("Member 2 has stopped", Cancellation);
+        await logs[1]
+            .WaitForAsync("Member 1 has not heard member 2 for 3 s; new requests wait until it is heard", Cancellation);
         await Task.WhenAll(members.Take(2).Select(m => m.DisposeAsync().AsTask()));
-        Assert.DoesNotContain(logs.SelectMany(log => log.All), line => line.Level > LogLevel.Warning);
+        Assert.DoesNotContain(logs.SelectMany(log => log.Lines), line => line.Level > LogLevel.Warning);
     }
 
     [Fact]
     public async Task A_member_that_waits_says_for_whom()
     {
-        Lines log = new();
+        RecordedLog log = new();
         var options = OptionsOf(FreePorts.TakeEndPoints(3), 0, log);
         await using var member = await Member.StartAsync(options, new Sink(), Cancellation);
 
-        await log.WaitForAsync("Member 0 does not take part yet: waits for members 1, 2");
+        await log.WaitForAsync("Member 0 does not take part yet: waits for members 1, 2", Cancellation);
     }
 
     [Fact]
     public async Task Nothing_is_logged_for_a_request()
     {
-        Lines[] logs = [new(), new(), new()];
+        RecordedLog[] logs = [new(), new(), new()];
         var members = await StartAsync(logs);
 
         for (var i = 0; i < 100; i++)
@@ -50,7 +49,7 @@ public sealed class MemberLogTests
         await Task.WhenAll(members.Select(m => m.DisposeAsync().AsTask()));
         // Each says no more than its start, what it waits for, its epoch, that it takes part, and its end. A slow
         // machine may add a silent member.
-        Assert.All(logs, log => Assert.InRange(log.All.Count, 3, 12));
+        Assert.All(logs, log => Assert.InRange(log.Lines.Count, 3, 12));
     }
 
     [Fact]
@@ -64,7 +63,7 @@ public sealed class MemberLogTests
         Assert.Equal("a log that is full", failure.Message);
     }
 
-    private static async Task<Member[]> StartAsync(Lines[] logs)
+    private static async Task<Member[]> StartAsync(RecordedLog[] logs)
     {
         var addresses = FreePorts.TakeEndPoints(logs.Length);
         var members = await Task.WhenAll(
@@ -90,50 +89,6 @@ public sealed class MemberLogTests
         public void Deliver(ReadOnlySpan<Delivery> deliveries, Span<ReadOnlyMemory<byte>> results) { }
 
         public bool TryFlush() => false;
-    }
-
-    private sealed class Lines : ILogger
-    {
-        private readonly ConcurrentQueue<(LogLevel Level, string Text)> _lines = new();
-        private readonly Channel<bool> _added = Channel.CreateUnbounded<bool>();
-
-        public ConcurrentQueue<(LogLevel Level, string Text)> All => _lines;
-
-        public string First => _lines.First().Text;
-
-        public async Task WaitForAsync(string beginning)
-        {
-            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
-            deadline.CancelAfter(TimeSpan.FromSeconds(30));
-            try
-            {
-                while (!_lines.Any(line => line.Text.StartsWith(beginning, StringComparison.Ordinal)))
-                {
-                    await _added.Reader.ReadAsync(deadline.Token);
-                }
-            }
-            catch (OperationCanceledException)
-            {
-                Assert.Fail($"'{beginning}' is not among: {string.Join(" | ", _lines.Select(line => line.Text))}");
-            }
-        }
-
-        public void Log<TState>(
-            LogLevel logLevel,
-            EventId eventId,
-            TState state,
-            Exception? exception,
-            Func<TState, Exception?, string> formatter
-        )
-        {
-            _lines.Enqueue((logLevel, formatter(state, exception)));
-            _added.Writer.TryWrite(true);
-        }
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
     }
 
     private sealed class Broken : ILogger
