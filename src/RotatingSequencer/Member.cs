@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using RotatingSequencer.Core;
 using RotatingSequencer.Hosting;
 using RotatingSequencer.Journal;
+using RotatingSequencer.Wire;
 
 namespace RotatingSequencer;
 
@@ -14,6 +15,9 @@ public sealed class Member : IAsyncDisposable
 {
     /// <summary>A member that was not heard from for this long counts as unreachable.</summary>
     public static readonly TimeSpan ReachableWithin = TimeSpan.FromSeconds(3);
+
+    /// <summary>The version of the datagrams that this program speaks.</summary>
+    public const int DatagramVersion = Datagram.Version;
 
     private readonly MemberLoop _loop;
 

@@ -1,4 +1,5 @@
 using RotatingSequencer.Core;
+using RotatingSequencer.Hosting;
 
 namespace RotatingSequencer;
 
@@ -9,7 +10,7 @@ namespace RotatingSequencer;
 public sealed record MemberDetails(IReadOnlyList<PeerStatus> Peers, long RepairsAsked, long RepairsAnswered)
 {
     /// <summary>Read while the loop's thread goes on: each value is true, though not all of the same step.</summary>
-    internal static MemberDetails Of(BroadcastCore core, int self, int members, long now)
+    internal static MemberDetails Of(BroadcastCore core, OtherVersions otherVersions, int self, int members, long now)
     {
         var counters = core.Counters;
         return new MemberDetails(
@@ -27,7 +28,10 @@ public sealed record MemberDetails(IReadOnlyList<PeerStatus> Peers, long Repairs
                 roundTrip is { } time ? TimeSpan.FromMicroseconds(time) : null,
                 Volatile.Read(ref counters.From[member]),
                 Volatile.Read(ref counters.To[member])
-            );
+            )
+            {
+                OtherVersion = otherVersions.Of(member, heard, now),
+            };
         }
     }
 }

@@ -136,11 +136,35 @@ internal sealed class BroadcastReplicator : IReplicator, IStateSource, IDelivery
             )
             {
                 Joining = member.Status is { Phase: not MemberPhase.Member } status ? JoiningOf(status) : null,
-                Problems = _place.SetAsideReason is { } reason
-                    ? [$"what it held is set aside in {_place.SetAsideIn}: {reason}"]
-                    : [],
+                Problems = Problems(details.Peers),
             };
         }
+    }
+
+    private string[] Problems(IReadOnlyList<RotatingSequencer.PeerStatus> peers) =>
+        [
+            .. _place.SetAsideReason is { } reason
+                ? (string[])[$"what it held is set aside in {_place.SetAsideIn}: {reason}"]
+                : [],
+            .. peers
+                .Where(peer => peer.OtherVersion is not null)
+                .Select(peer =>
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"datagrams of version {peer.OtherVersion} come in the name of {NameOf(peer.Member)} "
+                            + $"({AddressOf(peer.Member)}), and this program speaks version {Member.DatagramVersion}: "
+                            + $"let both run the same version of the program"
+                    )
+                ),
+        ];
+
+    private string NameOf(int replica) =>
+        string.Create(CultureInfo.InvariantCulture, $"{_place.Owner.Database}/{replica}");
+
+    private string AddressOf(int replica)
+    {
+        var address = _group.Replicas[replica].Dial();
+        return string.Create(CultureInfo.InvariantCulture, $"{address.Host}:{address.PeerPort}");
     }
 
     long IDeliveryHandler.Applied => _store.Applied;

@@ -14,6 +14,9 @@ internal sealed class CoreCounters
     public readonly long[] To = new long[Datagram.MaxMembers];
 
     public long Unauthentic;
+
+    /// <summary>Datagrams of a version that this program does not speak.</summary>
+    public long OtherVersion;
     public long Oversized;
     public long Sent;
     public long SendFailures;

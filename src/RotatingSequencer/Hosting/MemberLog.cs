@@ -21,6 +21,7 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
     private long _epoch = epoch;
     private long _lookAt;
     private ulong _silent;
+    private ulong _ofOtherVersion;
 
     public void Started()
     {
@@ -35,8 +36,9 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
     /// <summary>Logs what has changed since the last call.</summary>
     /// <param name="status">What the member says of itself.</param>
     /// <param name="core">What it knows of the others.</param>
+    /// <param name="otherVersions">In whose name datagrams of another version come.</param>
     /// <param name="now">The time in microseconds.</param>
-    public void Look(in MemberStatus status, BroadcastCore core, long now)
+    public void Look(in MemberStatus status, BroadcastCore core, OtherVersions otherVersions, long now)
     {
         if (core.EpochNumber != _epoch)
         {
@@ -65,7 +67,7 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
         }
 
         _waitingFor = status.WaitingFor;
-        LookAtPeers(core, now);
+        LookAtPeers(core, otherVersions, now);
     }
 
     public void Copied(long position) => LogCopied(_self, position);
@@ -119,29 +121,49 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
         }
     }
 
-    private void LookAtPeers(BroadcastCore core, long now)
+    private void LookAtPeers(BroadcastCore core, OtherVersions otherVersions, long now)
     {
         for (var peer = 0; peer < _members; peer++)
         {
             var bit = 1UL << peer;
             var (heard, _) = core.KnownOf(peer);
+            var isHeard = heard >= 0 && now - heard <= Member.ReachableWithin.TotalMicroseconds;
+            LookAtVersion(peer, otherVersions.Of(peer, heard, now), isHeard);
             if (peer == _self || heard < 0)
             {
                 // Its first datagram has not come yet: what this member waits for says so.
                 continue;
             }
 
-            var isSilent = now - heard > Member.ReachableWithin.TotalMicroseconds;
-            if (isSilent && (_silent & bit) == 0)
+            if (!isHeard && (_silent & bit) == 0)
             {
                 LogSilent(_self, peer, Member.ReachableWithin.TotalSeconds);
             }
-            else if (!isSilent && (_silent & bit) != 0)
+            else if (isHeard && (_silent & bit) != 0)
             {
                 LogHeard(_self, peer);
             }
 
-            _silent = isSilent ? _silent | bit : _silent & ~bit;
+            _silent = isHeard ? _silent & ~bit : _silent | bit;
+        }
+    }
+
+    // Once for a member, until it is heard: anybody can send such datagrams.
+    private void LookAtVersion(int peer, int? otherVersion, bool isHeard)
+    {
+        var bit = 1UL << peer;
+        if (otherVersion is { } version)
+        {
+            if ((_ofOtherVersion & bit) == 0)
+            {
+                LogOtherVersion(_self, version, peer, options.Members[peer], Member.DatagramVersion);
+            }
+
+            _ofOtherVersion |= bit;
+        }
+        else if (isHeard)
+        {
+            _ofOtherVersion &= ~bit;
         }
     }
 
@@ -233,4 +255,12 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
         "Member {Member} cannot find out where member {Peer} is, and still sends to {Address}: {Reason}"
     )]
     private partial void LogNotResolved(int member, int peer, IPEndPoint address, string reason);
+
+    [LoggerMessage(
+        19,
+        LogLevel.Warning,
+        "Member {Member}: datagrams of version {Version} come in the name of member {Peer} ({Address}), and this "
+            + "program speaks version {Own}. They are dropped: let both run the same version of the program"
+    )]
+    private partial void LogOtherVersion(int member, int version, int peer, IPEndPoint address, int own);
 }

@@ -14,7 +14,7 @@ internal sealed partial class MemberLoop
         }
     }
 
-    public MemberDetails Details => MemberDetails.Of(_core, _options.Id, _options.Members.Count, Now);
+    public MemberDetails Details => MemberDetails.Of(_core, _otherVersions, _options.Id, _options.Members.Count, Now);
 
     private MemberStatus ReadStatus(long now) =>
         new(
@@ -59,7 +59,7 @@ internal sealed partial class MemberLoop
     private void Publish(long now)
     {
         var status = ReadStatus(now);
-        _log.Look(status, _core, now);
+        _log.Look(status, _core, _otherVersions, now);
         lock (_statusLock)
         {
             _status = status;

@@ -43,6 +43,7 @@ internal sealed partial class MemberLoop
     private readonly Sleeper _sleeper;
     private readonly Func<bool> _hasWork;
     private readonly MemberAddresses _addresses;
+    private readonly OtherVersions _otherVersions;
     private readonly Seal _seal;
     private readonly DatagramSender _sender;
     private readonly JournalThread? _journal;
@@ -131,6 +132,7 @@ internal sealed partial class MemberLoop
         _flushAt = options.MaxJournalGrowth;
         _socket = UdpSocket.Bind(options.Members[options.Id]);
         _sleeper = new Sleeper(_socket, options.Members[options.Id].Serialize());
+        _otherVersions = new OtherVersions(options.Id, options.Members.Count);
         _log = new MemberLog(options, applied, state.Epoch.Number, returns: state.Returns || stateLost);
         _addresses = new MemberAddresses(
             options,
@@ -283,6 +285,11 @@ internal sealed partial class MemberLoop
             if (length > _options.MaxDatagram)
             {
                 _core.Counters.Oversized++;
+            }
+            else if (OtherVersions.Is(_receiveBuffer.AsSpan(0, length)))
+            {
+                _core.Counters.OtherVersion++;
+                _otherVersions.Note(_receiveBuffer.AsSpan(0, length), now);
             }
             else if (length > Sleeper.WakeLength)
             {

@@ -24,15 +24,16 @@ internal sealed class MemberMetrics : IDisposable
             () => counters.Unauthentic
         );
         Count(
+            "datagrams.dropped.version",
+            "Datagrams dropped: they say that they are of another version.",
+            () => counters.OtherVersion
+        );
+        Count(
             "datagrams.dropped.oversized",
             "Datagrams dropped unread: longer than any that a member sends.",
             () => counters.Oversized
         );
-        Count(
-            "datagrams.dropped.malformed",
-            "Datagrams dropped: not of this version, or broken.",
-            () => counters.Malformed
-        );
+        Count("datagrams.dropped.malformed", "Datagrams dropped: of this group, but broken.", () => counters.Malformed);
         Count(
             "datagrams.dropped.life",
             "Datagrams of lives that are not known, whose content was not taken in.",
