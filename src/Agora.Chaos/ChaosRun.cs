@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Reflection;
 using System.Security.Cryptography;
 using Agora.Cluster;
 using Agora.Evaluation;
@@ -79,11 +78,7 @@ public sealed class ChaosRun(
             var goesOn = await RoundAsync(round, length, count, auditor, cancellationToken);
             report = new()
             {
-                Version =
-                    typeof(ChaosRun)
-                        .Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
-                        ?.InformationalVersion
-                    ?? "",
+                Version = ProgramBuild.Current,
                 At = at,
                 Command = command,
                 Machine = machine,

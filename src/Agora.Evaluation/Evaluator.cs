@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Reflection;
 using System.Security.Cryptography;
 using Agora.Cluster;
 
@@ -275,11 +274,7 @@ public sealed class Evaluator(IMarketplace marketplace, IScreen screen, Evaluati
         var file = marketplace.File;
         return new()
         {
-            Version =
-                typeof(Evaluator)
-                    .Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
-                    ?.InformationalVersion
-                ?? "",
+            Version = ProgramBuild.Current,
             At = time.GetUtcNow(),
             Command = command,
             Machine = Machine.This(),

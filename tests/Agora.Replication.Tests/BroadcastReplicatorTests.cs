@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Agora.Cluster;
 using Xunit;
 
@@ -71,5 +72,35 @@ public sealed class BroadcastReplicatorTests
         await Assert.ThrowsAsync<ReplicaUnavailableException>(() =>
             group.Replicator(0).SubmitAsync(Ledger.Count("x"), TestContext.Current.CancellationToken)
         );
+    }
+
+    [Fact]
+    public async Task A_replica_says_in_whose_name_datagrams_of_another_version_come()
+    {
+        await using var group = Group.Prepare(ReplicationEngine.RotatingSequencer, 3);
+        await group.StartAsync(0);
+        var here = group.Definition.Replicas[0];
+        var there = group.Definition.Replicas[2];
+        using UdpClient stranger = new(AddressFamily.InterNetwork);
+        byte[] datagram = [(byte)'R', (byte)'S', 9, 2, .. new byte[60]];
+
+        await Group.EventuallyAsync(async () =>
+        {
+            await stranger.SendAsync(datagram, here.Host, here.PeerPort, TestContext.Current.CancellationToken);
+            return group.Replicator(0).Details.Problems.Count > 0 ? true : (bool?)null;
+        });
+
+        Assert.Equal(
+            $"datagrams of version 9 come in the name of {Group.Database}/2 ({there.Host}:{there.PeerPort}), and this "
+                + "program speaks version 2: let both run the same version of the program",
+            Assert.Single(group.Replicator(0).Details.Problems)
+        );
+        await group.WarningAsync(0, "datagrams of version 9 come in the name of member 2");
+
+        // Once the replica is heard, nothing is said any more, whatever else comes in its name.
+        await group.StartAllAsync();
+        Assert.Equal(1, await group.CountAsync("x"));
+        await stranger.SendAsync(datagram, here.Host, here.PeerPort, TestContext.Current.CancellationToken);
+        Assert.Empty(group.Replicator(0).Details.Problems);
     }
 }

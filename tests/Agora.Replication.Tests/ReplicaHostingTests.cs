@@ -41,6 +41,8 @@ public sealed class ReplicaHostingTests
             });
             Assert.Equal(name, status.Item1);
             Assert.InRange(status.Item2, expected.Position, status.Item3);
+            var again = await client.GetStatusAsync(new StatusRequest(), cancellationToken: Cancelled);
+            Assert.Equal(ProgramBuild.Current, again.Build);
             var digest = await client.GetDigestAsync(new DigestRequest(), cancellationToken: Cancelled);
             Assert.Equal(expected, new StateDigest(digest.Position, digest.Digest));
         }

@@ -53,7 +53,12 @@ public sealed class OperatorsPortTests : IDisposable
 
         async Task<HttpStatusCode> AskAsync(string path) =>
             (await http.GetAsync(new Uri($"http://{endpoint.Address}{path}"), CancellationToken)).StatusCode;
-        Assert.Equal(HttpStatusCode.OK, await AskAsync("/health/live"));
+        using (var live = await http.GetAsync(new Uri($"http://{endpoint.Address}/health/live"), CancellationToken))
+        {
+            Assert.Equal(HttpStatusCode.OK, live.StatusCode);
+            Assert.Equal([ProgramBuild.Current], live.Headers.GetValues(ProgramBuild.Header));
+        }
+
         Assert.Equal(HttpStatusCode.OK, await AskAsync("/health/ready"));
         Assert.Equal(HttpStatusCode.OK, await AskAsync("/metrics"));
         Assert.Equal(HttpStatusCode.NotFound, await AskAsync("/"));

@@ -117,6 +117,40 @@ public sealed class ClusterProbeTests
         Assert.False(status.Ready);
     }
 
+    [Theory]
+    [InlineData("0.2.0+bb", "0.2.0+bb")]
+    [InlineData("", null)]
+    [InlineData(null, null)]
+    public async Task A_server_tells_its_build_at_its_port_for_operators(string? told, string? build)
+    {
+        var operators = 0;
+        await using var servers = await ServersAsync(context =>
+        {
+            // Asked at the users' port it tells nothing.
+            if (context.Connection.LocalPort == operators && told is not null)
+            {
+                context.Response.Headers[ProgramBuild.Header] = told;
+            }
+
+            return Task.CompletedTask;
+        });
+        operators = new Uri(servers.Urls.ElementAt(1)).Port;
+        using ClusterProbe probe = new(identity: null, deadline: TimeSpan.FromMinutes(1));
+        var process = Process(Components.BuyerServer, 0, servers) with
+        {
+            Operators = new("http", "", "127.0.0.1", operators, ProtocolType.Tcp),
+        };
+
+        var status = await probe.StatusAsync(
+            [process, Process(Components.BuyerServer, 0, servers)],
+            _ => null,
+            brief: false,
+            TestContext.Current.CancellationToken
+        );
+
+        Assert.Equal([build, null], status.Processes.Select(p => p.Build));
+    }
+
     [Fact]
     public async Task A_cancelled_question_to_a_database_throws_that_it_was_cancelled()
     {

@@ -227,6 +227,52 @@ public sealed class StatusReportTests
         );
     }
 
+    [Fact]
+    public void A_marketplace_of_several_builds_says_which_process_is_of_which()
+    {
+        var mixed = Unsupervised(
+            new(true, new StatusReply { Build = "0.2.0+bb" }),
+            new(true, new StatusReply()),
+            new(true, new StatusReply { Build = "0.2.0+bb" })
+        );
+
+        Assert.Contains(
+            "builds differ: 0.2.0+bb at products/0, products/2; an earlier version at products/1",
+            StatusCommand.Lines(mixed, width: 200, isStyled: false)
+        );
+        Assert.Equal(["0.2.0+bb", null, "0.2.0+bb"], mixed.Processes.Select(p => p.Build));
+    }
+
+    [Fact]
+    public void One_build_is_not_worth_a_line_and_of_a_process_that_does_not_answer_nothing_follows()
+    {
+        var same = Unsupervised(
+            new(true, new StatusReply { Build = "0.2.0+bb" }),
+            new(true, null, Build: "0.2.0+bb"),
+            default
+        );
+
+        Assert.Null(same.MixedBuilds);
+        Assert.DoesNotContain(
+            StatusCommand.Lines(same, width: 200, isStyled: false),
+            line => line.Contains("build", StringComparison.Ordinal)
+        );
+    }
+
+    [Fact]
+    public void Of_many_processes_of_a_build_the_first_are_named()
+    {
+        ClusterProcess[] all = [.. ClusterFile.Default.Processes()];
+        var status = StatusReport.Of(
+            all,
+            [.. all.Select((_, i) => new ProbeAnswer(true, null, Build: i == 1 ? "2" : "1"))],
+            _ => null,
+            missing: []
+        );
+
+        Assert.Equal("1 at web/0, seller-server/0, seller-server/1 and 16 more; 2 at payments/0", status.MixedBuilds);
+    }
+
     private static ClusterStatus Unsupervised(params ProbeAnswer[] answers) => Report(_ => null, answers);
 
     private static ClusterStatus Report(Func<ClusterProcess, LocalView?> local, params ProbeAnswer[] answers) =>

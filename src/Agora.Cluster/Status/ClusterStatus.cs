@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Agora.Cluster;
@@ -32,4 +33,36 @@ public sealed record ClusterStatus(bool Ready, IReadOnlyList<ProcessStatus> Proc
             return reasons.Length == 0 ? null : string.Join(", ", reasons);
         }
     }
+
+    /// <summary>
+    /// Which processes run which builds of the program, as a text for people; null if all that say theirs run the same.
+    /// Several run during an upgrade, and where one was left half done.
+    /// </summary>
+    [JsonIgnore]
+    public string? MixedBuilds
+    {
+        get
+        {
+            // Every database replica of the present version says its build. Of others nothing follows from silence.
+            (string Build, string[] Names)[] builds =
+            [
+                .. Processes
+                    .Where(p => p.Build is not null || p.Database is not null)
+                    .GroupBy(p => p.Build ?? "an earlier version", p => p.Name)
+                    .Select(g => (g.Key, g.ToArray()))
+                    .OrderByDescending(b => b.Item2.Length),
+            ];
+            return builds.Length < 2 ? null : string.Join("; ", builds.Select(b => $"{b.Build} at {Some(b.Names)}"));
+        }
+    }
+
+    private const int MaxNames = 4;
+
+    private static string Some(string[] names) =>
+        names.Length <= MaxNames
+            ? string.Join(", ", names)
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"{string.Join(", ", names.Take(MaxNames - 1))} and {names.Length - MaxNames + 1} more"
+            );
 }

@@ -45,6 +45,13 @@ public sealed record ProcessStatus(
     public DateTime? CertificateUntil { get; init; }
 
     /// <summary>
+    /// The build of the program that it runs: version and commit; null if it does not say, as programs of an earlier
+    /// version do not.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Build { get; init; }
+
+    /// <summary>
     /// What a server has served since its start, by function. Only those who ask for it get it; it is no part of the
     /// JSON of <c>agora status</c>.
     /// </summary>

@@ -1,3 +1,4 @@
+using Agora.Cluster;
 using Agora.Contracts.Replication;
 using Grpc.Core;
 
@@ -25,6 +26,7 @@ internal sealed class ReplicaService(
             Ready = status.Ready && clock.Problem is null && health.Wrong is null,
             Durable = store.Durable,
             Details = Details(replicator.Details),
+            Build = ProgramBuild.Current,
         };
         string?[] problems = [health.Wrong, clock.IsWrong ? clock.Problem : null, health.Note];
         reply.Details.Problems.AddRange(problems.OfType<string>());

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Reflection;
 using Agora.Cluster;
 using Agora.Contracts.Replication;
 using Agora.Launcher;
@@ -65,7 +64,7 @@ internal sealed class BackupRun(
             ?? throw new CommandFailedException($"{customersFrom} gave a state that does not say whose it is");
         var manifest = new BackupManifest(
             BackupManifest.CurrentFormat,
-            Version,
+            ProgramBuild.Current,
             begun,
             owner,
             DatabaseCopy.FormatVersion,
@@ -87,10 +86,6 @@ internal sealed class BackupRun(
 
         return manifest;
     }
-
-    private static string Version =>
-        typeof(BackupRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
-        ?? "";
 
     private (UndoneWork Undone, IReadOnlyList<string> Problems) Settle(BackupShelf.Work work)
     {

@@ -94,6 +94,7 @@ internal static class StatusCommand
         return
         [
             .. status.Missing.Select(what => $"not served: {what}"),
+            .. status.MixedBuilds is { } builds ? (string[])[$"builds differ: {builds}"] : [],
             .. status
                 .Processes.Where(p => p.Database?.Joining is not null)
                 .Select(p => $"{p.Name} {p.Database!.Joining}"),

@@ -12,10 +12,6 @@ namespace Agora.Doctor;
 /// </remarks>
 internal sealed class Diagnosis
 {
-    private static readonly TimeSpan s_longStart = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan s_recentDeath = TimeSpan.FromMinutes(10);
-    private const int ManyDeaths = 3;
-
     private readonly ClusterStatus _before;
     private readonly ClusterStatus _after;
     private readonly DateTime _now;
@@ -48,6 +44,7 @@ internal sealed class Diagnosis
         diagnosis.Groups();
         GroundRules.Look(after, diagnosis._now, diagnosis._found);
         NetworkRules.Look(before, after, diagnosis._found);
+        diagnosis.Builds();
         diagnosis.Rest();
         return [.. diagnosis._found.OrderBy(f => f.Severity == Finding.Critical ? 0 : 1)];
     }
@@ -84,7 +81,7 @@ internal sealed class Diagnosis
                     );
                     break;
                 case ProcessState.Starting:
-                    if (process.StartedAt is { } started && _now - started > s_longStart)
+                    if (process.StartedAt is { } started && _now - started > Thresholds.LongStart)
                     {
                         Warn(
                             name,
@@ -113,9 +110,9 @@ internal sealed class Diagnosis
     }
 
     private bool IsDyingAgainAndAgain(ProcessStatus process) =>
-        process.Restarts >= ManyDeaths
+        process.Restarts >= Thresholds.ManyDeaths
         && process.LastExit is { IsInOrder: false } exit
-        && _now - exit.At < s_recentDeath;
+        && _now - exit.At < Thresholds.RecentDeath;
 
     private void Groups()
     {
@@ -183,7 +180,7 @@ internal sealed class Diagnosis
                     $"Look into {LogOf(replica.Name)} in the data directory; a restart goes on from its disk"
                 );
             }
-            else if (replica.Lag >= FarBehind && replica.Lag >= earlier.Lag)
+            else if (replica.Lag >= Thresholds.FarBehind && replica.Lag >= earlier.Lag)
             {
                 Warn(
                     replica.Name,
@@ -203,7 +200,17 @@ internal sealed class Diagnosis
         }
     }
 
-    private const int FarBehind = 1000;
+    private void Builds()
+    {
+        if (_after.MixedBuilds is { } builds)
+        {
+            Warn(
+                "the marketplace",
+                $"runs several builds of the program: {builds}",
+                "End the upgrade, or go back: docs/operations.md says in which order"
+            );
+        }
+    }
 
     // What is not served, unless something found above explains it.
     private void Rest()

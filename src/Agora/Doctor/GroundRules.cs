@@ -11,13 +11,6 @@ internal static class GroundRules
 
     private const double Gibibyte = 1 << 30;
 
-    // Little in relation to the disk, and little for logs and a copy of a state.
-    private const double LowShare = 0.1;
-    private const long LowBytes = 10L << 30;
-    private const long VeryLowBytes = 512L << 20;
-
-    private static readonly TimeSpan s_clockApart = TimeSpan.FromSeconds(2);
-
     public static void Look(ClusterStatus status, DateTime now, List<Finding> found)
     {
         Disks(status, found);
@@ -39,8 +32,8 @@ internal static class GroundRules
         )
         {
             var (free, size) = disk.Disk!;
-            var isVeryLow = free < VeryLowBytes;
-            if (isVeryLow || (free < LowBytes && free < LowShare * size))
+            var isVeryLow = free < Thresholds.VeryLowBytes;
+            if (isVeryLow || (free < Thresholds.LowBytes && free < Thresholds.LowShare * size))
             {
                 found.Add(
                     new(
@@ -66,7 +59,7 @@ internal static class GroundRules
             // What the replica says itself is a finding already.
             if (
                 process.Database is { ClockAheadMilliseconds: { } ahead } database
-                && Math.Abs(ahead) >= s_clockApart.TotalMilliseconds
+                && Math.Abs(ahead) >= Thresholds.ClockApart.TotalMilliseconds
                 && !database.Problems.Any(IsAboutClock)
             )
             {

@@ -13,13 +13,6 @@ internal static class NetworkRules
         "See the network between the hosts: a full or broken link, a firewall, a size of packets that does not fit. "
         + "Nothing is lost: what is missing is asked for again, but everything waits for it";
 
-    // A replica is asked a moment after another one, so a few datagrams are always on the way.
-    private const double LossyShare = 0.03;
-    private const long EnoughDatagrams = 300;
-
-    private const double ManyRepairs = 0.1;
-    private const long EnoughNumbers = 100;
-
     public static void Look(ClusterStatus before, ClusterStatus after, List<Finding> found)
     {
         foreach (var group in after.Processes.Where(p => p.Database is not null).GroupBy(p => p.Component))
@@ -39,9 +32,13 @@ internal static class NetworkRules
             {
                 var sent = Difference(before, from, p => Link(p, to.Replica)?.Sent);
                 var received = Difference(before, to, p => Link(p, from.Replica)?.Received);
-                if (sent >= EnoughDatagrams && received is { } came && Share(sent.Value - came, sent.Value) is var lost)
+                if (
+                    sent >= Thresholds.EnoughDatagrams
+                    && received is { } came
+                    && Share(sent.Value - came, sent.Value) is var lost
+                )
                 {
-                    if (lost >= LossyShare)
+                    if (lost >= Thresholds.LossyShare)
                     {
                         found.Add(
                             new(
@@ -64,7 +61,11 @@ internal static class NetworkRules
     {
         var asked = replicas.Sum(p => Difference(before, p, r => r.Database?.RepairsAsked) ?? 0);
         var numbers = replicas.Max(p => Difference(before, p, r => r.Database?.Known) ?? 0);
-        if (numbers >= EnoughNumbers && Share(asked, numbers) is var share && share >= ManyRepairs)
+        if (
+            numbers >= Thresholds.EnoughNumbers
+            && Share(asked, numbers) is var share
+            && share >= Thresholds.ManyRepairs
+        )
         {
             found.Add(
                 new(

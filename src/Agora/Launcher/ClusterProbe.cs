@@ -23,6 +23,7 @@ internal sealed class ClusterProbe : IDisposable
     private static readonly TimeSpan s_keepAlive = TimeSpan.FromSeconds(3);
 
     private readonly ComponentIdentity? _identity;
+    private readonly OperatorsProbe _operators;
     private readonly TimeSpan _deadline;
     private readonly ConcurrentDictionary<string, HttpClient> _clients = [];
     private readonly ConcurrentDictionary<string, GrpcChannel> _channels = [];
@@ -31,8 +32,11 @@ internal sealed class ClusterProbe : IDisposable
     /// answering.</param>
     /// <param name="deadline">The deadline of each question; two seconds by default. The question whether a server is
     /// ready gets twice as much, because the server asks others.</param>
-    public ClusterProbe(ComponentIdentity? identity, TimeSpan? deadline = null) =>
+    public ClusterProbe(ComponentIdentity? identity, TimeSpan? deadline = null)
+    {
         (_identity, _deadline) = (identity, deadline ?? s_deadline);
+        _operators = new OperatorsProbe(identity, timeout: 2 * _deadline);
+    }
 
     /// <summary>
     /// Asks all processes except those known to be down, and combines their answers with what the supervisor knows.
@@ -108,8 +112,12 @@ internal sealed class ClusterProbe : IDisposable
         var functions =
             question.Functions
             && process is { Component: Components.SellerServer or Components.BuyerServer, Operators: not null }
-                ? AskFunctionsAsync(process, deadline, cancellationToken)
+                ? _operators.FunctionsAsync(process, deadline, cancellationToken)
                 : Task.FromResult<IReadOnlyList<FunctionCounts>?>(null);
+        var build =
+            !question.Brief && !IsDatabase(process.Component) && process.Operators is not null
+                ? _operators.BuildAsync(process, deadline, cancellationToken)
+                : Task.FromResult<string?>(null);
         var answer = IsDatabase(process.Component)
             ? await AskDatabaseAsync(process, deadline, cancellationToken)
             : await AskLiveAsync(process, deadline, cancellationToken);
@@ -118,6 +126,7 @@ internal sealed class ClusterProbe : IDisposable
             {
                 At = TimeProvider.System.GetUtcNow().UtcDateTime,
                 Functions = await functions,
+                Build = await build,
             }
             : answer;
     }
@@ -281,33 +290,6 @@ internal sealed class ClusterProbe : IDisposable
         CancellationToken cancellationToken
     ) => new((await AskHealthAsync(process, "/health/live", deadline, cancellationToken)).IsOk, null);
 
-    // Null if the server does not say, because it is too busy.
-    private async Task<IReadOnlyList<FunctionCounts>?> AskFunctionsAsync(
-        ClusterProcess process,
-        TimeSpan deadline,
-        CancellationToken cancellationToken
-    )
-    {
-        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        bound.CancelAfter(deadline);
-        try
-        {
-            var endpoint = process.Operators!;
-            var scheme = Loopback.Is(endpoint.Host) ? Uri.UriSchemeHttp : Uri.UriSchemeHttps;
-            return FunctionMetrics.Parse(
-                await OperatorsClientOf(process)
-                    .GetStringAsync(new Uri($"{scheme}://{endpoint.Address}/metrics"), bound.Token)
-            );
-        }
-        catch (Exception e)
-            when (e is HttpRequestException or IOException
-                || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
-            )
-        {
-            return null;
-        }
-    }
-
     private async Task<Health> AskHealthAsync(
         ClusterProcess process,
         string path,
@@ -428,25 +410,9 @@ internal sealed class ClusterProbe : IDisposable
             }
         );
 
-    private HttpClient OperatorsClientOf(ClusterProcess process) =>
-        _clients.GetOrAdd(
-            $"{process.Name} operators",
-            _ => new HttpClient(
-                new SocketsHttpHandler
-                {
-                    PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5),
-                    UseProxy = false,
-                    ActivityHeadersPropagator = null,
-                    SslOptions = _identity?.ClientOptions(process.Component, process.Replica),
-                }
-            )
-            {
-                Timeout = 2 * _deadline,
-            }
-        );
-
     public void Dispose()
     {
+        _operators.Dispose();
         foreach (var channel in _channels.Values)
         {
             channel.Dispose();

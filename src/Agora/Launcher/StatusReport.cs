@@ -52,6 +52,7 @@ internal static class StatusReport
                     )
                     {
                         Functions = answer.Functions,
+                        Build = answer.Replica is { Build.Length: > 0 } replica ? replica.Build : answer.Build,
                         Disk = DiskOf(answer) ?? view?.Disk,
                         CertificateUntil = CertificateOf(answer) ?? view?.CertificateUntil,
                     };

@@ -28,6 +28,9 @@ internal static class OperatorsListener
         ClusterSecrets.Metrics,
     ];
 
+    /// <summary>The path at which a process says that it runs, and of which build it is.</summary>
+    public const string LivePath = "/health/live";
+
     // A Prometheus or two, probes, and a supervisor.
     private const int MaxConnections = 100;
 
@@ -59,7 +62,7 @@ internal static class OperatorsListener
             http.Request.Path.Value switch
             {
                 _ when !HttpMethods.IsGet(http.Request.Method) => Answer(http, 405, "only GET"),
-                "/health/live" => Answer(http, 200, "live"),
+                LivePath => Answer(http, 200, "live"),
                 "/health/ready" => notReady() is { } why ? Answer(http, 503, why) : Answer(http, 200, "ready"),
                 ProcessTelemetry.MetricsPath => metrics(http),
                 _ => Answer(http, 404, "/health/live, /health/ready, /metrics"),
@@ -110,6 +113,7 @@ internal static class OperatorsListener
 
     private static Task Answer(HttpContext http, int status, string text)
     {
+        http.Response.Headers[ProgramBuild.Header] = ProgramBuild.Current;
         http.Response.StatusCode = status;
         http.Response.ContentType = "text/plain; charset=utf-8";
         return http.Response.WriteAsync(text + "\n", http.RequestAborted);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Agora.Cluster;
 using Agora.Doctor;
 using Xunit;
@@ -46,9 +47,9 @@ public sealed class DiagnosisTests
     }
 
     [Theory]
-    [InlineData(3, 60, true)]
-    [InlineData(2, 60, false)]
-    [InlineData(3, 3600, false)]
+    [InlineData(3, 599, true)]
+    [InlineData(2, 599, false)]
+    [InlineData(3, 600, false)]
     public void A_process_that_runs_between_its_deaths(int restarts, int secondsAgo, bool isTold)
     {
         var exit = s_died with { At = s_now.UtcDateTime.AddSeconds(-secondsAgo) };
@@ -59,8 +60,8 @@ public sealed class DiagnosisTests
     }
 
     [Theory]
-    [InlineData(30, false)]
-    [InlineData(90, true)]
+    [InlineData(60, false)]
+    [InlineData(61, true)]
     public void A_start_that_takes_long(int seconds, bool isTold) =>
         Assert.Equal(
             isTold ? 1 : 0,
@@ -151,6 +152,39 @@ public sealed class DiagnosisTests
         );
     }
 
+    [Theory]
+    [InlineData(999, 999, false)]
+    [InlineData(1000, 1000, true)]
+    [InlineData(1001, 1000, false)]
+    public void A_replica_far_behind_that_does_not_catch_up(long before, long after, bool isTold)
+    {
+        static ClusterStatus Behind(long applied, long lag) =>
+            Status(p => p.Name == "customers/2" ? p with { Applied = applied, Lag = lag } : p);
+
+        var findings = Diagnosis.Of(Behind(5000, before), Behind(6000, after), s_now);
+
+        Assert.Equal(isTold ? ["customers/2"] : [], findings.Select(f => f.Subject));
+    }
+
+    [Theory]
+    [InlineData(1999, false)]
+    [InlineData(2000, true)]
+    [InlineData(-1999, false)]
+    [InlineData(-2000, true)]
+    public void A_clock_apart_from_the_others(long milliseconds, bool isTold)
+    {
+        var findings = Look(p =>
+            p.Name == "products/1"
+                ? p with
+                {
+                    Database = p.Database! with { ClockAheadMilliseconds = milliseconds },
+                }
+                : p
+        );
+
+        Assert.Equal(isTold ? ["products/1"] : [], findings.Select(f => f.Subject));
+    }
+
     [Fact]
     public void A_clock_that_is_off_and_one_that_the_replica_itself_speaks_of()
     {
@@ -177,7 +211,13 @@ public sealed class DiagnosisTests
     }
 
     [Theory]
-    [InlineData(9 * Gibibyte, 1000 * Gibibyte, Finding.Warning)]
+    [InlineData((10 * Gibibyte) - 1, 1000 * Gibibyte, Finding.Warning)]
+    [InlineData(10 * Gibibyte, 1000 * Gibibyte, null)]
+    [InlineData((2 * Gibibyte) - 1, 20 * Gibibyte, Finding.Warning)]
+    [InlineData(2 * Gibibyte, 20 * Gibibyte, null)]
+    [InlineData(Gibibyte / 2, 1000 * Gibibyte, Finding.Warning)]
+    [InlineData((Gibibyte / 2) - 1, 1000 * Gibibyte, Finding.Critical)]
+    [InlineData((Gibibyte / 2) - 1, Gibibyte, Finding.Critical)]
     [InlineData(Gibibyte / 4, 1000 * Gibibyte, Finding.Critical)]
     [InlineData(9 * Gibibyte, 20 * Gibibyte, null)]
     [InlineData(50 * Gibibyte, 1000 * Gibibyte, null)]
@@ -190,8 +230,9 @@ public sealed class DiagnosisTests
     }
 
     [Theory]
-    [InlineData(31, null)]
+    [InlineData(30, null)]
     [InlineData(29, Finding.Warning)]
+    [InlineData(0, Finding.Warning)]
     [InlineData(-1, Finding.Critical)]
     public void Certificates_that_end_are_told_once_for_a_day(int days, string? severity)
     {
@@ -202,9 +243,10 @@ public sealed class DiagnosisTests
     }
 
     [Theory]
-    [InlineData(1000, 950, true)]
-    [InlineData(1000, 990, false)]
-    [InlineData(200, 100, false)]
+    [InlineData(1000, 970, true)]
+    [InlineData(1000, 971, false)]
+    [InlineData(300, 200, true)]
+    [InlineData(299, 199, false)]
     public void A_link_that_loses(long sent, long received, bool isTold)
     {
         var after = Status(p =>
@@ -236,9 +278,10 @@ public sealed class DiagnosisTests
     }
 
     [Theory]
-    [InlineData(40, 200, true)]
-    [InlineData(2, 200, false)]
-    [InlineData(40, 50, false)]
+    [InlineData(20, 200, true)]
+    [InlineData(19, 200, false)]
+    [InlineData(50, 100, true)]
+    [InlineData(50, 99, false)]
     public void Many_retransmissions_for_each_number(long repairs, long numbers, bool isTold)
     {
         var after = Status(p =>
@@ -277,6 +320,46 @@ public sealed class DiagnosisTests
         );
 
         Assert.Contains("a bit is wrong", Assert.Single(findings).Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Builds_that_differ_are_told_with_the_processes_of_each()
+    {
+        var findings = Look(p => p with { Build = p.Name is "customers/1" or "web/0" ? "0.2.0+bb" : "0.1.0+aa" });
+
+        var finding = Assert.Single(findings);
+        Assert.Equal((Finding.Warning, "the marketplace"), (finding.Severity, finding.Subject));
+        Assert.EndsWith("; 0.2.0+bb at web/0, customers/1", finding.Problem, StringComparison.Ordinal);
+        Assert.Contains("docs/operations.md", finding.Advice, StringComparison.Ordinal);
+        Assert.Empty(Look(p => p with { Build = "0.1.0+aa" }));
+    }
+
+    [Fact]
+    public void The_page_lists_the_thresholds()
+    {
+        var page = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "watching.md"));
+        FormattableString[] rows =
+        [
+            $"| {Thresholds.LongStart.TotalMinutes} minute |",
+            $"| {Thresholds.ManyDeaths} deaths, the last within {Thresholds.RecentDeath.TotalMinutes} minutes |",
+            $"| {Thresholds.FarBehind:N0} positions, and no fewer at the second look |",
+            $"| {Thresholds.ClockApart.TotalSeconds} s from the median of the others |",
+            $"| less than {Thresholds.VeryLowBytes >> 20} MiB |",
+            $"| less than {Thresholds.LowBytes >> 30} GiB and less than {Thresholds.LowShare:P0} of the disk |",
+            $"| less than {ComponentIdentity.ExpiresSoon.TotalDays} days; ended: critical |",
+            $"| {Thresholds.LossyShare:P0} of a link's datagrams, of {Thresholds.EnoughDatagrams} or more |",
+            $"| {Thresholds.ManyRepairs:P0} of the numbers, of {Thresholds.EnoughNumbers} or more |",
+        ];
+
+        Assert.All(
+            rows,
+            row =>
+                Assert.Contains(
+                    row.ToString(CultureInfo.InvariantCulture).Replace(" %", "%", StringComparison.Ordinal),
+                    page,
+                    StringComparison.Ordinal
+                )
+        );
     }
 
     [Fact]
