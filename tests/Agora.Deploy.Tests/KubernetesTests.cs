@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Xml.Linq;
 using Agora.Cluster;
 using k8s;
@@ -80,7 +81,7 @@ public sealed class KubernetesTests
             );
             Assert.Equal((address.Dial().GrpcPort, address.Dial().PeerPort), (address.GrpcPort, address.PeerPort));
             Assert.Equal(
-                [(address.GrpcPort, "TCP"), (address.PeerPort, peers)],
+                [(address.GrpcPort, "TCP"), (address.PeerPort, peers), (address.OperatorsPort!.Value, "TCP")],
                 Container(set.Spec.Template).Ports.Select(port => (port.ContainerPort, port.Protocol))
             );
         }
@@ -97,8 +98,9 @@ public sealed class KubernetesTests
 
         var service = Service(process.Host);
         Assert.Equal(deployment.Spec.Template.Metadata.Labels["app"], service.Spec.Selector["app"]);
-        Assert.Equal(process.Endpoints[0].Port, Assert.Single(service.Spec.Ports).Port);
-        Assert.Equal(process.Endpoints[0].Port, Assert.Single(Container(deployment.Spec.Template).Ports).ContainerPort);
+        var ports = process.Listening.Select(endpoint => endpoint.Port);
+        Assert.Equal(ports, service.Spec.Ports.Select(port => port.Port));
+        Assert.Equal(ports, Container(deployment.Spec.Template).Ports.Select(port => port.ContainerPort));
         Assert.True(deployment.Spec.Replicas > 1);
         Assert.Equal("0", deployment.Spec.Strategy.RollingUpdate.MaxUnavailable.Value);
     }
@@ -112,7 +114,10 @@ public sealed class KubernetesTests
         Assert.Equal(1, set.Spec.Replicas);
         Assert.Equal($"{set.Metadata.Name}-0.{set.Spec.ServiceName}", address.Host);
         Assert.Equal("None", Service(set.Spec.ServiceName).Spec.ClusterIP);
-        Assert.Equal(address.Port, Assert.Single(Service(set.Spec.ServiceName).Spec.Ports).Port);
+        Assert.Equal(
+            [address.Port, address.OperatorsPort!.Value],
+            Service(set.Spec.ServiceName).Spec.Ports.Select(port => port.Port)
+        );
         Assert.Contains(set.Spec.VolumeClaimTemplates, claim => claim.Metadata.Name == "data");
     }
 
@@ -158,6 +163,33 @@ public sealed class KubernetesTests
         }
 
         static string[] Shell(string command) => ["/bin/sh", "-c", $"exec {command}"];
+    }
+
+    [Fact]
+    public void Every_pod_answers_operators_at_the_port_of_the_cluster_file_and_says_so_to_Prometheus()
+    {
+        foreach (var template in Templates)
+        {
+            var container = Container(template);
+            var operators = s_cluster
+                .Processes()
+                .Where(process => process.Component == container.Name)
+                .Select(process => process.Operators!.Port)
+                .Distinct()
+                .Single();
+
+            Assert.Equal(operators, Assert.Single(container.Ports, port => port.Name == "operators").ContainerPort);
+            Assert.Equal(
+                new Dictionary<string, string>
+                {
+                    ["prometheus.io/scrape"] = "true",
+                    ["prometheus.io/scheme"] = "https",
+                    ["prometheus.io/port"] = operators.ToString(CultureInfo.InvariantCulture),
+                    ["prometheus.io/path"] = "/metrics",
+                },
+                template.Metadata.Annotations
+            );
+        }
     }
 
     [Fact]
