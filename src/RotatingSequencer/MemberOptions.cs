@@ -22,9 +22,11 @@ public sealed record MemberOptions
 
     /// <summary>
     /// Where each member listens for UDP, by id, when this one starts; the same order at every member. 1 to
-    /// <see cref="MaxMembers"/> addresses, each different. This member listens at its own as long as it runs.
+    /// <see cref="MaxMembers"/> addresses, each different. This member listens at its own as long as it runs. Null
+    /// stands for another member whose address is not known yet: <see cref="ResolveMember"/> has to find it, and until
+    /// then that member is silent.
     /// </summary>
-    public required IReadOnlyList<IPEndPoint> Members { get; init; }
+    public required IReadOnlyList<IPEndPoint?> Members { get; init; }
 
     /// <summary>
     /// The group's key, at least 16 bytes. Without it nobody can make, alter or read a datagram.
@@ -72,9 +74,10 @@ public sealed record MemberOptions
 
     /// <summary>
     /// Says where a member listens now, by its id, for members whose hosts may get another address while this one runs.
-    /// It is asked about a member that was not heard for <see cref="Member.ReachableWithin"/>, and seldom about the
-    /// others. It runs on a thread of the pool, one call at a time, and must end: the next call waits for it. After an
-    /// exception the address stays as it is. Null: the addresses of <see cref="Members"/> stay for good.
+    /// It is asked at once about a member without an address in <see cref="Members"/>, then about one that was not heard
+    /// for <see cref="Member.ReachableWithin"/>, and seldom about the others. It runs on a thread of the pool, one call
+    /// at a time, and must end: the next call waits for it. After an exception the address stays as it is. Null: the
+    /// addresses of <see cref="Members"/> stay for good.
     /// </summary>
     public Func<int, CancellationToken, Task<IPEndPoint>>? ResolveMember { get; init; }
 
@@ -86,6 +89,9 @@ public sealed record MemberOptions
     /// logged for a request. The member's thread calls it, so it must return soon; an exception stops the member.
     /// </summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
+
+    /// <summary>Where this member listens.</summary>
+    internal IPEndPoint Own => Members[Id]!;
 
     /// <summary>How the journal gets to the disk.</summary>
     internal JournalDisk Disk { get; init; } = JournalDisk.System;
@@ -115,7 +121,16 @@ public sealed record MemberOptions
         Dictionary<IPEndPoint, int> ids = [];
         for (var id = 0; id < Members.Count; id++)
         {
-            var address = Members[id] ?? throw new ArgumentNullException(nameof(Members), $"Member {id} is null.");
+            if (Members[id] is not { } address)
+            {
+                if (NeedOf(id) is { } need)
+                {
+                    throw new ArgumentException($"Member {id} has no address. {need}", nameof(Members));
+                }
+
+                continue;
+            }
+
             if (!ids.TryAdd(address, id))
             {
                 throw new ArgumentException(
@@ -125,4 +140,10 @@ public sealed record MemberOptions
             }
         }
     }
+
+    /// <summary>What a member without an address needs; null if it is found later.</summary>
+    private string? NeedOf(int id) =>
+        id == Id ? "This member has to listen somewhere: give its address."
+        : ResolveMember is null ? $"Give it one, or a {nameof(ResolveMember)} that finds it."
+        : null;
 }

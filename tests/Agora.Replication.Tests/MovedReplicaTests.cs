@@ -58,6 +58,54 @@ public sealed class MovedReplicaTests
         await group.EqualDigestsAsync();
     }
 
+    [Theory]
+    [InlineData(ReplicationEngine.Raft)]
+    [InlineData(ReplicationEngine.RotatingSequencer)]
+    public async Task Replicas_start_while_the_name_of_anothers_host_does_not_resolve_and_find_it_once_it_does(
+        ReplicationEngine engine
+    )
+    {
+        var isKnown = false;
+        await using var group = Group.Prepare(
+            engine,
+            3,
+            (builder, _) =>
+                builder.Services.AddSingleton<HostLookup>(host =>
+                    host != Name ? HostNames.Resolve(host)
+                    : Volatile.Read(ref isKnown) ? IPAddress.Loopback
+                    : throw new FixableException("the test", $"has no address of {host} yet", "Wait")
+                )
+        );
+        await group.StartAllAsync();
+        var counted = await group.CountAsync("x");
+        await group.EqualDigestsAsync();
+        await group.StopAllAsync();
+        var seenByOthers = WithHost(group.Definition, Name);
+
+        await Task.WhenAll(
+            group.StartAsync(0, null, seenByOthers),
+            group.StartAsync(1, null, seenByOthers),
+            group.StartAsync(2)
+        );
+
+        await group.WarningAsync(0, Name);
+        await group.WarningAsync(1, Name);
+        if (engine == ReplicationEngine.Raft)
+        {
+            // A majority goes on without it.
+            Assert.Equal(++counted, await group.CountAsync("x", at: await group.LeaderAsync()));
+        }
+        else
+        {
+            Assert.Equal("joining", group.Replicator(0).Status.Role);
+        }
+
+        Volatile.Write(ref isKnown, true);
+        Assert.Equal(++counted, await group.CountAsync("x", at: 0));
+        Assert.Equal(counted, await group.ReadAsync(2, "x"));
+        await group.EqualDigestsAsync();
+    }
+
     private static DatabaseGroup WithHost(DatabaseGroup group, string host) =>
         group with
         {

@@ -23,7 +23,7 @@ public sealed class MemberAddressesTests : IDisposable
     public MemberAddressesTests() =>
         _resolve = member => Task.FromResult(_moved.GetValueOrDefault(member, Group[member]));
 
-    private static IReadOnlyList<IPEndPoint> Group { get; } =
+    private static IPEndPoint[] Group { get; } =
     [.. Enumerable.Range(1, 3).Select(host => new IPEndPoint(IPAddress.Parse($"192.0.2.{host}"), 7800))];
 
     public void Dispose()
@@ -125,6 +125,40 @@ public sealed class MemberAddressesTests : IDisposable
         Assert.True(_asked.Count(member => member == 2) > 10);
         Assert.Equal(2, _log.Texts.Count(text => text.Contains("where member 2 is", StringComparison.Ordinal)));
         Assert.Equal(Group[2].Serialize(), addresses.All[2]);
+    }
+
+    [Fact]
+    public async Task A_member_without_an_address_is_resolved_at_once_and_with_the_same_pauses_until_it_is_found()
+    {
+        _heard[2] = -1;
+        _resolve = _ => throw new SocketException((int)SocketError.TryAgain);
+        var addresses = Addresses(Options() with { Members = [Group[0], Group[1], null] });
+        Assert.Null(addresses.All[2]);
+        List<long> times = [];
+        for (var now = 0L; now <= 30 * Second; now += Second / 2)
+        {
+            _heard[0] = now;
+            times.AddRange((await LookAsync(addresses, now)).Where(m => m == 2).Select(_ => now / (Second / 2)));
+        }
+
+        Assert.Equal([0, 2, 6, 14, 30, 46], times);
+        Assert.Null(addresses.All[2]);
+        Assert.Single(_log.Texts, text => text.Contains("where member 2 is", StringComparison.Ordinal));
+
+        _resolve = member => Task.FromResult(Group[member]);
+        _heard[0] = 40 * Second;
+        Assert.Contains(2, await LookAsync(addresses, 40 * Second));
+        Assert.Equal(Group[2].Serialize(), addresses.All[2]);
+        Assert.Single(_log.Texts, text => text.Contains("to member 2 at 192.0.2.3:7800", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Members_without_an_address_are_resolved_one_after_the_other_in_one_round()
+    {
+        var addresses = Addresses(Options() with { Members = [null, Group[1], null] });
+
+        Assert.Equal([2, 0], await LookAsync(addresses, 0));
+        Assert.Equal(Group.Select(address => address.Serialize()), addresses.All);
     }
 
     [Fact]

@@ -15,6 +15,8 @@ public sealed class MovedMemberTests : IAsyncLifetime
     private readonly string _directory = Directory.CreateTempSubdirectory("rotating-sequencer-").FullName;
     private readonly IPEndPoint[] _first = FreePorts.TakeEndPoints(Size);
     private readonly ConcurrentDictionary<int, IPEndPoint> _names = [];
+    private readonly ConcurrentDictionary<int, bool> _unknown = [];
+    private readonly ConcurrentQueue<int> _resolved = [];
     private readonly Counter[] _counters = [.. Enumerable.Range(0, Size).Select(_ => new Counter())];
     private readonly Member?[] _members = new Member?[Size];
 
@@ -61,6 +63,27 @@ public sealed class MovedMemberTests : IAsyncLifetime
         }
 
         Assert.All(_counters, counter => Assert.Equal(Size * Size, counter.Count));
+    }
+
+    [Fact]
+    public async Task Members_start_while_the_host_of_another_is_not_known_and_meet_it_once_it_is()
+    {
+        _unknown.TryAdd(2, true);
+        await StartAsync(0);
+        await StartAsync(1);
+        await StartAsync(2);
+        var waiting = _members[0]!.BroadcastAsync(new byte[1], Cancellation);
+        await UntilAsync(() => _members[0]!.Status is { ReachableMembers: 2, WaitingFor: "waits for members 2" });
+        await UntilAsync(() => _resolved.Count(member => member == 2) > 2);
+
+        Assert.False(waiting.IsCompleted);
+        Assert.Equal(2, _members[0]!.Status.ReachableMembers);
+        Assert.All(_members, member => Assert.False(member!.Completion.IsCompleted));
+
+        _unknown.Clear();
+        await waiting;
+        await BroadcastFromAllAsync();
+        Assert.All(_counters, counter => Assert.Equal(Size + 1, counter.Count));
     }
 
     [Fact]
@@ -128,18 +151,33 @@ public sealed class MovedMemberTests : IAsyncLifetime
     private async Task StartAsync(int member, IPEndPoint? ofMember1 = null)
     {
         IPEndPoint Of(int other) => other == 1 && ofMember1 is not null ? ofMember1 : Find(other);
+        bool IsKnown(int other) => other == member || !_unknown.ContainsKey(other);
         _members[member] = await Member.StartAsync(
             new MemberOptions
             {
                 Id = member,
-                Members = [.. Enumerable.Range(0, Size).Select(Of)],
+                Members = [.. Enumerable.Range(0, Size).Select(other => IsKnown(other) ? Of(other) : null)],
                 GroupKey = "a key that only tests know"u8.ToArray(),
                 JournalDirectory = Path.Combine(_directory, $"{member}"),
-                ResolveMember = (other, _) => Task.FromResult(Of(other)),
+                ResolveMember = (other, _) =>
+                {
+                    _resolved.Enqueue(other);
+                    return IsKnown(other)
+                        ? Task.FromResult(Of(other))
+                        : throw new SocketException((int)SocketError.HostNotFound);
+                },
             },
             _counters[member],
             Cancellation
         );
+    }
+
+    private static async Task UntilAsync(Func<bool> holds)
+    {
+        while (!holds())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(10), Cancellation);
+        }
     }
 
     private async Task BroadcastFromAllAsync()

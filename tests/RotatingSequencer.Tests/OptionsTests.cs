@@ -19,7 +19,8 @@ public sealed class OptionsTests
             { "Id", s_good with { Id = 3 } },
             { "Members", s_good with { Members = [] } },
             { "Members", s_good with { Members = null! } },
-            { "Members", s_good with { Members = [s_good.Members[0], null!] } },
+            { "Members", s_good with { Members = [s_good.Members[0], s_good.Members[1], null] } },
+            { "Members", s_good with { Members = [s_good.Members[0], null], ResolveMember = Unknown } },
             { "Members", s_good with { Members = [s_good.Members[0], s_good.Members[1], s_good.Members[0]] } },
             { "GroupKey", s_good with { GroupKey = new byte[15] } },
             { "JournalDirectory", s_good with { JournalDirectory = " " } },
@@ -47,6 +48,7 @@ public sealed class OptionsTests
     public void Options_at_their_bounds_are_taken()
     {
         s_good.Validate();
+        (s_good with { Members = [null, s_good.Members[1], null], ResolveMember = Unknown }).Validate();
         (s_good with { MaxDatagram = 576 + 54, Window = 1, MaxWaiting = 1, MaxWaitingBytes = 1 }).Validate();
     }
 
@@ -63,4 +65,7 @@ public sealed class OptionsTests
             StringComparison.Ordinal
         );
     }
+
+    private static Task<IPEndPoint> Unknown(int member, CancellationToken cancellationToken) =>
+        Task.FromException<IPEndPoint>(new IOException($"Nobody knows where member {member} is."));
 }

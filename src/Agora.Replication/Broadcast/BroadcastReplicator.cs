@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Agora.Cluster;
 using Agora.Contracts.Replication;
 using Agora.Replication.Raft;
@@ -62,7 +63,10 @@ internal sealed class BroadcastReplicator : IReplicator, IStateSource, IDelivery
         MemberOptions options = new()
         {
             Id = replica,
-            Members = [.. group.Replicas.Select((r, i) => HostNames.PeerOf(i == replica ? r : r.Dial(), lookup))],
+            Members =
+            [
+                .. group.Replicas.Select((r, i) => i == replica ? HostNames.PeerOf(r, lookup) : AddressOf(r.Dial())),
+            ],
             ResolveMember = group.Replicas.Any(r => HostNames.IsName(r.Dial().Host))
                 ? (member, _) => Task.FromResult(HostNames.PeerOf(group.Replicas[member].Dial(), lookup))
                 : null,
@@ -472,6 +476,16 @@ internal sealed class BroadcastReplicator : IReplicator, IStateSource, IDelivery
             _ => "it waits for the others",
         };
         return new ReplicatorJoining(what, copied, total > 0 ? total : null);
+    }
+
+    /// <summary>
+    /// Where another replica is. Null where a name says it: the member looks that up while it runs, so that a name
+    /// that does not resolve now keeps nobody from starting.
+    /// </summary>
+    private static IPEndPoint? AddressOf(DatabaseAddress replica)
+    {
+        var port = HostNames.PeerPortOf(replica);
+        return IPAddress.TryParse(replica.Host, out var address) ? new IPEndPoint(address, port) : null;
     }
 
     private static bool IsOfJournal(string name) =>

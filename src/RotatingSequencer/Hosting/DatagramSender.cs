@@ -10,7 +10,13 @@ namespace RotatingSequencer.Hosting;
 /// which cuts them apart again (UDP segmentation offload): most of what a datagram costs in the system, it then costs
 /// once for all of them.
 /// </summary>
-internal sealed class DatagramSender(Socket socket, Seal seal, int self, SocketAddress[] members, CoreCounters counters)
+internal sealed class DatagramSender(
+    Socket socket,
+    Seal seal,
+    int self,
+    SocketAddress?[] members,
+    CoreCounters counters
+)
 {
     private const int UdpLevel = 17;
     private const int UdpSegment = 103;
@@ -107,9 +113,16 @@ internal sealed class DatagramSender(Socket socket, Seal seal, int self, SocketA
 
     private void SendTo(int member, ReadOnlySpan<byte> bytes, int count)
     {
+        if (members[member] is not { } address)
+        {
+            // Nobody knows yet where it is: lost like any other.
+            counters.SendFailures += count;
+            return;
+        }
+
         try
         {
-            socket.SendTo(bytes, SocketFlags.None, members[member]);
+            socket.SendTo(bytes, SocketFlags.None, address);
             counters.Sent += count;
             counters.To[member] += count;
             counters.SentBytes += bytes.Length;

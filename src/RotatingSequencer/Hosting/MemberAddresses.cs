@@ -12,6 +12,7 @@ namespace RotatingSequencer.Hosting;
 /// recorded is authentic, wherever it is sent from later: a stranger who sends it again could otherwise divert what
 /// belongs to a member. A member that has moved is silent here, since it starts anew and its questions are answered to
 /// where it was. So it is found without that.
+/// <para>One that has no address at the start is resolved at once, and again with the same pauses.</para>
 /// <para>One that is heard is resolved too, though seldom: what is sent to it may pass another way than what it sends,
 /// and what is heard may be a recording.</para>
 /// </remarks>
@@ -32,7 +33,7 @@ internal sealed class MemberAddresses
     private readonly Func<int, CancellationToken, Task<IPEndPoint>>? _resolve;
     private readonly int _self;
     private readonly AddressFamily _family;
-    private readonly IPEndPoint[] _members;
+    private readonly IPEndPoint?[] _members;
     private readonly Func<int, long> _lastHeard;
     private readonly MemberLog _log;
     private readonly Action _wakeLoop;
@@ -60,16 +61,18 @@ internal sealed class MemberAddresses
         (_resolve, _self, _lastHeard, _log) = (options.ResolveMember, options.Id, lastHeard, log);
         (_wakeLoop, _stop) = (wakeLoop, stop);
         _members = [.. options.Members];
-        _family = _members[_self].AddressFamily;
+        _family = options.Own.AddressFamily;
         _resolved = _self;
-        All = [.. _members.Select(member => member.Serialize())];
+        All = [.. _members.Select(member => member?.Serialize())];
         _resolvedAt = new long[_members.Length];
         _failures = new string?[_members.Length];
         _pauses = new long[_members.Length];
     }
 
-    /// <summary>By member, as the socket takes them. Elements change in <see cref="Look"/>.</summary>
-    public SocketAddress[] All { get; }
+    /// <summary>
+    /// By member, as the socket takes them; null for one that was not found yet. Elements change in <see cref="Look"/>.
+    /// </summary>
+    public SocketAddress?[] All { get; }
 
     /// <summary>Whether a name is being resolved, or has been and waits for the loop.</summary>
     internal bool IsUnderWay => _underWay is not null;
@@ -112,7 +115,10 @@ internal sealed class MemberAddresses
     /// <summary>Whether it is time to resolve a member; if so, its next time is another one.</summary>
     private bool IsDue(int member, long now)
     {
-        var isSilent = now - Math.Max(_lastHeard(member), 0) > Member.ReachableWithin.TotalMicroseconds;
+        // One that was never found has heard of nobody here, and need not have been silent for a while.
+        var isSilent =
+            _members[member] is null
+            || now - Math.Max(_lastHeard(member), 0) > Member.ReachableWithin.TotalMicroseconds;
         var pause = isSilent ? _pauses[member] : 0;
         _pauses[member] = pause;
         if (now - _resolvedAt[member] < (isSilent ? pause : HeardPause))

@@ -26,7 +26,7 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
     public void Started()
     {
         var journal = options.JournalDirectory ?? "none, all is in memory";
-        LogStarted(_self, _members, options.Members[_self], journal, applied, _epoch);
+        LogStarted(_self, _members, options.Own, journal, applied, _epoch);
         if (returns && _epoch == 0)
         {
             LogReturns(_self);
@@ -76,10 +76,31 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
 
     public void JournalBegins(long after) => LogJournalBegins(_self, after);
 
-    public void Moved(int peer, IPEndPoint from, IPEndPoint to) => LogMoved(_self, peer, to, from);
+    /// <summary>A member is somewhere else; or its address is known for the first time.</summary>
+    public void Moved(int peer, IPEndPoint? from, IPEndPoint to)
+    {
+        if (from is null)
+        {
+            LogFound(_self, peer, to);
+        }
+        else
+        {
+            LogMoved(_self, peer, to, from);
+        }
+    }
 
-    public void NotResolved(int peer, IPEndPoint address, string reason) =>
-        LogNotResolved(_self, peer, address, reason);
+    /// <summary>It is not known where a member is now; perhaps it never was.</summary>
+    public void NotResolved(int peer, IPEndPoint? address, string reason)
+    {
+        if (address is null)
+        {
+            LogNotFound(_self, peer, reason);
+        }
+        else
+        {
+            LogNotResolved(_self, peer, address, reason);
+        }
+    }
 
     public void Stopped(Exception? failure)
     {
@@ -156,7 +177,13 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
         {
             if ((_ofOtherVersion & bit) == 0)
             {
-                LogOtherVersion(_self, version, peer, options.Members[peer], Member.DatagramVersion);
+                LogOtherVersion(
+                    _self,
+                    version,
+                    peer,
+                    options.Members[peer]?.ToString() ?? "address unknown",
+                    Member.DatagramVersion
+                );
             }
 
             _ofOtherVersion |= bit;
@@ -256,11 +283,21 @@ internal sealed partial class MemberLog(MemberOptions options, long applied, lon
     )]
     private partial void LogNotResolved(int member, int peer, IPEndPoint address, string reason);
 
+    [LoggerMessage(19, LogLevel.Information, "Member {Member} sends to member {Peer} at {Address}")]
+    private partial void LogFound(int member, int peer, IPEndPoint address);
+
     [LoggerMessage(
-        19,
+        20,
+        LogLevel.Warning,
+        "Member {Member} cannot find out where member {Peer} is, and sends it nothing until it can: {Reason}"
+    )]
+    private partial void LogNotFound(int member, int peer, string reason);
+
+    [LoggerMessage(
+        21,
         LogLevel.Warning,
         "Member {Member}: datagrams of version {Version} come in the name of member {Peer} ({Address}), and this "
             + "program speaks version {Own}. They are dropped: let both run the same version of the program"
     )]
-    private partial void LogOtherVersion(int member, int version, int peer, IPEndPoint address, int own);
+    private partial void LogOtherVersion(int member, int version, int peer, string address, int own);
 }

@@ -130,8 +130,8 @@ internal sealed partial class MemberLoop
         }
 
         _flushAt = options.MaxJournalGrowth;
-        _socket = UdpSocket.Bind(options.Members[options.Id]);
-        _sleeper = new Sleeper(_socket, options.Members[options.Id].Serialize());
+        _socket = UdpSocket.Bind(options.Own);
+        _sleeper = new Sleeper(_socket, options.Own.Serialize());
         _otherVersions = new OtherVersions(options.Id, options.Members.Count);
         _log = new MemberLog(options, applied, state.Epoch.Number, returns: state.Returns || stateLost);
         _addresses = new MemberAddresses(

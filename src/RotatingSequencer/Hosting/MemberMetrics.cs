@@ -16,7 +16,11 @@ internal sealed class MemberMetrics : IDisposable
         Count("datagrams.sent", "Datagrams sent.", () => counters.Sent);
         Count("datagrams.sent.bytes", "Bytes of the datagrams sent.", () => counters.SentBytes);
         Count("journal.syncs", "Times that the journal was synced to disk.", () => counters.Syncs);
-        Count("datagrams.send_failures", "Datagrams that the system refused to send.", () => counters.SendFailures);
+        Count(
+            "datagrams.send_failures",
+            "Datagrams that the system refused to send, or to members whose address is not known.",
+            () => counters.SendFailures
+        );
         Count("datagrams.received", "Datagrams of the group received.", () => counters.Datagrams);
         Count(
             "datagrams.dropped.unauthentic",
