@@ -14,6 +14,13 @@ public sealed class OperationsPageTests : IAsyncDisposable
 {
     private const string LostHost = "10.88.0.5";
     private const string NewHost = "10.88.0.6";
+    private const string ProgramName = "agora-program";
+
+    // A tar.gz that deploy/package has made of an earlier version. The hosts begin with it, if it is given.
+    private static readonly string? s_previousPackage = Environment.GetEnvironmentVariable("AGORA_PREVIOUS_PACKAGE")
+        is { Length: > 0 } package
+        ? package
+        : null;
 
     private readonly OperationsPage _page = OperationsPage.Read(
         Path.Combine(RunningMarketplace.Root, "docs", "operations.md")
@@ -44,7 +51,15 @@ public sealed class OperationsPageTests : IAsyncDisposable
 
         // The program that these tests have built is published in the same way.
         _ = _page.Take("publish");
-        Program("agora-program");
+        if (s_previousPackage is null)
+        {
+            PresentProgram();
+        }
+        else
+        {
+            await PreviousProgramAsync(s_previousPackage);
+        }
+
         HostedMarketplace first = new(Hosts, "cluster");
         AcknowledgedTrade saved;
         await OperatorAsync("keys");
@@ -72,7 +87,15 @@ public sealed class OperationsPageTests : IAsyncDisposable
             await LoseAndReplaceAsync(first);
             await traders.GoOnAsync();
 
+            if (s_previousPackage is not null)
+            {
+                PresentProgram();
+            }
+
             await UpgradeAsync(first);
+            await traders.GoOnAsync();
+
+            await GoBackAsync(first, traders);
             await traders.GoOnAsync();
 
             await OnEachAsync("disk", _addresses);
@@ -130,17 +153,59 @@ public sealed class OperationsPageTests : IAsyncDisposable
     private async Task UpgradeAsync(HostedMarketplace marketplace)
     {
         await ForEachAsync("upgrade copy", _addresses);
-        foreach (var database in (string[])[Components.Products, Components.Customers])
+        await UpgradeDatabaseAsync(marketplace, Components.Products, _addresses.Count);
+        if (s_previousPackage is not null)
         {
-            for (var host = 0; host < _addresses.Count; host++)
-            {
-                await OnAsync($"upgrade {database}", host);
-                await marketplace.ServesAsync($"{database}/{host}");
-            }
+            await marketplace.UntilAsync(
+                "the status says which process is of which build",
+                status => status.MixedBuilds?.Contains("products/0", StringComparison.Ordinal) is true
+            );
         }
 
+        await UpgradeDatabaseAsync(marketplace, Components.Customers, _addresses.Count);
+        await UpgradePaymentsAsync(marketplace);
+        await UpgradeServersAsync(marketplace);
+        Assert.Null((await marketplace.AllRunningAsync()).MixedBuilds);
+    }
+
+    // With one and the same program on all hosts, the replicas of one host are enough to take the step.
+    private async Task GoBackAsync(HostedMarketplace marketplace, Traders traders)
+    {
+        if (s_previousPackage is null)
+        {
+            await ForEachAsync("way back", _addresses.Take(1));
+            await UpgradeDatabaseAsync(marketplace, Components.Customers, hosts: 1);
+            await UpgradeDatabaseAsync(marketplace, Components.Products, hosts: 1);
+            return;
+        }
+
+        await ForEachAsync("way back", _addresses);
+        await UpgradeServersAsync(marketplace);
+        await UpgradePaymentsAsync(marketplace);
+        await UpgradeDatabaseAsync(marketplace, Components.Customers, _addresses.Count);
+        await UpgradeDatabaseAsync(marketplace, Components.Products, _addresses.Count);
+        await marketplace.AllRunningAsync();
+        await traders.GoOnAsync();
+        await UpgradeAsync(marketplace);
+    }
+
+    private async Task UpgradeDatabaseAsync(HostedMarketplace marketplace, string database, int hosts)
+    {
+        for (var host = 0; host < hosts; host++)
+        {
+            await OnAsync($"upgrade {database}", host);
+            await marketplace.ServesAsync($"{database}/{host}");
+        }
+    }
+
+    private async Task UpgradePaymentsAsync(HostedMarketplace marketplace)
+    {
         await OnAsync("upgrade payments", 1);
         await marketplace.ServesAsync("payments/0");
+    }
+
+    private async Task UpgradeServersAsync(HostedMarketplace marketplace)
+    {
         for (var host = 0; host < 4; host++)
         {
             await OnAsync("upgrade servers", host);
@@ -148,7 +213,8 @@ public sealed class OperationsPageTests : IAsyncDisposable
             await marketplace.ServesAsync($"buyer-server/{host}");
         }
 
-        await marketplace.AllRunningAsync();
+        await OnAsync("upgrade web", 0);
+        await marketplace.ServesAsync("web/0");
     }
 
     private async Task RestoreAsync(AcknowledgedTrade saved)
@@ -193,16 +259,32 @@ public sealed class OperationsPageTests : IAsyncDisposable
         }
     }
 
-    private void Program(string name)
+    // In the place of the one that the operator has, if any.
+    private void PresentProgram()
     {
         var built = new DirectoryInfo(Path.Combine(RunningMarketplace.Root, "artifacts", "agora", "current"));
-        var target = Path.Combine(Hosts.OperatorDirectory, name);
-        Directory.CreateDirectory(target);
+        var target = new DirectoryInfo(Path.Combine(Hosts.OperatorDirectory, ProgramName));
+        if (target.Exists)
+        {
+            target.Delete(recursive: true);
+        }
+
+        target.Create();
         foreach (var file in (built.ResolveLinkTarget(returnFinalTarget: true) as DirectoryInfo ?? built).GetFiles())
         {
-            file.CopyTo(Path.Combine(target, file.Name));
+            file.CopyTo(Path.Combine(target.FullName, file.Name));
         }
     }
+
+    private Task<string> PreviousProgramAsync(string package) =>
+        Hosts.RunAsync(
+            SeparateHosts.Operator,
+            $"""
+            mkdir {ProgramName}
+            tar -xzf "$PACKAGE" -C {ProgramName} --strip-components=3 --wildcards '*/lib/agora/*'
+            """,
+            ("PACKAGE", Path.GetFullPath(package))
+        );
 
     private Task<string> OperatorAsync(string step) => Hosts.RunAsync(SeparateHosts.Operator, _page.Take(step));
 
