@@ -280,7 +280,8 @@ public sealed class ProgramTests : IDisposable
                 .Take(3);
             Assert.Equal(
                 $"agora: taken by another program: {string.Join(", ", named)} and {holders.Length - 3} more. If "
-                    + "another marketplace is up, on another data directory, 'agora down --data DIR' ends it; if not, end that "
+                    + "another marketplace is up, on another data "
+                    + "directory, 'agora down --data DIR' ends it; if not, end that "
                     + "program, or give other ports with --cluster FILE\n",
                 error
             );

@@ -85,7 +85,9 @@ internal sealed class ShopVisit(
 
     public void ForgetSeller() => sellerCookie.Delete(http);
 
-    /// <summary>Remembers the price of an item as the form's page showed it; nothing if the form does not say.</summary>
+    /// <summary>
+    /// Remembers the price of an item as the form's page showed it; nothing if the form does not say.
+    /// </summary>
     public void NotePrice(string itemId, PostedForm form)
     {
         if (Money.Parse(form.Text(PriceCookie.SeenField)) is { } price)
