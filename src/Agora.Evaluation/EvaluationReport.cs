@@ -18,7 +18,9 @@ public sealed record EvaluationReport
     /// <summary>The command that made the report.</summary>
     public required string Command { get; init; }
 
-    /// <summary>The machine that the clients ran on, and everything else unless it ran on <see cref="Hosts"/>.</summary>
+    /// <summary>
+    /// The machine that the clients ran on, and everything else unless it ran on <see cref="Hosts"/>.
+    /// </summary>
     public required Machine Machine { get; init; }
 
     /// <summary>The hosts that the marketplace ran on.</summary>

@@ -102,8 +102,8 @@ internal sealed class EvaluateCommandOptions
         new("--running")
         {
             Description =
-                "Measure the marketplace of the cluster file, which runs already, on any hosts; no other clients should "
-                + "use it meanwhile. Needs the operator's keys",
+                "Measure the marketplace of the cluster file, which runs already, on any hosts; "
+                + "no other clients should use it meanwhile. Needs the operator's keys",
         };
 
     public Option<string?> Kill { get; } =
