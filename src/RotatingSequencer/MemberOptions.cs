@@ -75,9 +75,9 @@ public sealed record MemberOptions
     /// <summary>
     /// Says where a member listens now, by its id, for members whose hosts may get another address while this one runs.
     /// It is asked at once about a member without an address in <see cref="Members"/>, then about one that was not
-    /// heard for <see cref="Member.ReachableWithin"/>, and seldom about the others. It runs on a thread of the pool, one call
-    /// at a time, and must end: the next call waits for it. After an exception the address stays as it is. Null: the
-    /// addresses of <see cref="Members"/> stay for good.
+    /// heard for <see cref="Member.ReachableWithin"/>, and seldom about the others.
+    /// It runs on a thread of the pool, one call at a time, and must end: the next call waits for it.
+    /// After an exception the address stays as it is. Null: the addresses of <see cref="Members"/> stay for good.
     /// </summary>
     public Func<int, CancellationToken, Task<IPEndPoint>>? ResolveMember { get; init; }
 
