@@ -26,8 +26,8 @@ internal static class PeerFigures
 
         return
         [
-            Ratio("one request at a time", "1 × 1", promised: 1.4, bound: 0.4),
-            Ratio("five senders at full speed", "5 × 256", promised: 9.3, bound: 2),
+            Ratio("one request at a time", "1 × 1", promised: 2.5, bound: 0.4),
+            Ratio("five senders at full speed", "5 × 256", promised: 8.5, bound: 2),
         ];
 
         Figure Ratio(string name, string load, double promised, double bound) =>

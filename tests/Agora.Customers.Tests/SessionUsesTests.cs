@@ -180,7 +180,8 @@ public sealed class SessionUsesTests : IDisposable
 
             return _service.Uses.IsEmpty;
         });
-        Assert.Equal(before + Sessions, _replicator.Submitted);
+        // A read that looked at its session just before the use was recorded may note it once more.
+        Assert.InRange(_replicator.Submitted, before + Sessions, before + 2 * Sessions);
     }
 
     [Fact]
