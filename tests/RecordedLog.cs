@@ -7,7 +7,7 @@ namespace Agora.Testing;
 /// <summary>A log that keeps its lines, for a test that looks at what was logged. Any thread may write to it.</summary>
 internal sealed class RecordedLog : ILogger
 {
-    private static readonly TimeSpan s_deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentQueue<(LogLevel Level, string Text)> _lines = new();
     private readonly Channel<bool> _added = Channel.CreateUnbounded<bool>();

@@ -15,7 +15,7 @@ public sealed class TcpRelayTests : IAsyncDisposable
 
     public TcpRelayTests()
     {
-        _bound.CancelAfter(TimeSpan.FromMinutes(2));
+        _bound.CancelAfter(TimeSpan.FromSeconds(60));
         _target.Start();
         _relay = new TcpRelay(
             _network.Between("a", "b"),

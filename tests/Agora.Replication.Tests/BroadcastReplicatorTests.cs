@@ -92,7 +92,7 @@ public sealed class BroadcastReplicatorTests
 
         Assert.Equal(
             $"datagrams of version 9 come in the name of {Group.Database}/2 ({there.Host}:{there.PeerPort}), and this "
-                + "program speaks version 2: let both run the same version of the program",
+                + "program speaks version 3: let both run the same version of the program",
             Assert.Single(group.Replicator(0).Details.Problems)
         );
         await group.WarningAsync(0, "datagrams of version 9 come in the name of member 2");

@@ -22,7 +22,7 @@ internal sealed class Group : IAsyncDisposable
     /// <summary>The name of the database.</summary>
     public const string Database = "ledger";
 
-    private static readonly TimeSpan s_maxWait = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_maxWait = TimeSpan.FromSeconds(30);
 
     private readonly TemporaryDirectory _directory = new();
     private readonly WebApplication?[] _hosts;

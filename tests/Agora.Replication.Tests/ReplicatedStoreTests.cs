@@ -220,7 +220,7 @@ public sealed class ReplicatedStoreTests : IDisposable
         Assert.True(one.IsCompletedSuccessfully);
         Assert.False(two.IsCompleted);
         Apply(store, 2);
-        await two.WaitAsync(TimeSpan.FromMinutes(2), cancelled);
+        await two.WaitAsync(TimeSpan.FromSeconds(30), cancelled);
     }
 
     [Fact]

@@ -298,7 +298,7 @@ public sealed class DatabaseClientTests : IAsyncLifetime
 
     private static async Task EventuallyAsync(Func<Task<bool>> condition)
     {
-        using var bound = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (!await condition())
         {
             await Task.Delay(20, bound.Token);

@@ -37,7 +37,7 @@ internal static class AgoraProgram
         Task<string> output = process.StandardOutput.ReadToEndAsync(),
             error = process.StandardError.ReadToEndAsync();
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        bound.CancelAfter(TimeSpan.FromMinutes(2));
+        bound.CancelAfter(TimeSpan.FromSeconds(60));
         try
         {
             await process.WaitForExitAsync(bound.Token);

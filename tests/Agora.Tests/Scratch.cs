@@ -44,7 +44,7 @@ public sealed class Scratch : IDisposable
         var startedAt = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            if (Stopwatch.GetElapsedTime(startedAt) > TimeSpan.FromMinutes(2))
+            if (Stopwatch.GetElapsedTime(startedAt) > TimeSpan.FromSeconds(60))
             {
                 throw new TimeoutException(string.Create(CultureInfo.InvariantCulture, $"still not so: {what}"));
             }

@@ -6,6 +6,7 @@ using RotatingSequencer.Simulation.Pictures;
 
 // --seeds N [--from N] [--parallel N]: runs many seeds.
 // --seed N [--trace]: runs one.
+// --lying, beside these: seeds of small groups whose disks lie often.
 // --exhaustive [--members N] [--requests N] [--losses N] [--duplicates N] [--timers N] [--crashes N] [--reads N]
 // [--lost-disks N] [--window N] [--journal] [--delays N] [--states N]: searches everything that can happen within these
 // bounds; without bounds, the suite of the tests.
@@ -35,11 +36,12 @@ if (args.Contains("--mutations"))
 
 var seeds = Option("--seeds") ?? 1_000;
 var from = Option("--from") ?? 0;
+var lying = args.Contains("--lying");
 if (Option("--seed") is { } only)
 {
     if (args.Contains("--trace"))
     {
-        SimulationRuns.RunTraced(only, Console.Out);
+        SimulationRuns.RunTraced(only, Console.Out, lying);
         return 0;
     }
 
@@ -55,7 +57,7 @@ Parallel.For(
     new ParallelOptions { MaxDegreeOfParallelism = Option("--parallel") ?? Environment.ProcessorCount },
     (seed, loop) =>
     {
-        if (SimulationRuns.Run(seed, statistics) is { } failure)
+        if (SimulationRuns.Run(seed, statistics, lying) is { } failure)
         {
             lock (statistics)
             {

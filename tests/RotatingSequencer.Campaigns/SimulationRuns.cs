@@ -10,11 +10,11 @@ internal static class SimulationRuns
     /// <summary>
     /// Runs one seed. Null when no rule was broken; otherwise the seed, the rule and the end of the trace.
     /// </summary>
-    public static string? Run(int seed, Statistics statistics)
+    public static string? Run(int seed, Statistics statistics, bool lying = false)
     {
         try
         {
-            var world = new World(seed, null);
+            var world = Begin(seed, lying, null);
             world.Run();
             lock (statistics)
             {
@@ -25,18 +25,18 @@ internal static class SimulationRuns
         }
         catch (Exception exception)
         {
-            return Explain(seed, exception);
+            return Explain(seed, lying, exception);
         }
     }
 
     /// <summary>Runs seeds until one breaks a rule. Returns how many and which rule; null when none did.</summary>
-    public static (int Seeds, string Rule)? FirstFinding(int seeds)
+    public static (int Seeds, string Rule)? FirstFinding(int seeds, bool lying)
     {
         for (var seed = 0; seed < seeds; seed++)
         {
             try
             {
-                new World(seed, null).Run();
+                Begin(seed, lying, null).Run();
             }
             catch (BrokenRule broken)
             {
@@ -76,19 +76,23 @@ internal static class SimulationRuns
     }
 
     /// <summary>Runs one seed and writes everything that happens.</summary>
-    public static void RunTraced(int seed, TextWriter writer)
+    public static void RunTraced(int seed, TextWriter writer, bool lying = false)
     {
-        var world = new World(seed, new Trace(1, writer));
+        var world = Begin(seed, lying, new Trace(1, writer));
         writer.WriteLine(world.Setup);
         world.Run();
         writer.WriteLine(world.Statistics);
     }
 
-    private static string Explain(int seed, Exception exception)
+    /// <summary>A run with everything drawn at random; or one of a small group whose disks lie often.</summary>
+    private static World Begin(int seed, bool lying, Trace? trace) =>
+        lying ? World.OfLyingDisks(seed, trace) : new World(seed, trace);
+
+    private static string Explain(int seed, bool lying, Exception exception)
     {
         // The same run again, now with a trace.
         var trace = new Trace(TraceTail, null);
-        var world = new World(seed, trace);
+        var world = Begin(seed, lying, trace);
         var replay = "the replay broke no rule: something in the run is not determined by its seed";
         try
         {
@@ -100,7 +104,7 @@ internal static class SimulationRuns
         }
 
         return $"""
-            seed {seed}: {exception.GetType().Name}: {exception.Message}
+            seed {seed}{(lying ? " of lying disks" : "")}: {exception.GetType().Name}: {exception.Message}
             {world.Setup}
             {string.Join('\n', trace.Lines)}
             {replay}

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using RotatingSequencer.Journal;
 using RotatingSequencer.Wire;
 
@@ -37,6 +38,49 @@ public sealed class JournalTests : IDisposable
             read.Requests.Select(r => (r.Id, Convert.ToHexString(r.Body)))
         );
         Assert.Equal(written.Sequences, read.Sequences);
+    }
+
+    [Fact]
+    public void Starts_of_the_journal_and_lives_of_others_that_were_heard_are_read_as_they_were_written()
+    {
+        var written = Some();
+        for (var number = 1; number <= 1_010; number++)
+        {
+            written.BeginLife(number, 100 + number);
+        }
+
+        written.Hear(1, new HeardLife(-1, 4, 40));
+        written.Hear(1, new HeardLife(-1, 6, 60));
+        written.Hear(2, new HeardLife(-2, 5, 50));
+        for (var incarnation = 1; incarnation <= 100; incarnation++)
+        {
+            written.Hear(2, new HeardLife(incarnation, 1, 70));
+        }
+
+        var read = JournalFormat.Read(Bytes(written), out _)!;
+
+        Assert.Equal(1_010, read.LifeNumber);
+        Assert.Equal(Enumerable.Range(11, 1_000).Select(number => ((long)number, 100L + number)), read.Lives);
+        Assert.Equal(new HeardLife(-1, 6, 60), read.Heard.Of(1, -1));
+        // The incarnation that the epoch counts on, and the fifteen that were heard last.
+        Assert.Equal(new HeardLife(-2, 5, 50), read.Heard.Of(2, -2));
+        Assert.Equal(new HeardLife(100, 1, 70), read.Heard.Of(2, 100));
+        Assert.Equal(new HeardLife(86, 1, 70), read.Heard.Of(2, 86));
+        Assert.Equal(default, read.Heard.Of(2, 85));
+        Assert.Equal(default, read.Heard.Of(0, 78));
+    }
+
+    [Fact]
+    public void A_start_without_a_name_is_read_as_earlier_versions_wrote_it()
+    {
+        var record = new byte[JournalFormat.HeaderLength + 2];
+        (record[^2], record[^1]) = ((byte)JournalFormat.RecordKind.Life, 9);
+        JournalFormat.Seal(record);
+
+        var read = JournalFormat.Read([.. Bytes(Some()), .. record], out _)!;
+
+        Assert.Equal(9, read.LifeNumber);
+        Assert.Empty(read.Lives);
     }
 
     [Fact]
@@ -241,6 +285,31 @@ public sealed class JournalTests : IDisposable
 
         Assert.Contains("journal-0000000000 is of version 1", refusal.Message, StringComparison.Ordinal);
         Assert.Equal(checkpoint, File.ReadAllBytes(path));
+    }
+
+    /// <summary>So that no program of that version ever meets what it does not know.</summary>
+    [Fact]
+    public void A_journal_of_version_2_is_read_and_gone_on_with_in_a_new_file()
+    {
+        Open(out _).Dispose();
+        var path = Path.Combine(_directory, "journal-0000000000");
+        var file = File.ReadAllBytes(path);
+        SetVersion(file.AsSpan(0, JournalLayout.HeaderSize), 2);
+        SetVersion(file.AsSpan(JournalLayout.HeaderSize), 2);
+        File.WriteAllBytes(path, file);
+
+        Open(out var state).Dispose();
+
+        Assert.Equal(7, state.Incarnation);
+        Assert.Equal(JournalFormat.Version, File.ReadAllBytes(Path.Combine(_directory, "journal-0000000001"))[9]);
+        Assert.False(File.Exists(path));
+    }
+
+    private static void SetVersion(Span<byte> from, byte version)
+    {
+        var length = JournalFormat.HeaderLength + BinaryPrimitives.ReadInt32LittleEndian(from);
+        from[JournalFormat.HeaderLength + 1] = version;
+        JournalFormat.Seal(from[..length]);
     }
 
     internal static byte[] Record(long local)

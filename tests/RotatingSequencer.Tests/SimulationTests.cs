@@ -11,6 +11,7 @@ namespace RotatingSequencer.Tests;
 public sealed class SimulationTests
 {
     private const int Seeds = 2_000;
+    private const int SeedsOfLyingDisks = 300;
 
     [Fact]
     public void Every_rule_holds_whatever_the_network_the_disks_and_crashes_do()
@@ -59,15 +60,72 @@ public sealed class SimulationTests
             count => Assert.True(count > 100)
         );
         Assert.All(
-            [statistics.DisksLost, statistics.StatesLost, statistics.OlderCopies, statistics.OthersDisks],
+            [
+                statistics.DisksLost,
+                statistics.StatesLost,
+                statistics.OlderCopies,
+                statistics.OthersDisks,
+                statistics.SecondProcesses,
+                statistics.ProcessesReplaced,
+            ],
             count => Assert.True(count > 20)
         );
+    }
+
+    /// <summary>"Disks that lie": lost, rolled back, copied, and copies used twice, many times in each run.</summary>
+    [Fact]
+    public void Every_rule_holds_in_small_groups_whose_disks_lie_often()
+    {
+        var statistics = new Statistics();
+        var failures = new ConcurrentQueue<string>();
+
+        Parallel.For(
+            0,
+            SeedsOfLyingDisks,
+            new ParallelOptions { CancellationToken = TestContext.Current.CancellationToken },
+            (seed, loop) =>
+            {
+                if (SimulationRuns.Run(seed, statistics, lying: true) is { } failure)
+                {
+                    failures.Enqueue(failure);
+                    loop.Stop();
+                }
+            }
+        );
+
+        Assert.True(failures.IsEmpty, failures.FirstOrDefault());
+        Assert.Equal(SeedsOfLyingDisks, statistics.Runs);
+        Assert.All(
+            [
+                statistics.DisksLost,
+                statistics.StatesLost,
+                statistics.OlderCopies,
+                statistics.OthersDisks,
+                statistics.JournalsCutShort,
+                statistics.SecondProcesses,
+                statistics.LossesNoticed,
+                statistics.StatesCopied,
+            ],
+            count => Assert.True(count > 50)
+        );
+        Assert.True(statistics.ProcessesReplaced > 10);
     }
 
     /// <summary>What long campaigns have found.</summary>
     [Theory]
     [InlineData(4024)] // A member of an earlier epoch asks for what a later one has made void.
     public void A_seed_that_once_failed_passes(int seed) => Assert.Null(SimulationRuns.Run(seed, new Statistics()));
+
+    /// <summary>The same, of small groups whose disks lie often.</summary>
+    [Theory]
+    [InlineData(2591)] // Two members lack what a third has dropped, since it had copied a state.
+    [InlineData(50537)] // A copy of a journal that was replaced comes back, from before its first epoch.
+    [InlineData(8246)] // A coordinator that lost the end of its journal leads on from an epoch that it had left.
+    [InlineData(10676)] // A read waits for a number that a new epoch has made void.
+    [InlineData(17285)] // A promise holds up a group that takes itself for settled.
+    [InlineData(1226)] // A coordinator with a new disk is refused by a member that has promised more than its epoch.
+    public void A_seed_of_lying_disks_that_once_failed_passes(int seed) =>
+        Assert.Null(SimulationRuns.Run(seed, new Statistics(), lying: true));
 
     [Theory]
     [InlineData(nameof(Defect.ClaimsTooMuch), "claims name only what would survive")]

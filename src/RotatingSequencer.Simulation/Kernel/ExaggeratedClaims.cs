@@ -11,7 +11,11 @@ internal static class ExaggeratedClaims
         const int MaxOneByteValue = 0x7F;
         var exaggerated = datagram.ToArray();
         var rest = datagram[Datagram.HeaderLength..];
-        var held = Varint.TryRead(ref rest, out _) ? datagram.Length - rest.Length : datagram.Length;
+        // After the epoch and the count of lives.
+        var held =
+            Varint.TryRead(ref rest, out _) && Varint.TryRead(ref rest, out _)
+                ? datagram.Length - rest.Length
+                : datagram.Length;
         var sequences = held + 1;
         if (
             exaggerated.Length > sequences

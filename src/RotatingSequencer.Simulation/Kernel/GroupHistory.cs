@@ -16,12 +16,14 @@ internal sealed class GroupHistory
     private readonly Queue<SubmittedPayload>[] _submitted;
     private readonly int[] _lives;
 
-    public GroupHistory(int members)
+    /// <param name="members">How many the group has.</param>
+    /// <param name="processes">How many processes there may be; member m has those that are m modulo members.</param>
+    public GroupHistory(int members, int processes)
     {
         _bodies = [.. Enumerable.Range(0, members).Select(_ => new List<byte[]>())];
         _submitted = [.. Enumerable.Range(0, members).Select(_ => new Queue<SubmittedPayload>())];
         _numbered = new long[members];
-        _lives = new int[members];
+        _lives = new int[processes];
     }
 
     /// <summary>How many numbers are assigned.</summary>
@@ -115,17 +117,26 @@ internal sealed class GroupHistory
         _bodies[member].RemoveRange(kept, Math.Max(0, _bodies[member].Count - kept));
     }
 
+    /// <summary>Whether a Request is as its sender has sent it.</summary>
+    public bool IsRequest(RequestId id, ReadOnlySpan<byte> body) =>
+        id.Local < _bodies[id.Sender].Count && body.SequenceEqual(_bodies[id.Sender][(int)id.Local]);
+
+    /// <summary>Whether a number is that of a Request.</summary>
+    public bool IsSequence(long number, RequestId id) => number < _numbers.Count && _numbers[(int)number] == id;
+
     public RequestId IdOf(long number) => _numbers[(int)number];
 
     /// <summary>How many Requests of a member have a number up to <paramref name="number"/>.</summary>
     public long NumberedUpTo(int member, long number) => number < 0 ? 0 : _numberedUpTo[(int)number][member];
 
-    public void Submit(int member, byte[] payload) => _submitted[member].Enqueue(new(payload, _lives[member]));
+    public void Submit(int process, byte[] payload) =>
+        _submitted[process % _submitted.Length].Enqueue(new(payload, process, _lives[process]));
 
     /// <summary>
-    /// Records a crash. What the member had not made durable may be lost, and its submitters learned that it stopped.
+    /// Records the death of a process. What it had not made durable may be lost, and its submitters learned that it
+    /// stopped.
     /// </summary>
-    public void Crash(int member) => _lives[member]++;
+    public void Crash(int process) => _lives[process]++;
 
     /// <summary>
     /// Records a member's own Request, once it is sent or durable. Local numbers have no gap and are used once.
@@ -256,7 +267,18 @@ internal sealed class GroupHistory
             "deliveries go up",
             $"member {member} delivers {number} after {(_order.Count == 0 ? -1 : _order[^1].Number)}"
         );
-        while (true)
+        _order.Add((number, sender, TakeSubmitted(number, sender, payload)));
+    }
+
+    /// <summary>
+    /// The payload that is delivered is the next of a process of its sender. What a process had submitted before it
+    /// died may be missing; and of two processes, each has an order of its own.
+    /// </summary>
+    private byte[] TakeSubmitted(long number, int sender, ReadOnlySpan<byte> payload)
+    {
+        List<SubmittedPayload> before = [];
+        SubmittedPayload found = default;
+        while (found.Payload is null)
         {
             BrokenRule.Unless(
                 _submitted[sender].TryDequeue(out var submission),
@@ -265,17 +287,27 @@ internal sealed class GroupHistory
             );
             if (payload.SequenceEqual(submission.Payload))
             {
-                _order.Add((number, sender, submission.Payload));
-                return;
+                found = submission;
             }
-
-            BrokenRule.Unless(
-                submission.Life < _lives[sender],
-                "nothing is lost or altered, and each sender's payloads come in order",
-                $"number {number} delivers {payload.Length} B of member {sender}, "
-                    + $"but its next payload has {submission.Payload.Length} B"
-            );
+            else if (submission.Life == _lives[submission.Process])
+            {
+                before.Add(submission);
+            }
         }
+
+        var passedOver = before.FindIndex(submission => submission.Process == found.Process);
+        BrokenRule.Unless(
+            passedOver < 0,
+            "nothing is lost or altered, and each sender's payloads come in order",
+            $"number {number} delivers {payload.Length} B of member {sender}, "
+                + $"but its next payload has {(passedOver < 0 ? 0 : before[passedOver].Payload.Length)} B"
+        );
+        if (before.Count > 0)
+        {
+            _submitted[sender] = new Queue<SubmittedPayload>(before.Concat(_submitted[sender]));
+        }
+
+        return found.Payload;
     }
 
     /// <summary>Checks that everything submitted since each member's last crash was delivered.</summary>
@@ -283,7 +315,7 @@ internal sealed class GroupHistory
     {
         for (var m = 0; m < _submitted.Length; m++)
         {
-            var lost = _submitted[m].Count(s => s.Life == _lives[m]);
+            var lost = _submitted[m].Count(s => s.Life == _lives[s.Process]);
             BrokenRule.Unless(
                 lost == 0,
                 "everything submitted is delivered",
@@ -292,5 +324,5 @@ internal sealed class GroupHistory
         }
     }
 
-    private readonly record struct SubmittedPayload(byte[] Payload, int Life);
+    private readonly record struct SubmittedPayload(byte[] Payload, int Process, int Life);
 }

@@ -149,7 +149,7 @@ internal sealed class Network
         }
 
         record?.ArrivesAt(_world.Now + delay - _world.Recording!.Began);
-        _world.At(_world.Now + delay, () => _world.Members[to].Arrives(datagram, record));
+        _world.At(_world.Now + delay, () => _world.Arrive(to, datagram, record));
     }
 
     /// <summary>

@@ -10,11 +10,24 @@ internal sealed partial class RuleObserver
     /// <summary>Whether a member's disk has lost something that is not made good yet.</summary>
     public bool HasLost(int member) => _lost[member] is not null;
 
+    /// <summary>
+    /// Whether a member is behind a state that another one has copied: it may find what it lacks nowhere, and has to
+    /// copy it too. Then its disk is as good as lost.
+    /// </summary>
+    public bool IsAnyBehindACopy
+    {
+        get
+        {
+            var copied = _present.Max(process => _copied[process]);
+            return _present.Any(process => _holdings[process].Held < copied);
+        }
+    }
+
     /// <summary>A member's disk loses something.</summary>
     public void Loses(int member)
     {
-        _lost[member] = Math.Max(_lost[member] ?? -1, _holdings[member].Held);
-        _claimed[member].Clear();
+        _lost[member] = Math.Max(_lost[member] ?? -1, MostHeldBy(member));
+        _claimed[_present[member]].Clear();
     }
 
     /// <summary>A member starts with the content of its journal.</summary>
@@ -24,6 +37,12 @@ internal sealed partial class RuleObserver
         {
             _claimed[member].Clear();
             _sentToAll[member].Clear();
+        }
+
+        _operates[member] = false;
+        if (_yetTo[IdOf(member)] == YetTo.StartAndTakePart)
+        {
+            _yetTo[IdOf(member)] = YetTo.TakePart;
         }
 
         _incarnations[member] = state.Incarnation;
@@ -66,7 +85,7 @@ internal sealed partial class RuleObserver
             }
 
             Restore(member, state);
-            if (state.Epoch.Number == (History.Epoch?.Number ?? 0))
+            if (state.Epoch.Number == (History.Epoch?.Number ?? 0) && !IsPast(member))
             {
                 CheckClaims(member, _claimed[member]);
             }
@@ -96,6 +115,7 @@ internal sealed partial class RuleObserver
         History.Enter(epoch, DeliveredAnywhere);
         _epoch[member] = epoch.Number;
         _entered.Add(_incarnations[member]);
+        _past.Remove((member, _incarnations[member]));
         _claimed[member].Lower(epoch.Cut, epoch.Locals, everywhere);
         _sentToAll[member].Lower(epoch.Cut, epoch.Locals, 0);
         if (before?.Number >= epoch.Number)
@@ -165,12 +185,18 @@ internal sealed partial class RuleObserver
 
     private void Add(int member, JournalState state)
     {
+        if (IsPast(member))
+        {
+            AddWhatIsTrue(member, state);
+            return;
+        }
+
         var holdings = _holdings[member];
         foreach (var (id, body) in state.Requests)
         {
-            if (id.Sender == member)
+            if (id.Sender == IdOf(member))
             {
-                History.OwnRequest(member, id.Local, body);
+                History.OwnRequest(id.Sender, id.Local, body);
             }
             else
             {
@@ -182,13 +208,13 @@ internal sealed partial class RuleObserver
 
         foreach (var (number, id) in state.Sequences)
         {
-            if (number < History.Numbers || number % _setup.Members != member)
+            if (number < History.Numbers || number % _setup.Members != IdOf(member))
             {
                 History.CheckSequence(number, id);
             }
             else
             {
-                History.OwnSequence(member, number, id);
+                History.OwnSequence(IdOf(member), number, id);
                 CheckFairness(number, id.Sender);
             }
 

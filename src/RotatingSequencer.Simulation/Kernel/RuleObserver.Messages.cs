@@ -20,7 +20,7 @@ internal sealed partial class RuleObserver
     /// <summary>A datagram reached a member's core. Without a journal its messages are held from now on.</summary>
     public void Receives(int member, ReadOnlySpan<byte> datagram, long now)
     {
-        if (!DatagramReader.TryOpen(datagram, _claims, out var reader) || reader.Sender == member)
+        if (!DatagramReader.TryOpen(datagram, _claims, out var reader) || reader.Sender == IdOf(member))
         {
             return;
         }
@@ -86,24 +86,30 @@ internal sealed partial class RuleObserver
             ForgetQuestions(member);
         }
 
+        if (IsPast(member))
+        {
+            return;
+        }
+
+        var self = IdOf(member);
         while (reader.TryNext(out var message))
         {
             CheckThatItIsForAll(member, to, message);
             switch (message.Kind)
             {
-                case MessageKind.Request when message.Id.Sender == member:
+                case MessageKind.Request when message.Id.Sender == self:
                     SendsOwnRequest(member, message.Id, message.Body);
                     break;
                 case MessageKind.Request:
                     History.CheckBody(message.Id, message.Body);
                     break;
-                case MessageKind.Part when message.Id.Sender == member:
+                case MessageKind.Part when message.Id.Sender == self:
                     SendsOwnPart(member, message);
                     break;
                 case MessageKind.Part:
                     History.CheckPart(message.Id, message.Part * PartLength, message.Total, message.Body);
                     break;
-                case MessageKind.Sequence when message.Number % _setup.Members == member:
+                case MessageKind.Sequence when message.Number % _setup.Members == self && !reader.Joins:
                     SendsOwnSequence(member, message.Number, message.Id);
                     break;
                 case MessageKind.Sequence:
@@ -127,15 +133,15 @@ internal sealed partial class RuleObserver
     /// <summary>Only new messages go to all; an answer goes to the asker alone.</summary>
     private void CheckThatItIsForAll(int member, int to, in Message message)
     {
+        var self = IdOf(member);
         var isNew = message.Kind switch
         {
-            MessageKind.Request => message.Id.Sender == member && message.Id.Local > _sentToAll[member].Locals[member],
-            MessageKind.Sequence => message.Number % _setup.Members == member
+            MessageKind.Request => message.Id.Sender == self && message.Id.Local > _sentToAll[member].Locals[self],
+            MessageKind.Sequence => message.Number % _setup.Members == self
                 && message.Number > _sentToAll[member].Sequences,
             MessageKind.Retransmit => message.Missing.IsEmpty,
-            MessageKind.Part => message.Id.Sender == member
-                && (message.Id.Local, message.Part).CompareTo((_sentToAll[member].Locals[member], _lastPart[member]))
-                    > 0,
+            MessageKind.Part => message.Id.Sender == self
+                && (message.Id.Local, message.Part).CompareTo((_sentToAll[member].Locals[self], _lastPart[member])) > 0,
             _ => false,
         };
         BrokenRule.Unless(
@@ -145,7 +151,7 @@ internal sealed partial class RuleObserver
         );
         if (to == Outbox.All && message.Kind is MessageKind.Request or MessageKind.Part)
         {
-            _sentToAll[member].Locals[member] = message.Id.Local;
+            _sentToAll[member].Locals[self] = message.Id.Local;
             _lastPart[member] = message.Part;
         }
         else if (to == Outbox.All && message.Kind == MessageKind.Sequence)
@@ -170,7 +176,7 @@ internal sealed partial class RuleObserver
     private void SendsOwnPart(int member, in Message message)
     {
         var id = message.Id;
-        if (History.RequestsOf(member) > id.Local)
+        if (History.RequestsOf(id.Sender) > id.Local)
         {
             History.CheckPart(id, message.Part * PartLength, message.Total, message.Body);
             SendsOwn(member, id);
@@ -193,14 +199,14 @@ internal sealed partial class RuleObserver
 
     private void SendsOwnRequest(int member, RequestId id, ReadOnlySpan<byte> body)
     {
-        History.OwnRequest(member, id.Local, body);
+        History.OwnRequest(id.Sender, id.Local, body);
         SendsOwn(member, id);
     }
 
     private void SendsOwn(int member, RequestId id)
     {
-        var isNew = id.Local > _claimed[member].Locals[member];
-        var own = _holdings[member].Requests[member];
+        var isNew = id.Local > _claimed[member].Locals[id.Sender];
+        var own = _holdings[member].Requests[id.Sender];
         if (_setup.Journal)
         {
             BrokenRule.Unless(
@@ -211,11 +217,16 @@ internal sealed partial class RuleObserver
         }
 
         own.Add(id.Local);
-        for (var m = 0; isNew && m < _holdings.Length; m++)
+        for (var m = 0; isNew && m < _setup.Members; m++)
         {
             // What the incarnation before had under way comes on top of that.
             var window = _copied[member] < 0 ? _setup.Window : 2 * _setup.Window;
-            var ahead = id.Local - History.NumberedUpTo(member, Math.Max(_holdings[m].Held, _lost[m] ?? -1));
+            var ahead =
+                id.Local
+                - History.NumberedUpTo(
+                    id.Sender,
+                    Math.Min(Math.Max(MostHeldBy(m), _lost[m] ?? -1), History.Numbers - 1)
+                );
             BrokenRule.Unless(
                 ahead < window,
                 "a window bounds how far the group runs ahead",
@@ -234,7 +245,7 @@ internal sealed partial class RuleObserver
             $"member {member} sends Sequence {number} = {id} but holds everything only up to {holdings.Held}"
         );
         var isNew = number == History.Numbers;
-        History.OwnSequence(member, number, id);
+        History.OwnSequence(IdOf(member), number, id);
         if (isNew)
         {
             CheckFairness(number, id.Sender);
@@ -318,7 +329,7 @@ internal sealed partial class RuleObserver
         for (var s = 0; s < _setup.Members; s++)
         {
             var first = History.NumberedUpTo(s, number);
-            if (s == served || _holdings.Any(h => !h.Requests[s].Contains(first)))
+            if (s == served || _heard.Any(process => !_holdings[process].Requests[s].Contains(first)))
             {
                 _couldBeServedFrom[s] = number + 1;
             }

@@ -13,6 +13,8 @@ internal sealed partial class RuleObserver
 {
     private readonly Setup _setup;
     private readonly int _majority;
+
+    // Books are kept by process. Process p is one of member p mod n; a second process of a member has p ≥ n.
     private readonly Holdings[] _holdings;
     private readonly Claims[] _claimed;
 
@@ -74,27 +76,36 @@ internal sealed partial class RuleObserver
         _setup = setup;
         var members = setup.Members;
         _majority = (members / 2) + 1;
-        History = new GroupHistory(members);
-        _holdings = [.. Enumerable.Range(0, members).Select(_ => new Holdings(History, members))];
-        _claimed = [.. Enumerable.Range(0, members).Select(_ => new Claims(members))];
-        _sentToAll = [.. Enumerable.Range(0, members).Select(_ => new Claims(members))];
-        _lastPart = new int[members];
-        _unsent = [.. Enumerable.Range(0, members).Select(_ => new List<byte>())];
+        var processes = setup.Processes;
+        History = new GroupHistory(members, processes);
+        _holdings = [.. Enumerable.Range(0, processes).Select(_ => new Holdings(History, members))];
+        _claimed = [.. Enumerable.Range(0, processes).Select(_ => new Claims(members))];
+        _sentToAll = [.. Enumerable.Range(0, processes).Select(_ => new Claims(members))];
+        _lastPart = new int[processes];
+        _unsent = [.. Enumerable.Range(0, processes).Select(_ => new List<byte>())];
         _claims = new Claims(members);
-        _delivered = new long[members];
+        _delivered = new long[processes];
         _couldBeServedFrom = new long[members];
-        _restored = new long[members];
-        _firstQuestion = [.. Enumerable.Repeat(long.MaxValue, members)];
-        _lastQuestion = new long[members];
-        _answered = [.. Enumerable.Range(0, members).Select(_ => Enumerable.Repeat(long.MaxValue, members).ToArray())];
-        _lastHeard = [.. Enumerable.Range(0, members).Select(_ => new long[members])];
-        _applied = new int[members];
+        _restored = new long[processes];
+        _firstQuestion = [.. Enumerable.Repeat(long.MaxValue, processes)];
+        _lastQuestion = new long[processes];
+        _answered =
+        [
+            .. Enumerable.Range(0, processes).Select(_ => Enumerable.Repeat(long.MaxValue, members).ToArray()),
+        ];
+        _lastHeard = [.. Enumerable.Range(0, processes).Select(_ => new long[members])];
+        _applied = new int[processes];
         _lost = new long?[members];
-        _incarnations = new long[members];
-        _view = new long[members];
-        _stable = new long[members];
-        _epoch = new long[members];
-        _copied = [.. Enumerable.Repeat(-1L, members)];
+        _incarnations = new long[processes];
+        _view = new long[processes];
+        _stable = new long[processes];
+        _epoch = new long[processes];
+        _copied = [.. Enumerable.Repeat(-1L, processes)];
+        _present = [.. Enumerable.Range(0, members)];
+        _heard = [.. Enumerable.Range(0, members)];
+        _isDoubled = new bool[members];
+        _operates = new bool[processes];
+        _yetTo = new YetTo[members];
         var checkpoint = new ArrayBufferWriter<byte>();
         JournalFormat.WriteCheckpoint(checkpoint, JournalState.Fresh(0, members, 1));
         _anyCheckpoint = checkpoint.WrittenSpan.ToArray();
@@ -105,8 +116,20 @@ internal sealed partial class RuleObserver
     /// <summary>The highest number that any member has delivered.</summary>
     public long DeliveredAnywhere { get; private set; } = -1;
 
+    /// <summary>
+    /// What a read has to see that begins now. While two processes run with copies of one journal, members may listen
+    /// to different ones, and a read may miss something: see "What it does not promise" in docs/rotating-sequencer.md.
+    /// </summary>
+    public long ReadFloor =>
+        Enumerable.Range(0, _setup.Members).Any(m => _isDoubled[m] || _yetTo[m] != YetTo.DoNothing)
+            ? -1
+            : DeliveredAnywhere;
+
     /// <summary>What a member really holds.</summary>
-    public Holdings HoldingsOf(int member) => _holdings[member];
+    public Holdings HoldingsOf(int member) => _holdings[_present[member]];
+
+    /// <summary>Whether a member began with a copy of another's state: then it has nothing from before.</summary>
+    public bool HasAnyCopied => _copied.Any(copied => copied >= 0);
 
     public void ApplicationGoesOn(int member, long position) => _applied[member] = History.OrderedUpTo(position);
 
@@ -115,7 +138,7 @@ internal sealed partial class RuleObserver
         DatagramReader.TryOpen(datagram, _claims, out var reader);
         // What a member of an earlier epoch holds may be void. Its claims, and those of one that joins, count for
         // nobody.
-        if (!reader.Joins && reader.Epoch >= (History.Epoch?.Number ?? 0))
+        if (!IsPast(member) && !reader.Joins && reader.Epoch >= (History.Epoch?.Number ?? 0))
         {
             CheckClaims(member, _claims);
         }
@@ -133,13 +156,19 @@ internal sealed partial class RuleObserver
         }
 
         var stable = _stable[member] = core.Stable;
+        if (IsPast(member))
+        {
+            // It counts itself, in the place of the process that took part after it.
+            return;
+        }
+
         var holders = core.Incarnations.Count(i =>
             (_entered.Contains(i) || !_setup.Journal) && _heldBy.GetValueOrDefault(i, -1) >= stable
         );
         BrokenRule.Unless(
             holders >= _majority,
             "rule 2(b)",
-            $"member {member} takes {stable} to be stable, which {holders} of {_holdings.Length} hold "
+            $"member {member} takes {stable} to be stable, which {holders} of {_setup.Members} hold "
                 + $"({HoldersOf(core.Incarnations)})"
         );
     }
@@ -201,24 +230,32 @@ internal sealed partial class RuleObserver
             $"member {member}: {core.Dropped}, {core.Applied}, {core.Delivered}, {core.Stable}, {claims.Held}, "
                 + $"{core.Received}"
         );
-        if (_lost[member] is { } lost && core.Operates)
+        NoteWhetherItOperates(member, core);
+        if (IsPast(member))
+        {
+            return;
+        }
+
+        var id = IdOf(member);
+        if (_lost[id] is { } lost && core.Operates)
         {
             if (History.Epoch?.Number is not { } latest || core.EpochNumber == latest)
             {
-                History.Forget(member, claims);
-                _sentToAll[member].Locals[member] = Math.Min(_sentToAll[member].Locals[member], claims.Locals[member]);
+                History.Forget(id, claims);
+                _sentToAll[member].Locals[id] = Math.Min(_sentToAll[member].Locals[id], claims.Locals[id]);
                 _sentToAll[member].Sequences = Math.Min(_sentToAll[member].Sequences, claims.Sequences);
             }
 
-            _lost[member] = _holdings[member].Held >= lost ? null : lost;
+            lost = Math.Min(lost, History.Numbers - 1);
+            _lost[id] = _holdings[member].Held >= lost ? null : lost;
         }
 
-        for (var m = 0; m < _holdings.Length; m++)
+        for (var m = 0; m < _setup.Members; m++)
         {
             BrokenRule.Unless(
-                _lost[m] is not null || _holdings[m].Held >= core.Dropped || core.Dropped <= _copied[member],
+                MayLack(m) || MostHeldBy(m) >= core.Dropped || core.Dropped <= _copied[member],
                 "only what all hold is dropped",
-                $"member {member} dropped {core.Dropped}, {m} holds {_holdings[m].Held}"
+                $"member {member} dropped {core.Dropped}, {m} holds {MostHeldBy(m)}"
             );
         }
     }
@@ -226,12 +263,13 @@ internal sealed partial class RuleObserver
     public void CheckAllDelivered()
     {
         History.CheckNothingWasLost();
-        for (var m = 0; m < _applied.Length; m++)
+        for (var m = 0; m < _setup.Members; m++)
         {
+            var applied = _applied[_present[m]];
             BrokenRule.Unless(
-                _applied[m] == History.Ordered,
+                applied == History.Ordered,
                 "everything is delivered everywhere",
-                $"member {m} delivered {_applied[m]} payloads of {History.Ordered}"
+                $"member {m} delivered {applied} payloads of {History.Ordered}"
             );
         }
     }
@@ -239,6 +277,11 @@ internal sealed partial class RuleObserver
     private void Advance(int member)
     {
         _holdings[member].Advance();
+        if (IsPast(member))
+        {
+            return;
+        }
+
         var incarnation = _incarnations[member];
         _heldBy[incarnation] = Math.Max(_heldBy.GetValueOrDefault(incarnation, -1), _holdings[member].Held);
     }

@@ -55,6 +55,12 @@ internal sealed record Setup
     /// <summary>Disks that are lost, put back to an older copy, or lose the end of the journal.</summary>
     public required double DiskFaults { get; init; }
 
+    /// <summary>Second processes that begin with a copy of a member's disk, while the first one goes on.</summary>
+    public double SecondProcesses { get; init; }
+
+    /// <summary>How many processes there may be: two of each member, where there are second ones.</summary>
+    public int Processes => SecondProcesses > 0 ? 2 * Members : Members;
+
     /// <summary>Whether the group has formed before the run begins.</summary>
     public bool Formed { get; init; }
 
@@ -86,6 +92,7 @@ internal sealed record Setup
             MaxDatagram = maxDatagram,
             MaxBody = 0,
             Delay = 0,
+            SecondProcesses = 0,
             Formed = true,
         };
 
@@ -114,6 +121,7 @@ internal sealed record Setup
             DeathWithinStep = 0,
             PowerLoss = 0,
             DiskFaults = 0,
+            SecondProcesses = 0,
             Sync = 20,
             Apply = 10,
             MaxJournalGrowth = 1 << 26,
@@ -188,6 +196,46 @@ internal sealed record Setup
             Barriers = random.Chance(0.5) ? random.Between(1, 400) : 0,
             // A socket that takes less than a Request at a time only costs time.
             MaxBody = Math.Min(random.Pick(0, 2 * part, random.Next(3, 12) * part, 16_384), socketBuffer * part / 3),
+            // In a group of one there is nobody who could tell one process from the other.
+            SecondProcesses = crashes && members > 1 && random.Chance(0.3) ? random.Between(1, 20) : 0,
+        };
+    }
+
+    /// <summary>
+    /// A small group on a bad network, whose disks lie often: what it takes to show most bugs about epochs and lives is
+    /// rare where everything is drawn at random.
+    /// </summary>
+    public static Setup DrawLying(Random random)
+    {
+        var members = random.Pick(2, 3, 3, 3, 5);
+        var maxDatagram = 576 + (18 * members);
+        var part = maxDatagram - Wire.Datagram.OverheadOf(members);
+        var delay = random.Pick(200, 1_000, 5_000, 20_000);
+        return Draw(random) with
+        {
+            Members = members,
+            Journal = true,
+            Window = random.Pick(4, 256),
+            MaxDatagram = maxDatagram,
+            MaxBody = 4 * part,
+            MaxPayload = random.Pick(50, 20 * part),
+            Storm = Math.Max(300_000, 60 * delay),
+            Delay = delay,
+            Jitter = random.Pick(0, delay),
+            Loss = random.Pick(0.05, 0.3),
+            SocketBuffer = 1_000,
+            Scheduling = 30,
+            Crashes = random.Between(1, 20),
+            DeathWithinStep = random.Sometimes(0.5, 0.003),
+            Outage = random.Pick(2 * delay, 20 * delay),
+            DiskFaults = random.Between(5, 40),
+            SecondProcesses = random.Chance(0.5) ? random.Between(5, 40) : 0,
+            Sync = random.Pick(100, delay),
+            Apply = 50,
+            Slow = 0,
+            Submissions = random.Between(20, 1_000),
+            Bursts = 0.1,
+            Flooded = -1,
         };
     }
 

@@ -7,7 +7,7 @@ namespace RotatingSequencer.Simulation;
 /// The application of one member, and the thread that feeds it. Its position survives a kill; a loss of power takes it
 /// back to any position since its last flush.
 /// </summary>
-internal sealed class SimulatedApplication(int member, int members, RuleObserver observer, Defect defect)
+internal sealed class SimulatedApplication(int process, int members, RuleObserver observer, Defect defect)
 {
     private readonly Queue<DeliveredRequest> _queue = new();
     private readonly List<ReadOnlyMemory<byte>> _payloads = [];
@@ -41,7 +41,7 @@ internal sealed class SimulatedApplication(int member, int members, RuleObserver
     /// <summary>What another member needs besides the state, to go on from it.</summary>
     public JournalState Capture()
     {
-        JournalState position = new(member, members)
+        JournalState position = new(process % members, members)
         {
             Dropped = Applied,
             Applied = Applied,
@@ -74,7 +74,7 @@ internal sealed class SimulatedApplication(int member, int members, RuleObserver
         _assembler.Restore(state.Partial);
         Seen = defect == Defect.AppliesTwice ? _position - 1 : _position;
         Applied = state.Applied;
-        observer.ApplicationGoesOn(member, _position);
+        observer.ApplicationGoesOn(process, _position);
     }
 
     public void Deliver(Queue<DeliveredRequest> deliveries)
@@ -112,11 +112,11 @@ internal sealed class SimulatedApplication(int member, int members, RuleObserver
             {
                 foreach (
                     var payload in _payloads.Skip(
-                        defect == Defect.SkipsPayload && request.Number % 50 == member ? 1 : 0
+                        defect == Defect.SkipsPayload && request.Number % 50 == process ? 1 : 0
                     )
                 )
                 {
-                    observer.Applies(member, request.Number, request.Id.Sender, payload.Span);
+                    observer.Applies(process, request.Number, request.Id.Sender, payload.Span);
                     _position = request.Number;
                 }
             }

@@ -31,6 +31,12 @@ internal sealed partial class SimulatedMember
             LoseJournal(lost.Message);
             _world.At(_world.Now + _random.Between(1, _setup.Outage), Start);
         }
+        catch (MemberReplacedException replaced)
+        {
+            _world.Trace?.Add($"m{_id} stops: {replaced.Message}");
+            Crash(powerLoss: false, staysDown: true);
+            _world.IsReplaced(this);
+        }
     }
 
     private void Step(BroadcastCore core)
@@ -60,10 +66,10 @@ internal sealed partial class SimulatedMember
             return;
         }
 
-        _world.Observer.Acted(_id, core);
+        _world.Observer.Acted(Process, core);
         HandOver(core);
         CheckNothingIsLeft(core, now);
-        _world.Observer.Check(_id, core);
+        _world.Observer.Check(Process, core);
         _world.Recording?.EndStep();
         if (dies > 3)
         {
@@ -100,7 +106,7 @@ internal sealed partial class SimulatedMember
             }
 
             _world.Trace?.Add($"m{_id} ← {DatagramText.Describe(datagram, _setup.Members)}");
-            _world.Observer.Receives(_id, datagram, now);
+            _world.Observer.Receives(Process, datagram, now);
             core.Receive(_world.Defect == Defect.BelievesTooMuch ? ExaggeratedClaims.Of(datagram) : datagram, now);
         }
     }
@@ -137,7 +143,7 @@ internal sealed partial class SimulatedMember
         if (core.CanRead && !core.BarrierUnderWay && _barrierWanted)
         {
             _barrierWanted = false;
-            _barrierFloor = _world.Observer.DeliveredAnywhere;
+            _barrierFloor = _world.Observer.ReadFloor;
             core.StartBarrier(now);
         }
     }
@@ -148,14 +154,14 @@ internal sealed partial class SimulatedMember
         var datagrams = core.Outbox.Close();
         foreach (var datagram in datagrams)
         {
-            _world.Observer.Sends(_id, datagram.Destination, datagram.Bytes, _world.Now);
+            _world.Observer.Sends(Process, datagram.Destination, datagram.Bytes, _world.Now);
         }
 
         foreach (var datagram in datagrams)
         {
             var bytes =
                 _world.Defect == Defect.ClaimsTooMuch ? ExaggeratedClaims.Of(datagram.Bytes) : datagram.Bytes.ToArray();
-            _world.Observer.CheckClaims(_id, bytes);
+            _world.Observer.CheckClaims(Process, bytes);
             var destination = datagram.Destination < 0 ? "all" : $"{datagram.Destination}";
             _world.Trace?.Add($"m{_id} → {destination}: {DatagramText.Describe(bytes, _setup.Members)}");
             for (var i = 1; i < _setup.Members; i++)
@@ -182,7 +188,7 @@ internal sealed partial class SimulatedMember
         foreach (var request in core.Deliveries)
         {
             _world.Trace?.Add($"m{_id} delivers {request.Number} = {request.Id}");
-            _world.Observer.Delivers(_id, request);
+            _world.Observer.Delivers(Process, request);
             if (request.Number > _application.Seen)
             {
                 _world.Recording?.Delivers(request.Number, request.Id);
@@ -199,6 +205,15 @@ internal sealed partial class SimulatedMember
             if (_world.Defect == Defect.SaysSyncedTooEarly)
             {
                 core.SyncCompleted();
+            }
+        }
+
+        if (core.EpochNumber != _epoch)
+        {
+            _epoch = core.EpochNumber;
+            for (var i = 0; i < _barriers.Count; i++)
+            {
+                _barriers[i] = Math.Min(_barriers[i], core.Cut);
             }
         }
 
@@ -258,7 +273,7 @@ internal sealed partial class SimulatedMember
                 var (bytes, replaces) = _disk.Writing;
                 _ = replaces ? _world.Statistics.Checkpoints++ : _world.Statistics.Syncs++;
                 _disk.Complete();
-                _world.Observer.Synced(_id, bytes, replaces, _disk.Content);
+                _world.Observer.Synced(Process, bytes, replaces, _disk.Content);
                 _core!.SyncCompleted();
                 Wake(_world.Now + Scheduling());
             }
@@ -283,7 +298,7 @@ internal sealed partial class SimulatedMember
             {
                 if (_life == life)
                 {
-                    FinishCopy(_world.Members[holder]);
+                    FinishCopy(_world.ProcessOf(holder));
                 }
             }
         );

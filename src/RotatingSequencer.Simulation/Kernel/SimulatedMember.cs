@@ -24,6 +24,7 @@ internal sealed partial class SimulatedMember
     private readonly Queue<(byte[] Bytes, SentDatagram? Record)> _socket = new();
     private readonly Queue<byte[]> _submitted = new();
     private readonly List<long> _barriers = [];
+    private long _epoch;
     private readonly ArrayBufferWriter<byte> _checkpoint = new();
     private BroadcastCore? _core;
     private CoreOptions? _options;
@@ -39,17 +40,20 @@ internal sealed partial class SimulatedMember
     private bool _calm;
 
     public SimulatedMember(World world, int id)
+        : this(world, id, process: id) => BeginJournal(returns: false);
+
+    private SimulatedMember(World world, int id, int process)
     {
         _world = world;
         _setup = world.Setup;
         _random = world.Random;
         _id = id;
-        _application = new SimulatedApplication(id, _setup.Members, world.Observer, world.Defect);
-        BeginJournal(returns: false);
+        Process = process;
+        _application = new SimulatedApplication(process, _setup.Members, world.Observer, world.Defect);
     }
 
     /// <summary>Whether this member has entered an epoch, on its disk.</summary>
-    public bool HasJoined => JournalFormat.Read(_disk.Content, out _)!.Epoch.Number > 0;
+    public bool HasJoined => JournalFormat.Read(_disk.Content, out _)?.Epoch.Number > 0;
 
     public bool Operates => _core is { Operates: true };
 
@@ -124,7 +128,7 @@ internal sealed partial class SimulatedMember
 
     public void Start()
     {
-        if (_core is not null)
+        if (_core is not null || _isOver)
         {
             return;
         }
@@ -185,7 +189,7 @@ internal sealed partial class SimulatedMember
     {
         _core = new BroadcastCore(_options!, state, _world.Now);
         _flushAt = _setup.MaxJournalGrowth;
-        _world.Observer.Begins(_id, state, _core);
+        _world.Observer.Begins(Process, state, _core);
         if (!_options!.StateLost)
         {
             _application.Begin(state);
@@ -245,7 +249,7 @@ internal sealed partial class SimulatedMember
 
         _world.Statistics.Submissions++;
         _world.Statistics.PayloadsCut += payload.Length > _setup.LongestBody ? 1 : 0;
-        _world.Observer.History.Submit(_id, payload);
+        _world.Observer.History.Submit(Process, payload);
         _submitted.Enqueue(payload);
         _world.Recording?.Happens(_id, MemberEvent.Submits);
         Wake(_world.Now + Scheduling());
@@ -293,7 +297,7 @@ internal sealed partial class SimulatedMember
         _barriers.Clear();
         _barrierWanted = _applying = _copying = false;
         _stepAt = long.MaxValue;
-        _world.Observer.History.Crash(_id);
+        _world.Observer.History.Crash(Process);
         _world.Statistics.TornWrites += _disk.Crash(_random, _world.Defect) ? 1 : 0;
         _application.Crash(powerLoss, _random);
         _world.Recording?.Happens(_id, MemberEvent.Dies);
@@ -367,12 +371,13 @@ internal sealed partial class SimulatedMember
     private void LoseJournal(string why)
     {
         BrokenRule.Unless(
-            _world.Observer.HasLost(_id),
+            _world.Observer.MayLack(_id) || _world.Observer.HasAnyCopied,
             "a member finds something lost only when something is",
             $"member {_id}: {why}"
         );
         _world.Trace?.Add($"m{_id} sets its journal aside: {why}");
         _world.Statistics.LossesNoticed++;
+        _world.Observer.Loses(_id);
         BeginJournal(returns: true);
     }
 

@@ -41,6 +41,8 @@ internal sealed class Statistics
     public long OlderCopies;
     public long OthersDisks;
     public long JournalsCutShort;
+    public long SecondProcesses;
+    public long ProcessesReplaced;
     public long LossesNoticed;
     public long StatesCopied;
     public long Epochs;

@@ -6,7 +6,7 @@ namespace RotatingSequencer.Simulation;
 /// One run from one seed: a storm of submissions and faults; then all faults end, and the group must settle and fall
 /// silent.
 /// </summary>
-internal sealed class World
+internal sealed partial class World
 {
     /// <summary>
     /// Simulated time in which a group without faults must settle, besides one hop for each number that it still has to
@@ -25,6 +25,13 @@ internal sealed class World
     public World(int seed, Trace? trace, Defect defect = Defect.None)
         : this(new Random(seed), null, trace, defect) { }
 
+    /// <summary>A run in which disks lie often.</summary>
+    public static World OfLyingDisks(int seed, Trace? trace)
+    {
+        Random random = new(seed);
+        return new World(random, Setup.DrawLying(random), trace, Defect.None);
+    }
+
     private World(Random random, Setup? setup, Trace? trace, Defect defect)
     {
         Defect = defect;
@@ -39,6 +46,8 @@ internal sealed class World
         Observer = new RuleObserver(Setup);
         Network = new Network(this);
         Members = [.. Enumerable.Range(0, Setup.Members).Select(id => new SimulatedMember(this, id))];
+        _seconds = new SimulatedMember?[Setup.Members];
+        _routes = new Route[Setup.Members];
     }
 
     /// <summary>The epoch of a group that has formed before the run begins.</summary>
@@ -148,22 +157,25 @@ internal sealed class World
                 var count = Random.Chance(Setup.Bursts / 10) ? Random.Next(1, 50) : 1;
                 for (; count > 0; count--)
                 {
-                    Members[member].Submit(Payload());
+                    ProcessOf(member).Submit(Payload());
                 }
             }
         );
-        Repeat(Setup.Barriers, () => Members[Random.Next(Setup.Members)].ReadBarrier());
+        Repeat(Setup.Barriers, () => ProcessOf(Random.Next(Setup.Members)).ReadBarrier());
         Repeat(
             Setup.Pauses,
             () =>
             {
                 Statistics.Pauses++;
-                Members[Random.Next(Setup.Members)].Pause(Outage());
+                ProcessOf(Random.Next(Setup.Members)).Pause(Outage());
             }
         );
-        Repeat(Setup.Crashes, () => Members[Random.Next(Setup.Members)].Crash(Random.Chance(Setup.PowerLoss)));
+        Repeat(Setup.Crashes, () => ProcessOf(Random.Next(Setup.Members)).Crash(Random.Chance(Setup.PowerLoss)));
         Repeat(Setup.DiskFaults, () => Members[Random.Next(Setup.Members)].KeepCopy());
         Repeat(Setup.DiskFaults, LoseDisk);
+        Repeat(Setup.SecondProcesses, () => Members[Random.Next(Setup.Members)].KeepCopy());
+        Repeat(Setup.SecondProcesses, BeginSecondProcess);
+        Repeat(4 * Setup.SecondProcesses, ChangeRoutes);
         Repeat(
             Setup.Cuts,
             () =>
@@ -187,11 +199,22 @@ internal sealed class World
     private void LoseDisk()
     {
         var member = Members[Random.Next(Setup.Members)];
-        var lost = Enumerable.Range(0, Setup.Members).Count(m => Members[m] != member && Observer.HasLost(m));
-        if (Members.All(m => m.HasJoined || Observer.HasLost(Array.IndexOf(Members, m))) && lost < Setup.Members / 2)
+        if (MayLie(member))
         {
             member.LoseDisk();
         }
+    }
+
+    /// <summary>
+    /// Whether a member's disk may begin to lie: the group can do without it and those that lie already.
+    /// </summary>
+    private bool MayLie(SimulatedMember member)
+    {
+        var lying = Members.Count(m => m != member && Observer.MayLack(m.Id));
+        return _seconds[member.Id] is null
+            && Members.All(m => m.HasJoined || Observer.MayLack(m.Id))
+            && !Observer.IsAnyBehindACopy
+            && lying < Setup.Members / 2;
     }
 
     private void CutLink(int from, int to, long duration)
@@ -226,6 +249,7 @@ internal sealed class World
     {
         Trace?.Add($"the faults stop");
         _calm = true;
+        EndSecondProcesses();
         Network.Calm();
         foreach (var member in Members)
         {

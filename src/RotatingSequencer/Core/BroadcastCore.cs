@@ -67,16 +67,17 @@ internal sealed class BroadcastCore
     {
         _options = options;
         Counters = options.Counters ?? new CoreCounters();
-        var life = new OwnLife(state.Incarnation, options.Life, state.LifeNumber + 1, state.Returns);
+        var life = new OwnLife(state, options.Life);
 
         _log = new(options, state);
-        _peers = new(options);
+        _peers = new(options, state.Heard);
         _records = new(options.Journal);
         _membership = new(options, state, _peers, _records);
         Outbox = new Outbox(options.Self, life.Id, options.MaxDatagram, _log.Claims)
         {
             Epoch = _membership.View.Number,
             Joins = _membership.IsJoining,
+            LivesHeard = state.LivesHeard,
         };
 
         _schedule = new(options);
@@ -94,8 +95,8 @@ internal sealed class BroadcastCore
         _answers = new(options, _log, _peers, _barrier, _questions, Outbox, Counters);
         _heartbeat = new(options, _peers, _questions, Outbox, _schedule, now);
 
-        _syncs = new(options, _log, _membership, _turns, _acknowledgements, _records, _schedule, Counters);
-        _checkpoints = new(options, life, _log, _membership);
+        _syncs = new(options, _log, _membership, _peers, _turns, _acknowledgements, _records, _schedule, Counters);
+        _checkpoints = new(options, life, _log, _membership, _peers, Outbox);
 
         _greetings = new(life, _log, _membership, _peers, _questions, Outbox);
         _proposals = new(options, life, _log, _membership, _peers, _greetings, Outbox);
@@ -109,6 +110,7 @@ internal sealed class BroadcastCore
             _proposals,
             _greetings,
             _questions,
+            _records,
             Outbox,
             _schedule
         );
@@ -138,7 +140,7 @@ internal sealed class BroadcastCore
         }
         else
         {
-            _records.AddLife(life.Number);
+            _records.AddLife(life.Number, life.Id);
         }
     }
 
@@ -205,6 +207,9 @@ internal sealed class BroadcastCore
     /// <summary>The number of the epoch that this member is in, 0 while it joins.</summary>
     public long EpochNumber => _membership.Epoch.Number;
 
+    /// <summary>The cut of that epoch: numbers above it that were known before are void.</summary>
+    public long Cut => _membership.Epoch.Cut;
+
     /// <summary>The incarnation of each member in the epoch that this member is in, or joins.</summary>
     public IReadOnlyList<long> Incarnations => _membership.View.Incarnations;
 
@@ -249,7 +254,10 @@ internal sealed class BroadcastCore
     /// <summary>Begins a round. Reads that began before it may use its result.</summary>
     public void StartBarrier(long now) => _barrier.Start(now);
 
-    /// <inheritdoc cref="ReadBarrier.TryFinish"/>
+    /// <summary>
+    /// The result of a round that a majority has answered. When a new epoch begins, a reader waits for no more than its
+    /// <see cref="Cut"/>: nothing above it was delivered.
+    /// </summary>
     public bool TryFinishBarrier(out long target) => _barrier.TryFinish(out target);
 
     /// <summary>The caller has copied <see cref="Records"/> and begins to write and sync them.</summary>

@@ -1,10 +1,18 @@
 using System.Buffers;
 using RotatingSequencer.Journal;
+using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Core;
 
 /// <summary>What a new journal begins with: this member's position, and everything that it still holds.</summary>
-internal sealed class Checkpoints(CoreOptions options, OwnLife life, MessageLog log, Membership membership)
+internal sealed class Checkpoints(
+    CoreOptions options,
+    OwnLife life,
+    MessageLog log,
+    Membership membership,
+    Peers peers,
+    Outbox outbox
+)
 {
     /// <summary>
     /// Writes a checkpoint. The application must have made everything up to Applied durable. There,
@@ -25,7 +33,10 @@ internal sealed class Checkpoints(CoreOptions options, OwnLife life, MessageLog 
             Operated = membership.Operated,
             Promised = membership.Promised,
             Partial = partial,
+            Heard = peers.Heard,
         };
+        state.Lives.AddRange(life.Before);
+        state.Lives.Add((life.Number, life.Id));
         for (var s = 0; s < options.Members; s++)
         {
             state.DroppedLocals[s] = log.Requests[s].First - 1;
@@ -69,7 +80,10 @@ internal sealed class Checkpoints(CoreOptions options, OwnLife life, MessageLog 
             LifeNumber = life.Number - 1,
             Returns = life.Returns,
             Promised = membership.Promised,
+            Heard = peers.Heard,
+            LivesHeard = outbox.LivesHeard,
         };
+        state.Lives.AddRange(life.Before);
         copied.DroppedLocals.CopyTo(state.DroppedLocals, 0);
         return state;
     }

@@ -72,8 +72,11 @@ internal sealed class Epochs(
                     continue;
                 }
 
-                holders.Add(m);
-                lacksNothing |= known.Dropped <= log.Received;
+                lacksNothing |= HasWhatFollows(known);
+                if (membership.StateLost || known.Dropped > log.Received)
+                {
+                    holders.Add(m);
+                }
             }
 
             return membership.StateLost || (knowsAll && !lacksNothing) ? holders : [];
@@ -131,19 +134,27 @@ internal sealed class Epochs(
             }
         }
 
-        if (membership.Operates && peers.AllMet && membership.HaveAllEntered && proposals.AreDone)
+        if (membership.Operates && peers.AllMet && peers.AreAnswered && membership.HaveAllEntered && proposals.AreDone)
         {
             membership.Settle();
         }
     }
 
     /// <summary>Takes an epoch that was decided: enters it, or begins to join.</summary>
+    /// <param name="epoch">The epoch.</param>
+    /// <param name="hearsMe">
+    /// Whether its sender listens to this start of this member. If not, the epoch may have been decided with another
+    /// process that has a copy of this member's journal. This one does not enter it, but learns what it has missed.
+    /// </param>
     /// <exception cref="JournalLostException">This member's journal lacks what it promised, or is an older
     /// copy.</exception>
     /// <exception cref="MemberReplacedException">Another process has taken this member's place.</exception>
-    public void TakeInstall(Epoch epoch)
+    public void TakeInstall(Epoch epoch, bool hearsMe)
     {
-        if (epoch.Number <= membership.View.Number || epoch.Number < membership.Promised)
+        // That this member was replaced counts whatever it has promised since. One that joins has promised in place of
+        // an earlier incarnation.
+        var isReplaced = !membership.IsJoining && epoch.Incarnations[options.Self] != life.Incarnation;
+        if (epoch.Number <= membership.View.Number || (epoch.Number < membership.Promised && !isReplaced))
         {
             return;
         }
@@ -168,6 +179,11 @@ internal sealed class Epochs(
                 $"This member has promised to enter epoch {epoch.Number}, but its journal only knows of "
                     + $"{membership.Promised}: the end of the journal was lost, or it is an older copy."
             );
+        }
+
+        if (!hearsMe)
+        {
+            return;
         }
 
         if (membership.IsJoining)
@@ -251,8 +267,15 @@ internal sealed class Epochs(
     }
 
     /// <summary>
-    /// Members that have copied a state have nothing from before it. When all others have, a member that is behind
-    /// finds what it lacks nowhere: it has to copy as well.
+    /// Whether a member still has what follows on what this one has. Another that is as far behind has not.
+    /// </summary>
+    private bool HasWhatFollows(in PeerLife known) =>
+        known.Dropped <= log.Received && (known.Held > log.Received || log.Received >= membership.View.Cut);
+
+    /// <summary>
+    /// Members that have copied a state have nothing from before it. When all others have, or are as far behind, a
+    /// member that is behind finds what it lacks nowhere: it has to copy as well. One after the other does, since more
+    /// lost disks at once would be too many.
     /// </summary>
     private void CheckThatSomebodyHasWhatItLacks()
     {
@@ -263,7 +286,13 @@ internal sealed class Epochs(
 
         for (var m = 0; m < options.Members; m++)
         {
-            if (m != options.Self && peers[m].Life.Dropped <= log.Received)
+            if (m == options.Self)
+            {
+                continue;
+            }
+
+            ref readonly var known = ref peers[m].Life;
+            if (HasWhatFollows(known) || (known.Dropped <= log.Received && m < options.Self))
             {
                 return;
             }

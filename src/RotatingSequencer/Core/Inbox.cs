@@ -33,9 +33,12 @@ internal sealed class Inbox(
         var from = reader.Sender;
         var peer = peers[from];
         var isKnown = reader.Life == peer.Life.Id;
+        // What a member says, and what it claims to hold, is of the lives that it listens to. It counts only if this
+        // start of this member is one of them.
+        var hearsMe = isKnown && reader.LivesHeard == peer.Life.HearsMeAt;
         // Claims of another incarnation, or of another epoch, may be void here: to believe them would make false
         // majorities.
-        var counts = isKnown && IsOfView(from, reader.Epoch) && membership.View.Number > 0 && !reader.Joins;
+        var counts = hearsMe && IsOfView(from, reader.Epoch) && membership.View.Number > 0 && !reader.Joins;
         counters.Datagrams++;
         counters.From[from]++;
         counters.OtherLife += isKnown ? 0 : 1;
@@ -56,6 +59,7 @@ internal sealed class Inbox(
                 case MessageKind.Greeting:
                     lives.TakeGreeting(from, reader.Life, message.Greeting, _claims.Held, now);
                     isKnown = reader.Life == peer.Life.Id;
+                    hearsMe = isKnown && reader.LivesHeard == peer.Life.HearsMeAt;
                     break;
                 case MessageKind.Prepare when isKnown:
                     proposals.TakePrepare(from, EpochMessages.ReadPrepare(message.Encoded, options.Members), now);
@@ -64,7 +68,7 @@ internal sealed class Inbox(
                     proposals.TakePromise(from, EpochMessages.ReadPromise(message.Encoded, options.Members));
                     break;
                 case MessageKind.Install when isKnown:
-                    epochs.TakeInstall(EpochMessages.ReadInstall(message.Encoded, options.Members));
+                    epochs.TakeInstall(EpochMessages.ReadInstall(message.Encoded, options.Members), hearsMe);
                     break;
                 case MessageKind.Request when counts && !membership.IsFrozen:
                     intake.TakeRequest(message.Id, message.Body);
@@ -86,7 +90,7 @@ internal sealed class Inbox(
         }
 
         counters.Malformed += reader.Malformed && isKnown ? 1 : 0;
-        if (!isKnown)
+        if (!hearsMe)
         {
             lives.AskWhoItIs(from, now);
         }

@@ -100,6 +100,11 @@ internal sealed class Intake(
         log.Seen.Sequences = Math.Max(log.Seen.Sequences, number);
         log.Seen.Locals[id.Sender] = Math.Max(log.Seen.Locals[id.Sender], id.Local);
         counters.Sequences++;
+        if (number > membership.Epoch.Cut && !membership.IsJoining)
+        {
+            membership.NoteThatAllHaveEntered();
+        }
+
         log.Hold(number, id);
         records.AddSequence(number, id);
     }

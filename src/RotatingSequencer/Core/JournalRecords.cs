@@ -10,11 +10,19 @@ internal sealed class JournalRecords(bool areKept)
     /// <summary>Records to write and sync, in the order in which they were added.</summary>
     public ArrayBufferWriter<byte> Waiting { get; } = new();
 
-    public void AddLife(long number)
+    public void AddLife(long number, long id)
     {
         if (areKept)
         {
-            JournalFormat.WriteLife(Waiting, number);
+            JournalFormat.WriteLife(Waiting, number, id);
+        }
+    }
+
+    public void AddHeard(int member, HeardLife life)
+    {
+        if (areKept)
+        {
+            JournalFormat.WriteHeard(Waiting, member, life);
         }
     }
 

@@ -11,6 +11,7 @@ internal sealed class JournalSyncs(
     CoreOptions options,
     MessageLog log,
     Membership membership,
+    Peers peers,
     Turns turns,
     Acknowledgements acknowledgements,
     JournalRecords records,
@@ -78,6 +79,7 @@ internal sealed class JournalSyncs(
         _isDue |=
             now >= _dueAt
             || membership.WaitsForDisk
+            || !peers.AreOnDisk
             || membership.IsJoining
             || HoldsBackSequence
             || HoldsBackRequests
@@ -96,6 +98,7 @@ internal sealed class JournalSyncs(
     {
         log.RecordHeld(_syncing);
         membership.BeginSync();
+        peers.BeginSync();
         records.Waiting.ResetWrittenCount();
         counters.Syncs++;
         _underWay = true;
@@ -108,6 +111,7 @@ internal sealed class JournalSyncs(
     {
         log.Claims.Raise(_syncing);
         membership.SyncCompleted();
+        peers.SyncCompleted();
         IsLifeDurable = true;
         _underWay = false;
     }

@@ -158,15 +158,20 @@ internal sealed class Membership
     /// <summary>All have entered: takes part, once that is on disk.</summary>
     public void Operate()
     {
+        NoteThatAllHaveEntered();
+        NoteWithoutJournal();
+        Operates = _durable.Operated;
+        HasTakenPart |= Operates;
+    }
+
+    /// <summary>All have entered this epoch: nothing that is of it alone can be there before.</summary>
+    public void NoteThatAllHaveEntered()
+    {
         if (!Operated)
         {
             Operated = true;
             _records.AddOperation(Epoch.Number);
         }
-
-        NoteWithoutJournal();
-        Operates = _durable.Operated;
-        HasTakenPart |= Operates;
     }
 
     /// <summary>Without a journal everything counts as durable at once.</summary>

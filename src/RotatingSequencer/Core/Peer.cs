@@ -1,3 +1,4 @@
+using RotatingSequencer.Journal;
 using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Core;
@@ -7,6 +8,12 @@ internal sealed class Peer(int members)
 {
     /// <summary>Which of its lives is believed, and what that has said.</summary>
     public PeerLife Life;
+
+    /// <summary>
+    /// The life that it is asked whether it knows, and from which token on: who answers such a question has found it
+    /// among the starts of its own journal.
+    /// </summary>
+    public (HeardLife Life, long Since) Named;
 
     /// <summary>How long its answers take.</summary>
     public RoundTrip RoundTrip;

@@ -21,6 +21,9 @@ internal struct PeerLife
     /// <summary>The highest epoch that it had promised then.</summary>
     public long Promised;
 
+    /// <summary>It held everything up to here, in its epoch, when it last greeted.</summary>
+    public long Held;
+
     /// <summary>Whether it joins after a loss.</summary>
     public bool Returns;
 
@@ -30,6 +33,27 @@ internal struct PeerLife
     /// <summary>The highest of this member's Requests that it has heard of, and of this member's numbers.</summary>
     public long MyLocal;
     public long MyNumber;
+
+    /// <summary>
+    /// Whether the disk knows that it is listened to. Only then is it told so: it may speak once all have told it, and
+    /// none of them listens to a life before it any more, whatever restarts.
+    /// </summary>
+    public bool IsOnDisk;
+
+    /// <summary>Whether a write that says so is under way.</summary>
+    public bool IsSyncing;
+
+    /// <summary>The token of its question that is answered then, 0 for none.</summary>
+    public long AnswerDue;
+
+    /// <summary>
+    /// How many lives it had begun to listen to when it last said that this member's life is the one that it heard last
+    /// of this member, −1 for never. With another count, that may not be so any more.
+    /// </summary>
+    public long HearsMeAt;
+
+    /// <summary>What it was last told of the same, by this member, −1 for nothing.</summary>
+    public long ToldAt;
 
     /// <summary>When it may be asked again in answer to a question.</summary>
     public long AskAt;

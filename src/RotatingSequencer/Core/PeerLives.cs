@@ -1,3 +1,4 @@
+using RotatingSequencer.Journal;
 using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Core;
@@ -7,6 +8,11 @@ namespace RotatingSequencer.Core;
 /// and it says nothing of its own before all others have answered: by then each of them has stopped to listen to its
 /// earlier lives, and has said what those had claimed. So a member learns that its journal is an older copy, or lacks
 /// its end, before that can do harm; and of two processes with copies of one journal, one at most is ever heard.
+/// <para>
+/// Such copies may both be written to, and each may be started again and again. So a member remembers on its disk which
+/// life it listens to, and takes another start of that journal in its place only if that has seen this life begin: a
+/// journal names its own starts.
+/// </para>
 /// </summary>
 internal sealed class PeerLives(
     CoreOptions options,
@@ -18,6 +24,7 @@ internal sealed class PeerLives(
     Proposals proposals,
     Greetings greetings,
     Questions questions,
+    JournalRecords records,
     Outbox outbox,
     Schedule schedule
 )
@@ -38,28 +45,26 @@ internal sealed class PeerLives(
         if (answers)
         {
             questions.Answered(from, greeting.Answer, now);
-            StopIfLaterLifeExists(from, greeting);
-            if (known.Id != life && IsNewer(from, known, greeting))
+            if (!IsReplaced(from, greeting))
             {
-                membership.Unsettle();
-                known = new PeerLife
-                {
-                    Id = life,
-                    Incarnation = greeting.Incarnation,
-                    LifeNumber = greeting.LifeNumber,
-                    Token = greeting.Answer,
-                    Dropped = -1,
-                    MyLocal = -1,
-                    MyNumber = -1,
-                };
-                proposals.DropUnlessOf(from, known.Incarnation);
+                StopIfAnotherProcessRuns(from, greeting);
+            }
+
+            if (known.Id != life && IsNewer(from, known, greeting) && ComesAfterTheLast(from, life, greeting))
+            {
+                Listen(from, life, greeting);
             }
         }
 
         var isKnown = known.Id == life;
         if (isKnown)
         {
-            Note(ref known, greeting);
+            Note(ref known, greeting, held);
+            if (greeting.YourLife == own.Id)
+            {
+                known.HearsMeAt = Math.Max(known.HearsMeAt, greeting.LivesHeard);
+            }
+
             if (answers && greeting.YourLife == own.Id)
             {
                 Meet(from, greeting, held);
@@ -75,9 +80,19 @@ internal sealed class PeerLives(
         if (greeting.Ask != 0)
         {
             var differs = greeting.Epoch == membership.Epoch.Number && !membership.IsJoining && !known.Agrees;
-            var asks = (!isKnown || !known.Met || differs) && now >= known.AskAt;
+            // Whom it has heard last may be another process with a copy of this journal. That has to be known first.
+            var isForeign = own.IsForeign(greeting.YourLife, greeting.YourLifeNumber);
+            var asks = (!isKnown || !known.Met || differs || isForeign) && now >= known.AskAt;
             known.AskAt = asks ? now + peers[from].RoundTrip.Timeout : known.AskAt;
-            greetings.Greet(from, asks, greeting.Ask, greeting.Incarnation, now);
+            var answer = isForeign ? 0 : greeting.Ask;
+            if (isKnown && !known.IsOnDisk)
+            {
+                known.AnswerDue = answer;
+            }
+            else if (asks || answer != 0)
+            {
+                greetings.Greet(from, asks, answer, greeting.Incarnation, now, life);
+            }
         }
 
         if (
@@ -91,7 +106,8 @@ internal sealed class PeerLives(
 
     /// <summary>
     /// An unknown life may be a new one, or one of another process with a copy of that member's journal: either learns
-    /// from the question which life is known here.
+    /// from the question which life is known here. A known one may have begun to listen to another process with a copy
+    /// of this member's journal: the answer tells.
     /// </summary>
     public void AskWhoItIs(int from, long now)
     {
@@ -99,7 +115,7 @@ internal sealed class PeerLives(
         if (now >= known.AskAt)
         {
             known.AskAt = now + peers[from].RoundTrip.Timeout;
-            greetings.Greet(from, asks: true, answer: 0, known.Incarnation, now);
+            greetings.Greet(from, asks: true, answer: 0, IncarnationOf(from), now);
         }
     }
 
@@ -109,8 +125,20 @@ internal sealed class PeerLives(
     public void Contact(int member, long now)
     {
         ref var life = ref peers[member].Life;
+        if (life.AnswerDue != 0 && life.IsOnDisk)
+        {
+            greetings.Greet(member, asks: !life.Met, life.AnswerDue, life.Incarnation, now);
+            life.AnswerDue = 0;
+        }
+
         var proposes = life.Met && proposals.IsPromiseAwaited(member);
         var greets = !life.Met || (!membership.Operates && (!life.Agrees || membership.IsFrozen));
+        if (!greets && peers.AllMet && life.ToldAt != outbox.LivesHeard)
+        {
+            // So that it need not ask before it counts this member's claims again.
+            greetings.Greet(member, asks: false, answer: 0, life.Incarnation, now);
+        }
+
         if (!proposes && !greets)
         {
             life.Due = 0;
@@ -127,7 +155,7 @@ internal sealed class PeerLives(
 
             if (greets)
             {
-                greetings.Greet(member, asks: true, answer: 0, life.Incarnation, now);
+                greetings.Greet(member, asks: true, answer: 0, IncarnationOf(member), now);
             }
 
             life.Due = now + schedule.Pause(peers[member].RoundTrip.Timeout, life.Attempts++);
@@ -152,8 +180,66 @@ internal sealed class PeerLives(
             );
     }
 
+    /// <summary>
+    /// Whether a member's incarnation was replaced, and has yet to learn it. What it has heard of others is of before.
+    /// </summary>
+    private bool IsReplaced(int from, in Greeting greeting) =>
+        greeting.Epoch > 0
+        && greeting.Epoch < membership.Epoch.Number
+        && greeting.Incarnation != membership.Epoch.Incarnations[from];
+
+    /// <summary>
+    /// Whether a life is the last of its incarnation that was heard, or has seen that one begin: it has answered a
+    /// question that named it.
+    /// </summary>
+    private bool ComesAfterTheLast(int from, long life, in Greeting greeting)
+    {
+        var last = peers.Heard.Of(from, greeting.Incarnation);
+        var named = peers[from].Named;
+        return last.Id == 0
+            || last.Id == life
+            || (greeting.LifeNumber > last.Number && named.Life == last && greeting.Answer >= named.Since);
+    }
+
+    /// <summary>Listens to a life from now on, and to none that was known before it.</summary>
+    private void Listen(int from, long life, in Greeting greeting)
+    {
+        membership.Unsettle();
+        HeardLife heard = new(greeting.Incarnation, greeting.LifeNumber, life);
+        var isRecorded = peers[from].Life.Id == 0 && peers.Heard.Of(from, greeting.Incarnation) == heard;
+        peers[from].Life = new PeerLife
+        {
+            Id = life,
+            Incarnation = greeting.Incarnation,
+            LifeNumber = greeting.LifeNumber,
+            Token = greeting.Answer,
+            Held = -1,
+            Dropped = -1,
+            MyLocal = -1,
+            MyNumber = -1,
+            IsOnDisk = isRecorded || !options.Journal,
+            HearsMeAt = -1,
+            ToldAt = -1,
+        };
+        outbox.LivesHeard++;
+        if (!isRecorded)
+        {
+            peers.Heard.Add(from, heard, membership.View.Incarnations[from]);
+            records.AddHeard(from, heard);
+        }
+
+        proposals.DropUnlessOf(from, greeting.Incarnation);
+    }
+
+    /// <summary>The incarnation that a member is known to be of; or, after a start, was asked as.</summary>
+    private long IncarnationOf(int member)
+    {
+        var peer = peers[member];
+        return peer.Life.Id != 0 ? peer.Life.Incarnation : peer.Named.Life.Incarnation;
+    }
+
     /// <summary>Notes what a known life says of itself, and of this member.</summary>
-    private void Note(ref PeerLife known, in Greeting greeting)
+    private void Note(ref PeerLife known, in Greeting greeting, long held)
     {
         if (greeting.Epoch > known.Epoch || greeting.Promised > known.Promised)
         {
@@ -165,11 +251,20 @@ internal sealed class PeerLives(
         if (isLater || greeting.Epoch == known.Epoch)
         {
             known.Operated = greeting.Operated || (known.Operated && !isLater);
+            known.Held = isLater ? held : Math.Max(known.Held, held);
             known.MyLocal = isLater ? greeting.YourLocal : Math.Max(known.MyLocal, greeting.YourLocal);
             known.MyNumber = isLater ? greeting.YourSequences : Math.Max(known.MyNumber, greeting.YourSequences);
         }
 
         known.Epoch = Math.Max(known.Epoch, greeting.Epoch);
+        if (known.Operated && known.Epoch > membership.Epoch.Number && !membership.IsJoining)
+        {
+            throw new JournalLostException(
+                $"This member has entered epoch {known.Epoch}, as all others have, but its journal only knows of "
+                    + $"{membership.Epoch.Number}: the end of the journal was lost, or it is an older copy."
+            );
+        }
+
         known.Promised = Math.Max(known.Promised, greeting.Promised);
         known.Returns = greeting.Returns;
         known.Dropped = Math.Max(known.Dropped, greeting.Dropped);
@@ -214,21 +309,21 @@ internal sealed class PeerLives(
         }
     }
 
-    private void StopIfLaterLifeExists(int from, in Greeting greeting)
+    private void StopIfAnotherProcessRuns(int from, in Greeting greeting)
     {
-        if (greeting.YourLife != own.Id && greeting.YourLifeNumber >= own.Number)
+        if (own.IsForeign(greeting.YourLife, greeting.YourLifeNumber))
         {
             if (membership.HasTakenPart)
             {
                 throw new MemberReplacedException(
-                    $"Member {from} hears another process with a copy of this member's journal, which has started "
-                        + "since. Only one of the two may run."
+                    $"Member {from} hears another process with a copy of this member's journal. "
+                        + "Only one of the two may run."
                 );
             }
 
             throw new JournalLostException(
-                $"Member {from} has heard a later start of this member: its journal is an older copy, or another "
-                    + "process runs with a copy."
+                $"Member {from} has heard a start of this member that its journal does not know: the journal is an "
+                    + "older copy, or another process runs with a copy."
             );
         }
     }

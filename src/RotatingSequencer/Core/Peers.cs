@@ -1,3 +1,4 @@
+using RotatingSequencer.Journal;
 using RotatingSequencer.Wire;
 
 namespace RotatingSequencer.Core;
@@ -11,13 +12,23 @@ internal sealed class Peers
     private readonly int _self;
     private readonly Peer[] _peers;
 
-    public Peers(CoreOptions options)
+    public Peers(CoreOptions options, HeardLives heard)
     {
         _self = options.Self;
+        Heard = heard;
         _peers = [.. Enumerable.Range(0, options.Members).Select(_ => new Peer(options.Members))];
     }
 
     private delegate bool PeerTest(in PeerLife life);
+
+    /// <summary>The lives that were heard last, in this start or an earlier one.</summary>
+    public HeardLives Heard { get; }
+
+    /// <summary>Whether the disk knows which lives are listened to.</summary>
+    public bool AreOnDisk => All(static (in PeerLife life) => life.Id == 0 || life.IsOnDisk);
+
+    /// <summary>Whether these lives know it, as far as they have asked.</summary>
+    public bool AreAnswered => All(static (in PeerLife life) => life.Id == 0 || (life.IsOnDisk && life.AnswerDue == 0));
 
     /// <summary>Whether all others have met this member's life.</summary>
     public bool AllMet => All(static (in PeerLife life) => life.Met);
@@ -69,7 +80,28 @@ internal sealed class Peers
                 Promised = epoch.Number,
                 Met = true,
                 Agrees = true,
+                IsOnDisk = true,
             };
+            Heard.Add(m, new HeardLife(epoch.Incarnations[m], 1, lives[m]), epoch.Incarnations[m]);
+        }
+    }
+
+    /// <summary>A write begins that covers the lives that are listened to.</summary>
+    public void BeginSync()
+    {
+        foreach (var peer in _peers)
+        {
+            peer.Life.IsSyncing = !peer.Life.IsOnDisk;
+        }
+    }
+
+    /// <summary>That write is on disk.</summary>
+    public void SyncCompleted()
+    {
+        foreach (var peer in _peers)
+        {
+            peer.Life.IsOnDisk |= peer.Life.IsSyncing;
+            peer.Life.IsSyncing = false;
         }
     }
 

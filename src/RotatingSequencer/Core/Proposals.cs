@@ -27,8 +27,8 @@ internal sealed class Proposals(
     /// <summary>Whether this member's promise has to be sent once it is on disk.</summary>
     private bool _promiseDue;
 
-    /// <summary>Whether nothing of this is under way.</summary>
-    public bool AreDone => _proposal is null && !_promiseDue;
+    /// <summary>Whether nothing of this is under way, and no promise holds up the epoch.</summary>
+    public bool AreDone => _proposal is null && !_promiseDue && !IsHeldUp;
 
     /// <summary>How many members may have lost their disks at once.</summary>
     public int MaxLost => options.Majority - 1;
@@ -70,6 +70,11 @@ internal sealed class Proposals(
         }
     }
 
+    /// <summary>
+    /// A promise to an epoch that nobody completes holds everything up: a new proposal has to follow.
+    /// </summary>
+    private bool IsHeldUp => HighestPromise > membership.Epoch.Number;
+
     private long HighestPromise
     {
         get
@@ -87,10 +92,15 @@ internal sealed class Proposals(
     /// <summary>Takes a coordinator's proposal.</summary>
     public void TakePrepare(int from, Epoch proposal, long now)
     {
+        // Not from an incarnation that was replaced. One that has replaced another is in an epoch that this member has
+        // yet to enter; and perhaps has promised too much to enter any more.
+        var isReplaced =
+            proposal.Incarnations[from] != membership.Epoch.Incarnations[from]
+            && peers[from].Life.Epoch <= membership.Epoch.Number;
         if (
             proposal.Coordinator != from
             || proposal.Incarnations[options.Self] != life.Incarnation
-            || (!membership.IsJoining && proposal.Incarnations[from] != membership.Epoch.Incarnations[from])
+            || (!membership.IsJoining && isReplaced)
         )
         {
             return;
@@ -230,9 +240,7 @@ internal sealed class Proposals(
             anyNew |= !isMember;
         }
 
-        // A promise to an epoch that nobody completes holds everything up: a new proposal has to follow.
-        var isHeldUp = HighestPromise > membership.Epoch.Number;
-        return (anyNew || isHeldUp)
+        return (anyNew || IsHeldUp)
             && (lowest < 0 ? options.Self == 0 : lowest == options.Self)
             && LostForGood.Count == 0;
     }

@@ -125,6 +125,7 @@ internal sealed class ReadBarrier(
         if (IsUnderWay)
         {
             _round.Answered = 0;
+            _round.Target = -1;
             _round.Token = questions.Last + 1;
             _round.Due = 0;
         }

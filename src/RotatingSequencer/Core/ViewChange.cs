@@ -40,6 +40,11 @@ internal sealed class ViewChange(
             replaced |= stays ? 0 : 1UL << m;
         }
 
+        if (!membership.IsJoining)
+        {
+            peers.Heard.Replace(membership.View.Incarnations, epoch.Incarnations);
+        }
+
         log.Forget(epoch, replaced);
         syncs.Forget(epoch, replaced);
         if (membership.IsJoining)

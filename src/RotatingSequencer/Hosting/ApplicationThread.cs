@@ -187,6 +187,20 @@ internal sealed class ApplicationThread : IDisposable
         }
     }
 
+    /// <summary>A new epoch begins: numbers above its cut may never come, and nothing waits for them.</summary>
+    public void LowerBarriers(long cut)
+    {
+        lock (_gate)
+        {
+            for (var i = 0; i < _barriers.Count; i++)
+            {
+                _barriers[i] = _barriers[i] with { Target = Math.Min(_barriers[i].Target, cut) };
+            }
+        }
+
+        CompleteBarriers();
+    }
+
     /// <summary>Asks for a flush before the next batch; does nothing when one is requested already.</summary>
     public void RequestFlush()
     {

@@ -56,6 +56,7 @@ internal sealed partial class MemberLoop
     private readonly ConcurrentQueue<PendingBroadcast> _submissions = new();
     private readonly ConcurrentQueue<TaskCompletionSource> _barriers = new();
     private readonly List<TaskCompletionSource> _barrierRound = [];
+    private long _epoch;
     private readonly ArrayBufferWriter<byte> _checkpoint = new();
 
     /// <summary>It is replaced once: when this member has copied the application's state.</summary>
@@ -393,6 +394,12 @@ internal sealed partial class MemberLoop
 
     private void HandOver(long now)
     {
+        if (_core.EpochNumber != _epoch)
+        {
+            _epoch = _core.EpochNumber;
+            _application?.LowerBarriers(_core.Cut);
+        }
+
         if (_core.Deliveries.Count > 0 && _application is not null)
         {
             _handOverAt = _application.Deliver(_core.Deliveries)

@@ -16,8 +16,8 @@ internal sealed class JournalContent
     public required IReadOnlyList<ReadOnlyMemory<byte>> Records { get; init; }
 
     /// <summary>
-    /// Whether a mark is the last record and nothing lies behind it. Then every record was on disk once, as the mark
-    /// says: it is not written after a failed sync.
+    /// Whether a mark is the last record, nothing lies behind it, and the file is of the present version. Then every
+    /// record was on disk once, as the mark says: it is not written after a failed sync. Then one goes on in this file.
     /// </summary>
     public required bool IsClosed { get; init; }
 }

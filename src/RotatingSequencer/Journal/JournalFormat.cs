@@ -11,7 +11,10 @@ namespace RotatingSequencer.Journal;
 internal static class JournalFormat
 {
     /// <summary>The version of the records and of their layout in a file.</summary>
-    public const byte Version = 2;
+    public const byte Version = 3;
+
+    /// <summary>The oldest version that is read. It names no lives; a start goes on in a new file.</summary>
+    public const byte OldestVersion = 2;
 
     /// <summary>Bytes of length and checksum before the kind of a record.</summary>
     public const int HeaderLength = 8;
@@ -26,6 +29,7 @@ internal static class JournalFormat
         Epoch = 6,
         Join = 7,
         Operation = 8,
+        Heard = 9,
 
         /// <summary>Begins a file; <see cref="JournalLayout"/> writes it.</summary>
         File = 64,
@@ -57,8 +61,29 @@ internal static class JournalFormat
     }
 
     /// <summary>The member has started once more.</summary>
-    public static void WriteLife(IBufferWriter<byte> writer, long number) =>
-        WriteOneNumber(writer, RecordKind.Life, number);
+    public static void WriteLife(IBufferWriter<byte> writer, long number, long id)
+    {
+        var into = writer.GetSpan(HeaderLength + 1 + Varint.MaxLength + sizeof(long));
+        var at = HeaderLength;
+        into[at++] = (byte)RecordKind.Life;
+        at += Varint.Write(into[at..], number);
+        BinaryPrimitives.WriteInt64LittleEndian(into[at..], id);
+        Finish(writer, into, at + sizeof(long));
+    }
+
+    /// <summary>The member listens to this life of another one, and to none before it of that incarnation.</summary>
+    public static void WriteHeard(IBufferWriter<byte> writer, int member, HeardLife life)
+    {
+        var into = writer.GetSpan(HeaderLength + 2 + Varint.MaxLength + (2 * sizeof(long)));
+        var at = HeaderLength;
+        into[at++] = (byte)RecordKind.Heard;
+        into[at++] = (byte)member;
+        BinaryPrimitives.WriteInt64LittleEndian(into[at..], life.Incarnation);
+        at += sizeof(long);
+        at += Varint.Write(into[at..], life.Number);
+        BinaryPrimitives.WriteInt64LittleEndian(into[at..], life.Id);
+        Finish(writer, into, at + sizeof(long));
+    }
 
     /// <summary>The member promises to take in nothing of epochs below this one.</summary>
     public static void WritePromise(IBufferWriter<byte> writer, long epoch) =>
@@ -82,7 +107,10 @@ internal static class JournalFormat
         Finish(writer, into, HeaderLength + 1 + Write(into[(HeaderLength + 1)..], epoch));
     }
 
-    /// <summary>Writes a member's position; what it holds from there on follows in further records.</summary>
+    /// <summary>
+    /// Writes a member's position, its lives, and those of the others that it has heard. What it holds from there on
+    /// follows in further records.
+    /// </summary>
     public static void WriteCheckpoint(IBufferWriter<byte> writer, JournalState state)
     {
         var members = state.DroppedLocals.Length;
@@ -119,6 +147,15 @@ internal static class JournalFormat
         }
 
         Finish(writer, into, at);
+        foreach (var (number, id) in state.Lives)
+        {
+            WriteLife(writer, number, id);
+        }
+
+        foreach (var (member, life) in state.Heard.All)
+        {
+            WriteHeard(writer, member, life);
+        }
     }
 
     /// <summary>
@@ -163,7 +200,12 @@ internal static class JournalFormat
                 state.Sequences.Add((number, new(named, ReadNumber(ref content))));
                 break;
             case RecordKind.Life when state is not null:
-                state.LifeNumber = ReadNumber(ref content);
+                state.BeginLife(ReadNumber(ref content), content.IsEmpty ? 0 : ReadInt64(ref content));
+                break;
+            case RecordKind.Heard when state is not null:
+                int heard = content[0];
+                content = content[1..];
+                state.Hear(heard, new(ReadInt64(ref content), ReadNumber(ref content), ReadInt64(ref content)));
                 break;
             case RecordKind.Promise when state is not null:
                 state.Promised = ReadNumber(ref content);
@@ -211,7 +253,7 @@ internal static class JournalFormat
 
     private static JournalState ReadCheckpoint(ReadOnlySpan<byte> content)
     {
-        if (content[0] != Version)
+        if (content[0] is < OldestVersion or > Version)
         {
             throw new InvalidDataException(
                 $"The journal is of version {content[0]}; this library reads version {Version}."

@@ -105,7 +105,10 @@ internal static class JournalLayout
             Salt = salt,
             Length = at,
             Records = pieces,
-            IsClosed = at == lastMark + MarkSize && !bytes[at..].ContainsAnyExcept((byte)0),
+            IsClosed =
+                bytes[JournalFormat.HeaderLength + 1] == JournalFormat.Version
+                && at == lastMark + MarkSize
+                && !bytes[at..].ContainsAnyExcept((byte)0),
         };
 
         void AddPiece(int start, int end)
@@ -125,7 +128,7 @@ internal static class JournalLayout
         }
 
         // Version 1 had no header, but its checkpoint also named the version first.
-        if (record[1] != JournalFormat.Version)
+        if (record[1] is < JournalFormat.OldestVersion or > JournalFormat.Version)
         {
             throw new InvalidDataException(
                 $"{path} is of version {record[1]}; this library reads version {JournalFormat.Version}."

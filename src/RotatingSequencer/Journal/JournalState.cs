@@ -5,12 +5,16 @@ namespace RotatingSequencer.Journal;
 /// <summary>The content of a journal: a member's position, and what it held from there on.</summary>
 internal sealed class JournalState
 {
+    /// <summary>Names of starts that are kept. More of them that reach nobody are rare.</summary>
+    private const int MaxLives = 1_000;
+
     public JournalState(int self, int members, Epoch? epoch = null)
     {
         Self = self;
         DroppedLocals = new long[members];
         Array.Fill(DroppedLocals, -1);
         Epoch = epoch ?? new Epoch(members);
+        Heard = new HeardLives(members);
         Partial = new byte[members][];
         Array.Fill(Partial, []);
     }
@@ -41,6 +45,15 @@ internal sealed class JournalState
 
     /// <summary>How many starts this journal has seen.</summary>
     public long LifeNumber { get; set; }
+
+    /// <summary>The last of these starts, each with its number and name.</summary>
+    public List<(long Number, long Id)> Lives { get; } = [];
+
+    /// <summary>The lives of the others that were heard last.</summary>
+    public HeardLives Heard { get; init; }
+
+    /// <summary>How many lives the present start has begun to listen to; on no disk: each start counts anew.</summary>
+    public long LivesHeard { get; init; }
 
     /// <summary>Whether this journal began after a loss: the member may have been in the group before.</summary>
     public bool Returns { get; init; }
@@ -95,12 +108,27 @@ internal sealed class JournalState
         if (Epoch.Number > 0)
         {
             Forget(epoch, member => Epoch.Incarnations[member] != epoch.Incarnations[member]);
+            Heard.Replace(Epoch.Incarnations, epoch.Incarnations);
         }
 
         Epoch = epoch;
         Operated = false;
         Promised = Math.Max(Promised, epoch.Number);
     }
+
+    /// <summary>The journal sees one more start. Earlier versions gave it no name.</summary>
+    public void BeginLife(long number, long id)
+    {
+        LifeNumber = number;
+        if (id != 0)
+        {
+            Lives.Add((number, id));
+            Lives.RemoveRange(0, Math.Max(0, Lives.Count - MaxLives));
+        }
+    }
+
+    /// <summary>A life of another member is heard.</summary>
+    public void Hear(int member, HeardLife life) => Heard.Add(member, life, Epoch.Incarnations[member]);
 
     private void Forget(Epoch epoch, Func<int, bool> isReplaced)
     {

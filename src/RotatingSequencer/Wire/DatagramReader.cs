@@ -28,6 +28,9 @@ internal ref struct DatagramReader
     /// <summary>Whether the sender still joins that epoch: its claims count for nothing.</summary>
     public bool Joins { get; private set; }
 
+    /// <summary>How many lives of others the sender has begun to listen to.</summary>
+    public long LivesHeard { get; private set; }
+
     /// <summary>
     /// Reads the header, and the sender's claims into <paramref name="claims"/>. False for anything but a datagram of
     /// this version and group size.
@@ -48,7 +51,11 @@ internal ref struct DatagramReader
         }
 
         var rest = datagram[Datagram.HeaderLength..];
-        if (!Varint.TryRead(ref rest, out var epoch) || !claims.TryRead(ref rest))
+        if (
+            !Varint.TryRead(ref rest, out var epoch)
+            || !Varint.TryRead(ref rest, out var livesHeard)
+            || !claims.TryRead(ref rest)
+        )
         {
             return false;
         }
@@ -59,6 +66,7 @@ internal ref struct DatagramReader
             Life = BinaryPrimitives.ReadInt64LittleEndian(datagram[4..]),
             Epoch = epoch >> 1,
             Joins = (epoch & 1) != 0,
+            LivesHeard = livesHeard,
         };
         return true;
     }
@@ -203,6 +211,7 @@ internal ref struct DatagramReader
         greeting.Answer = ReadNumber();
         greeting.YourLife = ReadInt64();
         greeting.YourLifeNumber = ReadNumber();
+        greeting.LivesHeard = ReadNumber();
         greeting.Epoch = ReadNumber();
         greeting.Promised = ReadNumber();
         var flags = ReadNumber();

@@ -8,7 +8,7 @@ namespace RotatingSequencer.Wire;
 internal struct Greeting
 {
     /// <summary>Bytes of the longest greeting, kind included.</summary>
-    public const int MaxLength = 2 + (2 * sizeof(long)) + (11 * Varint.MaxLength);
+    public const int MaxLength = 2 + (2 * sizeof(long)) + (12 * Varint.MaxLength);
 
     /// <summary>The sender's incarnation: one journal, from its first record on.</summary>
     public long Incarnation;
@@ -29,6 +29,9 @@ internal struct Greeting
     /// The number of that life, if it is of the incarnation that the receiver said it is; 0 otherwise.
     /// </summary>
     public long YourLifeNumber;
+
+    /// <summary>How many lives of others the sender had begun to listen to when it said so.</summary>
+    public long LivesHeard;
 
     /// <summary>The sender's epoch, 0 while it joins.</summary>
     public long Epoch;

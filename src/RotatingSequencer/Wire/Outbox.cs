@@ -36,7 +36,7 @@ internal sealed class Outbox
         _life = life;
         _claims = claims;
         var members = claims.Locals.Length;
-        _bodyStart = Datagram.HeaderLength + ((3 + members) * Varint.MaxLength);
+        _bodyStart = Datagram.PrefixLength(members);
         _limit = maxDatagram - Seal.Length;
         _partLength = RequestParts.LengthOf(maxDatagram, members);
         _open = new OpenDatagram[members + 1];
@@ -48,6 +48,9 @@ internal sealed class Outbox
 
     /// <summary>Whether this member still joins that epoch.</summary>
     public bool Joins { get; set; }
+
+    /// <summary>How many lives of others this start has begun to listen to.</summary>
+    public long LivesHeard { get; set; }
 
     /// <summary>The claims of the last datagram to all.</summary>
     public Claims LastToAll { get; }
@@ -145,6 +148,7 @@ internal sealed class Outbox
         at += Varint.Write(into[at..], greeting.Answer);
         at += WriteInt64(into[at..], greeting.YourLife);
         at += Varint.Write(into[at..], greeting.YourLifeNumber);
+        at += Varint.Write(into[at..], greeting.LivesHeard);
         at += Varint.Write(into[at..], greeting.Epoch);
         at += Varint.Write(into[at..], greeting.Promised);
         at += Varint.Write(into[at..], (greeting.Returns ? 1 : 0) + (greeting.Operated ? 2 : 0));
@@ -309,15 +313,19 @@ internal sealed class Outbox
         }
 
         var epoch = (Epoch << 1) | (Joins ? 1L : 0);
-        var start = _bodyStart - Datagram.HeaderLength - Varint.LengthOf(epoch) - _claims.EncodedLength();
+        var length =
+            Datagram.HeaderLength + Varint.LengthOf(epoch) + Varint.LengthOf(LivesHeard) + _claims.EncodedLength();
+        var start = _bodyStart - length;
         var header = buffer.AsSpan(start);
         header[0] = (byte)'R';
         header[1] = (byte)'S';
         header[2] = Datagram.Version;
         header[3] = (byte)_self;
         BinaryPrimitives.WriteInt64LittleEndian(header[4..], _life);
-        var claims = Datagram.HeaderLength + Varint.Write(header[Datagram.HeaderLength..], epoch);
-        _claims.Write(header[claims..]);
+        var at = Datagram.HeaderLength;
+        at += Varint.Write(header[at..], epoch);
+        at += Varint.Write(header[at..], LivesHeard);
+        _claims.Write(header[at..]);
         var toAll = slot == _open.Length - 1;
         _closed.Add(new(toAll ? All : slot, buffer, start, open.End - start));
         open.Buffer = null;

@@ -3,7 +3,7 @@ namespace Agora.Web.Tests.Operations;
 /// <summary>Waits for a condition, never for a time.</summary>
 internal static class Wait
 {
-    private static readonly TimeSpan s_timeout = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30);
 
     public static async Task UntilAsync(string what, Func<bool> condition)
     {

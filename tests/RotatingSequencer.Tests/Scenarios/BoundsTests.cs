@@ -18,7 +18,7 @@ public sealed class BoundsTests
         }
 
         Assert.Equal(
-            ["all: Request ⟨0,0⟩ 1290 B", "all: Request ⟨0,1⟩ 1290 B", "all: Sequence 0 = ⟨0,0⟩"],
+            ["all: Request ⟨0,0⟩ 1281 B", "all: Request ⟨0,1⟩ 1281 B", "all: Sequence 0 = ⟨0,0⟩"],
             script.Act(0)
         );
         script.Send(1, to: 0, Holds(0, 1, -1, -1));
@@ -29,7 +29,7 @@ public sealed class BoundsTests
 
         script.Apply(0);
 
-        Assert.Equal(["all: Request ⟨0,2⟩ 1290 B"], script.Act(0));
+        Assert.Equal(["all: Request ⟨0,2⟩ 1281 B"], script.Act(0));
         Assert.Equal(0, script[0].Dropped);
     }
 

@@ -186,6 +186,97 @@ public sealed class EpochTests
         Assert.Throws<MemberReplacedException>(group.Run);
     }
 
+    /// <summary>
+    /// One process goes on, deaf, while another one with a copy takes part in its place. Both give the same local
+    /// number to a Request of their own. Then the other dies, and those who knew it start again.
+    /// </summary>
+    [Fact]
+    public void A_process_whose_place_was_taken_is_not_heard_again_by_members_that_have_started_since()
+    {
+        var group = Formed(3, "a");
+        var first = TakePlaceOf(group);
+        group.Stop(0);
+        group.Stop(1);
+        group.Stop(2);
+
+        group.GiveBack(0, first);
+        group.Start(1, 2);
+
+        Assert.Throws<MemberReplacedException>(group.Run);
+        Assert.Equal(["a"], group.Delivered[0]);
+    }
+
+    /// <summary>The same, but the first process is started again so often that its life number is the higher.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_journal_that_was_copied_is_not_gone_on_with_once_the_copy_took_part(bool othersStartAgain)
+    {
+        var group = Formed(3, "a");
+        var first = TakePlaceOf(group);
+        group.Stop(0);
+        group.GiveBack(0, first);
+        group.Isolate(0);
+        for (var starts = 0; starts < 4; starts++)
+        {
+            group.Stop(0);
+            group.Start(0);
+            group.Run();
+        }
+
+        if (othersStartAgain)
+        {
+            group.Stop(1);
+            group.Stop(2);
+            group.Start(1, 2);
+        }
+
+        group.Rejoin(0);
+
+        Assert.Throws<JournalLostException>(group.Run);
+        Assert.Equal(["a"], group.Delivered[0]);
+    }
+
+    [Fact]
+    public void A_member_that_was_started_often_without_being_heard_takes_part_again()
+    {
+        var group = Formed(3, "a");
+        group.Isolate(0);
+        for (var starts = 0; starts < 4; starts++)
+        {
+            group.Stop(0);
+            group.Start(0);
+            group.Run();
+        }
+
+        group.Rejoin(0);
+        group.Run();
+        group.Submit(0, "b");
+        group.Run();
+
+        Assert.All(group.Delivered, delivered => Assert.Equal(["a", "b"], delivered));
+    }
+
+    /// <summary>
+    /// Member 0 records a Request that reaches nobody. A second process, with a copy of its disk from before, takes
+    /// part in its place, and its own first Request is delivered. Returns the first process.
+    /// </summary>
+    private static Lives.Process TakePlaceOf(Lives group)
+    {
+        var copy = group.JournalOf(0);
+        group.Isolate(0);
+        group.Submit(0, "lost");
+        group.Run();
+        var first = group.TakeAway(0);
+        group.Rejoin(0);
+        group.PutBack(0, copy, ["a"]);
+        group.Start(0);
+        group.Submit(0, "b");
+        group.Run();
+        Assert.All(group.Delivered, delivered => Assert.Equal(["a", "b"], delivered));
+        return first;
+    }
+
     private static Lives Formed(int members, params string[] payloads)
     {
         var group = new Lives(members);

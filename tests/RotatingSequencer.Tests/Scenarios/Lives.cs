@@ -15,6 +15,9 @@ internal sealed class Lives
     private readonly ArrayBufferWriter<byte>[] _journals;
     private readonly Dictionary<int, BroadcastCore> _copies = [];
 
+    /// <summary>Members whose datagrams, in both directions, are all lost.</summary>
+    private readonly HashSet<int> _isolated = [];
+
     /// <summary>For each member, the highest local numbers among what its application has got.</summary>
     private readonly long[][] _locals;
     private readonly List<(int To, byte[] Bytes)> _sent = [];
@@ -84,6 +87,30 @@ internal sealed class Lives
     public BroadcastCore StartCopy(int member) =>
         _copies[member] = NewCore(member, Interlocked.Increment(ref s_lives), _journals[member].WrittenSpan);
 
+    /// <summary>From now on all datagrams from a member and to it are lost.</summary>
+    public void Isolate(int member) => _isolated.Add(member);
+
+    /// <summary>The member is heard again, and hears.</summary>
+    public void Rejoin(int member) => _isolated.Remove(member);
+
+    /// <summary>The process of a member goes on, deaf and unheard; another one may take its place here.</summary>
+    public Process TakeAway(int member)
+    {
+        Process process = new(_cores[member]!, _journals[member], [.. Delivered[member]], _locals[member]);
+        _cores[member] = null;
+        _journals[member] = new ArrayBufferWriter<byte>();
+        _locals[member] = [.. process.Locals];
+        return process;
+    }
+
+    /// <summary>A process that was taken away is the member's again, as it was.</summary>
+    public void GiveBack(int member, Process process)
+    {
+        (_cores[member], _journals[member], _locals[member]) = (process.Core, process.Journal, process.Locals);
+        Delivered[member].Clear();
+        Delivered[member].AddRange(process.Delivered);
+    }
+
     public void Receive(int member, byte[] datagram) => _cores[member]!.Receive(datagram, _now);
 
     /// <summary>Three seconds in which everything happens that can.</summary>
@@ -144,7 +171,8 @@ internal sealed class Lives
         core.Outbox.Clear();
         while (core.Deliveries.TryDequeue(out var request))
         {
-            if (_cores[member] == core)
+            // The tests submit one payload at a time: each has a number of its own, and a restart brings some again.
+            if (_cores[member] == core && request.Number >= Delivered[member].Count)
             {
                 var payloads = new List<ReadOnlyMemory<byte>>();
                 _locals[member][request.Id.Sender] = request.Id.Local;
@@ -169,6 +197,11 @@ internal sealed class Lives
             {
                 if (to != member && (destination == to || destination == Outbox.All))
                 {
+                    if (_isolated.Contains(member) || _isolated.Contains(to))
+                    {
+                        continue;
+                    }
+
                     _sent.Add((to, bytes));
                     _cores[to]?.Receive(bytes, _now);
                     if (_copies.TryGetValue(to, out var copy))
@@ -195,4 +228,12 @@ internal sealed class Lives
         };
         return new BroadcastCore(options, JournalFormat.Read(journal, out _)!, _now);
     }
+
+    /// <summary>A process of a member, its disk, and what its application has got.</summary>
+    public sealed record Process(
+        BroadcastCore Core,
+        ArrayBufferWriter<byte> Journal,
+        List<string> Delivered,
+        long[] Locals
+    );
 }

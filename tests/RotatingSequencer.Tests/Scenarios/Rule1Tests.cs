@@ -140,7 +140,7 @@ public sealed class Rule1Tests
             .Where(m => m.StartsWith("Sequence", StringComparison.Ordinal))
             .ToList();
 
-        Assert.Equal(42, numbers.Count);
+        Assert.Equal(43, numbers.Count);
         Assert.InRange(numbers.FindIndex(n => n.EndsWith("⟨1,0⟩", StringComparison.Ordinal)), 0, 6);
         Assert.InRange(numbers.FindIndex(n => n.EndsWith("⟨2,0⟩", StringComparison.Ordinal)), 0, 6);
     }
