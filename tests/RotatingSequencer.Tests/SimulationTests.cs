@@ -119,6 +119,7 @@ public sealed class SimulationTests
     /// <summary>The same, of small groups whose disks lie often.</summary>
     [Theory]
     [InlineData(2591)] // Two members lack what a third has dropped, since it had copied a state.
+    [InlineData(126329)] // A replaced incarnation hears only one that it takes for a copy left behind.
     [InlineData(50537)] // A copy of a journal that was replaced comes back, from before its first epoch.
     [InlineData(8246)] // A coordinator that lost the end of its journal leads on from an epoch that it had left.
     [InlineData(10676)] // A read waits for a number that a new epoch has made void.

@@ -47,6 +47,8 @@ internal sealed class Inbox(
             peer.LastHeard = now;
         }
 
+        // That an epoch was decided is true whichever process says so, as long as it is of this group: it lives now.
+        var isPresent = isKnown;
         if (counts && !membership.IsFrozen)
         {
             intake.TakeClaims(from, _claims);
@@ -57,7 +59,7 @@ internal sealed class Inbox(
             switch (message.Kind)
             {
                 case MessageKind.Greeting:
-                    lives.TakeGreeting(from, reader.Life, message.Greeting, _claims.Held, now);
+                    isPresent |= lives.TakeGreeting(from, reader.Life, message.Greeting, _claims.Held, now);
                     isKnown = reader.Life == peer.Life.Id;
                     hearsMe = isKnown && reader.LivesHeard == peer.Life.HearsMeAt;
                     break;
@@ -67,7 +69,7 @@ internal sealed class Inbox(
                 case MessageKind.Promise when isKnown:
                     proposals.TakePromise(from, EpochMessages.ReadPromise(message.Encoded, options.Members));
                     break;
-                case MessageKind.Install when isKnown:
+                case MessageKind.Install when isPresent:
                     epochs.TakeInstall(EpochMessages.ReadInstall(message.Encoded, options.Members), hearsMe);
                     break;
                 case MessageKind.Request when counts && !membership.IsFrozen:

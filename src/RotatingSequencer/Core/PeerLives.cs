@@ -35,19 +35,20 @@ internal sealed class PeerLives(
     /// <param name="greeting">What it says.</param>
     /// <param name="held">How far the sender claims to hold everything.</param>
     /// <param name="now">The time.</param>
+    /// <returns>Whether it answers a question of this start: then the sender lives now.</returns>
     /// <exception cref="JournalLostException">This member's journal is an older copy, or lacks its end.</exception>
     /// <exception cref="MemberReplacedException">Another process runs with a copy of the journal.</exception>
-    public void TakeGreeting(int from, long life, in Greeting greeting, long held, long now)
+    public bool TakeGreeting(int from, long life, in Greeting greeting, long held, long now)
     {
         ref var known = ref peers[from].Life;
-        // Only an answer to a question of this start shows that the sender lives now.
+        var namesAnother = NamesAnotherProcess(from, greeting);
         var answers = questions.WasAsked(greeting.Answer);
         if (answers)
         {
             questions.Answered(from, greeting.Answer, now);
-            if (!IsReplaced(from, greeting))
+            if (namesAnother)
             {
-                StopIfAnotherProcessRuns(from, greeting);
+                StopForAnotherProcess(from);
             }
 
             if (known.Id != life && IsNewer(from, known, greeting) && ComesAfterTheLast(from, life, greeting))
@@ -56,20 +57,18 @@ internal sealed class PeerLives(
             }
         }
 
-        var isKnown = known.Id == life;
-        if (isKnown)
+        if (known.Id == life)
         {
             Note(ref known, greeting, held);
             if (greeting.YourLife == own.Id)
             {
                 known.HearsMeAt = Math.Max(known.HearsMeAt, greeting.LivesHeard);
+                if (answers)
+                {
+                    Meet(from, greeting, held);
+                }
             }
-
-            if (answers && greeting.YourLife == own.Id)
-            {
-                Meet(from, greeting, held);
-            }
-            else if (greeting.YourLife != own.Id && known.Met)
+            else if (known.Met)
             {
                 // Perhaps it knows a later life of this member by now: its answer to a question will tell.
                 known.Met = false;
@@ -79,20 +78,7 @@ internal sealed class PeerLives(
 
         if (greeting.Ask != 0)
         {
-            var differs = greeting.Epoch == membership.Epoch.Number && !membership.IsJoining && !known.Agrees;
-            // Whom it has heard last may be another process with a copy of this journal. That has to be known first.
-            var isForeign = own.IsForeign(greeting.YourLife, greeting.YourLifeNumber);
-            var asks = (!isKnown || !known.Met || differs || isForeign) && now >= known.AskAt;
-            known.AskAt = asks ? now + peers[from].RoundTrip.Timeout : known.AskAt;
-            var answer = isForeign ? 0 : greeting.Ask;
-            if (isKnown && !known.IsOnDisk)
-            {
-                known.AnswerDue = answer;
-            }
-            else if (asks || answer != 0)
-            {
-                greetings.Greet(from, asks, answer, greeting.Incarnation, now, life);
-            }
+            Answer(from, life, greeting, namesAnother, now);
         }
 
         if (
@@ -102,6 +88,8 @@ internal sealed class PeerLives(
         {
             outbox.AddInstall(from, membership.Epoch);
         }
+
+        return answers;
     }
 
     /// <summary>
@@ -164,6 +152,26 @@ internal sealed class PeerLives(
         schedule.Wake(life.Due);
     }
 
+    /// <summary>Answers a question, and asks in turn where something is to be learned.</summary>
+    private void Answer(int from, long life, in Greeting greeting, bool namesAnother, long now)
+    {
+        ref var known = ref peers[from].Life;
+        var isKnown = known.Id == life;
+        var differs = greeting.Epoch == membership.Epoch.Number && !membership.IsJoining && !known.Agrees;
+        // The other process that it names has to be known about before anything is answered.
+        var asks = (!isKnown || !known.Met || differs || namesAnother) && now >= known.AskAt;
+        known.AskAt = asks ? now + peers[from].RoundTrip.Timeout : known.AskAt;
+        var answer = namesAnother ? 0 : greeting.Ask;
+        if (isKnown && !known.IsOnDisk)
+        {
+            known.AnswerDue = answer;
+        }
+        else if (asks || answer != 0)
+        {
+            greetings.Greet(from, asks, answer, greeting.Incarnation, now, life);
+        }
+    }
+
     /// <summary>Whether a life that has just answered takes the place of the one that was known.</summary>
     private bool IsNewer(int from, in PeerLife known, in Greeting greeting)
     {
@@ -181,12 +189,17 @@ internal sealed class PeerLives(
     }
 
     /// <summary>
-    /// Whether a member's incarnation was replaced, and has yet to learn it. What it has heard of others is of before.
+    /// Whether a greeting names a life of this member that is of another process. One whose incarnation was replaced,
+    /// and has yet to learn it, is not believed: what it has heard of others is of before.
     /// </summary>
-    private bool IsReplaced(int from, in Greeting greeting) =>
-        greeting.Epoch > 0
-        && greeting.Epoch < membership.Epoch.Number
-        && greeting.Incarnation != membership.Epoch.Incarnations[from];
+    private bool NamesAnotherProcess(int from, in Greeting greeting)
+    {
+        var isReplaced =
+            greeting.Epoch > 0
+            && greeting.Epoch < membership.Epoch.Number
+            && greeting.Incarnation != membership.Epoch.Incarnations[from];
+        return !isReplaced && own.IsForeign(greeting.YourLife, greeting.YourLifeNumber);
+    }
 
     /// <summary>
     /// Whether a life is the last of its incarnation that was heard, or has seen that one begin: it has answered a
@@ -309,22 +322,17 @@ internal sealed class PeerLives(
         }
     }
 
-    private void StopIfAnotherProcessRuns(int from, in Greeting greeting)
+    /// <summary>Stops this start: another member has heard a process with a copy of the journal.</summary>
+    private void StopForAnotherProcess(int from)
     {
-        if (own.IsForeign(greeting.YourLife, greeting.YourLifeNumber))
-        {
-            if (membership.HasTakenPart)
-            {
-                throw new MemberReplacedException(
-                    $"Member {from} hears another process with a copy of this member's journal. "
-                        + "Only one of the two may run."
-                );
-            }
-
-            throw new JournalLostException(
+        throw membership.HasTakenPart
+            ? new MemberReplacedException(
+                $"Member {from} hears another process with a copy of this member's journal. "
+                    + "Only one of the two may run."
+            )
+            : new JournalLostException(
                 $"Member {from} has heard a start of this member that its journal does not know: the journal is an "
                     + "older copy, or another process runs with a copy."
             );
-        }
     }
 }
