@@ -16,25 +16,7 @@ public sealed class SimulationTests
     [Fact]
     public void Every_rule_holds_whatever_the_network_the_disks_and_crashes_do()
     {
-        var statistics = new Statistics();
-        var failures = new ConcurrentQueue<string>();
-
-        Parallel.For(
-            0,
-            Seeds,
-            new ParallelOptions { CancellationToken = TestContext.Current.CancellationToken },
-            (seed, loop) =>
-            {
-                if (SimulationRuns.Run(seed, statistics) is { } failure)
-                {
-                    failures.Enqueue(failure);
-                    loop.Stop();
-                }
-            }
-        );
-
-        Assert.True(failures.IsEmpty, failures.FirstOrDefault());
-        Assert.Equal(Seeds, statistics.Runs);
+        var statistics = RunAll(Seeds, lying: false);
         // The faults did occur.
         Assert.All(
             [
@@ -76,25 +58,7 @@ public sealed class SimulationTests
     [Fact]
     public void Every_rule_holds_in_small_groups_whose_disks_lie_often()
     {
-        var statistics = new Statistics();
-        var failures = new ConcurrentQueue<string>();
-
-        Parallel.For(
-            0,
-            SeedsOfLyingDisks,
-            new ParallelOptions { CancellationToken = TestContext.Current.CancellationToken },
-            (seed, loop) =>
-            {
-                if (SimulationRuns.Run(seed, statistics, lying: true) is { } failure)
-                {
-                    failures.Enqueue(failure);
-                    loop.Stop();
-                }
-            }
-        );
-
-        Assert.True(failures.IsEmpty, failures.FirstOrDefault());
-        Assert.Equal(SeedsOfLyingDisks, statistics.Runs);
+        var statistics = RunAll(SeedsOfLyingDisks, lying: true);
         Assert.All(
             [
                 statistics.DisksLost,
@@ -167,5 +131,27 @@ public sealed class SimulationTests
         SimulationRuns.RunTraced(7, second);
 
         Assert.Equal(first.ToString(), second.ToString());
+    }
+
+    private static Statistics RunAll(int seeds, bool lying)
+    {
+        var statistics = new Statistics();
+        var failures = new ConcurrentQueue<string>();
+        Parallel.For(
+            0,
+            seeds,
+            new ParallelOptions { CancellationToken = TestContext.Current.CancellationToken },
+            (seed, loop) =>
+            {
+                if (SimulationRuns.Run(seed, statistics, lying) is { } failure)
+                {
+                    failures.Enqueue(failure);
+                    loop.Stop();
+                }
+            }
+        );
+        Assert.True(failures.IsEmpty, failures.FirstOrDefault());
+        Assert.Equal(seeds, statistics.Runs);
+        return statistics;
     }
 }

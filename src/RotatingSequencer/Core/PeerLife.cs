@@ -52,7 +52,7 @@ internal struct PeerLife
     /// </summary>
     public long HearsMeAt;
 
-    /// <summary>What it was last told of the same, by this member, −1 for nothing.</summary>
+    /// <summary>How many lives this member had begun to listen to when it last greeted it, −1 for never.</summary>
     public long ToldAt;
 
     /// <summary>When it may be asked again in answer to a question.</summary>

@@ -56,7 +56,6 @@ internal sealed partial class MemberLoop
     private readonly ConcurrentQueue<PendingBroadcast> _submissions = new();
     private readonly ConcurrentQueue<TaskCompletionSource> _barriers = new();
     private readonly List<TaskCompletionSource> _barrierRound = [];
-    private long _epoch;
     private readonly ArrayBufferWriter<byte> _checkpoint = new();
 
     /// <summary>It is replaced once: when this member has copied the application's state.</summary>
@@ -68,6 +67,9 @@ internal sealed partial class MemberLoop
     private MemberStatus _status;
     private readonly Lock _statusLock = new();
     private long _flushAt;
+
+    /// <summary>The epoch in which what readers wait for was found.</summary>
+    private long _epoch;
     private long _handOverAt = long.MaxValue;
     private long _waitingBytes;
     private int _waiting;

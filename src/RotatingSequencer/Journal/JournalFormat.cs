@@ -256,7 +256,7 @@ internal static class JournalFormat
         if (content[0] is < OldestVersion or > Version)
         {
             throw new InvalidDataException(
-                $"The journal is of version {content[0]}; this library reads version {Version}."
+                $"The journal is of version {content[0]}; this library reads versions {OldestVersion} to {Version}."
             );
         }
 

@@ -131,7 +131,8 @@ internal static class JournalLayout
         if (record[1] is < JournalFormat.OldestVersion or > JournalFormat.Version)
         {
             throw new InvalidDataException(
-                $"{path} is of version {record[1]}; this library reads version {JournalFormat.Version}."
+                $"{path} is of version {record[1]}; this library reads versions "
+                    + $"{JournalFormat.OldestVersion} to {JournalFormat.Version}."
             );
         }
 

@@ -5,7 +5,7 @@ namespace RotatingSequencer.Journal;
 /// <summary>The content of a journal: a member's position, and what it held from there on.</summary>
 internal sealed class JournalState
 {
-    /// <summary>Names of starts that are kept. More of them that reach nobody are rare.</summary>
+    /// <summary>How many names of starts are kept: others ask for the one that they heard last.</summary>
     private const int MaxLives = 1_000;
 
     public JournalState(int self, int members, Epoch? epoch = null)
